@@ -1,0 +1,4 @@
+//! See ARCHITECTURE.md.
+pub mod portal;
+pub mod problem;
+pub mod time;

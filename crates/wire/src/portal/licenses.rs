@@ -1,0 +1,174 @@
+//! Products and licenses.
+
+use super::schema;
+use super::{AccountRef, WorkstationStatus};
+use crate::time::Time;
+use jiff::civil::Date;
+use leasehold_core::ids::{AccountId, LicenseId, ProductId, WorkstationId};
+use leasehold_core::license::{Channel, FeatureBundle, Kind, Share, Term};
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+
+/// Something that is sold.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize, ToSchema)]
+pub struct Product {
+    /// Its id.
+    #[schema(value_type = String)]
+    pub id: ProductId,
+    /// Unique code such as `studio`.
+    pub code: String,
+    /// Name for people.
+    pub name: String,
+    /// Whether several processes of one user on one machine count as one seat.
+    #[schema(schema_with = schema::share_words)]
+    pub share: Share,
+    /// What one seat holds.
+    #[schema(schema_with = schema::bundle)]
+    pub features: FeatureBundle,
+    /// When it was made.
+    pub created_at: Time,
+}
+
+/// A product as it is named inside other things.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize, ToSchema)]
+pub struct ProductRef {
+    /// Its id.
+    #[schema(value_type = String)]
+    pub id: ProductId,
+    /// Unique code.
+    pub code: String,
+    /// Name for people.
+    pub name: String,
+}
+
+/// Creates a product.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct NewProduct {
+    /// Unique code, 1 to 64 characters: lower-case letters, digits, `.`, `-`, `_`, starting with a letter.
+    pub code: String,
+    /// Name for people, 1 to 200 characters.
+    pub name: String,
+    /// Whether several processes of one user on one machine count as one seat.
+    #[schema(schema_with = schema::share_words)]
+    pub share: Share,
+    /// What one seat holds; at least one feature. A feature code belongs to the vendor, not to the product.
+    #[schema(schema_with = schema::bundle)]
+    pub features: FeatureBundle,
+}
+
+/// Changes a product. Documents that are already issued keep what they say.
+#[derive(Clone, Default, PartialEq, Eq, Debug, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct ChangeProduct {
+    /// New name.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub name: Option<String>,
+    /// New sharing.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(schema_with = schema::share_words)]
+    pub share: Option<Share>,
+    /// New bundle, whole.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(schema_with = schema::bundle)]
+    pub features: Option<FeatureBundle>,
+}
+
+/// A purchase, with where its seats are.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize, ToSchema)]
+pub struct License {
+    /// Its id.
+    #[schema(value_type = String)]
+    pub id: LicenseId,
+    /// The vendor's own mark for it, such as an order number; may be empty.
+    pub label: String,
+    /// Whose it is.
+    pub owner: AccountRef,
+    /// Of what.
+    pub product: ProductRef,
+    /// Seats bought.
+    pub seats: u32,
+    /// Floating or named.
+    #[schema(schema_with = schema::kind_words)]
+    pub kind: Kind,
+    /// In which way it was given out.
+    #[schema(schema_with = schema::channel_words)]
+    pub channel: Channel,
+    /// Until when it runs.
+    #[schema(schema_with = schema::term)]
+    pub term: Term,
+    /// When it begins.
+    pub starts_at: Time,
+    /// When its term ends; absent for a perpetual one.
+    pub ends_at: Option<Time>,
+    /// When the vendor ended it early.
+    pub ended_at: Option<Time>,
+    /// When it was made.
+    pub created_at: Time,
+    /// Whether it has begun and has not ended.
+    pub running: bool,
+    /// Seats that workstations may be using.
+    pub seats_out: u32,
+    /// Seats that a workstation could still be given.
+    pub seats_free: u32,
+    /// Seats out beyond what is bought, after a reduction or an end.
+    pub over_by: u32,
+    /// Until when `over_by` may last, at most.
+    pub over_until: Option<Time>,
+    /// Where the seats are.
+    pub holders: Vec<Holder>,
+}
+
+/// A workstation that counts for a license.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize, ToSchema)]
+pub struct Holder {
+    /// Which workstation.
+    #[schema(value_type = String)]
+    pub workstation: WorkstationId,
+    /// Its name.
+    pub name: String,
+    /// Whether it may get new documents.
+    pub status: WorkstationStatus,
+    /// Seats that it may be using.
+    pub seats: u32,
+    /// When they are free at the latest (24 h after the end of the document that holds them).
+    pub free_at: Time,
+}
+
+/// Sells a license.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct NewLicense {
+    /// Whose it is to be.
+    #[schema(value_type = String)]
+    pub owner: AccountId,
+    /// Of what.
+    #[schema(value_type = String)]
+    pub product: ProductId,
+    /// Seats, 1 to 1,000,000.
+    pub seats: u32,
+    /// Floating or named.
+    #[schema(schema_with = schema::kind_words)]
+    pub kind: Kind,
+    /// In which way it is given out.
+    #[schema(schema_with = schema::channel_words)]
+    pub channel: Channel,
+    /// Until when it runs.
+    #[schema(schema_with = schema::term)]
+    pub term: Term,
+    /// First day; today if not given.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(schema_with = schema::date)]
+    pub starts_on: Option<Date>,
+    /// The vendor's own mark for it, at most 200 characters.
+    #[serde(default)]
+    pub label: String,
+}
+
+/// Changes how many seats a license has.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct ChangeSeats {
+    /// Seats from now on, 1 to 1,000,000.
+    pub seats: u32,
+}

@@ -1,0 +1,253 @@
+//! Workstations: what a request file is, what is given for it, and how it ends.
+
+use super::{AccountRef, ProductRef, schema};
+use crate::time::Time;
+use leasehold_core::grant::Terms;
+use leasehold_core::ids::{AccountId, LicenseId, LineId, RequestId, WorkstationId};
+use leasehold_core::license::Channel;
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+
+/// What may become of a workstation.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum WorkstationStatus {
+    /// Gets new documents.
+    Active,
+    /// Gets no new document; what it has runs to its end.
+    Revoked,
+    /// Gave up its key and all that it held.
+    Released,
+}
+
+impl WorkstationStatus {
+    /// The word used in the API, in tables and on pages.
+    pub fn word(self) -> &'static str {
+        match self {
+            WorkstationStatus::Active => "active",
+            WorkstationStatus::Revoked => "revoked",
+            WorkstationStatus::Released => "released",
+        }
+    }
+
+    /// The status of a word.
+    pub fn from_word(word: &str) -> Option<WorkstationStatus> {
+        use WorkstationStatus::{Active, Released, Revoked};
+        [Active, Revoked, Released].into_iter().find(|status| status.word() == word)
+    }
+}
+
+/// A license server as the portal knows it.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize, ToSchema)]
+pub struct Workstation {
+    /// Its id.
+    #[schema(value_type = String)]
+    pub id: WorkstationId,
+    /// Its name at the portal.
+    pub name: String,
+    /// Whose it is.
+    pub owner: AccountRef,
+    /// Whether it gets new documents.
+    pub status: WorkstationStatus,
+    /// Host name that the server told of itself.
+    pub host: String,
+    /// Version that the server told of itself.
+    pub server_version: String,
+    /// RFC 7638 thumbprint of its key.
+    pub key_thumbprint: String,
+    /// Number of the newest document.
+    pub newest_rev: u64,
+    /// Number of the document that the server said it obeys; 0 if it never said.
+    pub acknowledged_rev: u64,
+    /// First activation.
+    pub created_at: Time,
+    /// When the newest document was issued.
+    pub issued_at: Option<Time>,
+    /// Until when it can run at the latest; absent if nothing it may hold still runs.
+    pub runs_until: Option<Time>,
+    /// When all its seats are free again at the latest; absent if none is out.
+    pub free_at: Option<Time>,
+    /// Rows of the newest document.
+    pub lines: Vec<HeldLine>,
+}
+
+/// A row of the newest document of a workstation.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize, ToSchema)]
+pub struct HeldLine {
+    /// The row.
+    #[schema(value_type = String)]
+    pub line: LineId,
+    /// Of which license.
+    #[schema(value_type = String)]
+    pub license: LicenseId,
+    /// Name of the product.
+    pub product_name: String,
+    /// In which way the license was given out.
+    #[schema(schema_with = schema::channel_words)]
+    pub channel: Channel,
+    /// Seats.
+    pub seats: u32,
+    /// No lease runs past this.
+    pub until: Time,
+    /// When the portal counts the seats as free, 24 h later.
+    pub free_at: Time,
+    /// On what terms.
+    #[schema(value_type = Object)]
+    pub terms: Terms,
+}
+
+/// An activation request file to look at.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Inspect {
+    /// The file's text, at most 256 KiB.
+    pub request: String,
+    /// For whom: operators may name a customer's account; one's own if not given.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<String>)]
+    pub account: Option<AccountId>,
+}
+
+/// What a request file is, and what could be given for it. Nothing has changed.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize, ToSchema)]
+pub struct Inspection {
+    /// Number of the request.
+    #[schema(value_type = String)]
+    pub request: RequestId,
+    /// When the server made it, by its own clock.
+    pub made_at: Time,
+    /// Host name that the server told of itself.
+    pub host: String,
+    /// Version that the server told of itself.
+    pub server_version: String,
+    /// RFC 7638 thumbprint of its key.
+    pub key_thumbprint: String,
+    /// The workstation that is renewed; absent for a new one.
+    pub renews: Option<Workstation>,
+    /// A name that could be given.
+    pub suggested_name: String,
+    /// The licenses of the account that run and are floating.
+    pub offers: Vec<Offer>,
+    /// Seats that leave the pool if the preset is taken as it is.
+    pub preset_seats: u32,
+    /// When the last of them is back at the latest.
+    pub preset_free_at: Option<Time>,
+}
+
+/// What a workstation could be given of one license.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize, ToSchema)]
+pub struct Offer {
+    /// Of which license.
+    #[schema(value_type = String)]
+    pub license: LicenseId,
+    /// The vendor's own mark for it.
+    pub label: String,
+    /// Of what.
+    pub product: ProductRef,
+    /// In which way the license was given out.
+    #[schema(schema_with = schema::channel_words)]
+    pub channel: Channel,
+    /// Seats bought.
+    pub seats: u32,
+    /// Seats that this workstation could hold at most.
+    pub available: u32,
+    /// Seats in its newest document; 0 for a new one.
+    pub held_now: u32,
+    /// Proposed seats: all that are available.
+    pub preset_seats: u32,
+    /// Proposed end: the license's end or 90 days, whichever is first.
+    pub preset_until: Time,
+    /// The latest end that is allowed: the license's end or 365 days.
+    pub until_max: Time,
+    /// When the seats are back in the pool if the preset is taken: 24 h after its end.
+    pub preset_free_at: Time,
+}
+
+/// Seats of a license until an instant.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct ChosenLine {
+    /// Of which license.
+    #[schema(value_type = String)]
+    pub license: LicenseId,
+    /// How many; 0 leaves the license out.
+    pub seats: u32,
+    /// Until when; fractions of a second are cut off.
+    pub until: Time,
+}
+
+/// Activates a workstation from its request file, or renews the one whose key it is.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Activate {
+    /// The request file's text, at most 256 KiB.
+    pub request: String,
+    /// Name of the workstation, 1 to 200 characters; a renewal without it keeps the name it has.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub name: Option<String>,
+    /// What it is to hold, whole; the preset if not given.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub lines: Option<Vec<ChosenLine>>,
+    /// For whom: operators may name a customer's account; one's own if not given.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<String>)]
+    pub account: Option<AccountId>,
+    /// The workstation that is meant to be renewed: a file of any other server is then refused.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<String>)]
+    pub workstation: Option<WorkstationId>,
+}
+
+/// Issues a new document to a workstation without a new request file.
+#[derive(Clone, Default, PartialEq, Eq, Debug, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Renew {
+    /// What it is to hold, whole; the preset if not given.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub lines: Option<Vec<ChosenLine>>,
+}
+
+/// A document was issued; download the `.crt` file next.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize, ToSchema)]
+pub struct Activated {
+    /// The workstation, with the rows of the new document.
+    pub workstation: Workstation,
+    /// Whether the workstation was known before.
+    pub renewed: bool,
+    /// Number of the new document.
+    pub rev: u64,
+    /// Seats in it.
+    pub seats: u32,
+    /// When the last of them is back in the pool at the latest.
+    pub free_at: Option<Time>,
+}
+
+/// A workstation was revoked: it gets no new document.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize, ToSchema)]
+pub struct Revoked {
+    /// The workstation.
+    pub workstation: Workstation,
+    /// Seats that it may go on using.
+    pub seats: u32,
+    /// Until when it can still run; absent if nothing it may hold still runs.
+    pub runs_until: Option<Time>,
+    /// When the last seat is back in the pool at the latest: 24 h after it stopped.
+    pub free_at: Option<Time>,
+}
+
+/// A receipt file from a license server that was disabled.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct TakeReceipt {
+    /// The file's text, at most 256 KiB.
+    pub receipt: String,
+}
+
+/// A workstation gave up its key: its seats are free.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize, ToSchema)]
+pub struct Released {
+    /// The workstation.
+    pub workstation: Workstation,
+    /// Seats that came back.
+    pub seats: u32,
+}
