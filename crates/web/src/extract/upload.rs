@@ -1,0 +1,102 @@
+//! One file from a form on a page, with the form's other fields. The file is held in memory: activation files are small.
+
+use super::{BODY_WAIT, too_large, too_slow};
+use crate::problem::{ApiProblem, Problem, who};
+use axum::body::Bytes;
+use axum::extract::multipart::{Field, MultipartError};
+use axum::extract::{FromRequest, Multipart, Request};
+use axum::http::StatusCode;
+
+/// Largest uploaded file in bytes (`PROTOCOL.md` section 11).
+pub const UPLOAD_BYTES_MAX: usize = 256 * 1024;
+
+/// Most bytes of one text field that travels with the file.
+const FIELD_BYTES_MAX: usize = 8 * 1024;
+
+/// Most fields of such a form.
+const FIELDS_MAX: usize = 32;
+
+/// A submitted form with one file. Routes that take one need `DefaultBodyLimit::max(UPLOAD_BYTES_MAX + 64 KiB)` or more.
+#[derive(Clone, Debug)]
+pub struct Upload {
+    /// The file's content, 1 to [`UPLOAD_BYTES_MAX`] bytes.
+    pub bytes: Bytes,
+    /// The name the browser gave; hostile text, never a path to write to.
+    pub file_name: String,
+    fields: Vec<(String, String)>,
+}
+
+impl Upload {
+    /// The first text field of that name.
+    pub fn field(&self, name: &str) -> Option<&str> {
+        self.fields.iter().find(|(key, _)| key == name).map(|(_, value)| value.as_str())
+    }
+}
+
+impl<S: Send + Sync> FromRequest<S> for Upload {
+    type Rejection = ApiProblem;
+
+    async fn from_request(request: Request, state: &S) -> Result<Self, ApiProblem> {
+        let form = Multipart::from_request(request, state).await.map_err(|_| not_a_form())?;
+        tokio::time::timeout(BODY_WAIT, read(form)).await.unwrap_or_else(|_| Err(ApiProblem(too_slow())))
+    }
+}
+
+async fn read(mut form: Multipart) -> Result<Upload, ApiProblem> {
+    let mut file = None;
+    let mut fields = Vec::new();
+    while let Some(field) = form.next_field().await.map_err(|error| broken(&error))? {
+        if fields.len() >= FIELDS_MAX {
+            return Err(not_a_form());
+        }
+        let name = field.name().unwrap_or_default().to_owned();
+        match field.file_name().map(str::to_owned) {
+            // A browser sends an empty part when no file was chosen.
+            Some(file_name) => {
+                let bytes = take(field, UPLOAD_BYTES_MAX, "The file is too large.").await?;
+                if !bytes.is_empty() && file.is_none() {
+                    file = Some((Bytes::from(bytes), file_name));
+                }
+            }
+            None => {
+                let bytes = take(field, FIELD_BYTES_MAX, "A field of the form is too long.").await?;
+                let text = String::from_utf8(bytes).map_err(|_| not_a_form())?;
+                fields.push((name, text));
+            }
+        }
+    }
+    let Some((bytes, file_name)) = file else {
+        return Err(ApiProblem(
+            Problem::new(422, "NO_FILE", "No file was uploaded, or it is empty.")
+                .next("Choose the file, then upload again.", who::YOU),
+        ));
+    };
+    Ok(Upload { bytes, file_name, fields })
+}
+
+async fn take(mut field: Field<'_>, bytes_max: usize, too_long: &'static str) -> Result<Vec<u8>, ApiProblem> {
+    let mut bytes = Vec::new();
+    while let Some(chunk) = field.chunk().await.map_err(|error| broken(&error))? {
+        if bytes.len() + chunk.len() > bytes_max {
+            return Err(ApiProblem(too_large(too_long, bytes_max)));
+        }
+        bytes.extend_from_slice(&chunk);
+    }
+    Ok(bytes)
+}
+
+fn broken(error: &MultipartError) -> ApiProblem {
+    if error.status() == StatusCode::PAYLOAD_TOO_LARGE {
+        return ApiProblem(too_large("The file is too large.", UPLOAD_BYTES_MAX));
+    }
+    ApiProblem(
+        Problem::new(400, "BODY_CUT_OFF", "The upload did not arrive whole.").next("Upload the file again.", who::YOU),
+    )
+}
+
+fn not_a_form() -> ApiProblem {
+    ApiProblem(
+        Problem::new(422, "BAD_FORM", "The upload could not be read as a form.")
+            .next("Go back, reload the page and upload again.", who::YOU),
+    )
+}

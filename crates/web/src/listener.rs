@@ -1,0 +1,192 @@
+//! One port for TLS and plain HTTP, told apart by the first byte. Owns sockets, time limits, the connection cap and the
+//! graceful end; knows no route. Every request carries a [`Connection`] extension that says what it came in on.
+
+mod connection;
+
+use crate::shutdown::Shutdown;
+use crate::tls::Tls;
+use axum::Router;
+use std::io;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::Semaphore;
+use tokio::task::JoinSet;
+
+/// What a request came in on: a request extension, and an extractor.
+#[derive(Clone, Debug)]
+pub struct Connection {
+    /// The other end of the socket: a client or a proxy in front of us. See [`crate::proxy`] for the client behind it.
+    pub peer: SocketAddr,
+    /// Our end of the socket.
+    pub local: SocketAddr,
+    /// Whether TLS ends here.
+    pub tls: bool,
+    /// The server name that the TLS client asked for; hostile text.
+    pub sni: Option<Arc<str>>,
+}
+
+/// What a port speaks.
+#[derive(Clone, Debug)]
+pub enum Mode {
+    /// HTTP without TLS: loopback, or behind a proxy.
+    Plain,
+    /// HTTPS; somebody who speaks plain HTTP is told to use `https://`.
+    Tls(Tls),
+    /// Both on the one port.
+    Both(Tls),
+}
+
+/// Limits of a listener; `Default` is right for production.
+#[derive(Clone, Debug)]
+pub struct Limits {
+    /// A new connection must send its first byte within this time.
+    pub first_byte: Duration,
+    /// A TLS handshake must end within this time.
+    pub handshake: Duration,
+    /// The head of a request must be complete within this time, counted from the end of the previous answer: it is also
+    /// how long an idle kept-alive connection stays open.
+    pub header_read: Duration,
+    /// Largest head of a request in bytes; a larger one is answered with 431.
+    pub header_bytes_max: usize,
+    /// Connections open at once; more wait in the operating system's queue.
+    pub connections_max: usize,
+    /// How long a stopping listener lets running requests finish.
+    pub drain: Duration,
+}
+
+impl Default for Limits {
+    fn default() -> Limits {
+        Limits {
+            first_byte: Duration::from_secs(5),
+            handshake: Duration::from_secs(10),
+            header_read: Duration::from_secs(30),
+            header_bytes_max: 16 * 1024,
+            connections_max: 8192,
+            drain: Duration::from_secs(10),
+        }
+    }
+}
+
+/// The port cannot be opened. Each sentence says why and what to do.
+#[derive(Debug, thiserror::Error)]
+pub enum BindError {
+    /// Somebody else listens there.
+    #[error("cannot listen on {0}: the port is already in use. Stop the program that holds it (`ss -ltnp` shows which), or choose another port")]
+    PortTaken(SocketAddr),
+    /// The operating system forbids it.
+    #[error("cannot listen on {0}: permission denied. Ports below 1024 need the administrator or CAP_NET_BIND_SERVICE; choose a higher port, or allow it to the service")]
+    Permission(SocketAddr),
+    /// The address belongs to another machine.
+    #[error("cannot listen on {0}: this machine does not have that address. Choose one that `ip address` lists, 127.0.0.1 for this machine only, or 0.0.0.0 for all")]
+    NotOurAddress(SocketAddr),
+    /// Anything else.
+    #[error("cannot listen on {address}: {source}. Check the address and the limits of the operating system, then start again")]
+    Other {
+        /// Where it should have listened.
+        address: SocketAddr,
+        /// What the operating system said.
+        source: io::Error,
+    },
+}
+
+/// An open port that nobody serves yet.
+#[derive(Debug)]
+pub struct Bound {
+    listener: TcpListener,
+    address: SocketAddr,
+}
+
+/// How a listener ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Drained {
+    /// Connections that were still busy when [`Limits::drain`] was over, and were cut off.
+    pub cut_off: usize,
+}
+
+/// Opens the port; port 0 picks a free one, see [`Bound::address`].
+pub async fn bind(address: SocketAddr) -> Result<Bound, BindError> {
+    let sort = |source: io::Error| match source.kind() {
+        io::ErrorKind::AddrInUse => BindError::PortTaken(address),
+        io::ErrorKind::PermissionDenied => BindError::Permission(address),
+        io::ErrorKind::AddrNotAvailable => BindError::NotOurAddress(address),
+        _ => BindError::Other { address, source },
+    };
+    let listener = TcpListener::bind(address).await.map_err(sort)?;
+    let address = listener.local_addr().map_err(sort)?;
+    Ok(Bound { listener, address })
+}
+
+impl Bound {
+    /// The real address, with the port that the operating system chose.
+    pub fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// Serves until `shutdown`, then closes the port, lets running requests finish and answers how that went.
+    pub async fn serve(self, router: Router, mode: Mode, limits: Limits, mut shutdown: Shutdown) -> Drained {
+        let slots = Arc::new(Semaphore::new(limits.connections_max));
+        let drain = limits.drain;
+        let serving = Arc::new(connection::Serving::new(router, mode, limits));
+        let mut open = JoinSet::new();
+        let mut full = false;
+        loop {
+            // A slot is taken before the connection, so that what does not fit waits in the kernel instead of in memory.
+            if slots.available_permits() == 0 && !full {
+                tracing::warn!(address = %self.address, "all connection slots are in use; new connections wait");
+            }
+            full = slots.available_permits() == 0;
+            let accepted = tokio::select! {
+                biased;
+                () = shutdown.requested() => break,
+                Some(ended) = open.join_next() => { report_panic(ended); continue }
+                accepted = accept(&self.listener, &slots) => accepted,
+            };
+            match accepted {
+                Ok((stream, peer, slot)) => {
+                    let (serving, shutdown) = (Arc::clone(&serving), shutdown.clone());
+                    open.spawn(async move {
+                        serving.run(stream, peer, shutdown).await;
+                        drop(slot);
+                    });
+                }
+                Err(error) => pause_after(error, &mut shutdown).await,
+            }
+        }
+        drop(self.listener);
+        let finished = async { while let Some(ended) = open.join_next().await { report_panic(ended) } };
+        let _ = tokio::time::timeout(drain, finished).await;
+        let cut_off = open.len();
+        open.shutdown().await;
+        Drained { cut_off }
+    }
+}
+
+async fn accept(
+    listener: &TcpListener,
+    slots: &Arc<Semaphore>,
+) -> io::Result<(TcpStream, SocketAddr, tokio::sync::OwnedSemaphorePermit)> {
+    let slot = Arc::clone(slots).acquire_owned().await.map_err(io::Error::other)?;
+    let (stream, peer) = listener.accept().await?;
+    Ok((stream, peer, slot))
+}
+
+/// A connection that died in the queue is nobody's concern; being out of file descriptors is, and trying again at once
+/// would only burn a processor.
+async fn pause_after(error: io::Error, shutdown: &mut Shutdown) {
+    use io::ErrorKind::{ConnectionAborted, ConnectionRefused, ConnectionReset};
+    if matches!(error.kind(), ConnectionAborted | ConnectionRefused | ConnectionReset) {
+        return;
+    }
+    tracing::error!(%error, "cannot accept connections; if it says `too many open files`, raise the limit (LimitNOFILE)");
+    let _ = tokio::time::timeout(Duration::from_secs(1), shutdown.requested()).await;
+}
+
+fn report_panic(ended: Result<(), tokio::task::JoinError>) {
+    if let Err(error) = ended
+        && error.is_panic()
+    {
+        tracing::error!(%error, "a connection's task panicked");
+    }
+}

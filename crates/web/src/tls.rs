@@ -1,0 +1,76 @@
+//! The TLS side of a listener: certificate files into a `rustls` configuration, and a configuration that can be
+//! replaced while the service runs. Which certificate answers which name is the service's own resolver.
+
+use rustls::ServerConfig;
+use rustls::crypto::{CryptoProvider, aws_lc_rs};
+use rustls_pki_types::pem::PemObject;
+use rustls_pki_types::{CertificateDer, PrivateKeyDer};
+use std::sync::{Arc, PoisonError, RwLock};
+
+/// The TLS configuration in use; replacing it affects new connections only. Cheap to clone.
+#[derive(Clone, Debug)]
+pub struct Tls(Arc<RwLock<Arc<ServerConfig>>>);
+
+impl Tls {
+    /// Starts with `config`. Protocol names (h2, http/1.1) and session tickets are set here.
+    pub fn new(config: ServerConfig) -> Tls {
+        Tls(Arc::new(RwLock::new(prepare(config))))
+    }
+
+    /// From now on new connections see `config`.
+    pub fn replace(&self, config: ServerConfig) {
+        let config = prepare(config);
+        *self.0.write().unwrap_or_else(PoisonError::into_inner) = config;
+    }
+
+    pub(crate) fn current(&self) -> Arc<ServerConfig> {
+        Arc::clone(&self.0.read().unwrap_or_else(PoisonError::into_inner))
+    }
+}
+
+fn prepare(mut config: ServerConfig) -> Arc<ServerConfig> {
+    config.alpn_protocols = vec![b"h2".to_vec(), b"http/1.1".to_vec()];
+    // A thousand applications that heartbeat over short connections resume instead of shaking hands in full. Without
+    // tickets rustls keeps 256 sessions in memory, so failing to make a ticketer costs speed only.
+    if let Ok(ticketer) = aws_lc_rs::Ticketer::new() {
+        config.ticketer = ticketer;
+    }
+    Arc::new(config)
+}
+
+/// The cryptography that both services use; named because nothing may depend on a process-wide default.
+pub fn crypto_provider() -> Arc<CryptoProvider> {
+    Arc::new(aws_lc_rs::default_provider())
+}
+
+/// Why a certificate and its key cannot be used. The sentence says what to do.
+#[derive(Debug, thiserror::Error)]
+pub enum TlsFileError {
+    /// The certificate file has no certificate in it, or a broken one.
+    #[error("the TLS certificate file holds no readable PEM certificate; give the server certificate followed by its intermediates")]
+    NoCertificate,
+    /// The key file has no private key in it, or one behind a passphrase.
+    #[error("the TLS key file holds no readable PEM private key; give an unencrypted PKCS#8, SEC1 or PKCS#1 key")]
+    NoKey,
+    /// The two do not belong together, or the algorithm is not supported.
+    #[error("the TLS certificate and key cannot be used together ({0}); give the key that belongs to the first certificate of the file, P-256 or RSA of at least 2048 bits")]
+    Unusable(rustls::Error),
+}
+
+/// A configuration that always shows one certificate: `certificates` is PEM with the server's first, then its
+/// intermediates; `key` is PEM.
+pub fn config_from_pem(certificates: &[u8], key: &[u8]) -> Result<ServerConfig, TlsFileError> {
+    let chain: Vec<CertificateDer<'static>> = CertificateDer::pem_slice_iter(certificates)
+        .collect::<Result<_, _>>()
+        .map_err(|_| TlsFileError::NoCertificate)?;
+    if chain.is_empty() {
+        return Err(TlsFileError::NoCertificate);
+    }
+    let key = PrivateKeyDer::from_pem_slice(key).map_err(|_| TlsFileError::NoKey)?;
+    ServerConfig::builder_with_provider(crypto_provider())
+        .with_safe_default_protocol_versions()
+        .map_err(TlsFileError::Unusable)?
+        .with_no_client_auth()
+        .with_single_cert(chain, key)
+        .map_err(TlsFileError::Unusable)
+}
