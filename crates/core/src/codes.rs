@@ -1,0 +1,140 @@
+//! The stable codes that a customer can meet when taking or holding a seat, each with a sentence, what to do, and who
+//! can do it. Values, not errors.
+
+use crate::license::words;
+
+words! {
+    /// Why no seat was given.
+    DenialCode {
+        /// Every seat is out.
+        NoSeats = "NO_SEATS",
+        /// No license on this server carries the feature.
+        FeatureUnknown = "FEATURE_UNKNOWN",
+        /// The application was released after the maintenance of every license ended.
+        VersionTooNew = "VERSION_TOO_NEW",
+        /// What this server held of the feature has run out.
+        Expired = "EXPIRED",
+        /// The seats belong to the person at the server's own machine.
+        Reserved = "RESERVED",
+        /// The server's clock went backwards; it waits until seats given before that have run out.
+        ClockSuspect = "CLOCK_SUSPECT",
+        /// The server holds no grant.
+        NotActivated = "NOT_ACTIVATED",
+        /// The server is being disabled.
+        Draining = "DRAINING",
+    }
+}
+
+words! {
+    /// What may become of a lease.
+    LeaseEnd {
+        /// The server does not know it: it ran out, or was returned.
+        LeaseGone = "LEASE_GONE",
+        /// Somebody else used it with the same secret.
+        LeaseCopied = "LEASE_COPIED",
+        /// The right it stood on was taken away; it runs out and is not renewed.
+        Withdrawn = "WITHDRAWN",
+        /// Returned by its holder.
+        Released = "RELEASED",
+    }
+}
+
+/// What a person reads about a code.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Explanation {
+    /// What happened and why, as a sentence.
+    pub what: &'static str,
+    /// What to do next.
+    pub what_to_do: &'static str,
+    /// Who can do it.
+    pub who: &'static str,
+}
+
+const ADMINISTRATOR: &str = "the administrator of the license server";
+const USER: &str = "you";
+const VENDOR: &str = "the administrator, with the software's vendor";
+
+impl DenialCode {
+    /// What a person reads about it.
+    pub fn explain(self) -> Explanation {
+        let (what, what_to_do, who) = match self {
+            DenialCode::NoSeats => (
+                "All seats of this feature are in use.",
+                "Wait until somebody closes the application, ask one of the holders, or get more seats.",
+                ADMINISTRATOR,
+            ),
+            DenialCode::FeatureUnknown => (
+                "No license on this license server contains this feature.",
+                "Check that the application asks the right server, and that the license was put on it.",
+                ADMINISTRATOR,
+            ),
+            DenialCode::VersionTooNew => (
+                "This version of the application was released after the maintenance of the license ended.",
+                "Use an older version of the application, or renew the maintenance.",
+                VENDOR,
+            ),
+            DenialCode::Expired => (
+                "The license for this feature has run out on this license server.",
+                "Renew the workstation at the portal and upload the new .crt file to the license server.",
+                ADMINISTRATOR,
+            ),
+            DenialCode::Reserved => (
+                "These seats are assigned to the person who works at the license server's own machine.",
+                "Start the application there, or ask for seats that float.",
+                ADMINISTRATOR,
+            ),
+            DenialCode::ClockSuspect => (
+                "The clock of the license server's machine was set back, so it gives no new seats for a few minutes.",
+                "Set the clock of that machine right and try again in ten minutes.",
+                ADMINISTRATOR,
+            ),
+            DenialCode::NotActivated => (
+                "The license server has not been activated.",
+                "Activate it: ONLINE LICENSING, Activate offline, on the license server's page.",
+                ADMINISTRATOR,
+            ),
+            DenialCode::Draining => (
+                "The license server is being disabled and gives no new seats.",
+                "Use another license server, or activate this one again.",
+                ADMINISTRATOR,
+            ),
+        };
+        Explanation { what, what_to_do, who }
+    }
+}
+
+impl LeaseEnd {
+    /// What a person reads about it.
+    pub fn explain(self) -> Explanation {
+        let (what, what_to_do, who) = match self {
+            LeaseEnd::LeaseGone => {
+                ("The license server no longer knows this seat: it ran out or was returned.", "Check out again.", USER)
+            }
+            LeaseEnd::LeaseCopied => (
+                "Another process renewed this seat with the same secret.",
+                "Close the copy (a cloned machine or container) and check out again.",
+                USER,
+            ),
+            LeaseEnd::Withdrawn => (
+                "The license behind this seat was taken away or reduced; the seat is not renewed.",
+                "Save your work; then ask for another seat.",
+                ADMINISTRATOR,
+            ),
+            LeaseEnd::Released => ("The seat was returned.", "Nothing.", USER),
+        };
+        Explanation { what, what_to_do, who }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_code_explains_itself_in_whole_sentences() {
+        let denials = DenialCode::ALL.iter().map(|code| code.explain());
+        for text in denials.chain(LeaseEnd::ALL.iter().map(|code| code.explain())) {
+            assert!(text.what.ends_with('.') && text.what_to_do.ends_with('.') && !text.who.is_empty(), "{text:?}");
+        }
+    }
+}

@@ -1,0 +1,302 @@
+//! What goes into the engine and what comes out: commands, answers, and rows to write.
+
+use crate::codes::{DenialCode, LeaseEnd};
+use crate::grant::Grant;
+use crate::ids::LeaseId;
+use crate::license::{FeatureCode, words};
+use crate::pool::{Ask, Capacity, Lease, Placement, Source};
+use crate::time::Ms;
+use crate::times::LeaseTimes;
+use std::net::IpAddr;
+use std::sync::Arc;
+
+/// A request of a client or an act of an administrator. Ids, nonces and everything random are drawn before.
+#[derive(Clone, Debug)]
+pub enum Input {
+    /// Take seats.
+    Checkout {
+        /// The id of the lease, if one is made.
+        id: LeaseId,
+        /// The client's idempotency key.
+        key: Arc<str>,
+        /// What is asked.
+        ask: Ask,
+        /// By whom.
+        source: Source,
+    },
+    /// Hold on to a lease. The caller has shown its secret.
+    Heartbeat {
+        /// Which.
+        lease: LeaseId,
+        /// Rises with each heartbeat.
+        n: u64,
+        /// The client's fresh nonce.
+        nonce: Box<str>,
+    },
+    /// Find a lease again after a restart or restore of the server. The caller has shown its secret and a lease
+    /// document signed by this server, which says `ask`.
+    Resume {
+        /// Which.
+        lease: LeaseId,
+        /// The idempotency key of its checkout.
+        key: Arc<str>,
+        /// What was asked then.
+        ask: Ask,
+        /// Who asks now.
+        source: Source,
+        /// As in a heartbeat.
+        n: u64,
+        /// As in a heartbeat.
+        nonce: Box<str>,
+    },
+    /// Give a lease back. The caller has shown its secret.
+    Checkin {
+        /// Which.
+        lease: LeaseId,
+    },
+    /// Give back whatever was or will be taken under an idempotency key: the key is known to its maker alone, who no
+    /// longer waits for the answer.
+    CheckinKey {
+        /// The key.
+        key: Arc<str>,
+    },
+    /// Load a document that has been verified.
+    Install {
+        /// The document.
+        document: Document,
+        /// The wall clock at this moment, to tell whether the engine's time is trusted.
+        wall: Ms,
+        /// Who does it.
+        act: Act,
+    },
+    /// Give no new seats and renew none: the server is to be disabled.
+    Drain {
+        /// Who does it.
+        act: Act,
+    },
+    /// Nothing is out any more and the receipt is made: forget the document.
+    Retire {
+        /// The receipt file.
+        receipt: Box<str>,
+        /// Who does it.
+        act: Act,
+    },
+    /// Time has passed.
+    Tick,
+}
+
+/// A verified document with its text.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Document {
+    /// What it says.
+    pub grant: Grant,
+    /// SHA-256 of the signed token, in hex: leases name it.
+    pub sha256: Arc<str>,
+    /// The activation file as it was uploaded.
+    pub file: Arc<str>,
+}
+
+/// Who does an administrative act, for the audit log. Hostile text.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Act {
+    /// A name.
+    pub who: Box<str>,
+    /// From where, if over the network.
+    pub address: Option<IpAddr>,
+}
+
+/// A right as it is answered. The shell adds the secret and the signature.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct LeaseAnswer {
+    /// The lease.
+    pub lease: LeaseId,
+    /// Made by this request; otherwise it was there.
+    pub new: bool,
+    /// Of what.
+    pub feature: FeatureCode,
+    /// How many seats.
+    pub seats: u32,
+    /// Whose.
+    pub user: Box<str>,
+    /// Where.
+    pub host: Box<str>,
+    /// How long, from before the client sent its request.
+    pub times: LeaseTimes,
+    /// The engine's now when it was given.
+    pub at: Ms,
+    /// The document it stands on.
+    pub grant_sha256: Arc<str>,
+    /// When the lines it stands on end.
+    pub ends_at: Ms,
+}
+
+/// A refusal with the numbers that explain it.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Denial {
+    /// Why.
+    pub code: DenialCode,
+    /// Of what.
+    pub feature: FeatureCode,
+    /// How many were asked for.
+    pub seats: u32,
+    /// The feature's seats.
+    pub capacity: Capacity,
+    /// When the next seat is free at the latest if its holder is gone; `None` if nothing is out.
+    pub free_at: Option<Ms>,
+}
+
+/// The answer to an [`Input`], to be sent after its writes are on disk.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum Output {
+    /// A seat is held.
+    Leased(Box<LeaseAnswer>),
+    /// No seat.
+    Denied(Box<Denial>),
+    /// The idempotency key was used with another body.
+    KeyReused,
+    /// The lease has ended or cannot be extended.
+    Ended {
+        /// How.
+        end: LeaseEnd,
+        /// Milliseconds in which its holder may still use it; 0 if none.
+        left_ms: i64,
+    },
+    /// No such lease.
+    Unknown,
+    /// The seat is free (also if it was before).
+    Released,
+    /// The document is in force.
+    Installed {
+        /// Leases that run out because there are fewer seats.
+        withdrawn: usize,
+    },
+    /// The document was not loaded.
+    NotInstalled(InstallRefusal),
+    /// Draining.
+    Draining {
+        /// Leases still out.
+        leases_out: usize,
+        /// When the last of them has ended at the latest.
+        done_by: Ms,
+    },
+    /// Leases are still out, or nobody asked to drain: not retired.
+    NotDrained,
+    /// Done; nothing to say.
+    Done,
+}
+
+/// Why a verified document is not loaded.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum InstallRefusal {
+    /// A newer one is in force.
+    Older {
+        /// The number in the file.
+        file_rev: u64,
+        /// The number in force.
+        in_use: u64,
+    },
+    /// It is in force already.
+    Twice,
+    /// It is for another workstation than the one this server is.
+    OtherWorkstation,
+    /// The machine's clock is behind what this server has seen: no new rights until it is right.
+    ClockSuspect {
+        /// By how many milliseconds.
+        behind_ms: i64,
+    },
+    /// The server is being disabled.
+    Draining,
+}
+
+words! {
+    /// What a usage event tells.
+    EventKind {
+        /// Seats were taken.
+        Checkout = "checkout",
+        /// Seats were given back.
+        Checkin = "checkin",
+        /// The holder was not heard of in time.
+        Expired = "expired",
+        /// No seat was given.
+        Denied = "denied",
+        /// Two processes used one secret.
+        Copied = "copied",
+        /// A running lease unknown to a restored server was taken up again.
+        Adopted = "adopted",
+    }
+}
+
+/// A row of the usage log.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Event {
+    /// When, by the engine's clock.
+    pub at: Ms,
+    /// What.
+    pub kind: EventKind,
+    /// Which lease; `None` for a denial.
+    pub lease: Option<LeaseId>,
+    /// Its idempotency key.
+    pub key: Arc<str>,
+    /// Of what.
+    pub feature: FeatureCode,
+    /// How many seats.
+    pub seats: u32,
+    /// Whose. Hostile text.
+    pub user: Box<str>,
+    /// Where. Hostile text.
+    pub host: Box<str>,
+    /// Why, for denials.
+    pub code: Option<DenialCode>,
+}
+
+/// A row of the audit log, written in the commit of the deed.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Audit {
+    /// When, by the engine's clock.
+    pub at: Ms,
+    /// Who.
+    pub act: Act,
+    /// What was done, as `noun_verb`.
+    pub action: &'static str,
+    /// What it did, in one line for people.
+    pub detail: String,
+}
+
+/// A row to write. All writes of a step go in one commit, before its output is sent.
+#[derive(Clone, Debug)]
+pub enum Write {
+    /// A new lease.
+    Lease(Box<Lease>),
+    /// A seat stands on other lines, with every lease on it.
+    SeatMoved {
+        /// [`crate::pool::Lease::seat`] of its leases.
+        seat: LeaseId,
+        /// Where now.
+        placement: Placement,
+    },
+    /// A lease is over.
+    LeaseEnded {
+        /// Which.
+        id: LeaseId,
+    },
+    /// Last sign of a holder, written lazily.
+    LeaseSeen {
+        /// Which.
+        id: LeaseId,
+        /// When.
+        at: Ms,
+    },
+    /// A new document in force.
+    Document(Document),
+    /// The server is being disabled.
+    Draining,
+    /// The server is disabled; its documents are forbidden.
+    Retired {
+        /// The receipt file.
+        receipt: Box<str>,
+    },
+    /// A usage event.
+    Event(Box<Event>),
+    /// An audit row.
+    Audit(Box<Audit>),
+}

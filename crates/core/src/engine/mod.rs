@@ -1,0 +1,480 @@
+//! The license server's engine as a step machine (`PROTOCOL.md` sections 6 to 8).
+//!
+//! [`Engine::step`] takes the engine's now and one [`Input`], changes memory, appends the rows to write, and returns
+//! the [`Output`] to send **after** they are on disk. If the commit fails, the shell drops the engine and restores it
+//! from what is on disk. It does no I/O, draws nothing and reads no clock.
+
+mod io;
+
+pub use io::*;
+
+use crate::clock::{BEHIND_TOLERATED_MS, StartVerdict};
+use crate::codes::{DenialCode, LeaseEnd};
+use crate::grant::Line;
+use crate::ids::LeaseId;
+use crate::pool::{Ask, Lease, Pool, Source};
+use crate::time::Ms;
+use crate::times::{LeaseTimes, TimeTable};
+use std::collections::{BTreeSet, HashMap, HashSet, VecDeque};
+use std::sync::Arc;
+
+/// Denied keys remembered, so that a client that asks again and again is one denial.
+const DENIED_KEYS_MAX: usize = 4_096;
+/// Rows of last-seen written by one tick at most.
+const SEEN_PER_TICK_MAX: usize = 5_000;
+
+/// What was on disk when the server started.
+#[derive(Debug, Default)]
+pub struct Restored {
+    /// The document in force.
+    pub document: Option<Document>,
+    /// Lines of older documents on which leases may still stand.
+    pub former_lines: Vec<Line>,
+    /// Open leases; their `freed_at` and `times` are set anew.
+    pub leases: Vec<Lease>,
+    /// Leases that ended within the memory of keys, in order of time: when, which, under which key.
+    pub ended: Vec<(Ms, LeaseId, Arc<str>)>,
+    /// The server was being disabled.
+    pub draining: bool,
+}
+
+/// The engine: seats, keys that are remembered, and the mode of the server.
+#[derive(Debug)]
+pub struct Engine {
+    times: TimeTable,
+    pool: Pool,
+    document: Option<Document>,
+    draining: bool,
+    /// After a start with a suspect clock: seats given before may be unknown here until this instant.
+    no_new_until: Option<Ms>,
+    ended_keys: HashSet<Arc<str>>,
+    ended_leases: HashSet<LeaseId>,
+    ended: VecDeque<(Ms, Option<LeaseId>, Arc<str>)>,
+    denied: HashMap<Arc<str>, Ms>,
+    denied_order: VecDeque<Arc<str>>,
+    /// Leases heard of since their last-seen was written.
+    seen: BTreeSet<LeaseId>,
+}
+
+impl Engine {
+    /// An engine from what is on disk. Every open lease runs a full ttl + grace from `now`, bounded by its lines: its
+    /// holder may have been answered just before the stop (rule 5).
+    pub fn restore(restored: Restored, verdict: StartVerdict, now: Ms, times: TimeTable) -> Engine {
+        let mut leases = restored.leases;
+        for lease in &mut leases {
+            lease.times = times.lease;
+            lease.freed_at = times.lease_freed_at(now, times.lease);
+            lease.n = 0;
+            lease.nonce = "".into();
+        }
+        let document = restored.document;
+        let pool = Pool::restore(document.as_ref().map(|d| &d.grant), restored.former_lines, leases, now);
+        let suspect = matches!(verdict, StartVerdict::Behind { .. });
+        let mut engine = Engine {
+            times,
+            pool,
+            document,
+            draining: restored.draining,
+            no_new_until: suspect.then(|| times.lease_freed_at(now, times.lease)),
+            ended_keys: HashSet::new(),
+            ended_leases: HashSet::new(),
+            ended: VecDeque::new(),
+            denied: HashMap::new(),
+            denied_order: VecDeque::new(),
+            seen: BTreeSet::new(),
+        };
+        for (at, lease, key) in restored.ended {
+            engine.remember_ended(at.min(now), Some(lease), key);
+        }
+        engine
+    }
+
+    /// The seats, to look at.
+    pub fn pool(&self) -> &Pool {
+        &self.pool
+    }
+
+    /// The document in force.
+    pub fn document(&self) -> Option<&Document> {
+        self.document.as_ref()
+    }
+
+    /// Whether the server is being disabled.
+    pub fn draining(&self) -> bool {
+        self.draining
+    }
+
+    /// Being disabled, and nothing is out any more: a receipt may be made.
+    pub fn drained(&self) -> bool {
+        self.draining && self.pool.leases_out() == 0
+    }
+
+    /// Until when no new leases are given because the clock went backwards.
+    pub fn no_new_until(&self, now: Ms) -> Option<Ms> {
+        self.no_new_until.filter(|until| now < *until)
+    }
+
+    /// Handles one input at `now`. Leases whose time has come are freed first.
+    pub fn step(&mut self, now: Ms, input: Input, writes: &mut Vec<Write>) -> Output {
+        self.free_due(now, writes);
+        match input {
+            Input::Checkout { id, key, ask, source } => self.checkout(now, id, key, ask, source, writes),
+            Input::Heartbeat { lease, n, nonce } => self.heartbeat(now, lease, n, nonce, writes),
+            Input::Resume { lease, key, ask, source, n, nonce } => {
+                if self.pool.lease(lease).is_some() {
+                    return self.heartbeat(now, lease, n, nonce, writes);
+                }
+                self.adopt(now, (lease, key), (ask, source), (n, nonce), writes)
+            }
+            Input::Checkin { lease } => self.checkin(now, lease, writes),
+            Input::CheckinKey { key } => match self.pool.lease_of_key(&key).map(|lease| lease.id) {
+                Some(lease) => self.checkin(now, lease, writes),
+                None => {
+                    // Its checkout may still be on the way; when it comes, it must not take a seat for nobody.
+                    self.remember_ended(now, None, key);
+                    Output::Released
+                }
+            },
+            Input::Install { document, wall, act } => self.install(now, document, wall, act, writes),
+            Input::Drain { act } => self.drain(now, act, writes),
+            Input::Retire { receipt, act } => self.retire(now, receipt, act, writes),
+            Input::Tick => self.tick(now, writes),
+        }
+    }
+
+    fn checkout(
+        &mut self,
+        now: Ms,
+        id: LeaseId,
+        key: Arc<str>,
+        ask: Ask,
+        source: Source,
+        writes: &mut Vec<Write>,
+    ) -> Output {
+        if let Some(lease) = self.pool.lease_of_key(&key) {
+            return if lease.ask == ask { self.extend(now, lease.id, false, writes) } else { Output::KeyReused };
+        }
+        if self.ended_keys.contains(&key) {
+            return Output::Ended { end: LeaseEnd::LeaseGone, left_ms: 0 };
+        }
+        if let Some(code) = self.closed(now) {
+            return self.deny(now, code, key, &ask, writes);
+        }
+        match self.pool.find(id, &ask, source, now) {
+            Err(code) => self.deny(now, code, key, &ask, writes),
+            Ok(standing) => {
+                let lease = self.new_lease(now, (id, key), (ask, source), standing);
+                writes.push(Write::Lease(Box::new(lease.clone())));
+                writes.push(event(now, EventKind::Checkout, &lease));
+                self.denied.remove(&lease.key);
+                self.pool.insert(lease);
+                self.extend(now, id, true, writes)
+            }
+        }
+    }
+
+    /// Why no new leases are given at all, if so.
+    fn closed(&self, now: Ms) -> Option<DenialCode> {
+        if self.document.is_none() {
+            return Some(DenialCode::NotActivated);
+        }
+        if self.draining {
+            return Some(DenialCode::Draining);
+        }
+        self.no_new_until(now).map(|_| DenialCode::ClockSuspect)
+    }
+
+    fn new_lease(
+        &self,
+        now: Ms,
+        named: (LeaseId, Arc<str>),
+        asked: (Ask, Source),
+        standing: crate::pool::Standing,
+    ) -> Lease {
+        Lease {
+            id: named.0,
+            key: named.1,
+            ask: asked.0,
+            source: asked.1,
+            standing,
+            started_at: now,
+            seen_at: now,
+            freed_at: now,
+            times: self.times.lease,
+            n: 0,
+            nonce: "".into(),
+            withdrawn: false,
+        }
+    }
+
+    fn heartbeat(&mut self, now: Ms, id: LeaseId, n: u64, nonce: Box<str>, writes: &mut Vec<Write>) -> Output {
+        let Some(lease) = self.pool.lease_mut(id) else {
+            return Output::Ended { end: LeaseEnd::LeaseGone, left_ms: 0 };
+        };
+        // An equal n with an equal nonce is the same heartbeat again: its answer was lost.
+        let copied = n < lease.n || (n == lease.n && nonce != lease.nonce);
+        if copied {
+            let event = event(now, EventKind::Copied, lease);
+            writes.push(event);
+            return Output::Ended { end: LeaseEnd::LeaseCopied, left_ms: 0 };
+        }
+        lease.n = n;
+        lease.nonce = nonce;
+        self.seen.insert(id);
+        self.extend(now, id, false, writes)
+    }
+
+    /// Gives the full right anew, if the lines allow it. A repeated request extends as well: its sender counts from
+    /// before the repetition.
+    fn extend(&mut self, now: Ms, id: LeaseId, new: bool, writes: &mut Vec<Write>) -> Output {
+        let Some(lease) = self.pool.lease(id) else { return Output::Unknown };
+        let left_ms = lease.freed_at.since(now).saturating_sub(self.times.lease_allowance_ms).max(0);
+        if self.draining {
+            return Output::Ended { end: LeaseEnd::Withdrawn, left_ms };
+        }
+        let full_ms = self.times.lease.lessee_stops_after_ms();
+        let placement = self.pool.placement(lease).clone();
+        let supported = !lease.withdrawn || self.pool.supports(&placement, &lease.ask, lease.source, now);
+        if !supported || self.pool.ends_at(&placement).since(now) < full_ms {
+            self.reseat(now, id, supported, writes);
+        }
+        let Some(lease) = self.pool.lease(id) else { return Output::Unknown };
+        let ends_at = self.pool.ends_at(self.pool.placement(lease));
+        if (lease.withdrawn && !supported) || ends_at <= now {
+            return Output::Ended { end: LeaseEnd::Withdrawn, left_ms };
+        }
+        let times = self.times.lease.cut_to(ends_at.since(now));
+        let answer = self.answer(now, lease, times, ends_at, new);
+        // Never earlier than before: an answer already given may run longer than the lines of a shorter document.
+        let freed_at = self.times.lease_freed_at(now, times).max(lease.freed_at);
+        self.pool.set_freed_at(id, freed_at);
+        if let Some(lease) = self.pool.lease_mut(id) {
+            lease.withdrawn = false;
+            lease.seen_at = now;
+            lease.times = times;
+        }
+        answer
+    }
+
+    /// Moves a lease to lines that run longer, if seats are free there: what ends soon, or was taken away.
+    fn reseat(&mut self, now: Ms, id: LeaseId, supported: bool, writes: &mut Vec<Write>) {
+        let Some(lease) = self.pool.lease(id) else { return };
+        let Ok(to) = self.pool.find_own(&lease.ask, lease.source, now) else { return };
+        let from = self.pool.placement(lease);
+        if supported && self.pool.ends_at(&to) <= self.pool.ends_at(from) {
+            return;
+        }
+        writes.push(Write::SeatMoved { seat: lease.seat(), placement: to.clone() });
+        self.pool.move_to(id, to);
+        if let Some(lease) = self.pool.lease_mut(id) {
+            lease.withdrawn = false;
+        }
+    }
+
+    fn answer(&self, now: Ms, lease: &Lease, times: LeaseTimes, ends_at: Ms, new: bool) -> Output {
+        let grant_sha256 = self.document.as_ref().map_or_else(|| "".into(), |document| document.sha256.clone());
+        Output::Leased(Box::new(LeaseAnswer {
+            lease: lease.id,
+            new,
+            feature: lease.ask.feature.clone(),
+            seats: lease.ask.seats,
+            user: lease.ask.user.clone(),
+            host: lease.ask.host.clone(),
+            times,
+            at: now,
+            grant_sha256,
+            ends_at,
+        }))
+    }
+
+    /// A running lease that this server does not know: it was restored from an older state.
+    fn adopt(
+        &mut self,
+        now: Ms,
+        named: (LeaseId, Arc<str>),
+        asked: (Ask, Source),
+        beat: (u64, Box<str>),
+        writes: &mut Vec<Write>,
+    ) -> Output {
+        let (id, key) = named;
+        let ended = self.ended_leases.contains(&id) || self.ended_keys.contains(&key);
+        if ended || self.pool.lease_of_key(&key).is_some() {
+            return Output::Ended { end: LeaseEnd::LeaseGone, left_ms: 0 };
+        }
+        if self.document.is_none() || self.draining {
+            return Output::Ended { end: LeaseEnd::LeaseGone, left_ms: 0 };
+        }
+        match self.pool.find(id, &asked.0, asked.1, now) {
+            Err(code) => self.deny(now, code, key, &asked.0, writes),
+            Ok(standing) => {
+                let mut lease = self.new_lease(now, (id, key), asked, standing);
+                (lease.n, lease.nonce) = beat;
+                writes.push(Write::Lease(Box::new(lease.clone())));
+                writes.push(event(now, EventKind::Adopted, &lease));
+                self.pool.insert(lease);
+                self.extend(now, id, false, writes)
+            }
+        }
+    }
+
+    fn checkin(&mut self, now: Ms, id: LeaseId, writes: &mut Vec<Write>) -> Output {
+        match self.pool.remove(id) {
+            Some(lease) => {
+                self.end(now, EventKind::Checkin, lease, writes);
+                Output::Released
+            }
+            None if self.ended_leases.contains(&id) => Output::Released,
+            None => Output::Unknown,
+        }
+    }
+
+    fn end(&mut self, now: Ms, kind: EventKind, lease: Lease, writes: &mut Vec<Write>) {
+        writes.push(Write::LeaseEnded { id: lease.id });
+        writes.push(event(now, kind, &lease));
+        self.seen.remove(&lease.id);
+        self.remember_ended(now, Some(lease.id), lease.key);
+    }
+
+    /// `lease` is `None` for a key that was given up before its checkout came.
+    fn remember_ended(&mut self, at: Ms, lease: Option<LeaseId>, key: Arc<str>) {
+        if self.ended_keys.insert(key.clone()) {
+            self.ended_leases.extend(lease);
+            self.ended.push_back((at, lease, key));
+        }
+    }
+
+    fn free_due(&mut self, now: Ms, writes: &mut Vec<Write>) {
+        while let Some(lease) = self.pool.pop_freed(now) {
+            self.end(now, EventKind::Expired, lease, writes);
+        }
+        while self.ended.front().is_some_and(|(at, ..)| now.since(*at) >= self.times.key_memory_ms) {
+            if let Some((_, lease, key)) = self.ended.pop_front() {
+                self.ended_keys.remove(&key);
+                lease.map(|lease| self.ended_leases.remove(&lease));
+            }
+        }
+    }
+
+    fn deny(&mut self, now: Ms, code: DenialCode, key: Arc<str>, ask: &Ask, writes: &mut Vec<Write>) -> Output {
+        if self.denied.insert(key.clone(), now).is_none() {
+            self.denied_order.push_back(key.clone());
+            if self.denied_order.len() > DENIED_KEYS_MAX
+                && let Some(oldest) = self.denied_order.pop_front()
+            {
+                self.denied.remove(&oldest);
+            }
+            writes.push(Write::Event(Box::new(Event {
+                at: now,
+                kind: EventKind::Denied,
+                lease: None,
+                key,
+                feature: ask.feature.clone(),
+                seats: ask.seats,
+                user: ask.user.clone(),
+                host: ask.host.clone(),
+                code: Some(code),
+            })));
+        }
+        Output::Denied(Box::new(Denial {
+            code,
+            feature: ask.feature.clone(),
+            seats: ask.seats,
+            capacity: self.pool.capacity(&ask.feature, now),
+            free_at: self.pool.next_freed_of(&ask.feature),
+        }))
+    }
+
+    fn install(&mut self, now: Ms, document: Document, wall: Ms, act: Act, writes: &mut Vec<Write>) -> Output {
+        let behind_ms = now.since(wall);
+        if behind_ms > BEHIND_TOLERATED_MS {
+            return Output::NotInstalled(InstallRefusal::ClockSuspect { behind_ms });
+        }
+        if self.draining {
+            return Output::NotInstalled(InstallRefusal::Draining);
+        }
+        if let Some(current) = &self.document {
+            let (file_rev, in_use) = (document.grant.rev, current.grant.rev);
+            if document.grant.workstation != current.grant.workstation {
+                return Output::NotInstalled(InstallRefusal::OtherWorkstation);
+            }
+            if document.sha256 == current.sha256 {
+                return Output::NotInstalled(InstallRefusal::Twice);
+            }
+            if file_rev <= in_use {
+                return Output::NotInstalled(InstallRefusal::Older { file_rev, in_use });
+            }
+        }
+        let installed = self.pool.install(&document.grant, now);
+        for id in installed.moved {
+            if let Some(lease) = self.pool.lease(id) {
+                let placement = self.pool.placement(lease).clone();
+                writes.push(Write::SeatMoved { seat: lease.seat(), placement });
+            }
+        }
+        let seats: u64 = document.grant.lines.iter().map(|line| u64::from(line.seats)).sum();
+        let detail = format!(
+            "rev {}: {} lines, {seats} seats, until {}",
+            document.grant.rev,
+            document.grant.lines.len(),
+            document.grant.ends_at().rfc3339()
+        );
+        writes.push(Write::Document(document.clone()));
+        writes.push(Write::Audit(Box::new(Audit { at: now, act, action: "document_install", detail })));
+        self.document = Some(document);
+        Output::Installed { withdrawn: installed.withdrawn.len() }
+    }
+
+    fn drain(&mut self, now: Ms, act: Act, writes: &mut Vec<Write>) -> Output {
+        if self.document.is_none() {
+            return Output::NotDrained;
+        }
+        if !self.draining {
+            self.draining = true;
+            writes.push(Write::Draining);
+            let detail = format!("{} leases still out", self.pool.leases_out());
+            writes.push(Write::Audit(Box::new(Audit { at: now, act, action: "server_drain", detail })));
+        }
+        let done_by = self.pool.last_freed_at().unwrap_or(now);
+        Output::Draining { leases_out: self.pool.leases_out(), done_by }
+    }
+
+    fn retire(&mut self, now: Ms, receipt: Box<str>, act: Act, writes: &mut Vec<Write>) -> Output {
+        if !self.drained() {
+            return Output::NotDrained;
+        }
+        self.draining = false;
+        self.document = None;
+        self.pool.clear_lines();
+        writes.push(Write::Retired { receipt });
+        let detail = "key ended; its documents are forbidden".to_owned();
+        writes.push(Write::Audit(Box::new(Audit { at: now, act, action: "server_disable", detail })));
+        Output::Done
+    }
+
+    fn tick(&mut self, _now: Ms, writes: &mut Vec<Write>) -> Output {
+        for _ in 0..SEEN_PER_TICK_MAX {
+            let Some(id) = self.seen.pop_first() else { break };
+            if let Some(lease) = self.pool.lease(id) {
+                writes.push(Write::LeaseSeen { id, at: lease.seen_at });
+            }
+        }
+        Output::Done
+    }
+}
+
+fn event(at: Ms, kind: EventKind, lease: &Lease) -> Write {
+    Write::Event(Box::new(Event {
+        at,
+        kind,
+        lease: Some(lease.id),
+        key: lease.key.clone(),
+        feature: lease.ask.feature.clone(),
+        seats: lease.ask.seats,
+        user: lease.ask.user.clone(),
+        host: lease.ask.host.clone(),
+        code: None,
+    }))
+}
+
+#[cfg(test)]
+mod tests;

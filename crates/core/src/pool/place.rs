@@ -1,0 +1,233 @@
+//! Finding seats: which lines a checkout may stand on, in which order they are taken, and how many seats are free.
+
+use super::lease::{LEASES_PER_SHARED_SEAT_MAX, ShareKey};
+use super::{Ask, LineState, Placement, Pool, Source, Standing};
+use crate::codes::DenialCode;
+use crate::grant::{Grant, Renew};
+use crate::ids::{LeaseId, LicenseId, LineId};
+use crate::license::{FeatureCode, Share};
+use crate::time::{Ms, SECOND_MS};
+use std::collections::BTreeMap;
+
+/// A line with less than this left gives no lease: the holder could do nothing with it.
+const USEFUL_MS: i64 = 10 * SECOND_MS;
+
+/// Seats of one feature as an asker may use them.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub struct Capacity {
+    /// Seats in lines that have not ended.
+    pub total: u32,
+    /// Of these, seats that leases hold (more than `total` while a reduced license runs out).
+    pub in_use: u32,
+    /// What a checkout can still take.
+    pub free: u32,
+}
+
+impl LineState {
+    fn out(&self, feature: &FeatureCode) -> u32 {
+        self.out.get(feature).copied().unwrap_or(0)
+    }
+
+    fn alive(&self, now: Ms) -> bool {
+        self.granted && self.line.until.since(now) >= USEFUL_MS
+    }
+
+    /// Dongle (when there is one), assigned, pinned or by file, online; within one, the longest first.
+    fn order(&self) -> (u8, std::cmp::Reverse<Ms>, LineId) {
+        let terms = &self.line.terms;
+        let class = match () {
+            () if terms.assigned => 1,
+            () if terms.pinned || terms.renew != Renew::Sync => 2,
+            () => 3,
+        };
+        (class, std::cmp::Reverse(self.line.until), self.line.line)
+    }
+
+    fn serves(&self, ask: &Ask, source: Source) -> Result<(), DenialCode> {
+        if self.line.terms.assigned && !source.loopback {
+            return Err(DenialCode::Reserved);
+        }
+        match (self.line.terms.released_before, ask.released_on) {
+            (None, _) => Ok(()),
+            (Some(maintained), Some(released)) if released <= maintained => Ok(()),
+            // An application that does not say when it was released cannot show that it is covered.
+            (Some(_), _) => Err(DenialCode::VersionTooNew),
+        }
+    }
+}
+
+impl Pool {
+    /// Replaces the set of lines, keeping what is counted on those that stay. Lines that left the document stay,
+    /// giving nothing, until their last lease ends.
+    pub(super) fn set_lines(&mut self, grant: Option<&Grant>) {
+        for state in self.lines.values_mut() {
+            state.granted = false;
+        }
+        for line in grant.map_or(&[][..], |grant| &grant.lines) {
+            let out = self.lines.remove(&line.line).map(|old| old.out).unwrap_or_default();
+            self.lines.insert(line.line, LineState { line: line.clone(), out, granted: true });
+        }
+        self.lines.retain(|_, state| state.granted || state.out.values().any(|out| *out > 0));
+        self.order.clear();
+        for (id, state) in self.lines.iter().filter(|(_, state)| state.granted) {
+            for feature in state.line.features.keys() {
+                self.order.entry(feature.clone()).or_default().push(*id);
+            }
+        }
+        for ids in self.order.values_mut() {
+            ids.sort_by_key(|id| self.lines.get(id).map(LineState::order));
+        }
+    }
+
+    fn lines_of<'a>(&'a self, feature: &FeatureCode) -> impl Iterator<Item = (LineId, &'a LineState)> {
+        let ids = self.order.get(feature).map_or(&[][..], Vec::as_slice);
+        ids.iter().filter_map(|id| self.lines.get(id).map(|state| (*id, state)))
+    }
+
+    /// Free seats of `feature` on a line. Counted for the license as a whole as well, because leases may still run on
+    /// a line of the same license that left the document.
+    fn free_on(&self, state: &LineState, feature: &FeatureCode, now: Ms) -> u32 {
+        let on_line = state.line.capacity(feature.as_str()).saturating_sub(state.out(feature));
+        let (held, out) = self.license_seats(state.line.license, feature, now);
+        on_line.min(held.saturating_sub(out))
+    }
+
+    /// Seats held and out of a license's feature, over all its lines that are alive or have leases.
+    fn license_seats(&self, license: LicenseId, feature: &FeatureCode, now: Ms) -> (u32, u32) {
+        let lines = self.lines.values().filter(|state| state.line.license == license);
+        lines.fold((0_u32, 0_u32), |(held, out), state| {
+            let capacity = if state.alive(now) { state.line.capacity(feature.as_str()) } else { 0 };
+            (held.saturating_add(capacity), out.saturating_add(state.out(feature)))
+        })
+    }
+
+    /// Finds seats for an ask, all or none, and the reason if there are none. Changes nothing.
+    pub fn find(&self, new_id: LeaseId, ask: &Ask, source: Source, now: Ms) -> Result<Standing, DenialCode> {
+        if let Some(standing) = self.find_shared(ask, source, now) {
+            return Ok(standing);
+        }
+        let placement = self.find_own(ask, source, now)?;
+        let share = ShareKey::sharable(ask) && self.shares(&placement);
+        Ok(if share { Standing::Shared { seat: new_id, placement } } else { Standing::Own(placement) })
+    }
+
+    fn shares(&self, placement: &Placement) -> bool {
+        let mut lines = placement.iter().filter_map(|(line, _)| self.lines.get(line));
+        lines.all(|state| state.line.terms.share == Share::UserHost)
+    }
+
+    fn find_shared(&self, ask: &Ask, source: Source, now: Ms) -> Option<Standing> {
+        if !ShareKey::sharable(ask) {
+            return None;
+        }
+        let seats = self.sharable.get(&ShareKey::of(ask, source))?;
+        seats.iter().find_map(|seat| {
+            let shared = self.shared.get(seat)?;
+            let room = shared.leases < LEASES_PER_SHARED_SEAT_MAX;
+            (room && self.supports(&shared.placement, ask, source, now))
+                .then(|| Standing::Shared { seat: *seat, placement: shared.placement.clone() })
+        })
+    }
+
+    /// Whether a placement's lines are alive, not over-full, and may serve the asker: what it takes to create or
+    /// extend a lease on it without taking more seats.
+    pub(crate) fn supports(&self, placement: &Placement, ask: &Ask, source: Source, now: Ms) -> bool {
+        placement.iter().all(|(line, _)| {
+            self.lines.get(line).is_some_and(|state| {
+                let (held, out) = self.license_seats(state.line.license, &ask.feature, now);
+                let full = state.out(&ask.feature) > state.line.capacity(ask.feature.as_str()) || out > held;
+                state.alive(now) && !full && state.serves(ask, source).is_ok()
+            })
+        })
+    }
+
+    /// Finds seats of its own for an ask.
+    pub(crate) fn find_own(&self, ask: &Ask, source: Source, now: Ms) -> Result<Placement, DenialCode> {
+        let mut placement = Vec::new();
+        let mut wanted = ask.seats;
+        let mut taken: BTreeMap<LicenseId, u32> = BTreeMap::new();
+        for (id, state) in self.lines_of(&ask.feature) {
+            if wanted == 0 {
+                break;
+            }
+            if !state.alive(now) || state.serves(ask, source).is_err() {
+                continue;
+            }
+            // Two lines of one license share the license's free seats.
+            let (held, out) = self.license_seats(state.line.license, &ask.feature, now);
+            let license_free =
+                held.saturating_sub(out).saturating_sub(taken.get(&state.line.license).copied().unwrap_or(0));
+            let seats = self.free_on(state, &ask.feature, now).min(license_free).min(wanted);
+            if seats > 0 {
+                placement.push((id, seats));
+                wanted -= seats;
+                *taken.entry(state.line.license).or_default() += seats;
+            }
+        }
+        if wanted == 0 { Ok(placement.into()) } else { Err(self.why_not(ask, source, now)) }
+    }
+
+    /// The most useful reason why an ask finds no seats.
+    fn why_not(&self, ask: &Ask, source: Source, now: Ms) -> DenialCode {
+        if !self.lines.values().any(|state| state.granted) {
+            return DenialCode::NotActivated;
+        }
+        if self.lines_of(&ask.feature).next().is_none() {
+            return DenialCode::FeatureUnknown;
+        }
+        let alive: Vec<_> = self.lines_of(&ask.feature).filter(|(_, state)| state.alive(now)).collect();
+        if alive.is_empty() {
+            return DenialCode::Expired;
+        }
+        let refusals: Vec<_> = alive.iter().map(|(_, state)| state.serves(ask, source)).collect();
+        if refusals.iter().any(Result::is_ok) {
+            return DenialCode::NoSeats;
+        }
+        let too_new = refusals.contains(&Err(DenialCode::VersionTooNew));
+        if too_new { DenialCode::VersionTooNew } else { DenialCode::Reserved }
+    }
+
+    /// The seats of a feature on lines that have not ended, whoever they may serve.
+    pub fn capacity(&self, feature: &FeatureCode, now: Ms) -> Capacity {
+        let mut capacity = Capacity::default();
+        let mut free: BTreeMap<LicenseId, (u32, u32)> = BTreeMap::new();
+        for (_, state) in self.lines_of(feature).filter(|(_, state)| state.alive(now)) {
+            capacity.total = capacity.total.saturating_add(state.line.capacity(feature.as_str()));
+            let on_line = state.line.capacity(feature.as_str()).saturating_sub(state.out(feature));
+            let (held, out) = self.license_seats(state.line.license, feature, now);
+            let entry = free.entry(state.line.license).or_insert((0, held.saturating_sub(out)));
+            entry.0 = entry.0.saturating_add(on_line);
+        }
+        capacity.free = free.values().map(|(on_lines, license)| *on_lines.min(license)).sum();
+        let lines = self.lines.values();
+        capacity.in_use = lines.map(|state| state.out(feature)).fold(0, u32::saturating_add);
+        capacity
+    }
+
+    /// The earliest end of a placement's lines: no lease on it outlives that.
+    pub fn ends_at(&self, placement: &Placement) -> Ms {
+        let ends = placement.iter().map(|(line, _)| self.lines.get(line).map_or(Ms(0), |state| state.line.until));
+        ends.min().unwrap_or(Ms(0))
+    }
+
+    /// Moves the seat of a lease to other lines. A shared seat moves with all its leases.
+    pub(crate) fn move_to(&mut self, id: LeaseId, to: Placement) {
+        let Some(lease) = self.leases.get(&id) else { return };
+        let (feature, from) = (lease.ask.feature.clone(), self.placement(lease).clone());
+        let standing = lease.standing.clone();
+        self.count(&feature, &to, true);
+        self.count(&feature, &from, false);
+        match standing {
+            Standing::Own(_) => {
+                if let Some(lease) = self.leases.get_mut(&id) {
+                    lease.standing = Standing::Own(to);
+                }
+            }
+            Standing::Shared { seat, .. } => {
+                if let Some(shared) = self.shared.get_mut(&seat) {
+                    shared.placement = to;
+                }
+            }
+        }
+    }
+}

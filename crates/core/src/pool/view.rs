@@ -1,0 +1,100 @@
+//! What pages and the API show of a pool: plain copies, bounded in number.
+
+use super::{Capacity, Lease, Pool};
+use crate::grant::{Line, Renew};
+use crate::ids::LeaseId;
+use crate::license::FeatureCode;
+use crate::time::Ms;
+
+/// One feature of the server.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct FeatureView {
+    /// The feature.
+    pub feature: FeatureCode,
+    /// Its seats.
+    pub capacity: Capacity,
+    /// When the first of its seats end; `None` if nothing is alive.
+    pub first_end: Option<Ms>,
+    /// When the last of its seats end, or ended.
+    pub last_end: Option<Ms>,
+    /// Seats held on lines renewed at each sync.
+    pub online: u32,
+    /// Seats held on lines from a file, pinned lines and dongles.
+    pub offline: u32,
+}
+
+/// One line and what is out on it.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct LineView {
+    /// The line as granted.
+    pub line: Line,
+    /// Product seats in use: the greatest over its features of seats out, rounded up to whole product seats.
+    pub seats_in_use: u32,
+    /// In the newest document; otherwise its last leases are running out.
+    pub granted: bool,
+}
+
+/// A copy of what stands in the pool.
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
+pub struct PoolView {
+    /// Features in order of code.
+    pub features: Vec<FeatureView>,
+    /// Lines in order of product code.
+    pub lines: Vec<LineView>,
+    /// How many leases are out.
+    pub leases_out: usize,
+}
+
+impl Pool {
+    /// Features and lines with their numbers.
+    pub fn view(&self, now: Ms) -> PoolView {
+        let features = self.order.keys().map(|feature| self.feature_view(feature, now)).collect();
+        let mut lines: Vec<_> = self
+            .lines
+            .values()
+            .map(|state| LineView {
+                seats_in_use: state
+                    .line
+                    .features
+                    .iter()
+                    .map(|(feature, per_seat)| {
+                        state.out.get(feature).copied().unwrap_or(0).div_ceil((*per_seat).max(1))
+                    })
+                    .max()
+                    .unwrap_or(0),
+                line: state.line.clone(),
+                granted: state.granted,
+            })
+            .collect();
+        lines.sort_by(|a, b| (&a.line.product, a.line.line).cmp(&(&b.line.product, b.line.line)));
+        PoolView { features, lines, leases_out: self.leases_out() }
+    }
+
+    fn feature_view(&self, feature: &FeatureCode, now: Ms) -> FeatureView {
+        let lines: Vec<_> =
+            self.lines.values().filter(|s| s.granted && s.line.features.contains_key(feature)).collect();
+        let alive = || lines.iter().filter(|state| now < state.line.until);
+        let seats = |online: bool| {
+            let mine = alive().filter(|s| (s.line.terms.renew == Renew::Sync && !s.line.terms.pinned) == online);
+            mine.map(|state| state.line.capacity(feature.as_str())).fold(0, u32::saturating_add)
+        };
+        FeatureView {
+            feature: feature.clone(),
+            capacity: self.capacity(feature, now),
+            first_end: alive().map(|state| state.line.until).min(),
+            last_end: lines.iter().map(|state| state.line.until).max(),
+            online: seats(true),
+            offline: seats(false),
+        }
+    }
+
+    /// Leases of one feature, or of all, in order of id, after `after`, at most `limit`.
+    pub fn leases_page(&self, feature: Option<&FeatureCode>, after: Option<LeaseId>, limit: usize) -> Vec<Lease> {
+        let start = after.map_or(std::ops::Bound::Unbounded, std::ops::Bound::Excluded);
+        let range = (start, std::ops::Bound::Unbounded);
+        let sets = self.by_feature.iter().filter(|(code, _)| feature.is_none_or(|wanted| wanted == *code));
+        let mut ids: Vec<LeaseId> = sets.flat_map(|(_, set)| set.range(range).take(limit).copied()).collect();
+        ids.sort_unstable();
+        ids.into_iter().take(limit).filter_map(|id| self.leases.get(&id).cloned()).collect()
+    }
+}
