@@ -1,0 +1,208 @@
+//! What a test run needs beside the code, and how it gets there: programs from Debian's packages,
+//! cargo's own tools, and the accessibility checker that browser tests inject into pages.
+//!
+//! A missing part is installed or the run fails; nothing is ever skipped for want of it.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context as _, Result, bail};
+use serde_json::Value;
+
+use crate::say;
+use crate::shell::Shell;
+
+/// Where the found programs and files are.
+pub(crate) struct Tools {
+    /// The folder with `initdb`, `postgres` and `pg_isready`.
+    pub(crate) postgres_bin: PathBuf,
+    pub(crate) chromedriver: PathBuf,
+    /// The library to put into `LD_PRELOAD` to give one process another clock.
+    pub(crate) libfaketime: PathBuf,
+    /// `axe.min.js`.
+    pub(crate) axe: PathBuf,
+}
+
+struct Need {
+    packages: &'static [&'static str],
+    why: &'static str,
+    find: fn() -> Option<PathBuf>,
+}
+
+const POSTGRES: Need = Need {
+    packages: &["postgresql"],
+    why: "every storage test runs on SQLite and on a PostgreSQL server",
+    find: postgres_bin,
+};
+const CHROMIUM: Need = Need {
+    packages: &["chromium", "fonts-liberation"],
+    why: "the pages are tested in a real browser, with letters in it",
+    find: || on_path("chromium"),
+};
+const CHROMEDRIVER: Need =
+    Need { packages: &["chromium-driver"], why: "drives that browser", find: || on_path("chromedriver") };
+const FAKETIME: Need = Need {
+    packages: &["libfaketime"],
+    why: "tests step the clock of the real binary",
+    find: || first_in("/usr/lib", "faketime/libfaketimeMT.so.1"),
+};
+const NPM: Need = Need {
+    packages: &["npm"],
+    why: "fetches the accessibility checker axe-core (brings Node.js)",
+    find: || on_path("npm"),
+};
+
+/// Newest of their kind that this toolchain builds; a fixed version, or a release of theirs could break our CI.
+const NEXTEST_VERSION: &str = "0.9.151";
+const DENY_VERSION: &str = "0.20.2";
+const AXE_VERSION: &str = "4.14.1";
+const AXE_INTEGRITY: &str =
+    "sha512-FHfa+lmNjQZfJz1q8wKqIDwC6DExcHt/pkjNQb09a3NPjCKg2rhu5qb2S4r76ASyFNNtuFooJpZe37OgudVGtQ==";
+
+/// Finds everything a test run needs, after installing what is missing.
+///
+/// # Errors
+/// Something is missing and cannot be installed from here; the message has the command that does it.
+pub(crate) fn for_tests(shell: &Shell, target_dir: &Path) -> Result<Tools> {
+    cargo_tool(shell, "nextest", NEXTEST_VERSION, "runs the tests")?;
+    let axe = target_dir.join(format!("test-tools/axe-core-{AXE_VERSION}/axe.min.js"));
+    let mut needs = vec![POSTGRES, CHROMIUM, CHROMEDRIVER, FAKETIME];
+    if !axe.is_file() {
+        needs.push(NPM);
+    }
+    install_missing(shell, &needs)?;
+    if !axe.is_file() {
+        fetch_axe(shell, &axe)?;
+    }
+    Ok(Tools {
+        postgres_bin: POSTGRES.found()?,
+        chromedriver: CHROMEDRIVER.found()?,
+        libfaketime: FAKETIME.found()?,
+        axe,
+    })
+}
+
+/// Makes sure that `cargo deny` works.
+pub(crate) fn cargo_deny(shell: &Shell) -> Result<()> {
+    cargo_tool(shell, "deny", DENY_VERSION, "checks licenses and sources of what we depend on")
+}
+
+impl Need {
+    fn found(&self) -> Result<PathBuf> {
+        (self.find)().with_context(|| {
+            let packages = self.packages.join(" ");
+            format!("{packages}: installed, but not where it is expected; needed because {}", self.why)
+        })
+    }
+}
+
+fn install_missing(shell: &Shell, needs: &[Need]) -> Result<()> {
+    let missing: Vec<_> = needs.iter().filter(|need| (need.find)().is_none()).collect();
+    if missing.is_empty() {
+        return Ok(());
+    }
+    let packages: Vec<&str> = missing.iter().flat_map(|need| need.packages).copied().collect();
+    for need in &missing {
+        say::line(format_args!("missing: {} ({})", need.packages.join(", "), need.why));
+    }
+    if !rustix::process::geteuid().is_root() || on_path("apt-get").is_none() {
+        bail!(
+            "install what is missing, then start again:\n  sudo apt-get update && \
+             sudo apt-get install -y --no-install-recommends {}",
+            packages.join(" ")
+        );
+    }
+    say::line(format_args!("installing from Debian's packages: {}", packages.join(" ")));
+    let _no_cluster = packages.contains(&"postgresql").then(NoMainCluster::new).transpose()?;
+    shell.run(apt_get(shell).arg("update"))?;
+    shell.run(apt_get(shell).args(["install", "-y", "--no-install-recommends"]).args(&packages))
+}
+
+fn apt_get(shell: &Shell) -> std::process::Command {
+    let mut apt_get = shell.command("apt-get");
+    // Another installation may hold the lock for a while: wait for it rather than fail.
+    apt_get.env("DEBIAN_FRONTEND", "noninteractive").args(["-q", "-o", "DPkg::Lock::Timeout=300"]);
+    apt_get
+}
+
+/// While this lives, installing Debian's `postgresql` does not also make and start a database
+/// cluster for the whole machine: the tests start one of their own.
+struct NoMainCluster(PathBuf);
+
+impl NoMainCluster {
+    fn new() -> Result<Self> {
+        let folder = Path::new("/etc/postgresql-common/createcluster.d");
+        let file = folder.join("leasehold-xtask.conf");
+        fs::create_dir_all(folder)
+            .and_then(|()| fs::write(&file, "create_main_cluster = false\n"))
+            .with_context(|| format!("cannot write {}", file.display()))?;
+        Ok(Self(file))
+    }
+}
+
+impl Drop for NoMainCluster {
+    fn drop(&mut self) {
+        if let Err(error) = fs::remove_file(&self.0) {
+            say::line(format_args!("cannot remove {}: {error}; please remove it", self.0.display()));
+        }
+    }
+}
+
+fn cargo_tool(shell: &Shell, subcommand: &str, version: &str, why: &str) -> Result<()> {
+    if shell.capture(shell.cargo().args([subcommand, "--version"])).is_ok() {
+        return Ok(());
+    }
+    shell.check_interrupted()?;
+    say::line(format_args!("installing cargo-{subcommand} {version} with cargo ({why}); takes some minutes, once"));
+    let package = format!("cargo-{subcommand}@{version}");
+    shell.run(shell.cargo().args(["install", "--quiet", "--locked", &package]))
+}
+
+fn fetch_axe(shell: &Shell, axe: &Path) -> Result<()> {
+    let folder = axe.parent().context("axe has no folder")?;
+    fs::create_dir_all(folder).with_context(|| format!("cannot make {}", folder.display()))?;
+    say::line(format_args!("fetching axe-core {AXE_VERSION} with npm (the browser tests' accessibility checker)"));
+    let package = format!("axe-core@{AXE_VERSION}");
+    let mut pack = shell.command("npm");
+    pack.args(["pack", "--json", "--loglevel=error", &package]).current_dir(folder);
+    let packed: Value = serde_json::from_slice(&shell.capture(&mut pack)?).context("cannot read what npm printed")?;
+    let integrity = packed[0]["integrity"].as_str().unwrap_or_default();
+    if integrity != AXE_INTEGRITY {
+        bail!("{package} is not the one that was chosen: its hash is {integrity}, expected {AXE_INTEGRITY}");
+    }
+    let archive = packed[0]["filename"].as_str().context("npm named no file")?;
+    let mut unpack = shell.command("tar");
+    unpack.args(["-xzf", archive, "--strip-components=1", "package/axe.min.js"]).current_dir(folder);
+    shell.run(&mut unpack)
+}
+
+fn postgres_bin() -> Option<PathBuf> {
+    let complete = |bin: &PathBuf| ["initdb", "postgres", "pg_isready"].iter().all(|name| bin.join(name).is_file());
+    // Debian keeps server programs off the path, one folder for each major version.
+    let mut versions: Vec<u32> =
+        entries("/usr/lib/postgresql").filter_map(|folder| folder.file_name()?.to_str()?.parse().ok()).collect();
+    versions.sort_unstable_by(|a, b| b.cmp(a));
+    versions
+        .iter()
+        .map(|version| PathBuf::from(format!("/usr/lib/postgresql/{version}/bin")))
+        .chain(path_folders())
+        .find(complete)
+}
+
+fn on_path(program: &str) -> Option<PathBuf> {
+    path_folders().map(|folder| folder.join(program)).find(|candidate| candidate.is_file())
+}
+
+fn path_folders() -> impl Iterator<Item = PathBuf> {
+    let path = std::env::var_os("PATH").unwrap_or_default();
+    std::env::split_paths(&path).collect::<Vec<_>>().into_iter()
+}
+
+/// `parent/*/rest`: libraries stand in a folder named after the machine's architecture.
+fn first_in(parent: &str, rest: &str) -> Option<PathBuf> {
+    entries(parent).map(|folder| folder.join(rest)).find(|candidate| candidate.is_file())
+}
+
+fn entries(folder: &str) -> impl Iterator<Item = PathBuf> {
+    fs::read_dir(folder).into_iter().flatten().flatten().map(|entry| entry.path())
+}
