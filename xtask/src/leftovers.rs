@@ -8,7 +8,7 @@ use std::sync::mpsc::{self, Receiver};
 use std::time::Duration;
 
 use anyhow::{Context as _, Result, bail};
-use rustix::process::{Pid, Signal, WaitOptions, getpid, kill_process, set_child_subreaper, waitpid};
+use rustix::process::{Pid, Signal, WaitOptions, getpid, kill_process, set_child_subreaper, wait};
 
 const POLL: Duration = Duration::from_millis(50);
 /// Polls after which a process that was asked to end is killed (2 s), and given up on (10 s).
@@ -78,7 +78,7 @@ fn children_after_grace() -> Vec<String> {
 
 /// Our children, after those that have ended were reaped.
 fn live_children() -> Vec<ChildProcess> {
-    while let Ok(Some(_)) = waitpid(None, WaitOptions::NOHANG) {}
+    while let Ok(Some(_)) = wait(WaitOptions::NOHANG) {}
     let us = getpid();
     let processes = fs::read_dir("/proc").into_iter().flatten().flatten();
     processes

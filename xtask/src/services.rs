@@ -131,16 +131,23 @@ fn start_chromedriver(shell: &Shell, tools: &Tools, folder: &Path, tmp: &Path) -
 }
 
 fn webdriver_ready(port: u16) -> bool {
-    let ask = || -> std::io::Result<String> {
+    let ask = || -> std::io::Result<Vec<u8>> {
         let mut stream = TcpStream::connect_timeout(&SocketAddr::from((Ipv4Addr::LOCALHOST, port)), POLL)?;
         stream.set_read_timeout(Some(Duration::from_secs(1)))?;
-        write!(stream, "GET /status HTTP/1.1\r\nHost: 127.0.0.1:{port}\r\nConnection: close\r\n\r\n")?;
-        let mut answer = Vec::new();
-        // It may keep the connection open: what came within the limit is the answer.
-        let _ = stream.read_to_end(&mut answer);
-        Ok(String::from_utf8_lossy(&answer).into_owned())
+        write!(stream, "GET /status HTTP/1.1\r\nHost: 127.0.0.1:{port}\r\n\r\n")?;
+        // Until the end of its JSON: it keeps the connection open, so there is no end of file to wait for.
+        let mut answer = vec![0; 4096];
+        let mut filled = 0;
+        while !answer[..filled].ends_with(b"}") && filled < answer.len() {
+            filled += match stream.read(&mut answer[filled..])? {
+                0 => break,
+                more => more,
+            };
+        }
+        answer.truncate(filled);
+        Ok(answer)
     };
-    ask().is_ok_and(|answer| answer.contains("\"ready\":true"))
+    ask().is_ok_and(|answer| String::from_utf8_lossy(&answer).contains("\"ready\":true"))
 }
 
 /// A command for a program that the kernel ends with us and that, if wanted, runs as another user.
