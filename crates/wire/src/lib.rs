@@ -1,4 +1,5 @@
 //! See ARCHITECTURE.md.
 pub mod portal;
 pub mod problem;
+pub mod server;
 pub mod time;

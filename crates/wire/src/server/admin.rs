@@ -1,0 +1,145 @@
+//! What the administrator of a license server sends and gets.
+
+use crate::time::Time;
+use leasehold_core::ids::{LeaseId, SessionId, WorkstationId};
+use serde::{Deserialize, Serialize};
+use std::fmt;
+use utoipa::ToSchema;
+
+/// Answer to `POST /v1/activation`: the uploaded `.crt` is in force.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize, ToSchema)]
+pub struct ActivationResponse {
+    /// The server's id at the portal.
+    #[schema(value_type = String)]
+    pub workstation: WorkstationId,
+    /// Its name at the portal.
+    pub workstation_name: String,
+    /// Name of the vendor.
+    pub vendor: String,
+    /// SHA-256 of the vendor's root certificate, `AB:CD:...`.
+    pub vendor_fingerprint: String,
+    /// The vendor's root is trusted since this upload; compare the fingerprint with the vendor's.
+    pub vendor_new: bool,
+    /// Number of the document.
+    pub rev: u64,
+    /// Its lines.
+    pub lines: u32,
+    /// Product seats in all.
+    pub seats: u64,
+    /// When the last of them ends.
+    pub ends_at: Time,
+    /// Leases that run out because the document holds fewer seats than are in use.
+    pub withdrawn: u64,
+}
+
+/// Answer to `POST /v1/activation/disable`.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize, ToSchema)]
+pub struct DisableResponse {
+    /// Leases that are still out; the receipt is made when they are back.
+    pub leases_out: u64,
+    /// When the last of them has ended at the latest.
+    pub done_by: Time,
+    /// The key is destroyed and the receipt can be downloaded: `GET /v1/activation/receipt`.
+    pub receipt_ready: bool,
+}
+
+/// Sets the administrator's password for the first time.
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct SetupRequest {
+    /// The secret that the server printed when it started.
+    pub secret: String,
+    /// The administrator's password, 12 to 256 characters.
+    pub password: String,
+}
+
+/// Signs the administrator of this server in.
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct SignInRequest {
+    /// The administrator's password.
+    pub password: String,
+}
+
+/// A sign-in that worked. The token is shown this once.
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct SignInResponse {
+    /// Send it as `Authorization: Bearer TOKEN`.
+    pub token: String,
+    /// The session.
+    #[schema(value_type = String)]
+    pub session: SessionId,
+    /// When it ends, however much it is used.
+    pub expires_at: Time,
+}
+
+macro_rules! hide_in_debug {
+    ($($name:ident),*) => {$(
+        impl fmt::Debug for $name {
+            /// Without the secrets.
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str(stringify!($name))
+            }
+        }
+    )*};
+}
+hide_in_debug!(SetupRequest, SignInRequest, SignInResponse);
+
+/// What the administrator may set while the server runs. Absent members stay as they are.
+#[derive(Clone, Default, PartialEq, Eq, Debug, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct SettingsRequest {
+    /// Let everybody see who uses what.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub usage_open: Option<bool>,
+}
+
+/// The settings as they are.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize, ToSchema)]
+pub struct SettingsResponse {
+    /// Everybody may see who uses what.
+    pub usage_open: bool,
+}
+
+/// One deed of an administrator.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize, ToSchema)]
+pub struct AuditView {
+    /// Its number.
+    pub id: u64,
+    /// When.
+    pub at: Time,
+    /// Who. Hostile text.
+    pub who: String,
+    /// From where; empty for the command line without a running server.
+    pub address: String,
+    /// What was done, such as `document_install`.
+    pub action: String,
+    /// What it did.
+    pub detail: String,
+}
+
+/// One row of the usage log.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize, ToSchema)]
+pub struct EventView {
+    /// Its number.
+    pub id: u64,
+    /// When.
+    pub at: Time,
+    /// `checkout`, `checkin`, `expired`, `denied`, `copied` or `adopted`.
+    pub kind: String,
+    /// Which lease; absent for a denial.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<String>)]
+    pub lease: Option<LeaseId>,
+    /// Of what.
+    pub feature: String,
+    /// How many seats.
+    pub seats: u32,
+    /// Whose. Hostile text.
+    pub user: String,
+    /// Where. Hostile text.
+    pub host: String,
+    /// Why, for denials.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub code: Option<String>,
+}
