@@ -1,0 +1,171 @@
+//! The vendor's portal: accounts, products, licenses, workstations, and the documents that let license servers run.
+//!
+//! A request takes one way: [`api`] or `pages` (parse, who is asking) -> [`service`] (one use case, one transaction) ->
+//! `leasehold-core` (decide) -> [`store`] (write). Services are synchronous and block; the two fronts call them through
+//! [`Portal::run`]. Time and randomness come in with [`Parts`].
+
+pub mod admin;
+pub mod api;
+pub mod config;
+pub mod failure;
+pub mod grants_log;
+mod jobs;
+pub mod keys;
+pub mod passwords;
+pub mod serve;
+pub mod service;
+pub mod store;
+pub mod throttle;
+
+//WIP pub use admin::{AdminError, InitReport, backup, create_operator, init, migrate, restore};
+//WIP pub use api::openapi;
+//WIP pub use config::Config;
+pub use failure::Failure;
+//WIP pub use serve::{ServeError, serve};
+pub use service::Caller;
+
+use grants_log::GrantsLog;
+use leasehold_core::ids::AuditId;
+use leasehold_core::random::Random;
+use leasehold_core::time::{Clock, Ms};
+use leasehold_core::times::TimeTable;
+use leasehold_db::Db;
+use leasehold_trust::PortalSigner;
+use passwords::Passwords;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+use store::audit::Stamp;
+use throttle::Throttle;
+
+/// What a portal is made of.
+pub struct Parts {
+    /// The database, migrated.
+    pub db: Db,
+    /// The keys with which it signs.
+    pub signer: PortalSigner,
+    /// The copy of long documents that a lost database is restored from.
+    pub grants_log: GrantsLog,
+    /// The clocks.
+    pub clock: Arc<dyn Clock>,
+    /// Where secrets and ids come from.
+    pub random: Box<dyn Random>,
+}
+
+/// A running portal. Cheap to clone; all clones are the same portal.
+#[derive(Clone)]
+pub struct Portal(Arc<Inner>);
+
+struct Inner {
+    db: Db,
+    signer: Arc<PortalSigner>,
+    grants_log: GrantsLog,
+    clock: Arc<dyn Clock>,
+    random: Mutex<Box<dyn Random>>,
+    times: TimeTable,
+    passwords: Passwords,
+    throttle: Throttle,
+    clock_fits: AtomicBool,
+}
+
+impl Portal {
+    /// Puts a portal together; nothing runs yet.
+    pub fn new(parts: Parts) -> Portal {
+        Portal(Arc::new(Inner {
+            db: parts.db,
+            signer: Arc::new(parts.signer),
+            grants_log: parts.grants_log,
+            clock: parts.clock,
+            random: Mutex::new(parts.random),
+            times: TimeTable::DEFAULT,
+            passwords: Passwords::default(),
+            throttle: Throttle::default(),
+            clock_fits: AtomicBool::new(true),
+        }))
+    }
+
+    /// Calls a service on a thread that may block.
+    pub async fn run<T: Send + 'static>(
+        &self,
+        work: impl FnOnce(&Portal) -> Result<T, Failure> + Send + 'static,
+    ) -> Result<T, Failure> {
+        let portal = self.clone();
+        tokio::task::spawn_blocking(move || work(&portal))
+            .await
+            .unwrap_or_else(|died| Err(Failure::Internal(format!("a use case died: {died}"))))
+    }
+
+    /// The portal's wall clock.
+    pub fn now(&self) -> Ms {
+        self.0.clock.wall()
+    }
+
+    /// The vendor's name.
+    pub fn vendor(&self) -> &str {
+        self.0.signer.vendor_name()
+    }
+
+    /// The vendor's root certificate: what applications and license servers trust.
+    pub fn root(&self) -> &leasehold_trust::VendorRoot {
+        self.0.signer.root()
+    }
+
+    /// The time table by which documents are issued and counted.
+    pub fn times(&self) -> &TimeTable {
+        &self.0.times
+    }
+
+    pub(crate) fn db(&self) -> &Db {
+        &self.0.db
+    }
+
+    pub(crate) fn signer(&self) -> &Arc<PortalSigner> {
+        &self.0.signer
+    }
+
+    pub(crate) fn grants_log(&self) -> &GrantsLog {
+        &self.0.grants_log
+    }
+
+    pub(crate) fn passwords(&self) -> &Passwords {
+        &self.0.passwords
+    }
+
+    pub(crate) fn throttle(&self) -> &Throttle {
+        &self.0.throttle
+    }
+
+    pub(crate) fn boottime_ms(&self) -> i64 {
+        self.0.clock.boottime_ms()
+    }
+
+    pub(crate) fn clock_fits(&self) -> bool {
+        self.0.clock_fits.load(Ordering::Relaxed)
+    }
+
+    pub(crate) fn set_clock_fits(&self, fits: bool) {
+        self.0.clock_fits.store(fits, Ordering::Relaxed);
+    }
+
+    /// Draws ids and secrets, before a transaction and never inside it: its closure may run more than once.
+    pub(crate) fn draw<T>(&self, draw: impl FnOnce(&mut dyn Random) -> T) -> T {
+        let mut random = self.0.random.lock().unwrap_or_else(PoisonError::into_inner);
+        draw(random.as_mut())
+    }
+
+    /// Who does something now, for the audit row.
+    pub(crate) fn stamp(&self, caller: &Caller) -> Stamp {
+        let now = self.now();
+        Stamp {
+            id: self.draw(|random| AuditId::draw(now, random)),
+            now,
+            actor: caller.actor().account(),
+            address: caller.address_text(),
+        }
+    }
+}
+
+impl std::fmt::Debug for Portal {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Portal").field("vendor", &self.vendor()).finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,133 @@
+//! The use cases. One public function is one use case: authorize, load, decide, write, audit, commit, in one
+//! transaction. They block; see [`crate::Portal::run`].
+//!
+//! Both fronts call these and hold no rule of their own.
+
+pub mod accounts;
+pub mod activation;
+pub mod audit;
+pub mod health;
+mod idempotency;
+mod issue;
+pub mod licenses;
+pub mod products;
+pub mod sessions;
+pub mod workstations;
+
+pub use idempotency::IdempotencyKey;
+
+use crate::failure::Failure;
+use crate::store::Keyset;
+use leasehold_core::access::{PortalAction, PortalActor, Verdict, portal_may};
+use leasehold_core::ids::AccountId;
+use leasehold_core::text;
+use leasehold_wire::portal::{Account, Page, PageQuery, Role};
+use std::net::IpAddr;
+
+/// Items on a page if nobody says.
+const PAGE_ITEMS: u32 = 50;
+/// Most items on a page.
+const PAGE_ITEMS_MAX: u32 = 200;
+
+/// Who is asking, and from where.
+#[derive(Clone, Debug)]
+pub struct Caller {
+    account: Option<Account>,
+    /// Hash of the token with which they came.
+    session: Option<String>,
+    address: Option<IpAddr>,
+}
+
+impl Caller {
+    /// Somebody who is not signed in.
+    pub fn nobody(address: IpAddr) -> Caller {
+        Caller { account: None, session: None, address: Some(address) }
+    }
+
+    /// The command line on the portal's own machine. It has no account and so no rights in the use cases below; it does
+    /// what needs none, such as making the first operator.
+    pub fn command_line() -> Caller {
+        Caller { account: None, session: None, address: None }
+    }
+
+    pub(crate) fn signed_in(account: Account, session: String, address: IpAddr) -> Caller {
+        Caller { account: Some(account), session: Some(session), address: Some(address) }
+    }
+
+    /// The account that is signed in.
+    pub fn account(&self) -> Option<&Account> {
+        self.account.as_ref()
+    }
+
+    /// Whether an operator is signed in.
+    pub fn is_operator(&self) -> bool {
+        matches!(self.actor(), PortalActor::Operator(_))
+    }
+
+    /// Who it is in the table of rights.
+    pub fn actor(&self) -> PortalActor {
+        match &self.account {
+            None => PortalActor::Nobody,
+            Some(account) if account.role == Role::Operator => PortalActor::Operator(account.id),
+            Some(account) => PortalActor::Account(account.id),
+        }
+    }
+
+    pub(crate) fn address_text(&self) -> String {
+        self.address.map(|address| address.to_string()).unwrap_or_default()
+    }
+
+    fn session(&self) -> &str {
+        self.session.as_deref().unwrap_or_default()
+    }
+
+    /// The signed-in account's id, or a sign-in is needed.
+    fn id(&self) -> Result<AccountId, Failure> {
+        self.actor().account().ok_or(Failure::SignIn)
+    }
+
+    /// For whom something is done: the account that is named, or one's own.
+    fn on_behalf_of(&self, named: Option<AccountId>) -> Result<AccountId, Failure> {
+        named.map_or_else(|| self.id(), Ok)
+    }
+}
+
+/// Asks the one table of rights.
+fn allow(caller: &Caller, action: PortalAction, owner: Option<AccountId>) -> Result<(), Failure> {
+    match portal_may(caller.actor(), action, owner) {
+        Verdict::Allowed => Ok(()),
+        Verdict::SignIn => Err(Failure::SignIn),
+        Verdict::Forbidden => Err(Failure::Forbidden),
+        Verdict::NotFound => Err(Failure::NotFound),
+    }
+}
+
+/// Whose things a list shows: one's own, or for operators whosever they ask for (`None`: everybody's).
+fn owner_filter(caller: &Caller, asked: Option<AccountId>) -> Result<Option<AccountId>, Failure> {
+    if caller.is_operator() {
+        return Ok(asked);
+    }
+    let owner = caller.on_behalf_of(asked)?;
+    allow(caller, PortalAction::ReadOwned, Some(owner))?;
+    Ok(Some(owner))
+}
+
+/// One more row than the page shows, to know whether there is a next one.
+fn keyset(query: &PageQuery) -> Result<Keyset, Failure> {
+    let limit = query.limit.unwrap_or(PAGE_ITEMS);
+    if !(1..=PAGE_ITEMS_MAX).contains(&limit) {
+        return Err(Failure::invalid("limit", format!("must be 1 to {PAGE_ITEMS_MAX}")));
+    }
+    if let Some(after) = &query.after {
+        text::token(after).map_err(|why| Failure::invalid("after", why))?;
+    }
+    Ok(Keyset { before: query.after.clone(), limit: limit + 1 })
+}
+
+fn page<R, T>(mut rows: Vec<R>, keyset: &Keyset, id: impl Fn(&R) -> String, view: impl FnMut(R) -> T) -> Page<T> {
+    let shown = (keyset.limit - 1) as usize;
+    let more = rows.len() > shown;
+    rows.truncate(shown);
+    let next = rows.last().filter(|_| more).map(id);
+    Page { items: rows.into_iter().map(view).collect(), next }
+}

@@ -1,0 +1,128 @@
+//! Accounts: made by operators; their people change their own password.
+
+use super::idempotency::Once;
+use super::{Caller, IdempotencyKey, allow, keyset, page};
+use crate::Portal;
+use crate::failure::Failure;
+use crate::passwords;
+use crate::store::accounts::NewRow;
+use crate::store::{accounts, audit, sessions};
+use leasehold_core::access::PortalAction;
+use leasehold_core::ids::AccountId;
+use leasehold_core::random;
+use leasehold_core::text;
+use leasehold_wire::portal::{Account, ChangePassword, NewAccount, Page, PageQuery, Role};
+use leasehold_wire::time::Time;
+use serde_json::json;
+
+const EMAIL_CHARS_MAX: usize = 254;
+
+/// The form in which addresses are stored and compared, if it can be one.
+pub(super) fn email(text: &str) -> Result<String, Failure> {
+    let email = text.trim().to_lowercase();
+    text::name(&email).map_err(|why| Failure::invalid("email", why))?;
+    let shaped =
+        email.split_once('@').is_some_and(|(user, host)| !user.is_empty() && !host.is_empty() && !host.contains('@'));
+    if !shaped || email.len() > EMAIL_CHARS_MAX || email.contains(char::is_whitespace) {
+        return Err(Failure::invalid("email", "must be an email address such as ada@example.com"));
+    }
+    Ok(email)
+}
+
+/// Makes an operator without asking who wants it: for whoever has the data folder in hand, on the command line.
+pub fn create_operator(portal: &Portal, email: &str, name: &str, password: &str) -> Result<Account, Failure> {
+    let wish = NewAccount {
+        email: email.to_owned(),
+        name: name.to_owned(),
+        password: password.to_owned(),
+        role: Role::Operator,
+    };
+    write(portal, &Caller::command_line(), None, &wish)
+}
+
+/// Makes an account. Operators.
+pub fn create(
+    portal: &Portal,
+    caller: &Caller,
+    key: Option<&IdempotencyKey>,
+    wish: &NewAccount,
+) -> Result<Account, Failure> {
+    allow(caller, PortalAction::ManageAccounts, None)?;
+    write(portal, caller, key, wish)
+}
+
+fn write(
+    portal: &Portal,
+    caller: &Caller,
+    key: Option<&IdempotencyKey>,
+    wish: &NewAccount,
+) -> Result<Account, Failure> {
+    let email = email(&wish.email)?;
+    text::name(&wish.name).map_err(|why| Failure::invalid("name", why))?;
+    passwords::check_new("password", &wish.password)?;
+    let stamp = portal.stamp(caller);
+    // Without the password: a fast hash of it would be a way to guess it.
+    let once = Once::new(caller, key, "account.create", &(&email, &wish.name, wish.role), stamp.now)?;
+    let (id, salt) = portal.draw(|random| (AccountId::draw(stamp.now, random), random::bytes(random)));
+    let password_hash = portal.passwords().hash(&wish.password, salt)?;
+    let new = NewRow { id, email, name: wish.name.clone(), password_hash, role: wish.role, created_at: stamp.now };
+    portal.db().write(move |tx| {
+        once.run(tx, |tx| {
+            if !accounts::insert(tx, &new)? {
+                return Err(Failure::Taken { what: "email address" });
+            }
+            let detail = json!({ "email": new.email, "role": new.role.word() });
+            audit::insert(tx, &stamp, "account.create", &new.id.to_string(), &detail)?;
+            Ok(Account {
+                id: new.id,
+                email: new.email.clone(),
+                name: new.name.clone(),
+                role: new.role,
+                created_at: Time(stamp.now),
+                signed_in_at: None,
+            })
+        })
+    })
+}
+
+/// All accounts. Operators.
+pub fn list(portal: &Portal, caller: &Caller, query: &PageQuery) -> Result<Page<Account>, Failure> {
+    allow(caller, PortalAction::ManageAccounts, None)?;
+    let keys = keyset(query)?;
+    portal.db().read(move |tx| {
+        let rows = accounts::list(tx, &keys)?;
+        Ok(page(rows, &keys, |account| account.id.to_string(), |account| account))
+    })
+}
+
+/// One account. Operators, and everybody their own.
+pub fn get(portal: &Portal, caller: &Caller, account: AccountId) -> Result<Account, Failure> {
+    if caller.actor().account() != Some(account) {
+        allow(caller, PortalAction::ReadOwned, Some(account))?;
+    }
+    portal.db().read(move |tx| accounts::get(tx, account)?.ok_or(Failure::NotFound))
+}
+
+/// Changes one's own password; every other sign-in of the account ends.
+pub fn change_password(portal: &Portal, caller: &Caller, wish: &ChangePassword) -> Result<(), Failure> {
+    allow(caller, PortalAction::UseOwnAccount, None)?;
+    let account = caller.account().cloned().ok_or(Failure::SignIn)?;
+    passwords::check_new("new", &wish.new)?;
+    let email = account.email.clone();
+    let known = portal.db().read(move |tx| Ok::<_, Failure>(accounts::credentials(tx, &email)?))?;
+    let (_, old) = known.ok_or(Failure::SignIn)?;
+    super::sessions::slow_down(portal, caller, &account.email)?;
+    if !portal.passwords().verify(&wish.current, Some(&old))? {
+        super::sessions::count_failure(portal, caller, &account.email);
+        return Err(Failure::invalid("current", "is not the password of this account"));
+    }
+    let new = portal.passwords().hash(&wish.new, portal.draw(|random| random::bytes(random)))?;
+    let (stamp, keep) = (portal.stamp(caller), caller.session().to_owned());
+    portal.db().write(move |tx| {
+        if !accounts::replace_password(tx, account.id, &old, &new)? {
+            return Err(Failure::invalid("current", "was changed by somebody else at the same moment"));
+        }
+        let ended = sessions::end_others(tx, account.id, &keep)?;
+        Ok(audit::insert(tx, &stamp, "password.change", &account.id.to_string(), &json!({ "sign_ins_ended": ended }))?)
+    })
+}

@@ -1,0 +1,45 @@
+//! Whether the portal can do its work: its database answers, and their clocks agree.
+
+use super::idempotency::REMEMBERED_MS;
+use crate::Portal;
+use crate::failure::Failure;
+use crate::store::{idempotency, sessions};
+use leasehold_core::time::{MINUTE_MS, Ms};
+use leasehold_db::Dialect;
+
+/// The portal's clock and its database's may differ by this much.
+const CLOCK_OFF_MAX_MS: i64 = MINUTE_MS;
+
+/// Whether the portal can serve: the database answers and the clocks agree.
+pub fn ready(portal: &Portal) -> Result<(), Failure> {
+    if let Some(error) = portal.db().failed() {
+        return Err(Failure::Db(error));
+    }
+    portal.db().clock_ms()?;
+    if portal.clock_fits() { Ok(()) } else { Err(Failure::ClockOff) }
+}
+
+/// Compares the portal's clock with its database's, and stops or resumes issuing documents (`PROTOCOL.md` section 5). An
+/// embedded database reads the same clock, so there is nothing to compare.
+pub fn compare_clocks(portal: &Portal) -> Result<(), Failure> {
+    if portal.db().dialect() == Dialect::Sqlite {
+        return Ok(());
+    }
+    let theirs = Ms(portal.db().clock_ms()?);
+    let fits = portal.now().since(theirs).abs() <= CLOCK_OFF_MAX_MS;
+    if !fits {
+        tracing::error!(ours = %portal.now().rfc3339(), database = %theirs.rfc3339(), "the clocks differ; no document is issued");
+    }
+    portal.set_clock_fits(fits);
+    Ok(())
+}
+
+/// Removes sign-ins that have ended and idempotency keys that nobody will repeat.
+pub fn sweep(portal: &Portal) -> Result<(), Failure> {
+    let now = portal.now();
+    portal.db().write(move |tx| {
+        sessions::sweep(tx, now)?;
+        idempotency::sweep(tx, now.plus(-REMEMBERED_MS))?;
+        Ok(())
+    })
+}

@@ -1,0 +1,93 @@
+//! Table `account`.
+
+use super::{Keyset, id, opt_ms, text, time, word};
+use leasehold_core::ids::AccountId;
+use leasehold_core::time::Ms;
+use leasehold_db::{DbError, Row, Tx};
+use leasehold_wire::portal::{Account, Role};
+use leasehold_wire::time::Time;
+
+/// An account to be written.
+#[derive(Clone, Debug)]
+pub struct NewRow {
+    /// Its id.
+    pub id: AccountId,
+    /// Lower case.
+    pub email: String,
+    /// Name.
+    pub name: String,
+    /// PHC string.
+    pub password_hash: String,
+    /// Role.
+    pub role: Role,
+    /// When it is made.
+    pub created_at: Ms,
+}
+
+macro_rules! select {
+    ($rest:literal) => {
+        concat!("SELECT id, email, name, role, created_at_ms, signed_in_at_ms FROM account ", $rest)
+    };
+}
+
+fn read(row: &Row<'_>) -> Result<Account, DbError> {
+    Ok(Account {
+        id: id(row, 0)?,
+        email: row.text(1)?,
+        name: row.text(2)?,
+        role: word(row, 3, Role::from_word)?,
+        created_at: time(row, 4)?,
+        signed_in_at: opt_ms(row, 5)?.map(Time),
+    })
+}
+
+/// Writes an account; `false` if its address is taken.
+pub fn insert(tx: &mut Tx<'_>, new: &NewRow) -> Result<bool, DbError> {
+    let written = tx.exec(
+        "INSERT INTO account (id, email, name, password_hash, role, created_at_ms)
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6) ON CONFLICT (email) DO NOTHING",
+        &[
+            text(new.id),
+            (&new.email).into(),
+            (&new.name).into(),
+            (&new.password_hash).into(),
+            new.role.word().into(),
+            new.created_at.0.into(),
+        ],
+    )?;
+    Ok(written == 1)
+}
+
+/// One account.
+pub fn get(tx: &mut Tx<'_>, account: AccountId) -> Result<Option<Account>, DbError> {
+    tx.one(select!("WHERE id = ?1"), &[text(account)], read)
+}
+
+/// The account of an address (lower case) and its password hash.
+pub fn credentials(tx: &mut Tx<'_>, email: &str) -> Result<Option<(Account, String)>, DbError> {
+    tx.one(
+        "SELECT id, email, name, role, created_at_ms, signed_in_at_ms, password_hash FROM account WHERE email = ?1",
+        &[email.into()],
+        |row| Ok((read(row)?, row.text(6)?)),
+    )
+}
+
+/// Accounts, newest first.
+pub fn list(tx: &mut Tx<'_>, keyset: &Keyset) -> Result<Vec<Account>, DbError> {
+    tx.all(select!("WHERE id < ?1 ORDER BY id DESC LIMIT ?2"), &[keyset.before(), keyset.limit()], read)
+}
+
+/// Notes a sign-in.
+pub fn signed_in(tx: &mut Tx<'_>, account: AccountId, now: Ms) -> Result<(), DbError> {
+    tx.exec("UPDATE account SET signed_in_at_ms = ?2 WHERE id = ?1", &[text(account), now.0.into()])?;
+    Ok(())
+}
+
+/// Replaces the password hash if it is still `old`; `false` if somebody else was faster.
+pub fn replace_password(tx: &mut Tx<'_>, account: AccountId, old: &str, new: &str) -> Result<bool, DbError> {
+    let changed = tx.exec(
+        "UPDATE account SET password_hash = ?3 WHERE id = ?1 AND password_hash = ?2",
+        &[text(account), old.into(), new.into()],
+    )?;
+    Ok(changed == 1)
+}

@@ -1,0 +1,66 @@
+//! Table `product`.
+
+use super::{Keyset, id, json, text, time, to_json, word};
+use leasehold_core::ids::ProductId;
+use leasehold_core::license::Share;
+use leasehold_db::{DbError, Row, Tx};
+use leasehold_wire::portal::Product;
+
+macro_rules! select {
+    ($rest:literal) => {
+        concat!("SELECT id, code, name, share, features, created_at_ms FROM product ", $rest)
+    };
+}
+
+fn read(row: &Row<'_>) -> Result<Product, DbError> {
+    Ok(Product {
+        id: id(row, 0)?,
+        code: row.text(1)?,
+        name: row.text(2)?,
+        share: word(row, 3, Share::from_word)?,
+        features: json(row, 4)?,
+        created_at: time(row, 5)?,
+    })
+}
+
+/// Writes a product; `false` if its code is taken.
+pub fn insert(tx: &mut Tx<'_>, new: &Product) -> Result<bool, DbError> {
+    let written = tx.exec(
+        "INSERT INTO product (id, code, name, share, features, created_at_ms)
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6) ON CONFLICT (code) DO NOTHING",
+        &[
+            text(new.id),
+            (&new.code).into(),
+            (&new.name).into(),
+            new.share.word().into(),
+            to_json(&new.features)?,
+            new.created_at.0.0.into(),
+        ],
+    )?;
+    Ok(written == 1)
+}
+
+/// Changes what may change of a product.
+pub fn update(tx: &mut Tx<'_>, product: &Product) -> Result<(), DbError> {
+    tx.exec(
+        "UPDATE product SET name = ?2, share = ?3, features = ?4 WHERE id = ?1",
+        &[text(product.id), (&product.name).into(), product.share.word().into(), to_json(&product.features)?],
+    )?;
+    Ok(())
+}
+
+/// Locks a product until the transaction ends, so that a change of one field cannot undo another's; `false` if there is
+/// none.
+pub fn lock(tx: &mut Tx<'_>, product: ProductId) -> Result<bool, DbError> {
+    Ok(tx.exec("UPDATE product SET name = name WHERE id = ?1", &[text(product)])? == 1)
+}
+
+/// One product.
+pub fn get(tx: &mut Tx<'_>, product: ProductId) -> Result<Option<Product>, DbError> {
+    tx.one(select!("WHERE id = ?1"), &[text(product)], read)
+}
+
+/// Products, newest first.
+pub fn list(tx: &mut Tx<'_>, keyset: &Keyset) -> Result<Vec<Product>, DbError> {
+    tx.all(select!("WHERE id < ?1 ORDER BY id DESC LIMIT ?2"), &[keyset.before(), keyset.limit()], read)
+}

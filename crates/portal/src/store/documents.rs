@@ -1,0 +1,217 @@
+//! Tables `grant_document` and `grant_line`: every document that was issued, and its rows as counting needs them.
+
+use super::workstations::WorkstationRow;
+use super::{id, json, ms, rev, text, to_json, whole, word};
+use leasehold_core::grant::{CountedLine, IssuedDocument, Line};
+use leasehold_core::ids::{GrantId, LicenseId, LineId, RequestId, WorkstationId};
+use leasehold_core::time::Ms;
+use leasehold_db::{DbError, Row, Tx};
+use leasehold_wire::portal::WorkstationStatus;
+use serde::{Deserialize, Serialize};
+
+/// A document as it was issued. Also what `grants.log` keeps of it.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct DocumentRow {
+    /// Its id.
+    pub id: GrantId,
+    /// For which workstation.
+    pub workstation: WorkstationId,
+    /// Its number.
+    pub rev: u64,
+    /// The signed token.
+    pub token: String,
+    /// Its rows.
+    pub lines: Vec<StoredLine>,
+    /// When it was issued.
+    pub issued_at: Ms,
+    /// The latest end of its rows.
+    pub ends_at: Ms,
+}
+
+/// A row of a document.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct StoredLine {
+    /// As it was signed.
+    pub line: Line,
+    /// When the portal frees it, decided when it was issued.
+    pub freed_at: Ms,
+}
+
+/// A document that has yet to be appended to `grants.log`, with all that makes it whole without this database.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct Unlogged {
+    /// Its workstation.
+    pub workstation: WorkstationRow,
+    /// The document.
+    pub document: DocumentRow,
+    /// The request file that it answers, if there was one in the same instant.
+    pub request: Option<RequestId>,
+}
+
+/// What one workstation may be using of one license.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Claim {
+    /// Which workstation.
+    pub workstation: WorkstationId,
+    /// Its name.
+    pub name: String,
+    /// Its status.
+    pub status: WorkstationStatus,
+    /// Documents before this are void.
+    pub acknowledged_rev: u64,
+    /// The documents it may obey.
+    pub documents: Vec<IssuedDocument>,
+}
+
+/// Writes a document and its rows; `false` if the workstation has one with that number, or the id is known.
+/// `to_log`: it has to be appended to `grants.log` before anybody sees it.
+pub fn insert(tx: &mut Tx<'_>, new: &DocumentRow, to_log: bool) -> Result<bool, DbError> {
+    let written = tx.exec(
+        "INSERT INTO grant_document (id, workstation, rev, token, lines, issued_at_ms, ends_at_ms, to_log)
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8) ON CONFLICT DO NOTHING",
+        &[
+            text(new.id),
+            text(new.workstation),
+            rev(new.rev),
+            (&new.token).into(),
+            to_json(&new.lines)?,
+            new.issued_at.0.into(),
+            new.ends_at.0.into(),
+            to_log.into(),
+        ],
+    )?;
+    if written == 0 {
+        return Ok(false);
+    }
+    for StoredLine { line, freed_at } in &new.lines {
+        tx.exec(
+            "INSERT INTO grant_line (document, line, license, seats, until_ms, freed_at_ms) VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
+            &[
+                text(new.id),
+                text(line.line),
+                text(line.license),
+                line.seats.into(),
+                line.until.0.into(),
+                freed_at.0.into(),
+            ],
+        )?;
+    }
+    Ok(true)
+}
+
+macro_rules! select {
+    ($rest:literal) => {
+        concat!(
+            "SELECT d.id, d.workstation, d.rev, d.token, d.lines, d.issued_at_ms, d.ends_at_ms FROM grant_document d ",
+            $rest
+        )
+    };
+}
+
+fn read(row: &Row<'_>) -> Result<DocumentRow, DbError> {
+    Ok(DocumentRow {
+        id: id(row, 0)?,
+        workstation: id(row, 1)?,
+        rev: whole(row, 2)?,
+        token: row.text(3)?,
+        lines: json(row, 4)?,
+        issued_at: ms(row, 5)?,
+        ends_at: ms(row, 6)?,
+    })
+}
+
+/// The document of a workstation with the highest number.
+pub fn newest(tx: &mut Tx<'_>, workstation: WorkstationId) -> Result<Option<DocumentRow>, DbError> {
+    tx.one(select!("WHERE d.workstation = ?1 ORDER BY d.rev DESC LIMIT 1"), &[text(workstation)], read)
+}
+
+/// The documents of a workstation from number `from` on that hold something alive at `now`.
+pub fn alive_from(
+    tx: &mut Tx<'_>,
+    workstation: WorkstationId,
+    from: u64,
+    now: Ms,
+) -> Result<Vec<DocumentRow>, DbError> {
+    tx.all(
+        select!(
+            "WHERE d.workstation = ?1 AND d.rev >= ?2
+               AND EXISTS (SELECT 1 FROM grant_line l WHERE l.document = d.id AND l.freed_at_ms > ?3)
+             ORDER BY d.rev"
+        ),
+        &[text(workstation), rev(from), now.0.into()],
+        read,
+    )
+}
+
+/// The row id under which a workstation has held seats of a license, so that a renewed line keeps its name.
+pub fn line_id(tx: &mut Tx<'_>, workstation: WorkstationId, license: LicenseId) -> Result<Option<LineId>, DbError> {
+    tx.one(
+        "SELECT l.line FROM grant_line l JOIN grant_document d ON d.id = l.document
+         WHERE d.workstation = ?1 AND l.license = ?2 ORDER BY d.rev DESC LIMIT 1",
+        &[text(workstation), text(license)],
+        |row| id(row, 0),
+    )
+}
+
+/// What each workstation may be using of a license at `now`: the rows alive in the documents it may obey.
+pub fn claims(tx: &mut Tx<'_>, license: LicenseId, now: Ms) -> Result<Vec<Claim>, DbError> {
+    let rows = tx.all(
+        "SELECT w.id, w.name, w.status, w.acknowledged_rev, d.rev, l.seats, l.freed_at_ms
+         FROM grant_line l JOIN grant_document d ON d.id = l.document JOIN workstation w ON w.id = d.workstation
+         WHERE l.license = ?1 AND l.freed_at_ms > ?2 AND d.rev >= w.acknowledged_rev
+         ORDER BY w.id, d.rev",
+        &[text(license), now.0.into()],
+        |row| {
+            let claim = Claim {
+                workstation: id(row, 0)?,
+                name: row.text(1)?,
+                status: word(row, 2, WorkstationStatus::from_word)?,
+                acknowledged_rev: whole(row, 3)?,
+                documents: Vec::new(),
+            };
+            Ok((claim, whole::<u64>(row, 4)?, CountedLine { license, seats: whole(row, 5)?, freed_at: ms(row, 6)? }))
+        },
+    )?;
+    let mut claims: Vec<Claim> = Vec::new();
+    for (claim, rev, line) in rows {
+        if claims.last().is_none_or(|last| last.workstation != claim.workstation) {
+            claims.push(claim);
+        }
+        let Some(Claim { documents, .. }) = claims.last_mut() else { continue };
+        match documents.last_mut().filter(|document| document.rev == rev) {
+            Some(document) => document.lines.push(line),
+            None => documents.push(IssuedDocument { rev, lines: vec![line] }),
+        }
+    }
+    Ok(claims)
+}
+
+/// Documents that have yet to be appended to `grants.log`, oldest first, at most `limit`.
+pub fn unlogged(tx: &mut Tx<'_>, limit: u32) -> Result<Vec<Unlogged>, DbError> {
+    let documents = tx.all(select!("WHERE d.to_log = 1 ORDER BY d.id LIMIT ?1"), &[limit.into()], read)?;
+    documents.into_iter().map(|document| with_request(tx, document)).collect()
+}
+
+/// The same for one workstation.
+pub fn unlogged_of(tx: &mut Tx<'_>, workstation: WorkstationId) -> Result<Vec<Unlogged>, DbError> {
+    let documents =
+        tx.all(select!("WHERE d.to_log = 1 AND d.workstation = ?1 ORDER BY d.id"), &[text(workstation)], read)?;
+    documents.into_iter().map(|document| with_request(tx, document)).collect()
+}
+
+fn with_request(tx: &mut Tx<'_>, document: DocumentRow) -> Result<Unlogged, DbError> {
+    let request = tx.one(
+        "SELECT id FROM activation_request WHERE workstation = ?1 AND used_at_ms = ?2",
+        &[text(document.workstation), document.issued_at.0.into()],
+        |row| id(row, 0),
+    )?;
+    let workstation = super::workstations::get(tx, document.workstation)?
+        .ok_or_else(|| DbError::Value("a document has no workstation".to_owned()))?;
+    Ok(Unlogged { workstation: workstation.row, document, request })
+}
+
+/// Notes that a document is in `grants.log`.
+pub fn logged(tx: &mut Tx<'_>, document: GrantId) -> Result<(), DbError> {
+    tx.exec("UPDATE grant_document SET to_log = 0 WHERE id = ?1", &[text(document)])?;
+    Ok(())
+}

@@ -1,0 +1,142 @@
+//! Table `license`. Its `version` is the row lock that means the same on both databases.
+
+use super::{Keyset, id, json, ms, opt_ms, text, time, to_json, whole, word};
+use leasehold_core::ids::{AccountId, LicenseId};
+use leasehold_core::license::{Channel, Kind, Term};
+use leasehold_core::time::Ms;
+use leasehold_db::{DbError, Row, Tx};
+use leasehold_wire::portal::{AccountRef, Product, ProductRef};
+
+/// A license with its owner and product.
+#[derive(Clone, Debug)]
+pub struct LicenseRow {
+    /// Its id.
+    pub id: LicenseId,
+    /// The vendor's own mark.
+    pub label: String,
+    /// Whose.
+    pub owner: AccountRef,
+    /// Of what, as it is now.
+    pub product: Product,
+    /// Seats bought.
+    pub seats: u32,
+    /// Floating or named.
+    pub kind: Kind,
+    /// In which way it was given out.
+    pub channel: Channel,
+    /// Until when it runs.
+    pub term: Term,
+    /// When it begins.
+    pub starts_at: Ms,
+    /// When the vendor ended it early.
+    pub ended_at: Option<Ms>,
+    /// When it was made.
+    pub created_at: Ms,
+}
+
+impl LicenseRow {
+    /// The product as it is named inside other things.
+    pub fn product_ref(&self) -> ProductRef {
+        ProductRef { id: self.product.id, code: self.product.code.clone(), name: self.product.name.clone() }
+    }
+}
+
+macro_rules! select {
+    ($rest:literal) => {
+        concat!(
+            "SELECT l.id, l.label, a.id, a.name, a.email, l.seats, l.kind, l.channel, l.term, l.starts_at_ms,
+                    l.ended_at_ms, l.created_at_ms, p.id, p.code, p.name, p.share, p.features, p.created_at_ms
+             FROM license l JOIN account a ON a.id = l.owner JOIN product p ON p.id = l.product ",
+            $rest
+        )
+    };
+}
+
+fn read(row: &Row<'_>) -> Result<LicenseRow, DbError> {
+    Ok(LicenseRow {
+        id: id(row, 0)?,
+        label: row.text(1)?,
+        owner: AccountRef { id: id(row, 2)?, name: row.text(3)?, email: row.text(4)? },
+        seats: whole(row, 5)?,
+        kind: word(row, 6, Kind::from_word)?,
+        channel: word(row, 7, Channel::from_word)?,
+        term: json(row, 8)?,
+        starts_at: ms(row, 9)?,
+        ended_at: opt_ms(row, 10)?,
+        created_at: ms(row, 11)?,
+        product: Product {
+            id: id(row, 12)?,
+            code: row.text(13)?,
+            name: row.text(14)?,
+            share: word(row, 15, leasehold_core::license::Share::from_word)?,
+            features: json(row, 16)?,
+            created_at: time(row, 17)?,
+        },
+    })
+}
+
+/// Writes a license.
+pub fn insert(tx: &mut Tx<'_>, new: &LicenseRow) -> Result<(), DbError> {
+    tx.exec(
+        "INSERT INTO license (id, label, owner, product, seats, kind, channel, term, starts_at_ms, created_at_ms, version)
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, 0)",
+        &[
+            text(new.id),
+            (&new.label).into(),
+            text(new.owner.id),
+            text(new.product.id),
+            new.seats.into(),
+            new.kind.word().into(),
+            new.channel.word().into(),
+            to_json(&new.term)?,
+            new.starts_at.0.into(),
+            new.created_at.0.into(),
+        ],
+    )?;
+    Ok(())
+}
+
+/// Locks a license until the transaction ends; `false` if there is none. Whoever locks several takes them in the order
+/// of their ids, and all of them before any workstation.
+pub fn lock(tx: &mut Tx<'_>, license: LicenseId) -> Result<bool, DbError> {
+    Ok(tx.exec("UPDATE license SET version = version + 1 WHERE id = ?1", &[text(license)])? == 1)
+}
+
+/// The licenses of an account in the order in which they are locked.
+pub fn ids_of(tx: &mut Tx<'_>, owner: AccountId) -> Result<Vec<LicenseId>, DbError> {
+    tx.all("SELECT id FROM license WHERE owner = ?1 ORDER BY id", &[text(owner)], |row| id(row, 0))
+}
+
+/// One license.
+pub fn get(tx: &mut Tx<'_>, license: LicenseId) -> Result<Option<LicenseRow>, DbError> {
+    tx.one(select!("WHERE l.id = ?1"), &[text(license)], read)
+}
+
+/// Everybody's licenses, newest first.
+pub fn list(tx: &mut Tx<'_>, keyset: &Keyset) -> Result<Vec<LicenseRow>, DbError> {
+    tx.all(select!("WHERE l.id < ?1 ORDER BY l.id DESC LIMIT ?2"), &[keyset.before(), keyset.limit()], read)
+}
+
+/// The licenses of one account, newest first.
+pub fn list_of(tx: &mut Tx<'_>, owner: AccountId, keyset: &Keyset) -> Result<Vec<LicenseRow>, DbError> {
+    tx.all(
+        select!("WHERE l.owner = ?1 AND l.id < ?2 ORDER BY l.id DESC LIMIT ?3"),
+        &[text(owner), keyset.before(), keyset.limit()],
+        read,
+    )
+}
+
+/// Changes how many seats were bought.
+pub fn set_seats(tx: &mut Tx<'_>, license: LicenseId, seats: u32) -> Result<(), DbError> {
+    tx.exec("UPDATE license SET seats = ?2 WHERE id = ?1", &[text(license), seats.into()])?;
+    Ok(())
+}
+
+/// Ends a license; `false` if it was ended before.
+pub fn end(tx: &mut Tx<'_>, license: LicenseId, now: Ms) -> Result<bool, DbError> {
+    let ended = tx.exec(
+        "UPDATE license SET ended_at_ms = ?2 WHERE id = ?1 AND ended_at_ms IS NULL",
+        &[text(license), now.0.into()],
+    )?;
+    Ok(ended == 1)
+}

@@ -1,0 +1,150 @@
+//! The tables, as the one list of migrations for both databases. A released migration is never edited.
+
+use leasehold_db::{Migration, Migrations};
+
+/// Every migration of the portal.
+pub const MIGRATIONS: Migrations = Migrations(&[
+    Migration { version: 1, name: "accounts", sql: ACCOUNTS },
+    Migration { version: 2, name: "licenses", sql: LICENSES },
+    Migration { version: 3, name: "workstations", sql: WORKSTATIONS },
+    Migration { version: 4, name: "audit", sql: AUDIT },
+]);
+
+/// Every table, parents first; what a dump compares.
+pub const TABLES: &[&str] = &[
+    "account",
+    "session",
+    "product",
+    "license",
+    "workstation",
+    "activation_request",
+    "grant_document",
+    "grant_line",
+    "receipt",
+    "audit",
+    "idempotency",
+];
+
+const ACCOUNTS: &str = "
+CREATE TABLE account (
+    id TEXT PRIMARY KEY,
+    email TEXT NOT NULL UNIQUE,
+    name TEXT NOT NULL,
+    password_hash TEXT NOT NULL,
+    role TEXT NOT NULL,
+    created_at_ms BIGINT NOT NULL,
+    signed_in_at_ms BIGINT
+);
+CREATE TABLE session (
+    token_sha256 TEXT PRIMARY KEY,
+    account TEXT NOT NULL REFERENCES account (id),
+    created_at_ms BIGINT NOT NULL,
+    seen_at_ms BIGINT NOT NULL,
+    expires_at_ms BIGINT NOT NULL,
+    address TEXT NOT NULL,
+    agent TEXT NOT NULL
+);
+CREATE INDEX session_account ON session (account);
+CREATE INDEX session_expires ON session (expires_at_ms);
+";
+
+const LICENSES: &str = "
+CREATE TABLE product (
+    id TEXT PRIMARY KEY,
+    code TEXT NOT NULL UNIQUE,
+    name TEXT NOT NULL,
+    share TEXT NOT NULL,
+    features TEXT NOT NULL,
+    created_at_ms BIGINT NOT NULL
+);
+CREATE TABLE license (
+    id TEXT PRIMARY KEY,
+    label TEXT NOT NULL,
+    owner TEXT NOT NULL REFERENCES account (id),
+    product TEXT NOT NULL REFERENCES product (id),
+    seats BIGINT NOT NULL,
+    kind TEXT NOT NULL,
+    channel TEXT NOT NULL,
+    term TEXT NOT NULL,
+    starts_at_ms BIGINT NOT NULL,
+    ended_at_ms BIGINT,
+    created_at_ms BIGINT NOT NULL,
+    version BIGINT NOT NULL
+);
+CREATE INDEX license_owner ON license (owner, id);
+";
+
+// A workstation's owner and a line's license have no foreign key: a restore adopts documents that were issued after the
+// backup was made, so that they count, and the account or the license they speak of may be younger than the backup.
+const WORKSTATIONS: &str = "
+CREATE TABLE workstation (
+    id TEXT PRIMARY KEY,
+    owner TEXT NOT NULL,
+    name TEXT NOT NULL,
+    key_thumbprint TEXT NOT NULL UNIQUE,
+    public_key TEXT NOT NULL,
+    certificate TEXT NOT NULL,
+    acknowledged_rev BIGINT NOT NULL,
+    newest_rev BIGINT NOT NULL,
+    status TEXT NOT NULL,
+    host TEXT NOT NULL,
+    server_version TEXT NOT NULL,
+    requested_at_ms BIGINT NOT NULL,
+    created_at_ms BIGINT NOT NULL,
+    version BIGINT NOT NULL
+);
+CREATE INDEX workstation_owner ON workstation (owner, id);
+CREATE TABLE activation_request (
+    id TEXT PRIMARY KEY,
+    workstation TEXT NOT NULL REFERENCES workstation (id),
+    used_at_ms BIGINT NOT NULL
+);
+CREATE TABLE grant_document (
+    id TEXT PRIMARY KEY,
+    workstation TEXT NOT NULL REFERENCES workstation (id),
+    rev BIGINT NOT NULL,
+    token TEXT NOT NULL,
+    lines TEXT NOT NULL,
+    issued_at_ms BIGINT NOT NULL,
+    ends_at_ms BIGINT NOT NULL,
+    to_log BIGINT NOT NULL,
+    UNIQUE (workstation, rev)
+);
+CREATE INDEX grant_document_to_log ON grant_document (to_log, id);
+CREATE TABLE grant_line (
+    document TEXT NOT NULL REFERENCES grant_document (id),
+    line TEXT NOT NULL,
+    license TEXT NOT NULL,
+    seats BIGINT NOT NULL,
+    until_ms BIGINT NOT NULL,
+    freed_at_ms BIGINT NOT NULL,
+    PRIMARY KEY (document, line)
+);
+CREATE INDEX grant_line_license ON grant_line (license, freed_at_ms);
+CREATE TABLE receipt (
+    id TEXT PRIMARY KEY,
+    workstation TEXT NOT NULL REFERENCES workstation (id),
+    taken_at_ms BIGINT NOT NULL
+);
+";
+
+const AUDIT: &str = "
+CREATE TABLE audit (
+    id TEXT PRIMARY KEY,
+    at_ms BIGINT NOT NULL,
+    actor TEXT,
+    action TEXT NOT NULL,
+    subject TEXT NOT NULL,
+    detail TEXT NOT NULL,
+    address TEXT NOT NULL
+);
+CREATE TABLE idempotency (
+    account TEXT NOT NULL,
+    key TEXT NOT NULL,
+    request_sha256 TEXT NOT NULL,
+    answer TEXT NOT NULL,
+    at_ms BIGINT NOT NULL,
+    PRIMARY KEY (account, key)
+);
+CREATE INDEX idempotency_at ON idempotency (at_ms);
+";

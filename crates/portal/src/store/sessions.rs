@@ -1,0 +1,80 @@
+//! Table `session`: sign-ins, by the hash of their token.
+
+use super::{id, ms, text};
+use leasehold_core::ids::AccountId;
+use leasehold_core::time::Ms;
+use leasehold_db::{DbError, Tx};
+
+/// A sign-in to be written.
+#[derive(Clone, Debug)]
+pub struct NewRow {
+    /// SHA-256 of the token, hex.
+    pub token_sha256: String,
+    /// Whose.
+    pub account: AccountId,
+    /// When.
+    pub created_at: Ms,
+    /// When it ends.
+    pub expires_at: Ms,
+    /// From where.
+    pub address: String,
+    /// With what program; hostile text.
+    pub agent: String,
+}
+
+/// A running sign-in.
+#[derive(Clone, Copy, Debug)]
+pub struct SessionRow {
+    /// Whose.
+    pub account: AccountId,
+    /// When it was last used, to the minute.
+    pub seen_at: Ms,
+}
+
+/// Writes a sign-in.
+pub fn insert(tx: &mut Tx<'_>, new: &NewRow) -> Result<(), DbError> {
+    tx.exec(
+        "INSERT INTO session (token_sha256, account, created_at_ms, seen_at_ms, expires_at_ms, address, agent)
+         VALUES (?1, ?2, ?3, ?3, ?4, ?5, ?6)",
+        &[
+            (&new.token_sha256).into(),
+            text(new.account),
+            new.created_at.0.into(),
+            new.expires_at.0.into(),
+            (&new.address).into(),
+            (&new.agent).into(),
+        ],
+    )?;
+    Ok(())
+}
+
+/// The sign-in of a token, if it still runs at `now`.
+pub fn running(tx: &mut Tx<'_>, token_sha256: &str, now: Ms) -> Result<Option<SessionRow>, DbError> {
+    tx.one(
+        "SELECT account, seen_at_ms FROM session WHERE token_sha256 = ?1 AND expires_at_ms > ?2",
+        &[token_sha256.into(), now.0.into()],
+        |row| Ok(SessionRow { account: id(row, 0)?, seen_at: ms(row, 1)? }),
+    )
+}
+
+/// Notes that a sign-in was used.
+pub fn seen(tx: &mut Tx<'_>, token_sha256: &str, now: Ms) -> Result<(), DbError> {
+    tx.exec("UPDATE session SET seen_at_ms = ?2 WHERE token_sha256 = ?1", &[token_sha256.into(), now.0.into()])?;
+    Ok(())
+}
+
+/// Ends one sign-in.
+pub fn end(tx: &mut Tx<'_>, token_sha256: &str) -> Result<(), DbError> {
+    tx.exec("DELETE FROM session WHERE token_sha256 = ?1", &[token_sha256.into()])?;
+    Ok(())
+}
+
+/// Ends all sign-ins of an account but one.
+pub fn end_others(tx: &mut Tx<'_>, account: AccountId, keep_sha256: &str) -> Result<u64, DbError> {
+    tx.exec("DELETE FROM session WHERE account = ?1 AND token_sha256 <> ?2", &[text(account), keep_sha256.into()])
+}
+
+/// Removes sign-ins that have ended.
+pub fn sweep(tx: &mut Tx<'_>, now: Ms) -> Result<u64, DbError> {
+    tx.exec("DELETE FROM session WHERE expires_at_ms <= ?1", &[now.0.into()])
+}

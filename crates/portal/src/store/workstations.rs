@@ -1,0 +1,202 @@
+//! Tables `workstation`, `activation_request` and `receipt`.
+
+use super::{Keyset, id, ms, rev, text, whole, word};
+use leasehold_core::ids::{AccountId, ReceiptId, RequestId, WorkstationId};
+use leasehold_core::time::Ms;
+use leasehold_db::{DbError, Row, Tx};
+use leasehold_wire::portal::{AccountRef, WorkstationStatus};
+use serde::{Deserialize, Serialize};
+
+/// A workstation as it is stored. Also what `grants.log` keeps of it, so that a restore can make it anew.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct WorkstationRow {
+    /// Its id.
+    pub id: WorkstationId,
+    /// Whose.
+    pub owner: AccountId,
+    /// Its name.
+    pub name: String,
+    /// RFC 7638 thumbprint of its key.
+    pub key_thumbprint: String,
+    /// Its key: SPKI in PEM.
+    pub public_key: String,
+    /// Its certificate: PEM.
+    pub certificate: String,
+    /// Newest document that the server said it obeys; documents before it are void.
+    pub acknowledged_rev: u64,
+    /// Newest document.
+    pub newest_rev: u64,
+    /// Whether it gets documents.
+    #[serde(with = "status_word")]
+    pub status: WorkstationStatus,
+    /// Host name that the server told; hostile text.
+    pub host: String,
+    /// Version that the server told; hostile text.
+    pub server_version: String,
+    /// When the server made the newest request file that was used, by the server's clock.
+    pub requested_at: Ms,
+    /// First activation.
+    pub created_at: Ms,
+}
+
+mod status_word {
+    use leasehold_wire::portal::WorkstationStatus;
+    use serde::{Deserialize, Deserializer, Serializer, de::Error};
+
+    pub(super) fn serialize<S: Serializer>(status: &WorkstationStatus, to: S) -> Result<S::Ok, S::Error> {
+        to.serialize_str(status.word())
+    }
+
+    pub(super) fn deserialize<'de, D: Deserializer<'de>>(from: D) -> Result<WorkstationStatus, D::Error> {
+        let word = String::deserialize(from)?;
+        WorkstationStatus::from_word(&word).ok_or_else(|| D::Error::custom("unknown status"))
+    }
+}
+
+macro_rules! select {
+    ($rest:literal) => {
+        concat!(
+            "SELECT w.id, w.owner, w.name, w.key_thumbprint, w.public_key, w.certificate, w.acknowledged_rev, w.newest_rev,
+                    w.status, w.host, w.server_version, w.requested_at_ms, w.created_at_ms, a.name, a.email
+             FROM workstation w LEFT JOIN account a ON a.id = w.owner ",
+            $rest
+        )
+    };
+}
+
+/// A workstation and how its owner is called (empty if the account is younger than a restored backup).
+#[derive(Clone, Debug)]
+pub struct Owned {
+    /// The workstation.
+    pub row: WorkstationRow,
+    /// Its owner.
+    pub owner: AccountRef,
+}
+
+fn read(row: &Row<'_>) -> Result<Owned, DbError> {
+    let workstation = WorkstationRow {
+        id: id(row, 0)?,
+        owner: id(row, 1)?,
+        name: row.text(2)?,
+        key_thumbprint: row.text(3)?,
+        public_key: row.text(4)?,
+        certificate: row.text(5)?,
+        acknowledged_rev: whole(row, 6)?,
+        newest_rev: whole(row, 7)?,
+        status: word(row, 8, WorkstationStatus::from_word)?,
+        host: row.text(9)?,
+        server_version: row.text(10)?,
+        requested_at: ms(row, 11)?,
+        created_at: ms(row, 12)?,
+    };
+    let owner = AccountRef {
+        id: workstation.owner,
+        name: row.opt_text(13)?.unwrap_or_default(),
+        email: row.opt_text(14)?.unwrap_or_default(),
+    };
+    Ok(Owned { row: workstation, owner })
+}
+
+/// Writes a workstation; `false` if its id or its key is known.
+pub fn insert(tx: &mut Tx<'_>, new: &WorkstationRow) -> Result<bool, DbError> {
+    let written = tx.exec(
+        "INSERT INTO workstation (id, owner, name, key_thumbprint, public_key, certificate, acknowledged_rev, newest_rev,
+                                  status, host, server_version, requested_at_ms, created_at_ms, version)
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, 0) ON CONFLICT DO NOTHING",
+        &[
+            text(new.id),
+            text(new.owner),
+            (&new.name).into(),
+            (&new.key_thumbprint).into(),
+            (&new.public_key).into(),
+            (&new.certificate).into(),
+            rev(new.acknowledged_rev),
+            rev(new.newest_rev),
+            new.status.word().into(),
+            (&new.host).into(),
+            (&new.server_version).into(),
+            new.requested_at.0.into(),
+            new.created_at.0.into(),
+        ],
+    )?;
+    Ok(written == 1)
+}
+
+/// Writes what may change of a workstation. The caller has it locked.
+pub fn update(tx: &mut Tx<'_>, row: &WorkstationRow) -> Result<(), DbError> {
+    tx.exec(
+        "UPDATE workstation SET name = ?2, acknowledged_rev = ?3, newest_rev = ?4, status = ?5, host = ?6,
+                server_version = ?7, requested_at_ms = ?8 WHERE id = ?1",
+        &[
+            text(row.id),
+            (&row.name).into(),
+            rev(row.acknowledged_rev),
+            rev(row.newest_rev),
+            row.status.word().into(),
+            (&row.host).into(),
+            (&row.server_version).into(),
+            row.requested_at.0.into(),
+        ],
+    )?;
+    Ok(())
+}
+
+/// Locks a workstation until the transaction ends and reads it. After the licenses, never before them.
+pub fn lock(tx: &mut Tx<'_>, workstation: WorkstationId) -> Result<Option<Owned>, DbError> {
+    tx.exec("UPDATE workstation SET version = version + 1 WHERE id = ?1", &[text(workstation)])?;
+    get(tx, workstation)
+}
+
+/// One workstation.
+pub fn get(tx: &mut Tx<'_>, workstation: WorkstationId) -> Result<Option<Owned>, DbError> {
+    tx.one(select!("WHERE w.id = ?1"), &[text(workstation)], read)
+}
+
+/// The workstation with a key.
+pub fn by_key(tx: &mut Tx<'_>, key_thumbprint: &str) -> Result<Option<Owned>, DbError> {
+    tx.one(select!("WHERE w.key_thumbprint = ?1"), &[key_thumbprint.into()], read)
+}
+
+/// Everybody's workstations, newest first.
+pub fn list(tx: &mut Tx<'_>, keyset: &Keyset) -> Result<Vec<Owned>, DbError> {
+    tx.all(select!("WHERE w.id < ?1 ORDER BY w.id DESC LIMIT ?2"), &[keyset.before(), keyset.limit()], read)
+}
+
+/// The workstations of one account, newest first.
+pub fn list_of(tx: &mut Tx<'_>, owner: AccountId, keyset: &Keyset) -> Result<Vec<Owned>, DbError> {
+    tx.all(
+        select!("WHERE w.owner = ?1 AND w.id < ?2 ORDER BY w.id DESC LIMIT ?3"),
+        &[text(owner), keyset.before(), keyset.limit()],
+        read,
+    )
+}
+
+/// Remembers a request file; `false` if it was used before.
+pub fn use_request(tx: &mut Tx<'_>, request: RequestId, workstation: WorkstationId, now: Ms) -> Result<bool, DbError> {
+    let written = tx.exec(
+        "INSERT INTO activation_request (id, workstation, used_at_ms) VALUES (?1, ?2, ?3) ON CONFLICT DO NOTHING",
+        &[text(request), text(workstation), now.0.into()],
+    )?;
+    Ok(written == 1)
+}
+
+/// When and for which workstation a request file was used.
+pub fn request_used(tx: &mut Tx<'_>, request: RequestId) -> Result<Option<(WorkstationId, Ms)>, DbError> {
+    tx.one("SELECT workstation, used_at_ms FROM activation_request WHERE id = ?1", &[text(request)], |row| {
+        Ok((id(row, 0)?, ms(row, 1)?))
+    })
+}
+
+/// Remembers a receipt; `false` if it was taken before.
+pub fn use_receipt(tx: &mut Tx<'_>, receipt: ReceiptId, workstation: WorkstationId, now: Ms) -> Result<bool, DbError> {
+    let written = tx.exec(
+        "INSERT INTO receipt (id, workstation, taken_at_ms) VALUES (?1, ?2, ?3) ON CONFLICT DO NOTHING",
+        &[text(receipt), text(workstation), now.0.into()],
+    )?;
+    Ok(written == 1)
+}
+
+/// When a receipt was taken.
+pub fn receipt_taken(tx: &mut Tx<'_>, receipt: ReceiptId) -> Result<Option<Ms>, DbError> {
+    tx.one("SELECT taken_at_ms FROM receipt WHERE id = ?1", &[text(receipt)], |row| ms(row, 0))
+}
