@@ -28,12 +28,14 @@ impl SessionToken {
         hash.as_ref().iter().map(|byte| format!("{byte:02x}")).collect()
     }
 
-    fn parse(text: &str) -> Option<SessionToken> {
+    /// The token of a text such as [`SessionToken::text`] gives; `None` if it cannot be one.
+    pub fn parse(text: &str) -> Option<SessionToken> {
         let bytes = URL_SAFE_NO_PAD.decode(text).ok()?;
         bytes.try_into().ok().map(SessionToken)
     }
 
-    fn text(&self) -> String {
+    /// The token itself, for whoever it was made for.
+    pub fn text(&self) -> String {
         URL_SAFE_NO_PAD.encode(self.0)
     }
 }
