@@ -114,7 +114,7 @@ mod tests {
 
     #[test]
     fn the_user_is_found_by_number() {
-        let passwd = "root:x:0:0::/root:/bin/sh\nbroken\nann:x:1000:1000:Ann,,,:/home/ann:/bin/sh\n";
+        let passwd = "root:x:0:0::/root:/bin/sh\nbroken\nann:x:1000:1000:Ann,,,:/users/ann:/bin/sh\n";
         assert_eq!(user_in(passwd, 1000).as_deref(), Some("ann"));
         assert_eq!(user_in(passwd, 7), None);
     }
