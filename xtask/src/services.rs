@@ -122,7 +122,11 @@ fn start_postgres(shell: &Shell, tools: &Tools, folder: &Path) -> Result<(Servic
 fn start_chromedriver(shell: &Shell, tools: &Tools, folder: &Path, tmp: &Path) -> Result<(Service, String)> {
     let port = free_port()?;
     let mut chromedriver = as_child(shell, None, &tools.chromedriver, folder);
-    chromedriver.arg(format!("--port={port}")).env("TMPDIR", tmp);
+    chromedriver.arg(format!("--port={port}"));
+    // A browser reads and writes under all of these; a developer's own profile is not part of a test.
+    for place in ["TMPDIR", "HOME", "XDG_CONFIG_HOME", "XDG_CACHE_HOME"] {
+        chromedriver.env(place, tmp);
+    }
     // The browsers that it starts are in its group.
     let stop = |service: &Child| kill_process_group(shell::pid_of(service), Signal::TERM);
     let mut service = Service::start("chromedriver", &mut chromedriver, folder.join("chromedriver.log"), stop)?;

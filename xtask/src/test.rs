@@ -99,6 +99,10 @@ struct Environment<'a> {
 
 impl Environment<'_> {
     fn give_to<'c>(&self, command: &'c mut Command) -> &'c mut Command {
+        // A developer's own LEASEHOLD_SERVERS must not become what a test talks to.
+        for (name, _) in std::env::vars_os().filter(|(name, _)| name.to_string_lossy().starts_with("LEASEHOLD_")) {
+            command.env_remove(name);
+        }
         command
             .env("TMPDIR", self.services.tmp())
             .env("LEASEHOLD_TEST_POSTGRES", self.services.postgres_url())
