@@ -1,2 +1,97 @@
-//! See ARCHITECTURE.md.
-fn main() {}
+//! The load generator: how many durable checkouts and checkins a second a license server answers, as a share of what
+//! the same HTTP stack does around a bare insert on the same machine in the same minutes.
+//!
+//! Owns the floor, the load and the figures. Starts everything it measures as a process of its own, on a real disk.
+
+mod figures;
+mod floor;
+mod load;
+mod site;
+
+use anyhow::{Result, bail};
+use clap::{Args, Parser, Subcommand};
+use figures::{Figures, Round};
+use std::path::{Path, PathBuf};
+
+#[derive(Parser)]
+#[command(about = "Measures the license server against a floor: the same HTTP stack around a bare insert")]
+struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Checkouts and checkins a second, with their latencies, memory and restart.
+    Checkout(Checkout),
+    /// The floor as a process; started by `checkout`.
+    #[command(hide = true)]
+    Floor {
+        /// Folder of its database.
+        dir: PathBuf,
+    },
+}
+
+/// What to measure.
+#[derive(Args, Clone, Debug)]
+struct Checkout {
+    /// Connections, each with one request at a time.
+    #[arg(long, default_value_t = 64)]
+    clients: usize,
+    /// Seconds of each round; floor and server take turns.
+    #[arg(long, default_value_t = 5)]
+    seconds: u64,
+    /// Rounds of each; the medians are printed.
+    #[arg(long, default_value_t = 3)]
+    rounds: usize,
+    /// Leases held by others while it is measured.
+    #[arg(long, default_value_t = 10)]
+    leases_out: u32,
+    /// A folder on a real disk; a fresh folder in it is used and removed.
+    #[arg(long, default_value = "target")]
+    dir: PathBuf,
+    /// One JSON object on standard output.
+    #[arg(long)]
+    json: bool,
+}
+
+fn main() -> Result<()> {
+    match Cli::parse().command {
+        Command::Floor { dir } => floor::run(&dir),
+        Command::Checkout(options) => checkout(&options),
+    }
+}
+
+fn checkout(options: &Checkout) -> Result<()> {
+    std::fs::create_dir_all(&options.dir)?;
+    refuse_memory_disk(&options.dir)?;
+    let folder = tempfile::Builder::new().prefix("bench-").tempdir_in(&options.dir)?;
+    let floor = site::Process::floor(&folder.path().join("floor"))?;
+    let mut server = site::LicenseServer::activate(&folder.path().join("server"), options)?;
+    server.start()?;
+    let load = load::Load::new(options.clients)?;
+    load.fill(server.address(), options.leases_out)?;
+    let mut rounds = (Vec::new(), Vec::new());
+    for _ in 0..options.rounds.max(1) {
+        rounds.0.push(Round::of(load.run(floor.address(), options.seconds, None)?));
+        rounds.1.push(Round::of(load.run(server.address(), options.seconds, Some(server.key()))?));
+    }
+    let rss_mib = server.rss_mib()?;
+    let restart_s = server.restart_s(&load)?;
+    let figures = Figures::new(options, rounds.0, rounds.1, rss_mib, restart_s);
+    figures.print(options.json)
+}
+
+/// A disk in memory flushes for nothing: its figures would be somebody else's.
+fn refuse_memory_disk(dir: &Path) -> Result<()> {
+    const TMPFS: i64 = 0x0102_1994;
+    const RAMFS: i64 = 0x8584_58f6;
+    let kind = rustix::fs::statfs(dir)?.f_type;
+    if [TMPFS, RAMFS].contains(&i64::from(kind)) {
+        bail!(
+            "{} is kept in memory (tmpfs), where a flush costs nothing. Choose a folder on a real disk with --dir",
+            dir.display()
+        );
+    }
+    Ok(())
+}

@@ -126,7 +126,15 @@ const FENCES: &[Fence] = &[
     },
     Fence {
         packages: &["tokio"],
-        only_in: &["leasehold-db", "leasehold-web", "leasehold-portal", "leasehold-server", "leasehold", TESTKIT],
+        only_in: &[
+            "leasehold-db",
+            "leasehold-web",
+            "leasehold-portal",
+            "leasehold-server",
+            "leasehold",
+            "leasehold-bench",
+            TESTKIT,
+        ],
         in_tests_too: false,
         why: "core decides without I/O, and the client is blocking: no runtime enters a customer's application",
     },

@@ -1,0 +1,184 @@
+//! The load: connections that check out and check in, each waiting for its answer, every answer checked.
+
+use anyhow::{Context as _, Result, bail, ensure};
+use base64::Engine as _;
+use base64::prelude::BASE64_URL_SAFE_NO_PAD;
+use http_body_util::{BodyExt as _, Full};
+use hyper::body::Bytes;
+use hyper::client::conn::http1;
+use hyper::{Method, Request, StatusCode};
+use hyper_util::rt::TokioIo;
+use leasehold_core::random::{self, Random};
+use leasehold_host::OsRandom;
+use leasehold_trust::{LeaseClaims, PublicKey, verify_lease};
+use leasehold_wire::server::LeaseResponse;
+use std::net::SocketAddr;
+use std::time::Duration;
+use tokio::runtime::Runtime;
+use tokio::time::Instant;
+
+/// Every so many checkouts the signature itself is verified; of all others the signed nonce is compared. Verifying
+/// each would cost the load more than the server spends on the request, on the same cores.
+const VERIFY_EVERY: u64 = 64;
+
+/// What one run measured.
+#[derive(Default)]
+pub(crate) struct Samples {
+    /// Checkouts and checkins.
+    pub(crate) ops: u64,
+    /// How long it ran.
+    pub(crate) seconds: f64,
+    /// Time of each checkout in microseconds.
+    pub(crate) checkout_us: Vec<u32>,
+}
+
+/// Some connections on one thread, so that most of the machine is left to what is measured.
+pub(crate) struct Load {
+    runtime: Runtime,
+    clients: usize,
+}
+
+impl Load {
+    pub(crate) fn new(clients: usize) -> Result<Load> {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+        Ok(Load { runtime, clients: clients.max(1) })
+    }
+
+    /// Checks out `leases` seats that nobody gives back while it is measured.
+    pub(crate) fn fill(&self, address: SocketAddr, leases: u32) -> Result<()> {
+        let share = |client: usize| {
+            let clients = u32::try_from(self.clients).unwrap_or(1);
+            leases / clients + u32::from(u32::try_from(client).unwrap_or(0) < leases % clients)
+        };
+        self.runtime.block_on(async {
+            let tasks: Vec<_> = (0..self.clients)
+                .map(|client| {
+                    tokio::spawn(async move {
+                        let mut connection = Connection::open(address, client).await?;
+                        for _ in 0..share(client) {
+                            connection.checkout(None).await?;
+                        }
+                        anyhow::Ok(())
+                    })
+                })
+                .collect();
+            for task in tasks {
+                task.await??;
+            }
+            Ok(())
+        })
+    }
+
+    /// One checkout, to see that the server serves.
+    pub(crate) fn once(&self, address: SocketAddr) -> Result<()> {
+        self.runtime.block_on(async {
+            let mut connection = Connection::open(address, 0).await?;
+            let lease = connection.checkout(None).await?;
+            connection.checkin(&lease).await
+        })
+    }
+
+    /// Checks out and in for `seconds` over all connections. `key` is the server's, to verify signatures with.
+    pub(crate) fn run(&self, address: SocketAddr, seconds: u64, key: Option<PublicKey>) -> Result<Samples> {
+        self.runtime.block_on(async {
+            let start = Instant::now();
+            let end = start + Duration::from_secs(seconds.max(1));
+            let tasks: Vec<_> =
+                (0..self.clients).map(|client| tokio::spawn(drive(address, client, end, key.clone()))).collect();
+            let mut samples = Samples::default();
+            for task in tasks {
+                let (ops, mut checkout_us) = task.await??;
+                samples.ops += ops;
+                samples.checkout_us.append(&mut checkout_us);
+            }
+            samples.seconds = start.elapsed().as_secs_f64();
+            Ok(samples)
+        })
+    }
+}
+
+async fn drive(address: SocketAddr, client: usize, end: Instant, key: Option<PublicKey>) -> Result<(u64, Vec<u32>)> {
+    let mut connection = Connection::open(address, client).await?;
+    connection.signed = key.is_some();
+    let mut checkout_us = Vec::with_capacity(16_384);
+    let mut ops = 0;
+    while Instant::now() < end {
+        let start = Instant::now();
+        let verify = key.as_ref().filter(|_| ops % (2 * VERIFY_EVERY) == 0);
+        let lease = connection.checkout(verify).await?;
+        checkout_us.push(u32::try_from(start.elapsed().as_micros()).unwrap_or(u32::MAX));
+        connection.checkin(&lease).await?;
+        ops += 2;
+    }
+    Ok((ops, checkout_us))
+}
+
+struct Connection {
+    sender: http1::SendRequest<Full<Bytes>>,
+    user: String,
+    signed: bool,
+    random: OsRandom,
+}
+
+impl Connection {
+    async fn open(address: SocketAddr, client: usize) -> Result<Connection> {
+        let stream = tokio::net::TcpStream::connect(address).await.context("connecting")?;
+        stream.set_nodelay(true)?;
+        let (sender, connection) = http1::handshake(TokioIo::new(stream)).await?;
+        tokio::spawn(connection);
+        Ok(Connection { sender, user: format!("user-{client:05}"), signed: false, random: OsRandom })
+    }
+
+    async fn checkout(&mut self, verify: Option<&PublicKey>) -> Result<LeaseResponse> {
+        let token = BASE64_URL_SAFE_NO_PAD.encode(random::bytes::<32>(&mut self.random as &mut dyn Random));
+        let (key, nonce) = token.split_at(22);
+        let body = format!(
+            r#"{{"feature":"bench.seat","seats":1,"version":"1.0","user":"{}","host":"node.studio.example","host_id":"0123456789abcdef0123456789abcdef","boot_id":"fedcba98-7654-3210-fedc-ba9876543210","pid":4711,"nonce":"{nonce}"}}"#,
+            self.user
+        );
+        let request = Request::builder()
+            .method(Method::POST)
+            .uri("/v1/leases")
+            .header("host", "bench")
+            .header("content-type", "application/json")
+            .header("idempotency-key", key)
+            .body(Full::new(Bytes::from(body)))?;
+        let (status, body) = self.send(request).await?;
+        ensure!(status == StatusCode::CREATED, "checkout answered {status}: {}", String::from_utf8_lossy(&body));
+        let lease: LeaseResponse = serde_json::from_slice(&body)?;
+        ensure!(lease.seats == 1 && lease.ttl_s == 120 && !lease.resumed, "an unexpected lease: {lease:?}");
+        if let Some(key) = verify {
+            let claims = verify_lease(&lease.token, key)?;
+            ensure!(claims.sub == lease.lease && claims.nonce == nonce, "a signed lease over something else");
+        } else if self.signed {
+            let claims: LeaseClaims = read_claims(&lease.token)?;
+            ensure!(claims.sub == lease.lease && claims.nonce == nonce, "a lease over something else");
+        }
+        Ok(lease)
+    }
+
+    async fn checkin(&mut self, lease: &LeaseResponse) -> Result<()> {
+        let request = Request::builder()
+            .method(Method::DELETE)
+            .uri(format!("/v1/leases/{}", lease.lease))
+            .header("host", "bench")
+            .header("authorization", format!("Bearer {}", lease.secret))
+            .body(Full::new(Bytes::new()))?;
+        let (status, body) = self.send(request).await?;
+        ensure!(status == StatusCode::NO_CONTENT, "checkin answered {status}: {}", String::from_utf8_lossy(&body));
+        Ok(())
+    }
+
+    async fn send(&mut self, request: Request<Full<Bytes>>) -> Result<(StatusCode, Bytes)> {
+        self.sender.ready().await?;
+        let response = self.sender.send_request(request).await?;
+        let status = response.status();
+        Ok((status, response.into_body().collect().await?.to_bytes()))
+    }
+}
+
+/// What a lease document says, without verifying it.
+fn read_claims(token: &str) -> Result<LeaseClaims> {
+    let Some(payload) = token.split('.').nth(1) else { bail!("not a signed document: {token}") };
+    Ok(serde_json::from_slice(&BASE64_URL_SAFE_NO_PAD.decode(payload)?)?)
+}

@@ -1,0 +1,170 @@
+//! What is measured, as processes: the floor, and a license server activated through its real files.
+
+use crate::Checkout;
+use crate::load::Load;
+use anyhow::{Context as _, Result, bail, ensure};
+use leasehold_core::grant::{Grant, Line, Terms};
+use leasehold_core::ids::{GrantId, LicenseId, LineId, WorkstationId};
+use leasehold_core::license::{Channel, FeatureCode, Kind, Share};
+use leasehold_core::random;
+use leasehold_core::time::{Clock as _, DAY_MS};
+use leasehold_host::{OsRandom, SystemClock};
+use leasehold_trust::activation_file::build_activation_file;
+use leasehold_trust::request::read_request;
+use leasehold_trust::{PortalSigner, PublicKey, Vendor};
+use std::io::{BufRead as _, BufReader};
+use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::time::Duration;
+use tokio::time::Instant;
+
+/// A child process that is killed when dropped.
+pub(crate) struct Process {
+    child: Child,
+    address: SocketAddr,
+}
+
+impl Process {
+    /// Starts the floor.
+    pub(crate) fn floor(dir: &Path) -> Result<Process> {
+        let mut child = Command::new(std::env::current_exe()?).arg("floor").arg(dir).stdout(Stdio::piped()).spawn()?;
+        let mut line = String::new();
+        BufReader::new(child.stdout.take().context("no output")?).read_line(&mut line)?;
+        let address = line.trim().parse().context("the floor did not start")?;
+        Ok(Process { child, address })
+    }
+
+    pub(crate) fn address(&self) -> SocketAddr {
+        self.address
+    }
+}
+
+impl Drop for Process {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+/// A license server with a grant large enough for the measurement.
+pub(crate) struct LicenseServer {
+    dir: PathBuf,
+    binary: PathBuf,
+    key: PublicKey,
+    address: SocketAddr,
+    process: Option<Process>,
+}
+
+impl LicenseServer {
+    /// Builds the binary, makes a vendor, and activates a server by request file and activation file.
+    pub(crate) fn activate(dir: &Path, options: &Checkout) -> Result<LicenseServer> {
+        let binary = build()?;
+        std::fs::create_dir_all(dir)?;
+        let request = run(Command::new(&binary).args(["server", "request", "--dir"]).arg(dir))?;
+        let now = SystemClock::new().wall();
+        let request =
+            read_request(&request, now).map_err(|problem| anyhow::anyhow!("the request file: {}", problem.what()))?;
+        let vendor = Vendor::create("Bench", now)?;
+        let signer = PortalSigner::load(
+            &vendor.root_certificate_pem,
+            &vendor.issuing_certificate_pem,
+            vendor.issuing_key,
+            &vendor.document_certificate_pem,
+            vendor.document_key,
+            now,
+        )?;
+        let random = &mut OsRandom;
+        let workstation = WorkstationId::draw(now, random);
+        let seats = options.leases_out.saturating_add(u32::try_from(options.clients)?).saturating_add(64);
+        let line = Line {
+            line: LineId::draw(now, random),
+            license: LicenseId::draw(now, random),
+            product: "bench".into(),
+            product_name: "Bench".into(),
+            kind: Kind::Floating,
+            channel: Channel::Commercial,
+            features: [(FeatureCode::new("bench.seat")?, 1)].into(),
+            seats,
+            until: now.plus(30 * DAY_MS).floor_to_second(),
+            terms: Terms::by_file(Share::None, None),
+        };
+        let grant = Grant {
+            workstation,
+            workstation_name: "bench".into(),
+            account_name: "Bench".into(),
+            rev: 1,
+            issued_at: now.floor_to_second(),
+            lines: vec![line],
+        };
+        let certificate =
+            signer.issue_workstation_certificate(workstation, "bench", &request.public_key, now, random::bytes(random));
+        let token = signer.sign_grant(&grant, &request.thumbprint, GrantId::draw(now, random));
+        let file = dir.join("bench.crt");
+        std::fs::write(&file, build_activation_file(&signer, &certificate, &token)?)?;
+        run(Command::new(&binary).args(["server", "import", "--dir"]).arg(dir).arg(&file))?;
+        let address = free_address()?;
+        Ok(LicenseServer { dir: dir.to_owned(), binary, key: request.public_key, address, process: None })
+    }
+
+    pub(crate) fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    pub(crate) fn key(&self) -> PublicKey {
+        self.key.clone()
+    }
+
+    /// Starts it and waits until it answers.
+    pub(crate) fn start(&mut self) -> Result<()> {
+        let mut command = Command::new(&self.binary);
+        command.args(["server", "serve", "--listen", &self.address.to_string(), "--dir"]).arg(&self.dir);
+        let child = command
+            .env("LEASEHOLD_LOG", "warn")
+            .stdout(Stdio::null())
+            .spawn()
+            .context("starting the license server")?;
+        self.process = Some(Process { child, address: self.address });
+        let deadline = Instant::now() + Duration::from_secs(30);
+        while TcpStream::connect(self.address).is_err() {
+            ensure!(Instant::now() < deadline, "the license server did not open its port in 30 s");
+            std::thread::park_timeout(Duration::from_millis(2));
+        }
+        Ok(())
+    }
+
+    /// Kills it without warning, starts it again, and says after how many seconds it gave a seat.
+    pub(crate) fn restart_s(&mut self, load: &Load) -> Result<f64> {
+        self.process = None;
+        let start = Instant::now();
+        self.start()?;
+        load.once(self.address)?;
+        Ok(start.elapsed().as_secs_f64())
+    }
+
+    /// Memory in use, in MiB.
+    pub(crate) fn rss_mib(&self) -> Result<f64> {
+        let Some(process) = &self.process else { bail!("not running") };
+        let status = std::fs::read_to_string(format!("/proc/{}/status", process.child.id()))?;
+        let line = status.lines().find(|line| line.starts_with("VmRSS:")).context("no VmRSS")?;
+        let kib: f64 = line.split_whitespace().nth(1).context("no VmRSS")?.parse()?;
+        Ok(kib / 1_024.0)
+    }
+}
+
+/// The `leasehold` binary of the same build.
+fn build() -> Result<PathBuf> {
+    let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
+    run(Command::new(cargo).args(["build", "--quiet", "--release", "-p", "leasehold"]).stderr(Stdio::inherit()))?;
+    Ok(std::env::current_exe()?.with_file_name("leasehold"))
+}
+
+fn run(command: &mut Command) -> Result<Vec<u8>> {
+    let output = command.stdin(Stdio::null()).output().with_context(|| format!("running {command:?}"))?;
+    ensure!(output.status.success(), "{command:?} failed: {}", String::from_utf8_lossy(&output.stderr));
+    Ok(output.stdout)
+}
+
+fn free_address() -> Result<SocketAddr> {
+    Ok(TcpListener::bind(("127.0.0.1", 0))?.local_addr()?)
+}
