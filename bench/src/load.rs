@@ -46,16 +46,13 @@ impl Load {
 
     /// Checks out `leases` seats that nobody gives back while it is measured.
     pub(crate) fn fill(&self, address: SocketAddr, leases: u32) -> Result<()> {
-        let share = |client: usize| {
-            let clients = u32::try_from(self.clients).unwrap_or(1);
-            leases / clients + u32::from(u32::try_from(client).unwrap_or(0) < leases % clients)
-        };
+        let clients = u32::try_from(self.clients).unwrap_or(1);
         self.runtime.block_on(async {
             let tasks: Vec<_> = (0..self.clients)
                 .map(|client| {
                     tokio::spawn(async move {
                         let mut connection = Connection::open(address, client).await?;
-                        for _ in 0..share(client) {
+                        for _ in 0..share(leases, client, clients) {
                             connection.checkout(None).await?;
                         }
                         anyhow::Ok(())
@@ -95,6 +92,11 @@ impl Load {
             Ok(samples)
         })
     }
+}
+
+/// How many of `leases` the client of a number takes.
+fn share(leases: u32, client: usize, clients: u32) -> u32 {
+    leases / clients + u32::from(u32::try_from(client).unwrap_or(0) < leases % clients)
 }
 
 async fn drive(address: SocketAddr, client: usize, end: Instant, key: Option<PublicKey>) -> Result<(u64, Vec<u32>)> {
