@@ -1,1 +1,128 @@
-//! wip
+//! The REST API: parses requests, calls one service each, and says how it went. Holds no rule.
+//!
+//! A handler that is added here appears in the OpenAPI document, which is committed and compared in tests, and needs a
+//! row in the access table of the tests.
+
+mod accounts;
+mod audit;
+mod health;
+mod licenses;
+mod products;
+mod sessions;
+mod workstations;
+
+use crate::front::Front;
+use crate::service::IdempotencyKey;
+use axum::Router;
+use axum::extract::{DefaultBodyLimit, FromRequestParts};
+use axum::http::StatusCode;
+use axum::http::request::Parts;
+use axum::response::{IntoResponse, Response};
+use leasehold_web::extract::{API_BODY_BYTES_MAX, ApiJson};
+use leasehold_web::headers::{Hsts, for_api};
+use leasehold_web::problem::ApiProblem;
+use serde::Serialize;
+use utoipa::OpenApi;
+use utoipa::openapi::security::{Http, HttpAuthScheme, SecurityScheme};
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
+
+/// Largest body of a request that carries a file as text: 256 KiB of file, its escapes, and the other fields.
+const FILE_BODY_BYTES_MAX: usize = 1024 * 1024;
+
+#[derive(OpenApi)]
+#[openapi(
+    info(
+        title = "Leasehold portal",
+        description = "Sells licenses and activates license servers. Sign in with `POST /api/v1/sessions` and send the \
+                       token as `Authorization: Bearer`. Errors are RFC 9457 problems with a stable `code`. Lists are \
+                       pages: give `next` as `after`. Requests that create take an `Idempotency-Key`.",
+        license(name = "MIT OR Apache-2.0")
+    ),
+    security(("session" = [])),
+    modifiers(&Session),
+    tags(
+        (name = "sessions", description = "Signing in and out"),
+        (name = "accounts", description = "People and organizations"),
+        (name = "products", description = "What is sold"),
+        (name = "licenses", description = "Purchases"),
+        (name = "workstations", description = "License servers and their documents"),
+        (name = "audit", description = "Who did what"),
+        (name = "health", description = "For monitoring"),
+    )
+)]
+struct Document;
+
+struct Session;
+
+impl utoipa::Modify for Session {
+    fn modify(&self, document: &mut utoipa::openapi::OpenApi) {
+        let scheme = SecurityScheme::Http(Http::new(HttpAuthScheme::Bearer));
+        document.components.get_or_insert_default().add_security_scheme("session", scheme);
+    }
+}
+
+fn routes() -> OpenApiRouter<Front> {
+    let with_files = OpenApiRouter::new()
+        .routes(routes!(workstations::list, workstations::activate))
+        .routes(routes!(workstations::inspect))
+        .routes(routes!(workstations::take_receipt))
+        .layer(DefaultBodyLimit::max(FILE_BODY_BYTES_MAX));
+    let others = OpenApiRouter::with_openapi(Document::openapi())
+        .routes(routes!(sessions::sign_in))
+        .routes(routes!(sessions::sign_out))
+        .routes(routes!(sessions::me))
+        .routes(routes!(accounts::change_password))
+        .routes(routes!(accounts::list, accounts::create))
+        .routes(routes!(accounts::get))
+        .routes(routes!(products::list, products::create))
+        .routes(routes!(products::get, products::change))
+        .routes(routes!(licenses::list, licenses::create))
+        .routes(routes!(licenses::get, licenses::change_seats))
+        .routes(routes!(licenses::end))
+        .routes(routes!(workstations::get))
+        .routes(routes!(workstations::offers))
+        .routes(routes!(workstations::renew))
+        .routes(routes!(workstations::revoke))
+        .routes(routes!(workstations::activation_file))
+        .routes(routes!(audit::list))
+        .routes(routes!(health::alive))
+        .routes(routes!(health::ready))
+        .routes(routes!(health::document))
+        .layer(DefaultBodyLimit::max(API_BODY_BYTES_MAX));
+    others.merge(with_files)
+}
+
+/// The OpenAPI 3.1 document.
+pub fn openapi() -> serde_json::Value {
+    let document = serde_json::to_value(routes().into_openapi());
+    document.unwrap_or_else(|error| serde_json::json!({ "error": error.to_string() }))
+}
+
+/// The routes of the API.
+pub fn router(front: &Front, hsts: Hsts) -> Router {
+    let (routes, _) = routes().split_for_parts();
+    for_api(routes.with_state(front.clone()), hsts)
+}
+
+/// An answer that created something.
+pub(crate) struct Created<T>(T);
+
+impl<T: Serialize> IntoResponse for Created<T> {
+    fn into_response(self) -> Response {
+        (StatusCode::CREATED, ApiJson(self.0)).into_response()
+    }
+}
+
+/// The `Idempotency-Key` header.
+pub(crate) struct Key(Option<IdempotencyKey>);
+
+impl<S: Send + Sync> FromRequestParts<S> for Key {
+    type Rejection = ApiProblem;
+
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, ApiProblem> {
+        let Some(key) = parts.headers.get("idempotency-key") else { return Ok(Key(None)) };
+        // What is not text is not visible ASCII either.
+        Ok(Key(Some(IdempotencyKey::new(key.to_str().unwrap_or(" "))?)))
+    }
+}

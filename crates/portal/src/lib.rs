@@ -8,6 +8,7 @@ pub mod admin;
 pub mod api;
 pub mod config;
 pub mod failure;
+pub mod front;
 pub mod grants_log;
 mod jobs;
 pub mod keys;
@@ -17,11 +18,11 @@ pub mod service;
 pub mod store;
 pub mod throttle;
 
-//WIP pub use admin::{AdminError, InitReport, backup, create_operator, init, migrate, restore};
-//WIP pub use api::openapi;
-//WIP pub use config::Config;
+pub use admin::{AdminError, BackupReport, InitReport, RestoreReport, backup, create_operator, init, migrate, restore};
+pub use api::openapi;
+pub use config::Config;
 pub use failure::Failure;
-//WIP pub use serve::{ServeError, serve};
+pub use serve::{ServeError, serve};
 pub use service::Caller;
 
 use grants_log::GrantsLog;

@@ -1,1 +1,112 @@
-//! wip
+//! The running portal: opens its data folder, listens, and ends in order.
+
+use crate::admin::{self, AdminError};
+use crate::config::ConfigError;
+use crate::front::Front;
+use crate::{Config, api, jobs};
+use axum::Router;
+use leasehold_core::random::Random;
+use leasehold_core::time::Clock;
+use leasehold_db::DbError;
+use leasehold_host::FolderLock;
+use leasehold_web::headers::Hsts;
+use leasehold_web::listener::{self, BindError, Limits, Mode};
+use leasehold_web::problem::{method_not_allowed, not_found};
+use leasehold_web::shutdown::shutdown_pair;
+use leasehold_web::tls::{self, Tls, TlsFileError};
+use std::future::Future;
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+/// Why the portal does not run, or no longer. Each sentence says what to do.
+#[derive(Debug, thiserror::Error)]
+pub enum ServeError {
+    /// The data folder cannot be used.
+    #[error(transparent)]
+    Folder(#[from] AdminError),
+    /// The port cannot be opened.
+    #[error(transparent)]
+    Bind(#[from] BindError),
+    /// A TLS file cannot be read.
+    #[error("{} cannot be read ({source}). Check the path in `[tls]` of portal.toml and the file's permissions", path.display())]
+    TlsFile {
+        /// The file.
+        path: PathBuf,
+        /// What the operating system said.
+        source: std::io::Error,
+    },
+    /// The TLS files cannot be used.
+    #[error("`[tls]` in portal.toml: {0}")]
+    Tls(#[from] TlsFileError),
+    /// The database failed in a way after which the process must not go on.
+    #[error("the portal has stopped: {0}")]
+    Database(DbError),
+}
+
+impl From<ConfigError> for ServeError {
+    fn from(error: ConfigError) -> ServeError {
+        ServeError::Folder(error.into())
+    }
+}
+
+/// Runs the portal until `stop`. `on_ready` gets the real address once requests are taken.
+pub async fn serve(
+    config: Config,
+    clock: Arc<dyn Clock>,
+    random: Box<dyn Random>,
+    stop: impl Future<Output = ()> + Send,
+    on_ready: impl FnOnce(SocketAddr) + Send,
+) -> Result<(), ServeError> {
+    config.check_exposure()?;
+    let mode = match &config.tls {
+        None => Mode::Plain,
+        Some(files) => Mode::Tls(load_tls(files)?),
+    };
+    // Held until the process has written its last.
+    let _lock = FolderLock::acquire(&config.folder).map_err(AdminError::Lock)?;
+    let opening = config.clone();
+    let opened = tokio::task::spawn_blocking(move || admin::open(&opening, clock, random)).await;
+    let portal = opened.map_err(|died| AdminError::Failed(died.to_string()))??;
+    let bound = listener::bind(config.listen).await?;
+    let address = bound.address();
+    let router = router(&Front::new(portal.clone(), &config), &config)?;
+    let (trigger, shutdown) = shutdown_pair();
+    let jobs = tokio::spawn(jobs::run(portal.clone(), shutdown.clone()));
+    let serving = tokio::spawn(bound.serve(router, mode, Limits::default(), shutdown));
+    tracing::info!(%address, vendor = portal.vendor(), "the portal takes requests");
+    on_ready(address);
+    let failed = tokio::select! {
+        () = stop => None,
+        error = portal.db().until_failed() => Some(error),
+    };
+    trigger.stop();
+    if let Ok(drained) = serving.await {
+        tracing::info!(cut_off = drained.cut_off, "the portal has stopped");
+    }
+    let _ = jobs.await;
+    match failed {
+        Some(error) => Err(ServeError::Database(error)),
+        None => Ok(()),
+    }
+}
+
+/// All routes of the portal with the layers around them.
+pub(crate) fn router(front: &Front, config: &Config) -> Result<Router, AdminError> {
+    // The promise "HTTPS only" is for the whole host, so it is given only for an address that the operator stated.
+    let hsts = match front.public_url() {
+        Some(url) if url.starts_with("https://") => Hsts::On,
+        _ => Hsts::Off,
+    };
+    let routes = api::router(front, hsts).fallback(not_found).method_not_allowed_fallback(method_not_allowed);
+    front
+        .guard(routes)
+        .map_err(|why| AdminError::Config(ConfigError::Invalid { path: config.folder.join(crate::config::FILE), why }))
+}
+
+fn load_tls(files: &crate::config::TlsFiles) -> Result<Tls, ServeError> {
+    let read =
+        |path: &PathBuf| std::fs::read(path).map_err(|source| ServeError::TlsFile { path: path.clone(), source });
+    let config = tls::config_from_pem(&read(&files.certificate)?, &read(&files.key)?)?;
+    Ok(Tls::new(config))
+}

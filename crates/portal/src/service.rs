@@ -11,6 +11,7 @@ mod idempotency;
 mod issue;
 pub mod licenses;
 pub mod products;
+pub(crate) mod restore;
 pub mod sessions;
 pub mod workstations;
 

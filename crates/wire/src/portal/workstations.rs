@@ -106,6 +106,17 @@ pub struct Inspect {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schema(value_type = Option<String>)]
     pub account: Option<AccountId>,
+    /// The workstation that is meant to be renewed: a file of any other server is then refused.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<String>)]
+    pub workstation: Option<WorkstationId>,
+}
+
+/// What a workstation could be given.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize, ToSchema)]
+pub struct Offers {
+    /// One for each license that runs and is floating.
+    pub items: Vec<Offer>,
 }
 
 /// What a request file is, and what could be given for it. Nothing has changed.

@@ -1,0 +1,175 @@
+//! `/api/v1/workstations` and `/api/v1/receipts`.
+
+use super::{Created, Key};
+use crate::front::{Front, SignedIn};
+use crate::service::activation::{self, Wish};
+use crate::service::workstations;
+use axum::extract::State;
+use axum::http::{HeaderValue, header};
+use axum::response::{IntoResponse, Response};
+use leasehold_core::ids::WorkstationId;
+use leasehold_web::extract::{ApiJson, ApiPath, ApiQuery};
+use leasehold_web::problem::ApiProblem;
+use leasehold_wire::portal::{
+    Activate, Activated, Inspect, Inspection, Offers, OwnedQuery, Page, Released, Renew, Revoked, TakeReceipt,
+    Workstation,
+};
+use leasehold_wire::problem::Problem;
+
+/// One's own workstations; operators see everybody's.
+#[utoipa::path(
+    get, path = "/api/v1/workstations", tag = "workstations", params(OwnedQuery),
+    responses((status = 200, body = Page<Workstation>), (status = "default", body = Problem, content_type = "application/problem+json"))
+)]
+pub(super) async fn list(
+    State(front): State<Front>,
+    SignedIn(caller): SignedIn,
+    ApiQuery(query): ApiQuery<OwnedQuery>,
+) -> Result<ApiJson<Page<Workstation>>, ApiProblem> {
+    Ok(ApiJson(front.portal().run(move |portal| workstations::list(portal, &caller, &query)).await?))
+}
+
+/// Look at a request file: what it is, and what could be given for it. Changes nothing.
+#[utoipa::path(
+    post, path = "/api/v1/workstations/inspect", tag = "workstations", request_body = Inspect,
+    responses((status = 200, body = Inspection), (status = "default", body = Problem, content_type = "application/problem+json"))
+)]
+pub(super) async fn inspect(
+    State(front): State<Front>,
+    SignedIn(caller): SignedIn,
+    ApiJson(wish): ApiJson<Inspect>,
+) -> Result<ApiJson<Inspection>, ApiProblem> {
+    let look = move |portal: &crate::Portal| {
+        activation::inspect(portal, &caller, wish.request.as_bytes(), wish.account, wish.workstation)
+    };
+    Ok(ApiJson(front.portal().run(look).await?))
+}
+
+/// Activate a workstation from its request file, or renew the one whose key it is.
+#[utoipa::path(
+    post, path = "/api/v1/workstations", tag = "workstations", request_body = Activate,
+    params(("Idempotency-Key" = Option<String>, Header, description = "Repeat a request with the same key to have it carried out once")),
+    responses((status = 201, body = Activated), (status = "default", body = Problem, content_type = "application/problem+json"))
+)]
+pub(super) async fn activate(
+    State(front): State<Front>,
+    SignedIn(caller): SignedIn,
+    Key(key): Key,
+    ApiJson(body): ApiJson<Activate>,
+) -> Result<Created<Activated>, ApiProblem> {
+    let Activate { request, name, lines, account, workstation } = body;
+    let wish = Wish { name, lines, account, workstation };
+    let activate =
+        move |portal: &crate::Portal| activation::activate(portal, &caller, key.as_ref(), request.as_bytes(), &wish);
+    Ok(Created(front.portal().run(activate).await?))
+}
+
+/// One workstation. Its owner, and operators.
+#[utoipa::path(
+    get, path = "/api/v1/workstations/{workstation}", tag = "workstations", params(("workstation" = String, Path)),
+    responses((status = 200, body = Workstation), (status = "default", body = Problem, content_type = "application/problem+json"))
+)]
+pub(super) async fn get(
+    State(front): State<Front>,
+    SignedIn(caller): SignedIn,
+    ApiPath(workstation): ApiPath<WorkstationId>,
+) -> Result<ApiJson<Workstation>, ApiProblem> {
+    Ok(ApiJson(front.portal().run(move |portal| workstations::get(portal, &caller, workstation)).await?))
+}
+
+/// What could be given to a workstation that is renewed without a new request file.
+#[utoipa::path(
+    get, path = "/api/v1/workstations/{workstation}/offers", tag = "workstations", params(("workstation" = String, Path)),
+    responses((status = 200, body = Offers), (status = "default", body = Problem, content_type = "application/problem+json"))
+)]
+pub(super) async fn offers(
+    State(front): State<Front>,
+    SignedIn(caller): SignedIn,
+    ApiPath(workstation): ApiPath<WorkstationId>,
+) -> Result<ApiJson<Offers>, ApiProblem> {
+    let offers = front.portal().run(move |portal| activation::offers(portal, &caller, workstation)).await?;
+    Ok(ApiJson(Offers { items: offers }))
+}
+
+/// Issue a new document without a new request file.
+#[utoipa::path(
+    post, path = "/api/v1/workstations/{workstation}/renew", tag = "workstations", request_body = Renew,
+    params(
+        ("workstation" = String, Path),
+        ("Idempotency-Key" = Option<String>, Header, description = "Repeat a request with the same key to have it carried out once"),
+    ),
+    responses((status = 201, body = Activated), (status = "default", body = Problem, content_type = "application/problem+json"))
+)]
+pub(super) async fn renew(
+    State(front): State<Front>,
+    SignedIn(caller): SignedIn,
+    Key(key): Key,
+    ApiPath(workstation): ApiPath<WorkstationId>,
+    ApiJson(wish): ApiJson<Renew>,
+) -> Result<Created<Activated>, ApiProblem> {
+    let renew = move |portal: &crate::Portal| {
+        activation::renew(portal, &caller, key.as_ref(), workstation, wish.lines.as_deref())
+    };
+    Ok(Created(front.portal().run(renew).await?))
+}
+
+/// Revoke a workstation: it gets no further document; the answer says until when it can still run.
+#[utoipa::path(
+    post, path = "/api/v1/workstations/{workstation}/revoke", tag = "workstations", params(("workstation" = String, Path)),
+    responses((status = 200, body = Revoked), (status = "default", body = Problem, content_type = "application/problem+json"))
+)]
+pub(super) async fn revoke(
+    State(front): State<Front>,
+    SignedIn(caller): SignedIn,
+    ApiPath(workstation): ApiPath<WorkstationId>,
+) -> Result<ApiJson<Revoked>, ApiProblem> {
+    Ok(ApiJson(front.portal().run(move |portal| workstations::revoke(portal, &caller, workstation)).await?))
+}
+
+/// The `.crt` file with the newest document: what a license server is activated with.
+#[utoipa::path(
+    get, path = "/api/v1/workstations/{workstation}/certificate", tag = "workstations",
+    params(("workstation" = String, Path)),
+    responses(
+        (status = 200, body = String, content_type = "application/x-pem-file"),
+        (status = "default", body = Problem, content_type = "application/problem+json"),
+    )
+)]
+pub(super) async fn activation_file(
+    State(front): State<Front>,
+    SignedIn(caller): SignedIn,
+    ApiPath(workstation): ApiPath<WorkstationId>,
+) -> Result<Response, ApiProblem> {
+    let load = move |portal: &crate::Portal| workstations::activation_file(portal, &caller, workstation);
+    Ok(download(front.portal().run(load).await?))
+}
+
+/// An activation file as a download.
+pub(crate) fn download(file: workstations::ActivationFile) -> Response {
+    let disposition = format!("attachment; filename=\"{}\"", file.name);
+    let headers = [
+        (header::CONTENT_TYPE, HeaderValue::from_static("application/x-pem-file")),
+        // The name is made of letters, digits, `-` and `_`.
+        (
+            header::CONTENT_DISPOSITION,
+            HeaderValue::from_str(&disposition).unwrap_or(HeaderValue::from_static("attachment")),
+        ),
+    ];
+    (headers, file.text).into_response()
+}
+
+/// Upload the receipt of a license server that was disabled: its seats are free at once.
+///
+/// A receipt is taken once, so it needs no `Idempotency-Key`.
+#[utoipa::path(
+    post, path = "/api/v1/receipts", tag = "workstations", request_body = TakeReceipt,
+    responses((status = 200, body = Released), (status = "default", body = Problem, content_type = "application/problem+json"))
+)]
+pub(super) async fn take_receipt(
+    State(front): State<Front>,
+    SignedIn(caller): SignedIn,
+    ApiJson(wish): ApiJson<TakeReceipt>,
+) -> Result<ApiJson<Released>, ApiProblem> {
+    let take = move |portal: &crate::Portal| workstations::take_receipt(portal, &caller, wish.receipt.as_bytes());
+    Ok(ApiJson(front.portal().run(take).await?))
+}
