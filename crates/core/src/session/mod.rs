@@ -206,8 +206,9 @@ struct Held {
     last_seek: Option<Reading>,
 }
 
-/// One seat of one feature, from looking for it to giving it back.
-#[derive(Debug)]
+/// One seat of one feature, from looking for it to giving it back. A clone is what a cloned machine has: two holders of
+/// one lease, of which the server lets one go on.
+#[derive(Clone, Debug)]
 pub struct Session {
     servers: usize,
     times: TimeTable,

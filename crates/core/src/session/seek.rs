@@ -6,7 +6,7 @@ use crate::random::Random;
 use std::sync::Arc;
 
 /// One round over the servers.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(super) struct Seek {
     since: Reading,
     /// What is known of each server, in the order of the list; `None`: not answered yet.
@@ -20,7 +20,7 @@ enum Standing {
     Over(Tried),
 }
 
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 struct Asking {
     server: usize,
     key: Arc<str>,
