@@ -16,16 +16,22 @@ struct Asset {
     content: &'static str,
 }
 
-static STYLE: LazyLock<Asset> = LazyLock::new(|| Asset::new("app", "css", "text/css; charset=utf-8", include_str!("../assets/app.css")));
+static STYLE: LazyLock<Asset> =
+    LazyLock::new(|| Asset::new("app", "css", "text/css; charset=utf-8", include_str!("../assets/app.css")));
 static SCRIPT: LazyLock<Asset> =
     LazyLock::new(|| Asset::new("live", "js", "text/javascript; charset=utf-8", include_str!("../assets/live.js")));
-static ICON: LazyLock<Asset> = LazyLock::new(|| Asset::new("icon", "svg", "image/svg+xml", include_str!("../assets/icon.svg")));
+static ICON: LazyLock<Asset> =
+    LazyLock::new(|| Asset::new("icon", "svg", "image/svg+xml", include_str!("../assets/icon.svg")));
 
 impl Asset {
     fn new(name: &str, ending: &str, media_type: &'static str, content: &'static str) -> Asset {
         let hash = digest::digest(&digest::SHA256, content.as_bytes());
         let short: String = hash.as_ref().iter().take(6).map(|byte| format!("{byte:02x}")).collect();
-        Asset { path: format!("/assets/{name}.{short}.{ending}"), media_type: HeaderValue::from_static(media_type), content }
+        Asset {
+            path: format!("/assets/{name}.{short}.{ending}"),
+            media_type: HeaderValue::from_static(media_type),
+            content,
+        }
     }
 
     fn answer(&self, caching: &'static str) -> Response {

@@ -11,7 +11,9 @@ use crate::text::{number, visible};
 use maud::{Markup, html};
 
 pub use form::{Button, Field, button, link_button, post_button};
-pub use list::{Align, Column, FilterOption, LIST_VALUE_CHARS_MAX, ListQuery, Row, Sort, Table, filter_group, search_box, table};
+pub use list::{
+    Align, Column, FilterOption, LIST_VALUE_CHARS_MAX, ListQuery, Row, Sort, Table, filter_group, search_box, table,
+};
 pub use panel::{Confirm, card, confirm_panel, empty_state, page_header, problem_panel, step_panel, steps};
 pub use time::{ago, relative, when};
 
@@ -45,7 +47,9 @@ impl Tone {
         icon(match self {
             Tone::Neutral | Tone::Info => "M8 7v4M8 4.6v.3M14.5 8a6.5 6.5 0 1 1-13 0 6.5 6.5 0 0 1 13 0Z",
             Tone::Good => "m5 8.2 2 2 4-4.4M14.5 8a6.5 6.5 0 1 1-13 0 6.5 6.5 0 0 1 13 0Z",
-            Tone::Warning => "M8 6.2v3M8 11.4v.2M7.1 2.2 1.4 12.3a1 1 0 0 0 .9 1.5h11.4a1 1 0 0 0 .9-1.5L8.9 2.2a1 1 0 0 0-1.8 0Z",
+            Tone::Warning => {
+                "M8 6.2v3M8 11.4v.2M7.1 2.2 1.4 12.3a1 1 0 0 0 .9 1.5h11.4a1 1 0 0 0 .9-1.5L8.9 2.2a1 1 0 0 0-1.8 0Z"
+            }
             Tone::Bad => "M8 4.6v4M8 11.2v.2M14.5 8a6.5 6.5 0 1 1-13 0 6.5 6.5 0 0 1 13 0Z",
         })
     }

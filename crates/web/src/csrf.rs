@@ -6,9 +6,12 @@ use crate::problem::{ApiProblem, Problem, who};
 use axum::response::{IntoResponse, Response};
 use tower_http::csrf::{ConfigError, CsrfLayer, ProtectionError};
 
+/// The layer that [`layer`] makes.
+pub type Guard = CsrfLayer<fn(ProtectionError) -> Response>;
+
 /// The layer for a router of pages. `public_origin` is what browsers see in front of a proxy, such as
 /// `https://licenses.example.com`: with it the check holds even if the proxy rewrites `Host`.
-pub fn layer(public_origin: Option<&str>) -> Result<CsrfLayer<fn(ProtectionError) -> Response>, ConfigError> {
+pub fn layer(public_origin: Option<&str>) -> Result<Guard, ConfigError> {
     let layer = CsrfLayer::new();
     let layer = match public_origin {
         Some(origin) => layer.add_trusted_origin(origin)?,
@@ -25,5 +28,5 @@ fn refuse(_: ProtectionError) -> Response {
              pass the Host and Origin headers on unchanged.",
             who::YOU,
         );
-    ApiProblem(problem).into_response()
+    ApiProblem::from(problem).into_response()
 }

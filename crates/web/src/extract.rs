@@ -36,10 +36,12 @@ impl<T: DeserializeOwned, S: Send + Sync> FromRequest<S> for ApiJson<T> {
 
     async fn from_request(request: Request, state: &S) -> Result<Self, ApiProblem> {
         if !is_json(&request) {
-            return Err(ApiProblem(not_json_type()));
+            return Err(ApiProblem::from(not_json_type()));
         }
         let body = body(request, state).await?;
-        Json::from_bytes(&body).map(|Json(value)| ApiJson(value)).map_err(|refused| ApiProblem(bad_json(&refused)))
+        Json::from_bytes(&body)
+            .map(|Json(value)| ApiJson(value))
+            .map_err(|refused| ApiProblem::from(bad_json(&refused)))
     }
 }
 
@@ -59,12 +61,12 @@ impl<T: DeserializeOwned, S: Send + Sync> FromRequestParts<S> for ApiQuery<T> {
     async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, ApiProblem> {
         match Query::from_request_parts(parts, state).await {
             Ok(Query(value)) => Ok(ApiQuery(value)),
-            Err(QueryRejection::FailedToDeserializeQueryString(error)) => Err(ApiProblem(
+            Err(QueryRejection::FailedToDeserializeQueryString(error)) => Err(ApiProblem::from(
                 Problem::new(400, "BAD_QUERY", "The part of the address after `?` is not understood.")
                     .detail(said(&error))
                     .next("Correct or remove the parameter that is named.", who::CALLER),
             )),
-            Err(_) => Err(ApiProblem(internal())),
+            Err(_) => Err(ApiProblem::from(internal())),
         }
     }
 }
@@ -80,7 +82,7 @@ impl<T: DeserializeOwned + Send, S: Send + Sync> FromRequestParts<S> for ApiPath
         match Path::from_request_parts(parts, state).await {
             Ok(Path(value)) => Ok(ApiPath(value)),
             Err(PathRejection::FailedToDeserializePathParams(error)) if error.status() == StatusCode::BAD_REQUEST => {
-                Err(ApiProblem(
+                Err(ApiProblem::from(
                     Problem::new(404, "NOT_FOUND", "There is nothing at this address.")
                         .detail(said(&error))
                         .next("Check the id in the address.", who::CALLER),
@@ -88,7 +90,7 @@ impl<T: DeserializeOwned + Send, S: Send + Sync> FromRequestParts<S> for ApiPath
             }
             Err(error) => {
                 tracing::error!(%error, "a route's path parameters do not fit its handler");
-                Err(ApiProblem(internal()))
+                Err(ApiProblem::from(internal()))
             }
         }
     }
@@ -106,14 +108,14 @@ impl<T: DeserializeOwned, S: Send + Sync> FromRequest<S> for PageForm<T> {
         let refused = match read.await {
             Ok(Ok(Form(value))) => return Ok(PageForm(value)),
             Ok(Err(refused)) => refused,
-            Err(_) => return Err(ApiProblem(too_slow())),
+            Err(_) => return Err(ApiProblem::from(too_slow())),
         };
         let why = match &refused {
-            FormRejection::BytesRejection(refused) => return Err(ApiProblem(bad_body(refused))),
+            FormRejection::BytesRejection(refused) => return Err(ApiProblem::from(bad_body(refused))),
             FormRejection::InvalidFormContentType(_) => "It did not come from a form.".to_owned(),
             other => said(other),
         };
-        Err(ApiProblem(
+        Err(ApiProblem::from(
             Problem::new(422, "BAD_FORM", "The form could not be read.")
                 .detail(why)
                 .next("Go back, reload the page and fill it in again.", who::YOU),
@@ -126,8 +128,10 @@ impl<S: Send + Sync> FromRequestParts<S> for Connection {
 
     async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, ApiProblem> {
         parts.extensions.get::<Connection>().cloned().ok_or_else(|| {
-            tracing::error!("a request came without its connection: the router is not served by `leasehold_web::listener`");
-            ApiProblem(internal())
+            tracing::error!(
+                "a request came without its connection: the router is not served by `leasehold_web::listener`"
+            );
+            ApiProblem::from(internal())
         })
     }
 }
@@ -135,8 +139,8 @@ impl<S: Send + Sync> FromRequestParts<S> for Connection {
 /// The whole body, within the router's size limit and [`BODY_WAIT`].
 async fn body<S: Send + Sync>(request: Request, state: &S) -> Result<Bytes, ApiProblem> {
     match tokio::time::timeout(BODY_WAIT, Bytes::from_request(request, state)).await {
-        Ok(read) => read.map_err(|refused| ApiProblem(bad_body(&refused))),
-        Err(_) => Err(ApiProblem(too_slow())),
+        Ok(read) => read.map_err(|refused| ApiProblem::from(bad_body(&refused))),
+        Err(_) => Err(ApiProblem::from(too_slow())),
     }
 }
 

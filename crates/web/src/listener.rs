@@ -73,16 +73,24 @@ impl Default for Limits {
 #[derive(Debug, thiserror::Error)]
 pub enum BindError {
     /// Somebody else listens there.
-    #[error("cannot listen on {0}: the port is already in use. Stop the program that holds it (`ss -ltnp` shows which), or choose another port")]
+    #[error(
+        "cannot listen on {0}: the port is already in use. Stop the program that holds it (`ss -ltnp` shows which), or choose another port"
+    )]
     PortTaken(SocketAddr),
     /// The operating system forbids it.
-    #[error("cannot listen on {0}: permission denied. Ports below 1024 need the administrator or CAP_NET_BIND_SERVICE; choose a higher port, or allow it to the service")]
+    #[error(
+        "cannot listen on {0}: permission denied. Ports below 1024 need the administrator or CAP_NET_BIND_SERVICE; choose a higher port, or allow it to the service"
+    )]
     Permission(SocketAddr),
     /// The address belongs to another machine.
-    #[error("cannot listen on {0}: this machine does not have that address. Choose one that `ip address` lists, 127.0.0.1 for this machine only, or 0.0.0.0 for all")]
+    #[error(
+        "cannot listen on {0}: this machine does not have that address. Choose one that `ip address` lists, 127.0.0.1 for this machine only, or 0.0.0.0 for all"
+    )]
     NotOurAddress(SocketAddr),
     /// Anything else.
-    #[error("cannot listen on {address}: {source}. Check the address and the limits of the operating system, then start again")]
+    #[error(
+        "cannot listen on {address}: {source}. Check the address and the limits of the operating system, then start again"
+    )]
     Other {
         /// Where it should have listened.
         address: SocketAddr,
@@ -155,7 +163,11 @@ impl Bound {
             }
         }
         drop(self.listener);
-        let finished = async { while let Some(ended) = open.join_next().await { report_panic(ended) } };
+        let finished = async {
+            while let Some(ended) = open.join_next().await {
+                report_panic(ended);
+            }
+        };
         let _ = tokio::time::timeout(drain, finished).await;
         let cut_off = open.len();
         open.shutdown().await;

@@ -232,4 +232,3 @@ fn account_menu(account: &Account<'_>) -> Markup {
 fn chevron() -> Markup {
     icon("m4 6 4 4 4-4")
 }
-

@@ -25,18 +25,26 @@ pub mod who {
 ///
 /// The response also carries the problem as an extension, so that a page router can show it as a page ([`as_page`]).
 #[derive(Clone, Debug)]
-pub struct ApiProblem(pub Problem);
+// Boxed, so that a `Result` that is nearly always `Ok` stays small.
+pub struct ApiProblem(Box<Problem>);
+
+impl ApiProblem {
+    /// What is answered.
+    pub fn problem(&self) -> &Problem {
+        &self.0
+    }
+}
 
 impl From<Problem> for ApiProblem {
     fn from(problem: Problem) -> ApiProblem {
-        ApiProblem(problem)
+        ApiProblem(Box::new(problem))
     }
 }
 
 impl IntoResponse for ApiProblem {
     fn into_response(self) -> Response {
-        let mut response = respond(self.0.status, &self.0);
-        response.extensions_mut().insert(self.0);
+        let mut response = respond(self.0.status, &*self.0);
+        response.extensions_mut().insert(*self.0);
         response
     }
 }
@@ -67,12 +75,15 @@ pub fn respond(status: u16, body: &impl Serialize) -> Response {
 pub fn internal() -> Problem {
     Problem::new(500, "INTERNAL", "Something went wrong inside the service.")
         .detail("The request may or may not have been carried out. The cause is in the service's log.")
-        .next("Look whether it was done before trying again. If it happens again, look at the service's log.", who::ADMINISTRATOR)
+        .next(
+            "Look whether it was done before trying again. If it happens again, look at the service's log.",
+            who::ADMINISTRATOR,
+        )
 }
 
 /// Fallback of a router: nothing at this address.
 pub async fn not_found() -> ApiProblem {
-    ApiProblem(
+    ApiProblem::from(
         Problem::new(404, "NOT_FOUND", "There is nothing at this address.")
             .next("Check the address. If it came from a link, what it led to may have been removed.", who::YOU),
     )
@@ -80,7 +91,7 @@ pub async fn not_found() -> ApiProblem {
 
 /// Method fallback of a router: the address exists, the method does not. axum adds the `Allow` header.
 pub async fn method_not_allowed(method: Method) -> ApiProblem {
-    ApiProblem(
+    ApiProblem::from(
         Problem::new(405, "METHOD_NOT_ALLOWED", "This address does not take this kind of request.")
             .detail(format!("The method was {}.", crate::text::visible(method.as_str())))
             .next("Use one of the methods in the answer's Allow header.", who::CALLER),
@@ -99,7 +110,7 @@ fn after_panic(panic: Box<dyn Any + Send>) -> Response {
         .or_else(|| panic.downcast_ref::<String>().map(String::as_str))
         .unwrap_or("no message");
     tracing::error!(panic = said, "a request's handler panicked");
-    ApiProblem(internal()).into_response()
+    ApiProblem::from(internal()).into_response()
 }
 
 /// Shows the problem in `response`, if it has one, as a page drawn by `draw`; other responses pass as they are. For

@@ -190,7 +190,8 @@ pub fn host_allowed<T: AsRef<str>>(host: &str, allowed: &[T]) -> bool {
 
 /// The host without port, brackets and trailing dot.
 fn host_name(host: &str) -> Option<&str> {
-    let port_ok = |rest: &str| rest.is_empty() || rest.strip_prefix(':').is_some_and(|port| port.parse::<u16>().is_ok());
+    let port_ok =
+        |rest: &str| rest.is_empty() || rest.strip_prefix(':').is_some_and(|port| port.parse::<u16>().is_ok());
     if let Some(rest) = host.strip_prefix('[') {
         let (address, rest) = rest.split_once(']')?;
         return (address.parse::<Ipv6Addr>().is_ok() && port_ok(rest)).then_some(address);

@@ -47,13 +47,17 @@ pub fn crypto_provider() -> Arc<CryptoProvider> {
 #[derive(Debug, thiserror::Error)]
 pub enum TlsFileError {
     /// The certificate file has no certificate in it, or a broken one.
-    #[error("the TLS certificate file holds no readable PEM certificate; give the server certificate followed by its intermediates")]
+    #[error(
+        "the TLS certificate file holds no readable PEM certificate; give the server certificate followed by its intermediates"
+    )]
     NoCertificate,
     /// The key file has no private key in it, or one behind a passphrase.
     #[error("the TLS key file holds no readable PEM private key; give an unencrypted PKCS#8, SEC1 or PKCS#1 key")]
     NoKey,
     /// The two do not belong together, or the algorithm is not supported.
-    #[error("the TLS certificate and key cannot be used together ({0}); give the key that belongs to the first certificate of the file, P-256 or RSA of at least 2048 bits")]
+    #[error(
+        "the TLS certificate and key cannot be used together ({0}); give the key that belongs to the first certificate of the file, P-256 or RSA of at least 2048 bits"
+    )]
     Unusable(rustls::Error),
 }
 

@@ -174,7 +174,8 @@ pub fn table(table: &Table<'_>) -> Markup {
                 (table.empty)
             } @else {
                 // The roles say again what the elements are: browsers forget it where the narrow layout changes `display`.
-                div.table-scroll {
+                // Focusable, so that the keyboard can scroll it where it does not fit.
+                div.table-scroll tabindex="0" role="region" aria-label=(visible(table.caption)) {
                     table role="table" aria-label=(visible(table.caption)) {
                         thead role="rowgroup" {
                             tr role="row" { @for column in table.columns { (heading(column, sort, table.query)) } }

@@ -39,7 +39,10 @@ fn hostile_names_stay_text_everywhere() {
         (page_header(HOSTILE, HOSTILE, html! {})) (steps(&[HOSTILE], 0))
     }
     .0;
-    assert!(!all.contains("<script") && all.contains("=\"&quot;&gt;&lt;script&gt;"), "neither text nor attribute ends early");
+    assert!(
+        !all.contains("<script") && all.contains("=\"&quot;&gt;&lt;script&gt;"),
+        "neither text nor attribute ends early"
+    );
     // Kept as it is only where it must come back or be copied exactly: hidden values, field values, code.
     let reordering = all.matches('\u{202e}').count();
     assert_eq!(reordering, 3, "shown as [U+202E] wherever it is only shown");
@@ -49,7 +52,10 @@ fn hostile_names_stay_text_everywhere() {
 fn times_are_exact_and_relative() {
     let now = Ms::parse_rfc3339("2026-11-22T14:03:30Z").unwrap();
     let markup = when(now.plus(5 * DAY_MS), now).0;
-    assert!(markup.contains(r#"datetime="2026-11-27T14:03:30Z""#) && markup.contains("2026-11-27 14:03 UTC"), "{markup}");
+    assert!(
+        markup.contains(r#"datetime="2026-11-27T14:03:30Z""#) && markup.contains("2026-11-27 14:03 UTC"),
+        "{markup}"
+    );
     for (ms, words) in [
         (0, "just now"),
         (-9_999, "just now"),

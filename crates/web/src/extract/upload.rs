@@ -38,7 +38,7 @@ impl<S: Send + Sync> FromRequest<S> for Upload {
 
     async fn from_request(request: Request, state: &S) -> Result<Self, ApiProblem> {
         let form = Multipart::from_request(request, state).await.map_err(|_| not_a_form())?;
-        tokio::time::timeout(BODY_WAIT, read(form)).await.unwrap_or_else(|_| Err(ApiProblem(too_slow())))
+        tokio::time::timeout(BODY_WAIT, read(form)).await.unwrap_or_else(|_| Err(ApiProblem::from(too_slow())))
     }
 }
 
@@ -66,7 +66,7 @@ async fn read(mut form: Multipart) -> Result<Upload, ApiProblem> {
         }
     }
     let Some((bytes, file_name)) = file else {
-        return Err(ApiProblem(
+        return Err(ApiProblem::from(
             Problem::new(422, "NO_FILE", "No file was uploaded, or it is empty.")
                 .next("Choose the file, then upload again.", who::YOU),
         ));
@@ -78,7 +78,7 @@ async fn take(mut field: Field<'_>, bytes_max: usize, too_long: &'static str) ->
     let mut bytes = Vec::new();
     while let Some(chunk) = field.chunk().await.map_err(|error| broken(&error))? {
         if bytes.len() + chunk.len() > bytes_max {
-            return Err(ApiProblem(too_large(too_long, bytes_max)));
+            return Err(ApiProblem::from(too_large(too_long, bytes_max)));
         }
         bytes.extend_from_slice(&chunk);
     }
@@ -87,15 +87,15 @@ async fn take(mut field: Field<'_>, bytes_max: usize, too_long: &'static str) ->
 
 fn broken(error: &MultipartError) -> ApiProblem {
     if error.status() == StatusCode::PAYLOAD_TOO_LARGE {
-        return ApiProblem(too_large("The file is too large.", UPLOAD_BYTES_MAX));
+        return ApiProblem::from(too_large("The file is too large.", UPLOAD_BYTES_MAX));
     }
-    ApiProblem(
+    ApiProblem::from(
         Problem::new(400, "BODY_CUT_OFF", "The upload did not arrive whole.").next("Upload the file again.", who::YOU),
     )
 }
 
 fn not_a_form() -> ApiProblem {
-    ApiProblem(
+    ApiProblem::from(
         Problem::new(422, "BAD_FORM", "The upload could not be read as a form.")
             .next("Go back, reload the page and upload again.", who::YOU),
     )

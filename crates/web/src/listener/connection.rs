@@ -32,7 +32,8 @@ const READ_BUFFER_BYTES_MAX: usize = 64 * 1024;
 const HTTP2_PING: Duration = Duration::from_secs(30);
 
 /// What a browser sees that was pointed at an HTTPS-only port with `http://`.
-const USE_HTTPS: &[u8] = b"HTTP/1.1 400 Bad Request\r\ncontent-type: text/plain; charset=utf-8\r\nconnection: close\r\n\r\n\
+const USE_HTTPS: &[u8] =
+    b"HTTP/1.1 400 Bad Request\r\ncontent-type: text/plain; charset=utf-8\r\nconnection: close\r\n\r\n\
 This port speaks HTTPS only. Put https:// instead of http:// in front of the address.\n";
 
 /// What all connections of a listener share.

@@ -26,21 +26,71 @@ fn seen(peer: &str, list: &[(&'static str, &str)]) -> (String, bool) {
 fn the_client_is_the_right_most_hop_that_is_no_trusted_proxy() {
     type Case = (&'static str, &'static str, &'static [(&'static str, &'static str)], (&'static str, bool));
     let table: &[Case] = &[
-        ("nobody trusted", "203.0.113.9:5", &[("x-forwarded-for", "1.1.1.1"), ("x-forwarded-proto", "https")], ("203.0.113.9", false)),
-        ("one proxy", "10.1.1.1:5", &[("x-forwarded-for", "198.51.100.4"), ("x-forwarded-proto", "https")], ("198.51.100.4", true)),
+        (
+            "nobody trusted",
+            "203.0.113.9:5",
+            &[("x-forwarded-for", "1.1.1.1"), ("x-forwarded-proto", "https")],
+            ("203.0.113.9", false),
+        ),
+        (
+            "one proxy",
+            "10.1.1.1:5",
+            &[("x-forwarded-for", "198.51.100.4"), ("x-forwarded-proto", "https")],
+            ("198.51.100.4", true),
+        ),
         ("made-up left part", "10.1.1.1:5", &[("x-forwarded-for", "127.0.0.1, 198.51.100.4")], ("198.51.100.4", false)),
-        ("two headers are one list", "10.1.1.1:5", &[("x-forwarded-for", "127.0.0.1"), ("x-forwarded-for", "198.51.100.4")], ("198.51.100.4", false)),
-        ("chain of proxies", "10.1.1.1:5", &[("x-forwarded-for", "198.51.100.4, 192.0.2.7, fd00::1"), ("x-forwarded-proto", "https")], ("198.51.100.4", true)),
-        ("proto per hop", "10.1.1.1:5", &[("x-forwarded-for", "198.51.100.4, 10.9.9.9"), ("x-forwarded-proto", "https, http")], ("198.51.100.4", true)),
-        ("proto made up on the left", "10.1.1.1:5", &[("x-forwarded-for", "198.51.100.4"), ("x-forwarded-proto", "https, http")], ("198.51.100.4", false)),
-        ("nonsense ends the walk", "10.1.1.1:5", &[("x-forwarded-for", "198.51.100.4, evil, 10.9.9.9")], ("10.9.9.9", false)),
+        (
+            "two headers are one list",
+            "10.1.1.1:5",
+            &[("x-forwarded-for", "127.0.0.1"), ("x-forwarded-for", "198.51.100.4")],
+            ("198.51.100.4", false),
+        ),
+        (
+            "chain of proxies",
+            "10.1.1.1:5",
+            &[("x-forwarded-for", "198.51.100.4, 192.0.2.7, fd00::1"), ("x-forwarded-proto", "https")],
+            ("198.51.100.4", true),
+        ),
+        (
+            "proto per hop",
+            "10.1.1.1:5",
+            &[("x-forwarded-for", "198.51.100.4, 10.9.9.9"), ("x-forwarded-proto", "https, http")],
+            ("198.51.100.4", true),
+        ),
+        (
+            "proto made up on the left",
+            "10.1.1.1:5",
+            &[("x-forwarded-for", "198.51.100.4"), ("x-forwarded-proto", "https, http")],
+            ("198.51.100.4", false),
+        ),
+        (
+            "nonsense ends the walk",
+            "10.1.1.1:5",
+            &[("x-forwarded-for", "198.51.100.4, evil, 10.9.9.9")],
+            ("10.9.9.9", false),
+        ),
         ("only proxies", "10.1.1.1:5", &[("x-forwarded-for", "10.3.3.3")], ("10.3.3.3", false)),
         ("with port", "10.1.1.1:5", &[("x-forwarded-for", "198.51.100.4:7000")], ("198.51.100.4", false)),
         ("mapped peer", "[::ffff:10.1.1.1]:5", &[("x-forwarded-for", "[2001:db8::5]:80")], ("2001:db8::5", false)),
-        ("Forwarded", "10.1.1.1:5", &[("forwarded", "for=1.2.3.4, For=\"[2001:db8::9]:1\";Proto=https;by=x")], ("2001:db8::9", true)),
+        (
+            "Forwarded",
+            "10.1.1.1:5",
+            &[("forwarded", "for=1.2.3.4, For=\"[2001:db8::9]:1\";Proto=https;by=x")],
+            ("2001:db8::9", true),
+        ),
         ("Forwarded unknown", "10.1.1.1:5", &[("forwarded", "for=unknown")], ("10.1.1.1", false)),
-        ("both agree", "10.1.1.1:5", &[("forwarded", "for=198.51.100.4"), ("x-forwarded-for", "198.51.100.4")], ("198.51.100.4", false)),
-        ("both disagree", "10.1.1.1:5", &[("forwarded", "for=127.0.0.1"), ("x-forwarded-for", "198.51.100.4")], ("10.1.1.1", false)),
+        (
+            "both agree",
+            "10.1.1.1:5",
+            &[("forwarded", "for=198.51.100.4"), ("x-forwarded-for", "198.51.100.4")],
+            ("198.51.100.4", false),
+        ),
+        (
+            "both disagree",
+            "10.1.1.1:5",
+            &[("forwarded", "for=127.0.0.1"), ("x-forwarded-for", "198.51.100.4")],
+            ("10.1.1.1", false),
+        ),
         ("proto alone", "10.1.1.1:5", &[("x-forwarded-proto", "https")], ("10.1.1.1", true)),
         ("nothing said", "10.1.1.1:5", &[], ("10.1.1.1", false)),
     ];
@@ -86,14 +136,30 @@ fn loopback_needs_both_ends_and_no_proxy() {
 fn a_rebound_name_is_refused() {
     let allowed = ["licenses.example.com", "farm-01"];
     for fine in [
-        "licenses.example.com", "LICENSES.example.com:30304", "licenses.example.com.", "farm-01:1", "localhost:30304",
-        "127.0.0.1:30304", "192.168.4.4", "[::1]:30304", "[fe80::1]",
+        "licenses.example.com",
+        "LICENSES.example.com:30304",
+        "licenses.example.com.",
+        "farm-01:1",
+        "localhost:30304",
+        "127.0.0.1:30304",
+        "192.168.4.4",
+        "[::1]:30304",
+        "[fe80::1]",
     ] {
         assert!(host_allowed(fine, &allowed), "{fine}");
     }
     for refused in [
-        "", "evil.example", "evil.example:30304", "licenses.example.com.evil.example", "localhost.evil.example",
-        "licenses.example.com:port", "licenses.example.com@evil.example", "[::1", "[evil]", "::1", "farm-01:1:2",
+        "",
+        "evil.example",
+        "evil.example:30304",
+        "licenses.example.com.evil.example",
+        "localhost.evil.example",
+        "licenses.example.com:port",
+        "licenses.example.com@evil.example",
+        "[::1",
+        "[evil]",
+        "::1",
+        "farm-01:1:2",
     ] {
         assert!(!host_allowed(refused, &allowed), "{refused}");
     }
