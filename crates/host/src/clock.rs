@@ -45,8 +45,8 @@ impl Clock for SystemClock {
         // On macOS this one goes on while the machine sleeps; elsewhere the wall clock's difference covers for it.
         #[cfg(not(any(target_os = "linux", target_os = "android")))]
         const COUNTS_SUSPEND: rustix::time::ClockId = rustix::time::ClockId::Monotonic;
-        let now = rustix::time::clock_gettime(COUNTS_SUSPEND);
-        i64::from(now.tv_sec).saturating_mul(1_000).saturating_add(i64::from(now.tv_nsec) / 1_000_000)
+        let now = std::time::Duration::try_from(rustix::time::clock_gettime(COUNTS_SUSPEND)).unwrap_or_default();
+        i64::try_from(now.as_millis()).unwrap_or(i64::MAX)
     }
 
     #[cfg(not(unix))]

@@ -21,7 +21,8 @@ pub fn fingerprint() -> String {
 }
 
 fn machine_id() -> String {
-    let ids = ["/etc/machine-id", "/var/lib/dbus/machine-id"].into_iter().filter_map(|path| first_line(Path::new(path)));
+    let ids =
+        ["/etc/machine-id", "/var/lib/dbus/machine-id"].into_iter().filter_map(|path| first_line(Path::new(path)));
     ids.filter(|id| id.len() >= 16).find(|id| id != "uninitialized").unwrap_or_else(host_name)
 }
 

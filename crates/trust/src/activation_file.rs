@@ -17,7 +17,9 @@ const CERTIFICATES: std::ops::RangeInclusive<usize> = 3..=6;
 
 /// A grant with so many lines that no server would read the file.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, thiserror::Error)]
-#[error("the activation file would have {bytes} bytes, and license servers read {FILE_BYTES_MAX} at most: put fewer licenses on this workstation")]
+#[error(
+    "the activation file would have {bytes} bytes, and license servers read {FILE_BYTES_MAX} at most: put fewer licenses on this workstation"
+)]
 pub struct TooManyLines {
     /// Its size.
     pub bytes: usize,

@@ -196,8 +196,12 @@ impl fmt::Debug for VendorRoot {
 /// Why a chain does not lead to the root.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 enum ChainProblem {
-    NotYet { not_before: Ms },
-    Ended { not_after: Ms },
+    NotYet {
+        not_before: Ms,
+    },
+    Ended {
+        not_after: Ms,
+    },
     /// It leads elsewhere.
     UnknownIssuer,
     /// It leads to the root, or could, but may not be used for this.
@@ -286,6 +290,12 @@ pub fn verify_workstation_certificate(
     let names = EndEntityCert::try_from(first).and_then(|cert| cert.verify_is_valid_for_subject_name(&name));
     names.map_err(|_| DocumentError::BadSignature)?;
     Ok(leaf.public_key)
+}
+
+/// When a certificate ends, for pages and `doctor` that count the days; `None` if it is unreadable. Says nothing about
+/// whether it can be trusted.
+pub fn certificate_ends_at(der: &[u8]) -> Option<Ms> {
+    Certificate::read(der).map(|certificate| certificate.not_after)
 }
 
 /// A subject: the common name without control characters, cut to what X.509 allows.

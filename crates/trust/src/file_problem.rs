@@ -196,7 +196,10 @@ impl FileProblem {
                 format!("This is {}, but {} belongs here.", found.name(), wanted.name())
             }
             FileProblem::Damaged { wanted } => {
-                format!("The file is damaged: its text was changed on the way. {} belongs here.", capital(wanted.name()))
+                format!(
+                    "The file is damaged: its text was changed on the way. {} belongs here.",
+                    capital(wanted.name())
+                )
             }
             FileProblem::BadSignature { .. } => {
                 "A signature in the file is wrong: the file was altered, or made with a key that may not make it."
@@ -279,7 +282,9 @@ impl FileProblem {
                  file that it makes."
                     .to_owned()
             }
-            FileProblem::Older { .. } => "Download the newest .crt file of this workstation from the portal.".to_owned(),
+            FileProblem::Older { .. } => {
+                "Download the newest .crt file of this workstation from the portal.".to_owned()
+            }
             FileProblem::OtherVendor { .. } => {
                 "Get the .crt file from the portal of the vendor of this license server. If the names are the same, \
                  somebody may be using the vendor's name: ask the vendor before doing anything else."

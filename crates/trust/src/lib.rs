@@ -22,7 +22,7 @@ pub mod request;
 pub mod secret;
 pub mod vendor;
 
-pub use certificate::{SERVER_DNS_NAME, VendorRef, VendorRoot, verify_workstation_certificate};
+pub use certificate::{SERVER_DNS_NAME, VendorRef, VendorRoot, certificate_ends_at, verify_workstation_certificate};
 pub use documents::DocumentError;
 pub use file_problem::{FILE_BYTES_MAX, FileKind, FileProblem};
 pub use grant::{VerifiedGrant, verify_grant};

@@ -227,11 +227,7 @@ impl std::fmt::Debug for PortalSigner {
     }
 }
 
-fn read_certificate(
-    pem: &str,
-    key: &SigningKey,
-    which: &'static str,
-) -> Result<(Vec<u8>, Certificate), SignerError> {
+fn read_certificate(pem: &str, key: &SigningKey, which: &'static str) -> Result<(Vec<u8>, Certificate), SignerError> {
     let blocks = armor::parse(pem).map_err(|_| SignerError::NotACertificate(which))?;
     let [block] = blocks.as_slice() else { return Err(SignerError::NotACertificate(which)) };
     let certificate = Certificate::read(&block.bytes).filter(|_| block.label == armor::CERTIFICATE);
