@@ -1,0 +1,288 @@
+//! Putting a client together: whom it asks, whom it trusts, and who it says it is.
+
+use crate::address::ServerAddress;
+use crate::driver;
+use crate::examine::{self, Examination};
+use crate::link::{Called, Link};
+use crate::seat::{LeftSeat, Seat};
+use crate::settings::{self, ServerList, SettingsError, Surroundings, Trust, Wishes};
+use crate::trouble::{NoSeat, Trouble};
+use jiff::civil::Date;
+use leasehold_core::license::FeatureCode;
+use leasehold_core::text;
+use leasehold_core::time::{Clock, Ms};
+use leasehold_host::SystemClock;
+use leasehold_wire::server::{CheckoutRequest, LeaseView, StatusResponse};
+use std::collections::BTreeMap;
+use std::fmt;
+use std::path::Path;
+use std::sync::Arc;
+use std::thread;
+
+/// Most labels of one checkout.
+const LABELS_MAX: usize = 8;
+/// Most seats of one checkout.
+const SEATS_MAX: u32 = 10_000;
+
+/// What is asked for. Made by [`Checkout::of`] and the methods on it.
+#[derive(Clone, Debug)]
+pub struct Checkout {
+    feature: String,
+    seats: u32,
+    version: String,
+    released_on: Option<Date>,
+    labels: BTreeMap<Box<str>, Box<str>>,
+}
+
+impl Checkout {
+    /// One seat of a feature such as `studio.gui`.
+    pub fn of(feature: &str) -> Checkout {
+        Checkout {
+            feature: feature.to_owned(),
+            seats: 1,
+            version: String::new(),
+            released_on: None,
+            labels: BTreeMap::new(),
+        }
+    }
+
+    /// How many seats, 1 to 10,000; all or none.
+    #[must_use]
+    pub fn seats(mut self, seats: u32) -> Checkout {
+        self.seats = seats;
+        self
+    }
+
+    /// The application's version, at most 200 characters; shown to people.
+    #[must_use]
+    pub fn version(mut self, version: &str) -> Checkout {
+        self.version = version.to_owned();
+        self
+    }
+
+    /// The date on which this build was released, compiled into the application; perpetual licenses need it.
+    #[must_use]
+    pub fn released_on(mut self, date: Date) -> Checkout {
+        self.released_on = Some(date);
+        self
+    }
+
+    /// A free word for reports, such as `project` = `moon`; at most 8 of them, 200 characters each.
+    #[must_use]
+    pub fn label(mut self, name: &str, value: &str) -> Checkout {
+        self.labels.insert(name.into(), value.into());
+        self
+    }
+
+    fn request(&self, identity: &Identity) -> Result<CheckoutRequest, String> {
+        let feature = FeatureCode::new(&self.feature).map_err(|error| format!("The feature {error}."))?;
+        if self.seats == 0 || self.seats > SEATS_MAX {
+            return Err(format!("The number of seats must be from 1 to {SEATS_MAX}."));
+        }
+        text::optional_name(&self.version).map_err(|error| format!("The version {error}."))?;
+        if self.labels.len() > LABELS_MAX {
+            return Err(format!("There may be at most {LABELS_MAX} labels."));
+        }
+        for (name, value) in &self.labels {
+            text::name(name).and_then(|()| text::optional_name(value)).map_err(|error| format!("A label {error}."))?;
+        }
+        Ok(CheckoutRequest {
+            feature,
+            seats: self.seats,
+            version: self.version.as_str().into(),
+            released_on: self.released_on,
+            user: identity.user.as_str().into(),
+            host: identity.host.as_str().into(),
+            host_id: identity.host_id.as_str().into(),
+            boot_id: identity.boot_id.as_str().into(),
+            pid: std::process::id(),
+            labels: self.labels.clone(),
+            nonce: "".into(),
+        })
+    }
+}
+
+struct Identity {
+    user: String,
+    host: String,
+    host_id: String,
+    boot_id: String,
+}
+
+/// What makes a [`Client`]. Everything is optional: the machine's settings fill in what the application leaves out.
+#[derive(Default)]
+pub struct ClientBuilder {
+    wishes: Wishes,
+    surroundings: Option<Surroundings>,
+    user: Option<String>,
+    host: Option<String>,
+    clock: Option<Arc<dyn Clock>>,
+}
+
+impl ClientBuilder {
+    /// The vendor's root certificate in PEM form, built into the application. It wins over every other source, and an
+    /// application that has it needs no other trust.
+    #[must_use]
+    pub fn vendor_root_pem(mut self, pem: &str) -> ClientBuilder {
+        self.wishes.root_pem = Some(pem.to_owned());
+        self
+    }
+
+    /// A file with the vendor's root certificate.
+    #[must_use]
+    pub fn trust_file(mut self, path: &Path) -> ClientBuilder {
+        self.wishes.root_file = Some(path.to_owned());
+        self
+    }
+
+    /// A license server to ask, after those named before: `host`, `host:port` or `http://host:port`.
+    #[must_use]
+    pub fn server(mut self, address: &str) -> ClientBuilder {
+        self.wishes.servers.push(address.to_owned());
+        self
+    }
+
+    /// Environment and config files other than this process's own.
+    #[must_use]
+    pub fn surroundings(mut self, surroundings: Surroundings) -> ClientBuilder {
+        self.surroundings = Some(surroundings);
+        self
+    }
+
+    /// The user to be shown as the holder, instead of the one who runs this process; at most 200 characters. For
+    /// applications that know their user better, such as a service that works for somebody.
+    #[must_use]
+    pub fn user(mut self, name: &str) -> ClientBuilder {
+        self.user = Some(name.to_owned());
+        self
+    }
+
+    /// The host to be shown, instead of this machine; at most 200 characters. Two hosts never share a seat.
+    #[must_use]
+    pub fn host(mut self, name: &str) -> ClientBuilder {
+        self.host = Some(name.to_owned());
+        self
+    }
+
+    /// Other clocks than this machine's, for tests.
+    #[must_use]
+    pub fn clock(mut self, clock: Arc<dyn Clock>) -> ClientBuilder {
+        self.clock = Some(clock);
+        self
+    }
+
+    /// Reads the settings; asks no server.
+    pub fn build(self) -> Result<Client, SettingsError> {
+        let surroundings = self.surroundings.unwrap_or_else(Surroundings::of_this_process);
+        let trust = settings::trust(&self.wishes, &surroundings)?;
+        let servers = settings::servers(&self.wishes, &surroundings)?;
+        let clock = self.clock.unwrap_or_else(|| Arc::new(SystemClock::new()));
+        let identity = Identity {
+            user: cut(self.user.unwrap_or_else(leasehold_host::user_name)),
+            host_id: match &self.host {
+                Some(host) => leasehold_trust::secret::sha256_hex(host.as_bytes())[..32].to_owned(),
+                None => leasehold_host::machine_id_hash(trust.root.name()),
+            },
+            host: cut(self.host.unwrap_or_else(leasehold_host::host_name)),
+            boot_id: leasehold_host::boot_id(),
+        };
+        let link = |address: &ServerAddress| Arc::new(Link::new(address.clone(), trust.root.clone(), clock.clone()));
+        let links = servers.servers.iter().map(link).collect();
+        Ok(Client(Arc::new(Parts { trust, servers, links, clock, identity })))
+    }
+}
+
+/// A name that the server accepts.
+fn cut(name: String) -> String {
+    name.chars().filter(|c| !text::is_invisible_control(*c)).take(text::NAME_CHARS_MAX).collect()
+}
+
+pub(crate) struct Parts {
+    trust: Trust,
+    servers: ServerList,
+    pub(crate) links: Vec<Arc<Link>>,
+    pub(crate) clock: Arc<dyn Clock>,
+    identity: Identity,
+}
+
+/// A client of one vendor's license servers. Cheap to clone; use it from any thread.
+///
+/// After `fork` a child process has none of the threads that hold seats: its copies of a [`Seat`] say `lost` and give
+/// nothing back, and the seats go on belonging to the parent. A child that needs a seat makes a client of its own.
+#[derive(Clone)]
+pub struct Client(Arc<Parts>);
+
+impl Client {
+    /// A client to be put together.
+    pub fn builder() -> ClientBuilder {
+        ClientBuilder::default()
+    }
+
+    /// The servers that are asked, and who named them.
+    pub fn servers(&self) -> &ServerList {
+        &self.0.servers
+    }
+
+    /// The vendor that is trusted, and who named it.
+    pub fn trust(&self) -> &Trust {
+        &self.0.trust
+    }
+
+    /// This machine's wall clock, as the client sees it.
+    pub fn now(&self) -> Ms {
+        self.0.clock.wall()
+    }
+
+    /// Takes a seat from the first server that has one, and holds it until the [`Seat`] is dropped or given back.
+    /// Blocks while servers are asked: some milliseconds where they answer, at most 2 seconds plus 10 seconds per
+    /// server where they do not.
+    pub fn checkout(&self, checkout: &Checkout) -> Result<Seat, NoSeat> {
+        let request = checkout.request(&self.0.identity).map_err(|why| NoSeat::local(&checkout.feature, why))?;
+        driver::checkout(&self.0, request)
+    }
+
+    /// What each server tells about itself, asked in parallel, in the order of the list.
+    pub fn status(&self) -> Vec<(ServerAddress, Result<StatusResponse, Trouble>)> {
+        self.each(|link| (link.address.clone(), link.status()))
+    }
+
+    /// Who holds seats of a feature on each server, where everybody may see that; the first 200.
+    pub fn holders(&self, feature: &FeatureCode) -> Vec<(ServerAddress, Result<Vec<LeaseView>, Trouble>)> {
+        self.each(|link| (link.address.clone(), link.holders(feature.as_str()).map(|page| page.items)))
+    }
+
+    /// Looks at each server closely, for `doctor`: in parallel, in the order of the list.
+    pub fn examine(&self) -> Vec<Examination> {
+        self.each(examine::examine)
+    }
+
+    /// Gives back a seat that another process left out.
+    pub fn give_back(&self, seat: &LeftSeat) -> Result<(), Trouble> {
+        let address: ServerAddress =
+            seat.server.parse().map_err(|error| Trouble::Unreachable { why: format!("{error}") })?;
+        let known = self.0.links.iter().find(|link| link.address == address).cloned();
+        let link =
+            known.unwrap_or_else(|| Arc::new(Link::new(address, self.0.trust.root.clone(), self.0.clock.clone())));
+        match link.checkin(seat.lease, &seat.secret)? {
+            Called::Released => Ok(()),
+            Called::Leased(_) | Called::Ended { .. } => Ok(()),
+        }
+    }
+
+    fn each<T: Send>(&self, ask: impl Fn(&Link) -> T + Sync) -> Vec<T> {
+        let ask = &ask;
+        thread::scope(|scope| {
+            let asked: Vec<_> = self.0.links.iter().map(|link| scope.spawn(move || ask(link))).collect();
+            asked
+                .into_iter()
+                .map(|thread| thread.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic)))
+                .collect()
+        })
+    }
+}
+
+impl fmt::Debug for Client {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Client").field("servers", &self.0.servers).field("trust", &self.0.trust).finish()
+    }
+}

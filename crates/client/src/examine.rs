@@ -1,0 +1,167 @@
+//! A close look at one server for `leasehold doctor`: each thing that can be wrong between an application and a seat,
+//! checked on its own.
+
+use crate::address::ServerAddress;
+use crate::link::Link;
+use crate::trouble::{Trouble, span};
+use leasehold_core::time::{DAY_MS, Ms};
+use leasehold_wire::server::{ServerState, StatusResponse};
+use serde::Serialize;
+
+/// A clock difference beyond this deserves a word, in milliseconds; seats do not depend on it.
+const CLOCK_NOTED_MS: i64 = 60_000;
+/// So few days left deserve a word.
+const DAYS_NOTED: i64 = 14;
+
+/// What was found.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize)]
+pub struct Examination {
+    /// Which server.
+    pub server: ServerAddress,
+    /// It answered, and can be believed.
+    pub ok: bool,
+    /// `ok`, or what TLS did not like; absent over plain HTTP or if nobody is there.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub tls: Option<String>,
+    /// Release of the server.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub version: Option<String>,
+    /// What the server does.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub state: Option<ServerState>,
+    /// Name of the server at the portal.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub workstation: Option<String>,
+    /// Days until the server's certificate ends.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub certificate_days_left: Option<i64>,
+    /// Days until the last line of its grant ends.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub grant_days_left: Option<i64>,
+    /// The server's clock minus this machine's, in seconds.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub clock_ahead_s: Option<i64>,
+    /// Features that it serves, with seats in use and in all.
+    pub features: Vec<FeatureFound>,
+    /// Stable code of what is wrong.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub code: Option<String>,
+    /// What is wrong, one sentence each.
+    pub problems: Vec<String>,
+    /// What to do about it.
+    pub what_to_do: Vec<String>,
+}
+
+/// One feature of a server.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize)]
+pub struct FeatureFound {
+    /// Its code.
+    pub feature: String,
+    /// Seats in use.
+    pub in_use: u32,
+    /// Seats in all.
+    pub total: u32,
+}
+
+pub(crate) fn examine(link: &Link) -> Examination {
+    let mut found = Examination {
+        server: link.address.clone(),
+        ok: false,
+        tls: link.tls().map(|tls| tls.err().unwrap_or_else(|| "ok".to_owned())),
+        version: None,
+        state: None,
+        workstation: None,
+        certificate_days_left: None,
+        grant_days_left: None,
+        clock_ahead_s: None,
+        features: Vec::new(),
+        code: None,
+        problems: Vec::new(),
+        what_to_do: Vec::new(),
+    };
+    let asked_at = link.now();
+    match link.status() {
+        Ok(status) => {
+            let answered_at = link.now();
+            // Half of the way there and back is the best guess at when the server looked at its clock.
+            let here = asked_at.plus(answered_at.since(asked_at) / 2);
+            found.told(&status, here);
+            found.grant(link, &status, answered_at);
+        }
+        Err(trouble) => found.trouble(&trouble),
+    }
+    found.ok = found.problems.is_empty();
+    found
+}
+
+impl Examination {
+    fn told(&mut self, status: &StatusResponse, here: Ms) {
+        self.version = Some(status.version.clone());
+        self.state = Some(status.state);
+        let ahead_ms = status.server_time.0.since(here);
+        self.clock_ahead_s = Some((ahead_ms + 500).div_euclid(1_000));
+        let feature = |f: &leasehold_wire::server::FeatureStatus| FeatureFound {
+            feature: f.feature.to_string(),
+            in_use: f.in_use,
+            total: f.total,
+        };
+        self.features = status.features.iter().map(feature).collect();
+        if ahead_ms.abs() > CLOCK_NOTED_MS {
+            let direction = if ahead_ms > 0 { "ahead of" } else { "behind" };
+            self.note(
+                format!("The server's clock is {} {direction} this machine's.", span(ahead_ms.abs() / 1_000)),
+                "Set both clocks by NTP; seats do not depend on it, but dates in licenses do.",
+            );
+        }
+        if !status.storage.ok {
+            self.note(
+                format!("The server cannot store changes: {}", status.storage.problem),
+                "Free some space on the license server's disk.",
+            );
+        }
+        if status.state != ServerState::Active {
+            let state = match status.state {
+                ServerState::NotActivated | ServerState::Active => "was not activated yet",
+                ServerState::Draining => "is being disabled",
+                ServerState::Disabled => "was disabled",
+            };
+            self.note(
+                format!("The server {state}, so it gives no seats."),
+                "Activate it: ONLINE LICENSING, Activate offline, on the license server's page.",
+            );
+        }
+    }
+
+    fn grant(&mut self, link: &Link, status: &StatusResponse, now: Ms) {
+        let Some(activation) = &status.activation else { return };
+        self.workstation = Some(activation.workstation_name.clone());
+        let known = match link.grant(&activation.grant_sha256) {
+            Ok(known) => known,
+            Err(trouble) => return self.trouble(&trouble),
+        };
+        let days = |until: Ms| until.since(now).div_euclid(DAY_MS);
+        let (certificate_days, grant_days) = (days(known.certificate_ends_at), days(known.verified.grant.ends_at()));
+        self.certificate_days_left = Some(certificate_days);
+        self.grant_days_left = Some(grant_days);
+        if grant_days < DAYS_NOTED {
+            let what = if grant_days < 0 {
+                "What the vendor granted to the server has ended.".to_owned()
+            } else {
+                format!("What the vendor granted to the server ends in {grant_days} days.")
+            };
+            self.note(what, "Renew the workstation at the portal and upload the new .crt file to the license server.");
+        }
+    }
+
+    fn trouble(&mut self, trouble: &Trouble) {
+        self.code = Some(trouble.code().to_owned());
+        self.note(trouble.what(&self.server.clone()), &trouble.what_to_do());
+    }
+
+    fn note(&mut self, problem: String, what_to_do: &str) {
+        self.problems.push(problem);
+        if !what_to_do.is_empty() {
+            self.what_to_do.push(what_to_do.to_owned());
+        }
+    }
+}

@@ -1,0 +1,316 @@
+//! Why a server gave no seat, and the one sentence about it that a person reads.
+
+use crate::address::ServerAddress;
+use leasehold_core::codes::DenialCode;
+use leasehold_core::text::is_invisible_control;
+use leasehold_trust::VendorRef;
+use leasehold_wire::problem::Problem;
+use leasehold_wire::server::DenialResponse;
+use serde::ser::SerializeMap;
+use serde::{Serialize, Serializer};
+use std::fmt;
+
+/// What went wrong with one server.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum Trouble {
+    /// Nobody can be reached at the address.
+    Unreachable {
+        /// Why, as the end of a sentence.
+        why: String,
+    },
+    /// Somebody is there, but no answer came, or it broke off: what was asked may have been done.
+    NoAnswer {
+        /// Why, as the end of a sentence.
+        why: String,
+    },
+    /// It has no seat.
+    Denied {
+        /// Why.
+        code: DenialCode,
+        /// With the numbers; `None` where the server could only be asked what it is.
+        denial: Option<Box<DenialResponse>>,
+    },
+    /// It refused in its own words.
+    Refused(Box<Problem>),
+    /// It belongs to another vendor than the one that is trusted: a mix-up, or a counterfeit.
+    OtherVendor {
+        /// Whose it says it is. Nobody vouches for it.
+        theirs: VendorRef,
+        /// Who is trusted.
+        ours: VendorRef,
+    },
+    /// Its answer, or its certificate, cannot be believed.
+    Untrusted {
+        /// Why, as the end of a sentence.
+        why: String,
+    },
+    /// What answers there is something else.
+    NotALicenseServer {
+        /// Why, as the end of a sentence.
+        why: String,
+    },
+}
+
+impl Trouble {
+    /// Stable word for programs: the denial's or problem's code, or one of `UNREACHABLE`, `NO_ANSWER`, `OTHER_VENDOR`,
+    /// `UNTRUSTED`, `NOT_A_LICENSE_SERVER`.
+    pub fn code(&self) -> &str {
+        match self {
+            Trouble::Unreachable { .. } => "UNREACHABLE",
+            Trouble::NoAnswer { .. } => "NO_ANSWER",
+            Trouble::Denied { code, .. } => code.word(),
+            Trouble::Refused(problem) => &problem.code,
+            Trouble::OtherVendor { .. } => "OTHER_VENDOR",
+            Trouble::Untrusted { .. } => "UNTRUSTED",
+            Trouble::NotALicenseServer { .. } => "NOT_A_LICENSE_SERVER",
+        }
+    }
+
+    /// What happened at `server`, as whole sentences.
+    pub fn what(&self, server: &ServerAddress) -> String {
+        let text = match self {
+            Trouble::Unreachable { why } => format!("The license server {server} cannot be reached: {why}."),
+            Trouble::NoAnswer { why } => format!("The license server {server} did not answer: {why}."),
+            Trouble::Denied { code, denial } => {
+                let numbers = denial.as_deref().map(numbers).unwrap_or_default();
+                format!("{server}: {}{numbers}", code.explain().what)
+            }
+            Trouble::Refused(problem) if problem.detail.is_empty() => format!("{server}: {}", problem.title),
+            Trouble::Refused(problem) => format!("{server}: {} {}", problem.title, problem.detail),
+            Trouble::OtherVendor { theirs, ours } => {
+                format!("The server at {server} says it belongs to {theirs}, but this application trusts {ours}.")
+            }
+            Trouble::Untrusted { why } => format!("The server at {server} cannot be believed: {why}."),
+            Trouble::NotALicenseServer { why } => format!("What answers at {server} is not a license server: {why}."),
+        };
+        printable(&text)
+    }
+
+    /// The next step, and who can take it.
+    pub fn what_to_do(&self) -> String {
+        let (what, who) = match self {
+            Trouble::Unreachable { .. } | Trouble::NoAnswer { .. } => {
+                ("Check the address and the network, and that the license server runs.", ADMINISTRATOR)
+            }
+            Trouble::Denied { code, .. } => (code.explain().what_to_do, code.explain().who),
+            Trouble::Refused(problem) => (problem.what_to_do.as_ref(), problem.who.as_ref()),
+            Trouble::OtherVendor { .. } => (
+                "Check that the address is right and that the application trusts the right vendor's root certificate; if \
+                 both are, somebody has put up a counterfeit.",
+                ADMINISTRATOR,
+            ),
+            Trouble::Untrusted { .. } => {
+                ("Check the address and this machine's clock, and run `leasehold doctor`.", ADMINISTRATOR)
+            }
+            Trouble::NotALicenseServer { .. } => ("Check the host and the port.", ADMINISTRATOR),
+        };
+        let text =
+            if who.is_empty() || what.is_empty() { what.to_owned() } else { format!("{what} (Who can: {who}.)") };
+        printable(&text)
+    }
+
+    /// Whether the outcome of what was asked is unknown, so that asking again makes sense.
+    pub(crate) fn is_passing(&self) -> bool {
+        match self {
+            Trouble::Unreachable { .. } | Trouble::NoAnswer { .. } => true,
+            Trouble::Refused(problem) => problem.status >= 500 || problem.status == 429,
+            _ => false,
+        }
+    }
+
+    fn kind(&self) -> NoSeatKind {
+        match self {
+            Trouble::Denied { .. } | Trouble::Refused(_) => NoSeatKind::NoSeat,
+            Trouble::OtherVendor { .. } | Trouble::Untrusted { .. } => NoSeatKind::NotTrusted,
+            Trouble::Unreachable { .. } | Trouble::NoAnswer { .. } | Trouble::NotALicenseServer { .. } => {
+                NoSeatKind::Unreachable
+            }
+        }
+    }
+}
+
+const ADMINISTRATOR: &str = "the administrator of the license server";
+
+fn numbers(denial: &DenialResponse) -> String {
+    let mut text = format!(" ({} of {} in use", denial.in_use, denial.total);
+    if denial.seats > 1 {
+        text.push_str(&format!(", {} asked for", denial.seats));
+    }
+    if let Some(free_in_s) = denial.free_in_s.filter(|_| denial.total > 0) {
+        text.push_str(&format!(", the next one free in {} at the latest if its holder is gone", span(free_in_s)));
+    }
+    text.push(')');
+    let holders: Vec<String> =
+        denial.holders.iter().take(3).map(|holder| format!("{} on {}", holder.user, holder.host)).collect();
+    if !holders.is_empty() {
+        text.push_str(&format!(" Held by {}", holders.join(", ")));
+        text.push_str(if denial.holders.len() > holders.len() { " and others." } else { "." });
+    }
+    text
+}
+
+/// Seconds as people say them.
+pub(crate) fn span(seconds: i64) -> String {
+    match seconds {
+        ..=1 => "a second".to_owned(),
+        s @ 2..=119 => format!("{s} seconds"),
+        s @ 120..=7199 => format!("{} minutes", (s + 59) / 60),
+        s @ 7200..=172_799 => format!("{} hours", (s + 3599) / 3600),
+        s => format!("{} days", s / 86_400),
+    }
+}
+
+/// Text that came from outside, fit for a terminal or a log line.
+fn printable(text: &str) -> String {
+    text.chars().filter(|c| !is_invisible_control(*c)).collect()
+}
+
+/// Which family of reasons left the holder without a seat; command lines make exit codes of it.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum NoSeatKind {
+    /// At least one server answered, and had none.
+    NoSeat,
+    /// No server could be reached.
+    Unreachable,
+    /// The servers that answered must not be believed.
+    NotTrusted,
+    /// The request itself is wrong; no server was asked.
+    BadRequest,
+}
+
+/// What became of one server.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct ServerTrouble {
+    /// Which.
+    pub server: ServerAddress,
+    /// What.
+    pub trouble: Trouble,
+}
+
+impl Serialize for ServerTrouble {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let mut map = serializer.serialize_map(None)?;
+        map.serialize_entry("server", &self.server)?;
+        map.serialize_entry("code", self.trouble.code())?;
+        map.serialize_entry("what", &self.trouble.what(&self.server))?;
+        map.serialize_entry("what_to_do", &self.trouble.what_to_do())?;
+        if let Trouble::Denied { denial: Some(denial), .. } = &self.trouble {
+            map.serialize_entry("denial", denial)?;
+        }
+        map.end()
+    }
+}
+
+/// No seat: what happened at each server, in the order of the list. Its `Display` is the sentence for a person.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct NoSeat {
+    pub(crate) feature: String,
+    pub(crate) servers: Vec<ServerTrouble>,
+    /// Why no server was asked at all.
+    pub(crate) local: Option<String>,
+}
+
+impl NoSeat {
+    pub(crate) fn local(feature: &str, why: impl Into<String>) -> NoSeat {
+        NoSeat { feature: feature.to_owned(), servers: Vec::new(), local: Some(why.into()) }
+    }
+
+    /// The feature that was asked for.
+    pub fn feature(&self) -> &str {
+        &self.feature
+    }
+
+    /// What became of each server that was asked or probed.
+    pub fn servers(&self) -> &[ServerTrouble] {
+        &self.servers
+    }
+
+    /// Which family of reasons. One server that had no seat outweighs others that are down.
+    pub fn kind(&self) -> NoSeatKind {
+        if self.local.is_some() {
+            return NoSeatKind::BadRequest;
+        }
+        let kinds: Vec<NoSeatKind> = self.servers.iter().map(|entry| entry.trouble.kind()).collect();
+        let order = [NoSeatKind::NoSeat, NoSeatKind::NotTrusted];
+        order.into_iter().find(|kind| kinds.contains(kind)).unwrap_or(NoSeatKind::Unreachable)
+    }
+}
+
+impl fmt::Display for NoSeat {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "No seat of {}.", printable(&self.feature))?;
+        if let Some(local) = &self.local {
+            return write!(f, " {local}");
+        }
+        let mut next_steps: Vec<String> = Vec::new();
+        for entry in &self.servers {
+            write!(f, " {}", entry.trouble.what(&entry.server))?;
+            let step = entry.trouble.what_to_do();
+            if !step.is_empty() && !next_steps.contains(&step) {
+                next_steps.push(step);
+            }
+        }
+        next_steps.iter().try_for_each(|step| write!(f, " {step}"))
+    }
+}
+
+impl std::error::Error for NoSeat {}
+
+impl Serialize for NoSeat {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let mut map = serializer.serialize_map(None)?;
+        map.serialize_entry("feature", &self.feature)?;
+        map.serialize_entry("sentence", &self.to_string())?;
+        map.serialize_entry("servers", &self.servers)?;
+        map.end()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn at(server: &str, trouble: Trouble) -> ServerTrouble {
+        ServerTrouble { server: server.parse().unwrap(), trouble }
+    }
+
+    fn denied() -> Trouble {
+        let json = r#"{"code":"NO_SEATS","title":"t","status":409,"feature":"studio.gui","seats":1,"total":10,"in_use":10,
+            "free":0,"free_in_s":130,"holders":[{"user":"a\u001b[2Jnn","host":"ws1","seats":1,"started_at":"2026-11-22T14:03:07Z"}]}"#;
+        let denial = serde_json::from_str(json).unwrap();
+        Trouble::Denied { code: DenialCode::NoSeats, denial: Some(Box::new(denial)) }
+    }
+
+    #[test]
+    fn the_sentence_says_what_happened_where_why_and_what_to_do() {
+        let down = Trouble::Unreachable { why: "connection refused".to_owned() };
+        let servers = vec![at("a", down.clone()), at("b", denied())];
+        let no_seat = NoSeat { feature: "studio.gui".to_owned(), servers, local: None };
+        let text = no_seat.to_string();
+        for part in [
+            "No seat of studio.gui",
+            "a:30304 cannot be reached",
+            "10 of 10 in use",
+            "3 minutes",
+            "ask one of the holders",
+        ] {
+            assert!(text.contains(part), "{part} in {text}");
+        }
+        assert!(text.contains("[2Jnn on ws1") && !text.contains('\u{1b}'), "names cannot command the terminal");
+        assert_eq!(no_seat.kind(), NoSeatKind::NoSeat);
+        let json = serde_json::to_value(&no_seat).unwrap();
+        assert_eq!(json["servers"][1]["code"], "NO_SEATS");
+        assert_eq!(json["servers"][1]["denial"]["total"], 10);
+    }
+
+    #[test]
+    fn the_kind_is_the_best_that_happened() {
+        let down = || at("a", Trouble::Unreachable { why: "x".to_owned() });
+        let fake = || at("b", Trouble::Untrusted { why: "x".to_owned() });
+        let kind = |servers| NoSeat { feature: "f".to_owned(), servers, local: None }.kind();
+        assert_eq!(kind(vec![down()]), NoSeatKind::Unreachable);
+        assert_eq!(kind(vec![down(), fake()]), NoSeatKind::NotTrusted);
+        assert_eq!(kind(vec![fake(), at("c", denied())]), NoSeatKind::NoSeat);
+        assert_eq!(NoSeat::local("f", "Wrong.").kind(), NoSeatKind::BadRequest);
+    }
+}
