@@ -3,6 +3,9 @@
 //! Owns the rule what may be run again: a job whose COMMIT was not sent, if PostgreSQL asked for it;
 //! and a job that had not begun when its connection turned out to be dead. Nothing else.
 
+use std::sync::mpsc;
+use std::time::Duration;
+
 use crate::job::{BoxedJob, Job, JobQueue, Kind, Verdict};
 use crate::pg::session::{Commit, Session};
 use crate::pg::target::Target;
@@ -11,7 +14,10 @@ use crate::tx::Driver;
 use crate::{DbError, Tx};
 
 /// Times a write is run before its last serialization failure or deadlock is answered.
-const ATTEMPTS: usize = 5;
+const ATTEMPTS: u32 = 5;
+
+/// How long a write steps aside before its second run; longer before each further one.
+const ASIDE: Duration = Duration::from_millis(10);
 
 const BEGIN: &str = "BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE";
 
@@ -70,9 +76,17 @@ impl Worker<'_> {
                 return verdict.map(drop);
             }
             tracing::debug!(attempt, "PostgreSQL asked to run a transaction again");
+            step_aside(attempt);
             attempt += 1;
         }
     }
+}
+
+/// Lets whoever waited for our locks go first. Without it, both sides of a deadlock take their first
+/// lock again at once and meet again, up to the last attempt.
+fn step_aside(attempt: u32) {
+    let (_kept, never) = mpsc::channel::<()>();
+    let _elapsed = never.recv_timeout(ASIDE * attempt);
 }
 
 /// The session, connected if there was none.

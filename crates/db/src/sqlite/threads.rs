@@ -2,6 +2,7 @@
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::thread;
 
 use rusqlite::Connection;
 
@@ -60,6 +61,9 @@ impl Threads {
 fn serve_writes(conn: &Connection, queue: &JobQueue, shared: &Shared) {
     let _alarm = DeathAlarm(shared);
     while let Some(first) = queue.take() {
+        // Whoever the last commit answered is about to ask again. Without a moment for them, the first
+        // alone would get a flush and the rest wait for it: measured, a third more jobs in a commit.
+        thread::yield_now();
         let mut jobs = vec![first];
         while jobs.len() < BATCH_MAX
             && let Some(next) = queue.take_waiting()
@@ -75,7 +79,7 @@ struct DeathAlarm<'a>(&'a Shared);
 
 impl Drop for DeathAlarm<'_> {
     fn drop(&mut self) {
-        if std::thread::panicking() {
+        if thread::panicking() {
             self.0.fail(&DbError::Stopped { cause: "the writer thread panicked".to_owned() });
         }
     }

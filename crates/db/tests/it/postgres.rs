@@ -65,7 +65,7 @@ fn a_deadlock_is_run_again_until_both_writes_are_in() {
     });
     let counts = db.read(|tx| tx.all("SELECT n FROM counter ORDER BY id", &[], |row| row.int(0)));
     assert_eq!(counts, Ok(vec![2, 2]), "each write is in once");
-    assert_eq!(runs.load(Ordering::SeqCst), 3);
+    assert!(runs.load(Ordering::SeqCst) > 2, "there was no deadlock");
 }
 
 #[test]
