@@ -84,14 +84,6 @@ impl Pool {
         ids.iter().filter_map(|id| self.lines.get(id).map(|state| (*id, state)))
     }
 
-    /// Free seats of `feature` on a line. Counted for the license as a whole as well, because leases may still run on
-    /// a line of the same license that left the document.
-    fn free_on(&self, state: &LineState, feature: &FeatureCode, now: Ms) -> u32 {
-        let on_line = state.line.capacity(feature.as_str()).saturating_sub(state.out(feature));
-        let (held, out) = self.license_seats(state.line.license, feature, now);
-        on_line.min(held.saturating_sub(out))
-    }
-
     /// Seats held and out of a license's feature, over all its lines that are alive or have leases.
     fn license_seats(&self, license: LicenseId, feature: &FeatureCode, now: Ms) -> (u32, u32) {
         let lines = self.lines.values().filter(|state| state.line.license == license);
@@ -153,11 +145,13 @@ impl Pool {
             if !state.alive(now) || state.serves(ask, source).is_err() {
                 continue;
             }
-            // Two lines of one license share the license's free seats.
+            // Counted for the license as a whole as well: leases may still run on a line of the same license that left
+            // the document.
             let (held, out) = self.license_seats(state.line.license, &ask.feature, now);
             let license_free =
                 held.saturating_sub(out).saturating_sub(taken.get(&state.line.license).copied().unwrap_or(0));
-            let seats = self.free_on(state, &ask.feature, now).min(license_free).min(wanted);
+            let on_line = state.line.capacity(ask.feature.as_str()).saturating_sub(state.out(&ask.feature));
+            let seats = on_line.min(license_free).min(wanted);
             if seats > 0 {
                 placement.push((id, seats));
                 wanted -= seats;
