@@ -5,6 +5,7 @@
 
 use crate::armor;
 use crate::certificate::{Certificate, VendorRoot, verify_workstation_certificate};
+use crate::documents::DocumentError;
 use crate::file_problem::{FILE_BYTES_MAX, FileKind, FileProblem, read_blocks};
 use crate::grant::{VerifiedGrant, verify_grant};
 use crate::keys::PublicKey;
@@ -62,7 +63,11 @@ pub fn read_activation_file(
     let wanted = FileKind::Activation;
     let problem = |error| FileProblem::from_document(error, wanted);
     let parts = split(bytes)?;
-    verify_workstation_certificate(&parts.chain, &parts.root, now).map_err(problem)?;
+    verify_workstation_certificate(&parts.chain, &parts.root, now).map_err(|error| match error {
+        // The root is the file's own: parts of several files were put together.
+        DocumentError::OtherVendor { .. } => FileProblem::BadSignature { wanted },
+        error => problem(error),
+    })?;
     if let Some(ours) = trust
         && *ours != parts.root
     {

@@ -45,7 +45,7 @@ impl FileKind {
         }
     }
 
-    /// Who writes it, and so who is behind if the reader is newer.
+    /// Which program reads it, and so is behind if a newer one wrote it.
     fn reader(self) -> &'static str {
         match self {
             FileKind::Activation => "license server",

@@ -6,7 +6,8 @@ use leasehold_core::random::{Seeded, bytes};
 use leasehold_core::time::DAY_MS;
 use leasehold_trust::activation_file::read_activation_file;
 use leasehold_trust::{
-    DocumentError, FileProblem, LeaseSigner, SigningKey, verify_grant, verify_lease, verify_workstation_certificate,
+    DocumentError, FileKind, FileProblem, LeaseSigner, SigningKey, verify_grant, verify_lease,
+    verify_workstation_certificate,
 };
 use rcgen::{CertificateParams, CustomExtension, ExtendedKeyUsagePurpose, IsCa, Issuer};
 use rustls_pki_types::CertificateDer;
@@ -153,7 +154,8 @@ fn a_counterfeit_vendor_of_the_same_name_is_told_by_its_root() {
     // Its chain with our root pasted in at the end leads nowhere.
     let mut parts = blocks(&file);
     parts[2] = world.vendor.root_certificate_pem.clone();
-    assert!(world.activate(&parts.concat(), None).is_err());
+    let refused = world.activate(&parts.concat(), None);
+    assert_eq!(refused, Err(FileProblem::BadSignature { wanted: FileKind::Activation }));
     // A server that trusts nobody yet takes it: then the person who uploads it vouches, and sees this fingerprint.
     let taken = read_activation_file(file.as_bytes(), None, &world.key.public(), None, NOW).unwrap();
     assert_eq!(taken.root, counterfeit.root);
