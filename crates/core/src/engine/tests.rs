@@ -77,12 +77,13 @@ impl Server {
     }
 
     fn checkout(&mut self, now: Ms, key: &str, user: &str) -> Output {
+        self.checkout_seats(now, key, user, 1)
+    }
+
+    fn checkout_seats(&mut self, now: Ms, key: &str, user: &str, seats: u32) -> Output {
         let id = LeaseId::draw(now, &mut self.random);
-        self.engine.step(
-            now,
-            Input::Checkout { id, key: key.into(), ask: ask(user), source: source() },
-            &mut self.writes,
-        )
+        let ask = Ask { seats, ..ask(user) };
+        self.engine.step(now, Input::Checkout { id, key: key.into(), ask, source: source() }, &mut self.writes)
     }
 
     fn heartbeat(&mut self, now: Ms, lease: LeaseId, n: u64, nonce: &str) -> Output {
@@ -301,6 +302,7 @@ fn asking_again_and_again_is_one_denial_in_the_log() {
 struct Belief {
     key: String,
     user: String,
+    seats: u32,
     lease: LeaseId,
     until: Ms,
     n: u64,
@@ -308,7 +310,7 @@ struct Belief {
 
 #[derive(Clone, Debug)]
 enum Op {
-    Checkout(u8),
+    Checkout(u8, u32),
     Repeat(usize),
     Heartbeat(usize),
     Checkin(usize),
@@ -321,7 +323,7 @@ enum Op {
 fn op() -> impl Strategy<Value = Op> {
     let lines = prop::collection::vec((1_u64..5, 0_u32..6, 1_i64..40), 0..4);
     prop_oneof![
-        6 => (0_u8..4).prop_map(Op::Checkout),
+        6 => (0_u8..4, 1_u32..4).prop_map(|(user, seats)| Op::Checkout(user, seats)),
         2 => any::<usize>().prop_map(Op::Repeat),
         5 => any::<usize>().prop_map(Op::Heartbeat),
         2 => any::<usize>().prop_map(Op::Checkin),
@@ -346,7 +348,7 @@ fn out_and_held(engine: &Engine, license: LicenseId, now: Ms) -> (u32, u32) {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(2_000))]
+    #![proptest_config(ProptestConfig::with_cases(6_000))]
     #[test]
     fn laws_1_3_and_4_hold_on_a_random_walk(ops in prop::collection::vec(op(), 1..80), seed in any::<u64>()) {
         let mut server = Server::new(3);
@@ -357,23 +359,23 @@ proptest! {
             // A client that has passed its time knows that its seat is lost.
             let output = match &op {
                 Op::Wait(ms) => { now = now.plus(*ms); server.engine.step(now, Input::Tick, &mut server.writes) }
-                Op::Checkout(user) => {
+                Op::Checkout(user, seats) => {
                     keys += 1;
                     let (key, user) = (format!("k{keys}"), format!("u{user}"));
-                    let output = server.checkout(now, &key, &user);
+                    let output = server.checkout_seats(now, &key, &user, *seats);
                     if let Output::Leased(answer) = &output {
                         prop_assert!(answer.new);
                         prop_assert!(clients.iter().all(|client| client.lease != answer.lease));
                         let until = now.plus(answer.times.lessee_stops_after_ms());
-                        clients.push(Belief { key, user, lease: answer.lease, until, n: 0 });
+                        clients.push(Belief { key, user, seats: *seats, lease: answer.lease, until, n: 0 });
                     }
                     output
                 }
                 Op::Repeat(i) if !clients.is_empty() => {
                     let i = i % clients.len();
-                    let (key, user) = (clients[i].key.clone(), clients[i].user.clone());
+                    let (key, user, seats) = (clients[i].key.clone(), clients[i].user.clone(), clients[i].seats);
                     let before = server.engine.pool().leases_out();
-                    let output = server.checkout(now, &key, &user);
+                    let output = server.checkout_seats(now, &key, &user, seats);
                     match &output {
                         Output::Leased(answer) if !answer.new => {
                             prop_assert_eq!(answer.lease, clients[i].lease, "law 3: the same key, the same seat");
@@ -444,8 +446,8 @@ proptest! {
             }
             // The counters of the pool are what the leases say.
             let capacity = server.engine.pool().capacity(&FeatureCode::new("f").unwrap(), now);
-            let seats: BTreeSet<_> = server.engine.pool().leases().map(Lease::seat).collect();
-            prop_assert_eq!(capacity.in_use as usize, seats.len());
+            let seats: BTreeMap<_, _> = server.engine.pool().leases().map(|lease| (lease.seat(), lease.ask.seats)).collect();
+            prop_assert_eq!(capacity.in_use, seats.values().sum::<u32>());
         }
         let _ = server.random.below(2);
     }

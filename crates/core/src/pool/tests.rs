@@ -231,3 +231,24 @@ fn pages_of_leases_are_bounded_and_in_order() {
     let rest = site.pool.leases_page(Some(&feature("studio.gui")), Some(ids[39]), 20);
     assert_eq!(rest.iter().map(|lease| lease.id).collect::<Vec<_>>(), ids[40..]);
 }
+
+#[test]
+fn several_lines_of_one_license_do_not_give_its_free_seats_twice() {
+    let mut site = Site::new(vec![line(1, 1, 2, 90)]);
+    let first = site.take(ask("studio.gui", 1, "a"), from(1)).unwrap();
+    site.take(ask("studio.gui", 1, "b"), from(1)).unwrap();
+    site.pool.install(&grant(2, vec![line(2, 1, 1, 90), line(3, 1, 1, 90)]), NOW);
+    site.pool.remove(first);
+    assert_eq!(site.take(ask("studio.gui", 2, "c"), from(1)), Err(D::NoSeats), "one of the two still runs");
+    assert!(site.take(ask("studio.gui", 1, "c"), from(1)).is_ok());
+}
+
+#[test]
+fn a_full_line_is_passed_over_for_the_next_of_the_same_license() {
+    let (long, short) = (line(1, 1, 1, 20), line(2, 1, 1, 10));
+    let mut site = Site::new(vec![long.clone(), short.clone()]);
+    for expected in [long.line, short.line] {
+        let id = site.take(ask("studio.gui", 1, "a"), from(1)).unwrap();
+        assert_eq!(site.pool.placement(site.pool.lease(id).unwrap())[0].0, expected);
+    }
+}
