@@ -50,7 +50,9 @@ document.addEventListener("keydown", (event) => {
   if (menu) { menu.open = false; menu.querySelector("summary").focus(); }
 });
 
-// A double click sends a form once.
-document.addEventListener("submit", (event) => setTimeout(() => {
-  for (const button of event.target.querySelectorAll("button[type=submit]")) button.disabled = true;
-}));
+// A double click sends a form once. Where the answer is a download the page stays, so the button comes back.
+document.addEventListener("submit", (event) => {
+  const disable = (yes) => event.target.querySelectorAll("button[type=submit]").forEach((b) => { b.disabled = yes; });
+  setTimeout(disable, 0, true);
+  setTimeout(disable, 3000, false);
+});

@@ -2,7 +2,7 @@
 //! to. Headers are believed only from a peer the administrator listed; everything in them is hostile until then.
 
 use crate::listener::Connection;
-use axum::http::{HeaderMap, HeaderName, header};
+use axum::http::{HeaderMap, HeaderName, Uri, header};
 use std::net::{IpAddr, Ipv6Addr};
 use std::str::FromStr;
 
@@ -175,6 +175,15 @@ pub fn is_loopback(connection: &Connection, headers: &HeaderMap) -> bool {
     ours(connection.peer.ip())
         && ours(connection.local.ip())
         && !headers.keys().any(|name| *name == header::FORWARDED || name.as_str().starts_with("x-forwarded-"))
+}
+
+/// The host that a request is for, with its port: HTTP/2 and absolute addresses carry it in the address, HTTP/1.1 in
+/// `Host`. For [`host_allowed`].
+pub fn requested_host<'a>(uri: &'a Uri, headers: &'a HeaderMap) -> Option<&'a str> {
+    match uri.authority() {
+        Some(authority) => Some(authority.as_str()),
+        None => headers.get(header::HOST)?.to_str().ok(),
+    }
 }
 
 /// Whether a `Host` header (or authority) names this service. Stops DNS rebinding, in which a web site's own name is made

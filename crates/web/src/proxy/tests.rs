@@ -164,3 +164,11 @@ fn a_rebound_name_is_refused() {
         assert!(!host_allowed(refused, &allowed), "{refused}");
     }
 }
+
+#[test]
+fn the_host_is_found_in_either_version_of_http() {
+    let http1 = headers(&[("host", "server:30304")]);
+    assert_eq!(requested_host(&Uri::from_static("/who"), &http1), Some("server:30304"));
+    assert_eq!(requested_host(&Uri::from_static("https://server:1/who"), &HeaderMap::new()), Some("server:1"));
+    assert_eq!(requested_host(&Uri::from_static("/who"), &HeaderMap::new()), None);
+}
