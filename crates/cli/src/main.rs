@@ -1,2 +1,83 @@
-//! See ARCHITECTURE.md.
-fn main() {}
+//! The one binary: the vendor's portal, the license server, and the client's commands. Thin over the libraries: parse,
+//! call, print.
+
+mod checkout;
+mod client_args;
+mod client_config;
+mod doctor;
+mod failure;
+mod left_seats;
+mod output;
+mod portal;
+mod run;
+mod seating;
+mod secrets;
+mod serving;
+mod signals;
+mod status;
+
+use clap::{Parser, Subcommand};
+use failure::Failure;
+use std::process::ExitCode;
+use tracing_subscriber::EnvFilter;
+
+/// Self-hosted software licensing: the vendor's portal, the customer's license server, and seats for applications
+#[derive(Parser, Debug)]
+#[command(name = "leasehold", version, after_help = failure::EXIT_CODES)]
+struct Arguments {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand, Debug)]
+enum Command {
+    Checkout(checkout::CheckoutArgs),
+    Checkin(checkout::CheckinArgs),
+    Status(status::StatusArgs),
+    #[command(after_help = failure::EXIT_CODES)]
+    Run(run::RunArgs),
+    Doctor(doctor::DoctorArgs),
+    Client(client_config::ClientCommand),
+    Portal(portal::PortalCommand),
+}
+
+impl Command {
+    /// What is logged without `LEASEHOLD_LOG`: services tell what they do, client commands only what is wrong.
+    fn log_level(&self) -> &'static str {
+        if matches!(self, Command::Portal(_)) { "info" } else { "warn" }
+    }
+
+    fn run(self) -> Result<u8, Failure> {
+        match self {
+            Command::Checkout(args) => checkout::checkout(args),
+            Command::Checkin(args) => checkout::checkin(args),
+            Command::Status(args) => status::status(args),
+            Command::Run(args) => run::run(args),
+            Command::Doctor(args) => doctor::doctor(args),
+            Command::Client(command) => client_config::client(command),
+            Command::Portal(command) => portal::portal(command),
+        }
+    }
+}
+
+fn main() -> ExitCode {
+    let arguments = Arguments::parse();
+    log(arguments.command.log_level());
+    // A failure that happens before a command knows its own options still has to be told as JSON.
+    let json = std::env::args_os().take_while(|argument| argument != "--").any(|argument| argument == "--json");
+    let exit = arguments.command.run().unwrap_or_else(|failure| {
+        output::note(&output::printable(&failure.sentence));
+        if json {
+            let _ = output::line_out(&failure.json().to_string());
+        }
+        failure.exit
+    });
+    ExitCode::from(exit)
+}
+
+/// Logs go to standard error, so that standard output is the command's own.
+fn log(level: &str) {
+    let filter = std::env::var("LEASEHOLD_LOG").ok().and_then(|text| EnvFilter::try_new(text).ok());
+    let filter = filter.unwrap_or_else(|| EnvFilter::new(level));
+    tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).with_target(false).init();
+}

@@ -1,0 +1,64 @@
+//! The options that every client command has, and the client they make.
+
+use crate::failure::Failure;
+use crate::output::Output;
+use clap::Args;
+use leasehold_client::{Checkout, Client, Date};
+use std::path::PathBuf;
+
+/// Whom to ask and whom to trust.
+#[derive(Args, Clone, Debug)]
+pub(crate) struct ClientArgs {
+    /// A license server to ask: host, host:port or http://host:port. Repeat it for alternates, the primary first
+    /// [default: LEASEHOLD_SERVERS, then the config file]
+    #[arg(long = "server", value_name = "HOST")]
+    pub(crate) servers: Vec<String>,
+    /// File with the vendor's root certificate [default: LEASEHOLD_TRUST, then the config file]
+    #[arg(long, value_name = "FILE")]
+    pub(crate) trust: Option<PathBuf>,
+    /// Print one JSON document instead of text
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+impl ClientArgs {
+    pub(crate) fn output(&self) -> Output {
+        Output { json: self.json }
+    }
+
+    pub(crate) fn client(&self) -> Result<Client, Failure> {
+        let mut builder = Client::builder();
+        for server in &self.servers {
+            builder = builder.server(server);
+        }
+        if let Some(path) = &self.trust {
+            builder = builder.trust_file(path);
+        }
+        Ok(builder.build()?)
+    }
+}
+
+/// What to ask for.
+#[derive(Args, Clone, Debug)]
+pub(crate) struct SeatArgs {
+    /// What to check out, such as studio.gui
+    #[arg(value_name = "FEATURE")]
+    pub(crate) feature: String,
+    /// How many seats, all or none
+    #[arg(long, default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..=10_000))]
+    pub(crate) seats: u32,
+    /// The application's release date, which perpetual licenses are compared with
+    #[arg(long, value_name = "YYYY-MM-DD")]
+    pub(crate) released_on: Option<Date>,
+}
+
+impl SeatArgs {
+    pub(crate) fn checkout(&self) -> Checkout {
+        let checkout =
+            Checkout::of(&self.feature).seats(self.seats).version(concat!("leasehold ", env!("CARGO_PKG_VERSION")));
+        match self.released_on {
+            Some(date) => checkout.released_on(date),
+            None => checkout,
+        }
+    }
+}

@@ -1,0 +1,48 @@
+//! Passwords and passphrases on their way in: from a file, from a terminal without echo, or from standard input. Never
+//! from an argument, which every user of the machine can read.
+
+use crate::failure::Failure;
+use rustix::termios::{LocalModes, OptionalActions, isatty, tcgetattr, tcsetattr};
+use std::io::{self, BufRead, Write};
+use std::path::Path;
+
+/// The first line of `file`; without a file it is asked for.
+pub(crate) fn read(file: Option<&Path>, prompt: &str) -> Result<String, Failure> {
+    let text = match file {
+        Some(path) => {
+            let text = std::fs::read_to_string(path);
+            text.map_err(|error| Failure::of(format!("Cannot read {}: {error}.", path.display())))?
+        }
+        None => {
+            from_standard_input(prompt).map_err(|error| Failure::of(format!("Cannot read the {prompt}: {error}.")))?
+        }
+    };
+    let secret = text.lines().next().unwrap_or_default();
+    if secret.is_empty() {
+        return Err(Failure::of(format!("The {prompt} is empty. Give it in a file, or as a line on standard input.")));
+    }
+    Ok(secret.to_owned())
+}
+
+fn from_standard_input(prompt: &str) -> io::Result<String> {
+    let stdin = rustix::stdio::stdin();
+    let mut line = String::new();
+    if !isatty(stdin) {
+        io::stdin().lock().read_line(&mut line)?;
+        return Ok(line);
+    }
+    let mut first = String::new();
+    write!(io::stderr(), "{prompt}: ")?;
+    let shown = tcgetattr(stdin)?;
+    let mut hidden = shown.clone();
+    hidden.local_modes.remove(LocalModes::ECHO);
+    tcsetattr(stdin, OptionalActions::Flush, &hidden)?;
+    let asked = io::stdin().lock().read_line(&mut first).and_then(|_| {
+        write!(io::stderr(), "\nThe same again: ")?;
+        io::stdin().lock().read_line(&mut line)
+    });
+    tcsetattr(stdin, OptionalActions::Flush, &shown)?;
+    writeln!(io::stderr())?;
+    asked?;
+    if first == line { Ok(line) } else { Err(io::Error::other("the two are not the same; nothing was done")) }
+}
