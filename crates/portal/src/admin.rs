@@ -173,7 +173,7 @@ pub fn init(dir: &Path, vendor: &str, passphrase: &str, clock: &dyn Clock) -> Re
 
 /// Opens the portal of a data folder: migrates, loads the keys, and brings `grants.log` up to date. Whoever serves has
 /// the folder locked.
-pub(crate) fn open(config: &Config, clock: Arc<dyn Clock>, random: Box<dyn Random>) -> Result<Portal, AdminError> {
+pub fn open(config: &Config, clock: Arc<dyn Clock>, random: Box<dyn Random>) -> Result<Portal, AdminError> {
     let signer = keys::load(&config.folder, clock.wall())?;
     let db = Db::open(&config.database)?;
     db.migrate(MIGRATIONS)?;

@@ -383,6 +383,6 @@ impl From<Failure> for ApiProblem {
             Failure::GrantsLog(error) => tracing::error!(%error, "grants.log cannot be written"),
             _ => {}
         }
-        ApiProblem(failure.problem())
+        ApiProblem::from(failure.problem())
     }
 }

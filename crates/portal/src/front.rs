@@ -99,7 +99,7 @@ async fn check_host(State(front): State<Front>, request: Request, next: Next) ->
             "Use such an address, or set `public_url` in portal.toml to the address that people use.",
             who::ADMINISTRATOR,
         );
-    ApiProblem(problem).into_response()
+    ApiProblem::from(problem).into_response()
 }
 
 /// Who is asking; perhaps nobody who is signed in.

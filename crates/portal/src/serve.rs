@@ -91,8 +91,9 @@ pub async fn serve(
     }
 }
 
-/// All routes of the portal with the layers around them.
-pub(crate) fn router(front: &Front, config: &Config) -> Result<Router, AdminError> {
+/// All routes of the portal with the layers around them. Requests must carry the extension that
+/// [`leasehold_web::listener`] gives them.
+pub fn router(front: &Front, config: &Config) -> Result<Router, AdminError> {
     // The promise "HTTPS only" is for the whole host, so it is given only for an address that the operator stated.
     let hsts = match front.public_url() {
         Some(url) if url.starts_with("https://") => Hsts::On,

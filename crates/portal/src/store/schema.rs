@@ -10,21 +10,6 @@ pub const MIGRATIONS: Migrations = Migrations(&[
     Migration { version: 4, name: "audit", sql: AUDIT },
 ]);
 
-/// Every table, parents first; what a dump compares.
-pub const TABLES: &[&str] = &[
-    "account",
-    "session",
-    "product",
-    "license",
-    "workstation",
-    "activation_request",
-    "grant_document",
-    "grant_line",
-    "receipt",
-    "audit",
-    "idempotency",
-];
-
 const ACCOUNTS: &str = "
 CREATE TABLE account (
     id TEXT PRIMARY KEY,

@@ -1,0 +1,151 @@
+//! No open door: every route of the OpenAPI document x everybody who may ask. A route without a row fails.
+
+use crate::api::Http;
+use crate::world::{PASSWORD, id};
+use axum::http::Method;
+use leasehold_core::license::Share;
+use leasehold_db::testing::fresh_in_line;
+use serde_json::{Value, json};
+use std::collections::BTreeSet;
+
+/// Statuses for nobody, a user who owns nothing, another customer, the owner (administrator), an operator.
+type Row = (&'static str, &'static str, [u16; 5]);
+
+const ANYBODY: [u16; 5] = [200; 5];
+const ANYBODY_EMPTY: [u16; 5] = [204; 5];
+const SIGNED_IN: [u16; 5] = [401, 200, 200, 200, 200];
+const SIGNED_IN_EMPTY: [u16; 5] = [401, 204, 204, 204, 204];
+const OWNER: [u16; 5] = [401, 404, 404, 200, 200];
+const OWNER_CREATES: [u16; 5] = [401, 404, 404, 201, 201];
+const OPERATOR: [u16; 5] = [401, 403, 403, 403, 200];
+const OPERATOR_CREATES: [u16; 5] = [401, 403, 403, 403, 201];
+
+const TABLE: &[Row] = &[
+    ("get", "/healthz", ANYBODY_EMPTY),
+    ("get", "/readyz", ANYBODY_EMPTY),
+    ("get", "/openapi.json", ANYBODY),
+    ("post", "/api/v1/sessions", [201; 5]),
+    ("delete", "/api/v1/sessions/current", SIGNED_IN_EMPTY),
+    ("get", "/api/v1/me", SIGNED_IN),
+    ("put", "/api/v1/me/password", SIGNED_IN_EMPTY),
+    ("get", "/api/v1/accounts", OPERATOR),
+    ("post", "/api/v1/accounts", OPERATOR_CREATES),
+    ("get", "/api/v1/accounts/{account}", OWNER),
+    ("get", "/api/v1/products", SIGNED_IN),
+    ("post", "/api/v1/products", OPERATOR_CREATES),
+    ("get", "/api/v1/products/{product}", SIGNED_IN),
+    ("patch", "/api/v1/products/{product}", OPERATOR),
+    ("get", "/api/v1/licenses", OWNER),
+    ("post", "/api/v1/licenses", OPERATOR_CREATES),
+    ("get", "/api/v1/licenses/{license}", OWNER),
+    ("patch", "/api/v1/licenses/{license}", OPERATOR),
+    ("post", "/api/v1/licenses/{license}/end", OPERATOR),
+    ("get", "/api/v1/workstations", OWNER),
+    ("post", "/api/v1/workstations", OWNER_CREATES),
+    ("post", "/api/v1/workstations/inspect", OWNER),
+    ("get", "/api/v1/workstations/{workstation}", OWNER),
+    ("get", "/api/v1/workstations/{workstation}/offers", OWNER),
+    ("post", "/api/v1/workstations/{workstation}/renew", OWNER_CREATES),
+    ("post", "/api/v1/workstations/{workstation}/revoke", OWNER),
+    ("get", "/api/v1/workstations/{workstation}/certificate", OWNER),
+    // Whoever does not own the key's workstation learns no more than that it is not theirs.
+    ("post", "/api/v1/receipts", [401, 409, 409, 200, 200]),
+    ("get", "/api/v1/audit", OPERATOR),
+];
+
+#[test]
+fn every_route_answers_everybody_as_the_table_says() {
+    let db = fresh_in_line();
+    let http = Http::new(&db);
+    let world = &http.world;
+    let (ada, _bob, _user) = (world.customer("ada"), world.customer("bob"), world.customer("user"));
+    let product = world.product("studio");
+    let license = world.license(&ada, product, 10);
+    world.license(&_bob, product, 10);
+    let server = world.server();
+    let workstation = world.activate(&ada, &server, Some(vec![world.line(license, 2, 30)])).unwrap().workstation.id;
+    let fresh_request = world.server().request(world);
+    let receipt = server.receipt(world, workstation);
+    let tokens = [
+        None,
+        Some("user@studio.example"),
+        Some("bob@studio.example"),
+        Some("ada@studio.example"),
+        Some("olga@acme.example"),
+    ]
+    .map(|email| email.map(|email| http.token(email)));
+
+    let path_of = |template: &str| {
+        let path = template
+            .replace("{account}", &id(&ada).to_string())
+            .replace("{product}", &product.to_string())
+            .replace("{license}", &license.to_string())
+            .replace("{workstation}", &workstation.to_string());
+        // A list is asked for the owner's things.
+        if matches!(template, "/api/v1/licenses" | "/api/v1/workstations") {
+            format!("{path}?owner={}", id(&ada))
+        } else {
+            path
+        }
+    };
+    let body_of = |method: &str, template: &str| -> Option<Value> {
+        Some(match (method, template) {
+            ("post", "/api/v1/sessions") => json!({ "email": "ada@studio.example", "password": PASSWORD }),
+            ("put", "/api/v1/me/password") => json!({ "current": PASSWORD, "new": "another long password" }),
+            ("post", "/api/v1/accounts") => json!({ "email": "n@n.example", "name": "N", "password": PASSWORD }),
+            ("post", "/api/v1/products") => {
+                json!({ "code": "n", "name": "N", "share": Share::None, "features": { "n.x": 1 } })
+            }
+            ("patch", "/api/v1/products/{product}") => json!({ "name": "N" }),
+            ("post", "/api/v1/licenses") => serde_json::to_value(world.wish(&ada, product, 1)).unwrap(),
+            ("patch", "/api/v1/licenses/{license}") => json!({ "seats": 12 }),
+            ("post", "/api/v1/workstations" | "/api/v1/workstations/inspect") => {
+                json!({ "request": fresh_request, "account": id(&ada) })
+            }
+            ("post", "/api/v1/workstations/{workstation}/renew") => json!({}),
+            ("post", "/api/v1/receipts") => json!({ "receipt": receipt }),
+            _ => return None,
+        })
+    };
+
+    let start = db.snapshot().unwrap();
+    for (method, template, expected) in TABLE {
+        for (who, (token, expected)) in
+            ["nobody", "user", "other account", "administrator", "operator"].iter().zip(tokens.iter().zip(expected))
+        {
+            db.restore(&start).unwrap();
+            // A restored database has other bytes than the one it was saved from.
+            let before = db.snapshot().unwrap();
+            let path = if *method == "get" {
+                path_of(template)
+            } else {
+                path_of(template).split('?').next().unwrap().to_owned()
+            };
+            let verb: Method = method.to_uppercase().parse().unwrap();
+            let answer = http.call(verb, &path, token.as_deref(), body_of(method, template));
+            assert_eq!(answer.status.as_u16(), *expected, "{who}: {method} {template}: {}", answer.text());
+            if answer.status.is_client_error() {
+                let code = answer.code();
+                assert!(
+                    matches!(code.as_str(), "SIGN_IN" | "FORBIDDEN" | "NOT_FOUND" | "FILE_OTHER_SERVER"),
+                    "{who}: {code}"
+                );
+                assert!(
+                    db.snapshot().unwrap() == before,
+                    "{who} was refused and changed something: {method} {template}"
+                );
+            }
+        }
+    }
+
+    let document = leasehold_portal::openapi();
+    let routes: BTreeSet<(String, String)> = document["paths"]
+        .as_object()
+        .unwrap()
+        .iter()
+        .flat_map(|(path, item)| item.as_object().unwrap().keys().map(|method| (method.clone(), path.clone())))
+        .collect();
+    let rows: BTreeSet<(String, String)> =
+        TABLE.iter().map(|(method, path, _)| ((*method).into(), (*path).into())).collect();
+    assert_eq!(routes, rows, "every route has a row in the access table, and every row a route");
+}

@@ -1,0 +1,13 @@
+//! The portal as its callers see it: services on both databases, and the API in front of them.
+#![expect(clippy::unwrap_used, reason = "a failed step of a test ends it")]
+
+mod access;
+mod admin;
+mod api;
+mod bad_uploads;
+mod licenses;
+mod race;
+mod sign_in;
+mod store;
+mod workstations;
+mod world;
