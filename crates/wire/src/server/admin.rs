@@ -143,3 +143,11 @@ pub struct EventView {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub code: Option<String>,
 }
+
+/// Copies the data folder.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct BackupRequest {
+    /// A folder on the server's own machine that does not exist yet, or is empty. An absolute path.
+    pub to: String,
+}

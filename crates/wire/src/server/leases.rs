@@ -140,7 +140,10 @@ pub struct LeaseResponse {
 impl fmt::Debug for LeaseResponse {
     /// Without the secret.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("LeaseResponse").field("lease", &self.lease).field("feature", &self.feature).finish_non_exhaustive()
+        f.debug_struct("LeaseResponse")
+            .field("lease", &self.lease)
+            .field("feature", &self.feature)
+            .finish_non_exhaustive()
     }
 }
 

@@ -1,0 +1,103 @@
+//! Setup, signing in, settings, logs, backup.
+
+use super::{Asking, Refused};
+use crate::server::Server;
+use axum::extract::State;
+use axum::http::StatusCode;
+use leasehold_web::extract::{ApiJson, ApiQuery};
+use leasehold_wire::problem::Problem;
+use leasehold_wire::server::{
+    AuditView, BackupRequest, EventView, Page, PageQuery, SettingsRequest, SettingsResponse, SetupRequest,
+    SignInRequest, SignInResponse,
+};
+
+/// Set the administrator's first password with the secret that the server printed, and sign in.
+#[utoipa::path(
+    post, path = "/v1/setup", tag = "administrator", security(()), request_body = SetupRequest,
+    responses((status = 201, body = SignInResponse), (status = "default", body = Problem, content_type = "application/problem+json"))
+)]
+pub(super) async fn set_up(
+    State(server): State<Server>,
+    Asking(caller): Asking,
+    ApiJson(wish): ApiJson<SetupRequest>,
+) -> Result<(StatusCode, ApiJson<SignInResponse>), Refused> {
+    Ok((StatusCode::CREATED, ApiJson(server.set_up(&caller, &wish.secret, &wish.password).await?)))
+}
+
+/// Sign in as the administrator of this server.
+///
+/// Repeating it makes another session, so it takes no `Idempotency-Key`.
+#[utoipa::path(
+    post, path = "/v1/sessions", tag = "administrator", security(()), request_body = SignInRequest,
+    responses((status = 201, body = SignInResponse), (status = "default", body = Problem, content_type = "application/problem+json"))
+)]
+pub(super) async fn sign_in(
+    State(server): State<Server>,
+    Asking(caller): Asking,
+    ApiJson(wish): ApiJson<SignInRequest>,
+) -> Result<(StatusCode, ApiJson<SignInResponse>), Refused> {
+    Ok((StatusCode::CREATED, ApiJson(server.sign_in(&caller, &wish.password).await?)))
+}
+
+/// Sign out: end the session whose token is sent.
+#[utoipa::path(
+    delete, path = "/v1/sessions", tag = "administrator",
+    responses((status = 204), (status = "default", body = Problem, content_type = "application/problem+json"))
+)]
+pub(super) async fn sign_out(State(server): State<Server>, Asking(caller): Asking) -> Result<StatusCode, Refused> {
+    server.sign_out(&caller).await?;
+    Ok(StatusCode::NO_CONTENT)
+}
+
+/// Change settings; what is not given stays.
+#[utoipa::path(
+    patch, path = "/v1/settings", tag = "administrator", request_body = SettingsRequest,
+    responses((status = 200, body = SettingsResponse), (status = "default", body = Problem, content_type = "application/problem+json"))
+)]
+pub(super) async fn settings(
+    State(server): State<Server>,
+    Asking(caller): Asking,
+    ApiJson(change): ApiJson<SettingsRequest>,
+) -> Result<ApiJson<SettingsResponse>, Refused> {
+    Ok(ApiJson(server.change_settings(&caller, change).await?))
+}
+
+/// What administrators did, newest first.
+#[utoipa::path(
+    get, path = "/v1/audit", tag = "administrator", params(PageQuery),
+    responses((status = 200, body = Page<AuditView>), (status = "default", body = Problem, content_type = "application/problem+json"))
+)]
+pub(super) async fn audit(
+    State(server): State<Server>,
+    Asking(caller): Asking,
+    ApiQuery(query): ApiQuery<PageQuery>,
+) -> Result<ApiJson<Page<AuditView>>, Refused> {
+    Ok(ApiJson(server.audit_log(&caller, &query).await?))
+}
+
+/// Who used what, newest first: for the administrator, or for everybody if the administrator opened it.
+#[utoipa::path(
+    get, path = "/v1/events", tag = "status", params(PageQuery),
+    responses((status = 200, body = Page<EventView>), (status = "default", body = Problem, content_type = "application/problem+json"))
+)]
+pub(super) async fn events(
+    State(server): State<Server>,
+    Asking(caller): Asking,
+    ApiQuery(query): ApiQuery<PageQuery>,
+) -> Result<ApiJson<Page<EventView>>, Refused> {
+    Ok(ApiJson(server.usage_log(&caller, &query).await?))
+}
+
+/// Copy the data folder to a new folder on the server's own machine, while the server runs.
+#[utoipa::path(
+    post, path = "/v1/backups", tag = "administrator", request_body = BackupRequest,
+    responses((status = 204), (status = "default", body = Problem, content_type = "application/problem+json"))
+)]
+pub(super) async fn back_up(
+    State(server): State<Server>,
+    Asking(caller): Asking,
+    ApiJson(wish): ApiJson<BackupRequest>,
+) -> Result<StatusCode, Refused> {
+    server.back_up(&caller, wish.to.into()).await?;
+    Ok(StatusCode::NO_CONTENT)
+}

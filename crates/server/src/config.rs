@@ -1,0 +1,215 @@
+//! `server.toml` in the data folder: what the administrator sets before the start.
+
+use leasehold_trust::VendorRoot;
+use leasehold_web::proxy::{NetworkError, TrustedProxies};
+use serde::Deserialize;
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+
+/// Name of the file.
+pub(crate) const CONFIG_FILE: &str = "server.toml";
+
+/// What a new data folder gets: every setting with its default.
+const TEMPLATE: &str = include_str!("server.toml");
+
+/// The settings of a license server.
+#[derive(Clone, Debug)]
+pub(crate) struct Config {
+    /// Where to listen.
+    pub(crate) listen: SocketAddr,
+    /// What browsers are shown; `None` for a self-signed certificate.
+    pub(crate) tls: Option<TlsFiles>,
+    /// The vendor's root, if the administrator pins it before the first activation.
+    pub(crate) trust: Option<VendorRoot>,
+    /// How browsers reach the server, where that differs from its own address.
+    pub(crate) public_url: Option<String>,
+    /// Whose `X-Forwarded-*` headers are believed.
+    pub(crate) trusted_proxies: TrustedProxies,
+    /// Everybody may see who uses what, until the administrator chooses on the page.
+    pub(crate) usage_open: bool,
+    /// The portal's address, for the steps of activation.
+    pub(crate) portal_url: Option<String>,
+    /// Usage events are kept this long, 1 to 3,650 days.
+    pub(crate) usage_keep_days: u32,
+}
+
+/// A certificate and its key, PEM.
+#[derive(Clone, Debug)]
+pub(crate) struct TlsFiles {
+    pub(crate) certificate: PathBuf,
+    pub(crate) key: PathBuf,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields, default)]
+struct Written {
+    listen: SocketAddr,
+    tls_certificate: Option<PathBuf>,
+    tls_key: Option<PathBuf>,
+    trust: Option<PathBuf>,
+    public_url: Option<String>,
+    trusted_proxies: Vec<String>,
+    usage_open: bool,
+    portal_url: Option<String>,
+    usage_keep_days: u32,
+}
+
+impl Default for Written {
+    fn default() -> Written {
+        Written {
+            listen: SocketAddr::from(([0, 0, 0, 0], 30304)),
+            tls_certificate: None,
+            tls_key: None,
+            trust: None,
+            public_url: None,
+            trusted_proxies: Vec::new(),
+            usage_open: false,
+            portal_url: None,
+            usage_keep_days: 400,
+        }
+    }
+}
+
+/// Why the settings cannot be used.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum ConfigError {
+    /// The file cannot be read or written.
+    #[error("cannot use {}: {source}. Check the folder and its permissions", path.display())]
+    File {
+        /// The file.
+        path: PathBuf,
+        /// What the operating system said.
+        source: std::io::Error,
+    },
+    /// Not TOML, or a setting that nobody knows.
+    #[error("{} is not understood: {why}. Correct or remove the line", path.display())]
+    Syntax {
+        /// The file.
+        path: PathBuf,
+        /// Where and why.
+        why: String,
+    },
+    /// One of a pair is missing.
+    #[error("server.toml has one of `tls_certificate` and `tls_key` only: give both or neither")]
+    HalfTls,
+    /// The root to trust cannot be used.
+    #[error("`trust` in server.toml names {}: {why}. Ask the vendor for the root certificate file", path.display())]
+    Trust {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        why: String,
+    },
+    /// Not an address.
+    #[error("`trusted_proxies` in server.toml: {0}")]
+    Proxies(#[from] NetworkError),
+    /// Not an address that a browser can open.
+    #[error("`{0}` in server.toml must start with https:// or http://")]
+    Url(&'static str),
+    /// Out of range.
+    #[error("`usage_keep_days` in server.toml must be 1 to 3650")]
+    KeepDays,
+}
+
+impl Config {
+    /// Reads the settings of a data folder; writes the template first if there are none.
+    pub(crate) fn open(folder: &Path) -> Result<Config, ConfigError> {
+        let path = folder.join(CONFIG_FILE);
+        let failed = |source| ConfigError::File { path: path.clone(), source };
+        if !path.try_exists().map_err(failed)? {
+            std::fs::write(&path, TEMPLATE).map_err(failed)?;
+        }
+        let text = std::fs::read_to_string(&path).map_err(failed)?;
+        let written = toml::from_str(&text);
+        Config::check(folder, written.map_err(|error| ConfigError::Syntax { path, why: error.to_string() })?)
+    }
+
+    fn check(folder: &Path, written: Written) -> Result<Config, ConfigError> {
+        let tls = match (written.tls_certificate, written.tls_key) {
+            (Some(certificate), Some(key)) => {
+                Some(TlsFiles { certificate: folder.join(certificate), key: folder.join(key) })
+            }
+            (None, None) => None,
+            _ => return Err(ConfigError::HalfTls),
+        };
+        for (name, url) in [("public_url", &written.public_url), ("portal_url", &written.portal_url)] {
+            if url.as_ref().is_some_and(|url| !url.starts_with("https://") && !url.starts_with("http://")) {
+                return Err(ConfigError::Url(name));
+            }
+        }
+        if !(1..=3_650).contains(&written.usage_keep_days) {
+            return Err(ConfigError::KeepDays);
+        }
+        Ok(Config {
+            listen: written.listen,
+            tls,
+            trust: written.trust.map(|path| read_root(&folder.join(path))).transpose()?,
+            public_url: written.public_url,
+            trusted_proxies: TrustedProxies::parse(&written.trusted_proxies)?,
+            usage_open: written.usage_open,
+            portal_url: written.portal_url,
+            usage_keep_days: written.usage_keep_days,
+        })
+    }
+}
+
+fn read_root(path: &Path) -> Result<VendorRoot, ConfigError> {
+    let refuse = |why: String| ConfigError::Trust { path: path.to_owned(), why };
+    let text = std::fs::read_to_string(path).map_err(|error| refuse(error.to_string()))?;
+    VendorRoot::from_pem(&text).map_err(|error| refuse(error.to_string()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn open(text: Option<&str>) -> Result<Config, String> {
+        let folder = tempfile::tempdir().unwrap();
+        if let Some(text) = text {
+            std::fs::write(folder.path().join(CONFIG_FILE), text).unwrap();
+        }
+        Config::open(folder.path()).map_err(|error| error.to_string())
+    }
+
+    #[test]
+    fn the_template_says_what_the_defaults_are() {
+        let default = Written::default();
+        let config = open(None).unwrap();
+        assert_eq!((config.listen, config.usage_open), (default.listen, default.usage_open));
+        let uncommented: String = TEMPLATE
+            .lines()
+            .map(|line| line.strip_prefix("#").unwrap_or(line))
+            .filter(|line| line.contains(" = "))
+            .fold(String::new(), |text, line| text + line + "\n");
+        let all: toml::Table = uncommented.parse().unwrap();
+        for setting in [
+            "listen",
+            "tls_certificate",
+            "tls_key",
+            "trust",
+            "public_url",
+            "trusted_proxies",
+            "usage_open",
+            "portal_url",
+            "usage_keep_days",
+        ] {
+            assert!(all.contains_key(setting), "{setting} is not in the template");
+        }
+    }
+
+    #[test]
+    fn what_cannot_be_used_is_named() {
+        for (text, part) in [
+            ("listn = \"0.0.0.0:1\"", "listn"),
+            ("listen = \"nowhere\"", "listen"),
+            ("tls_key = \"a\"", "both or neither"),
+            ("trust = \"missing.pem\"", "missing.pem"),
+            ("trusted_proxies = [\"x\"]", "trusted_proxies"),
+            ("public_url = \"ftp://x\"", "public_url"),
+            ("usage_keep_days = 0", "usage_keep_days"),
+        ] {
+            let refused = open(Some(text)).unwrap_err();
+            assert!(refused.contains(part), "{text}: {refused}");
+        }
+    }
+}

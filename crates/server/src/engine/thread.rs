@@ -1,0 +1,267 @@
+//! The engine's thread: takes what waits, steps it at one instant, writes it in one commit, answers it.
+
+use super::health::{Health, Reporter};
+use super::mailbox::{EngineHandle, Message, Refusal, Reply};
+use super::restore::Restorer;
+use crate::clock::ServerClock;
+use crate::keys::Keys;
+use crate::store::{self, Batch};
+use leasehold_core::clock::StartVerdict;
+use leasehold_core::engine::{Act, Engine, Input, Output, Write};
+use leasehold_core::ids::LeaseId;
+use leasehold_core::time::{DAY_MS, MINUTE_MS, Ms, SECOND_MS};
+use leasehold_core::times::TimeTable;
+use leasehold_db::{Db, DbError};
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Arc;
+use std::sync::mpsc::{Receiver, RecvTimeoutError};
+use std::thread::JoinHandle;
+use std::time::Duration;
+
+/// Most messages in one batch.
+const BATCH_MAX: usize = 1_024;
+/// Longest sleep, in milliseconds. The wait does not count suspend, and leases must be freed soon after waking up.
+const SLEEP_MAX_MS: i64 = SECOND_MS;
+/// Between two ticks, in milliseconds.
+const TICK_MS: i64 = MINUTE_MS;
+/// After a commit that stored nothing (full disk), nothing is tried for this long, in milliseconds: reading everything back costs time that
+/// running leases need.
+const STALL_PAUSE_MS: i64 = SECOND_MS;
+
+/// What the thread works with.
+#[derive(Debug)]
+pub(crate) struct EngineParts {
+    /// The server's database.
+    pub(crate) db: Db,
+    /// The server's time.
+    pub(crate) clock: ServerClock,
+    /// The engine as it was read from the database.
+    pub(crate) engine: Engine,
+    /// Reads it again.
+    pub(crate) trust: Option<leasehold_trust::VendorRoot>,
+    /// The server's keys.
+    pub(crate) keys: Arc<Keys>,
+    /// Usage events older than this are removed, in days.
+    pub(crate) usage_keep_days: u32,
+}
+
+/// Starts the thread.
+pub(crate) fn start(parts: EngineParts) -> std::io::Result<(EngineHandle, JoinHandle<()>)> {
+    let (reporter, health) = Reporter::new();
+    let (handle, mailbox) = EngineHandle::new(health);
+    let next_tick = parts.clock.now();
+    let mut thread = Thread { parts, mailbox, reporter: reporter.clone(), next_tick, stalled_until: None };
+    let joined = std::thread::Builder::new().name("engine".to_owned()).spawn(move || {
+        // Whatever happens here, the process must learn of it: an engine that is gone answers nobody.
+        if let Err(panic) = catch_unwind(AssertUnwindSafe(|| thread.run())) {
+            let said = panic.downcast_ref::<String>().map(String::as_str).or_else(|| panic.downcast_ref().copied());
+            reporter.report(Health::Failed(format!("programming error: {}", said.unwrap_or("no message"))));
+        }
+    })?;
+    Ok((handle, joined))
+}
+
+struct Thread {
+    parts: EngineParts,
+    mailbox: Receiver<Message>,
+    reporter: Reporter,
+    next_tick: Ms,
+    /// A commit stored nothing; the next one is tried at this instant.
+    stalled_until: Option<Ms>,
+}
+
+/// The thread must end: what is on disk is not known.
+struct Ended;
+
+/// Lease, number and nonce of what may be done again after a rebuild, because it changes memory only.
+type Beat = Option<(LeaseId, u64, Box<str>)>;
+type Stepped = (Reply, Beat, Output);
+type Look = Box<dyn FnOnce(&Engine, Ms) + Send>;
+
+impl Thread {
+    fn run(&mut self) {
+        loop {
+            let (messages, stop) = match self.take() {
+                Ok(taken) => taken,
+                Err(Ended) => return,
+            };
+            if self.batch(messages, stop).is_err() || stop {
+                return;
+            }
+        }
+    }
+
+    /// Waits for messages, and takes all that wait.
+    fn take(&self) -> Result<(Vec<Message>, bool), Ended> {
+        let mut messages = Vec::new();
+        let mut stop = false;
+        match self.mailbox.recv_timeout(self.sleep()) {
+            Ok(Message::Stop) => stop = true,
+            Ok(first) => messages.push(first),
+            Err(RecvTimeoutError::Timeout) => {}
+            Err(RecvTimeoutError::Disconnected) => return Err(Ended),
+        }
+        while !stop && messages.len() < BATCH_MAX {
+            match self.mailbox.try_recv() {
+                Ok(Message::Stop) => stop = true,
+                Ok(next) => messages.push(next),
+                Err(_) => break,
+            }
+        }
+        Ok((messages, stop))
+    }
+
+    fn sleep(&self) -> Duration {
+        let now = self.parts.clock.now();
+        let due = self.parts.engine.pool().next_freed_at().map_or(self.next_tick, |due| due.min(self.next_tick));
+        let wait_ms = due.since(now).clamp(0, SLEEP_MAX_MS);
+        // While the disk is full nothing comes due: it is looked at again after the pause.
+        let wait_ms = self.stalled_until.map_or(wait_ms, |until| until.since(now).clamp(0, SLEEP_MAX_MS));
+        Duration::from_millis(u64::try_from(wait_ms).unwrap_or(0))
+    }
+
+    /// One batch: step, commit, answer.
+    fn batch(&mut self, messages: Vec<Message>, stop: bool) -> Result<(), Ended> {
+        let now = self.parts.clock.now();
+        let paused = self.stalled_until.is_some_and(|until| now < until);
+        let mut writes = Vec::new();
+        let mut stepped = Vec::with_capacity(messages.len());
+        let mut looks: Vec<Look> = Vec::new();
+        for message in messages {
+            match message {
+                Message::Step { input, reply } => {
+                    let beat = self.beat(&input);
+                    if paused && beat.is_none() {
+                        reply.send(Err(Refusal::Stalled));
+                        continue;
+                    }
+                    let output = self.parts.engine.step(now, input, &mut writes);
+                    stepped.push((reply, beat, output));
+                }
+                Message::Look(look) => looks.push(look),
+                Message::Stop => {}
+            }
+        }
+        let tick = !paused && (stop || now >= self.next_tick || self.is_due(now) || self.stalled_until.is_some());
+        if tick {
+            self.parts.engine.step(now, Input::Tick, &mut writes);
+            self.next_tick = now.plus(TICK_MS);
+        }
+        match self.commit(now, writes, tick) {
+            Ok(()) => answer(stepped),
+            Err(error) if nothing_stored(&error) => self.stall(now, &error, stepped)?,
+            Err(error) => return self.fail(&error, stepped),
+        }
+        looks.into_iter().for_each(|look| look(&self.parts.engine, now));
+        if paused { Ok(()) } else { self.retire_if_drained(now) }
+    }
+
+    /// Heartbeats, and resumes of leases that are known, need no disk and are done again after a rebuild.
+    fn beat(&self, input: &Input) -> Beat {
+        let known = |lease: &LeaseId| self.parts.engine.pool().lease(*lease).is_some();
+        match input {
+            Input::Heartbeat { lease, n, nonce } => Some((*lease, *n, nonce.clone())),
+            Input::Resume { lease, n, nonce, .. } if known(lease) => Some((*lease, *n, nonce.clone())),
+            _ => None,
+        }
+    }
+
+    fn is_due(&self, now: Ms) -> bool {
+        self.parts.engine.pool().next_freed_at().is_some_and(|due| due <= now)
+    }
+
+    /// A tick is always stored, so that the high-water mark of time stays fresh on an idle server.
+    fn commit(&mut self, now: Ms, writes: Vec<Write>, tick: bool) -> Result<(), DbError> {
+        if writes.is_empty() && !tick {
+            return Ok(());
+        }
+        let keep_ms = i64::from(self.parts.usage_keep_days) * DAY_MS;
+        let batch = Batch { now, writes, prune_events_before: tick.then(|| now.plus(-keep_ms)) };
+        self.parts.db.write(move |tx| store::commit(tx, &batch))?;
+        self.stalled_until = None;
+        self.reporter.report(Health::Ok);
+        Ok(())
+    }
+
+    /// Nothing of the batch was stored, so memory is built anew from what was. Heartbeats go on: they need no disk.
+    fn stall(&mut self, now: Ms, error: &DbError, stepped: Vec<Stepped>) -> Result<(), Ended> {
+        self.stalled_until = Some(now.plus(STALL_PAUSE_MS));
+        self.reporter.report(Health::Stalled(error.to_string()));
+        self.rebuild(now)?;
+        let mut writes = Vec::new();
+        for (reply, beat, _) in stepped {
+            match beat {
+                Some((lease, n, nonce)) if writes.is_empty() => {
+                    let input = Input::Heartbeat { lease, n, nonce };
+                    let output = self.parts.engine.step(now, input, &mut writes);
+                    reply.send(if writes.is_empty() { Ok(output) } else { Err(Refusal::Stalled) });
+                }
+                _ => reply.send(Err(Refusal::Stalled)),
+            }
+        }
+        // A heartbeat that had something to store: it is in memory now and must not stay there.
+        if writes.is_empty() { Ok(()) } else { self.rebuild(now) }
+    }
+
+    fn rebuild(&mut self, now: Ms) -> Result<(), Ended> {
+        let restorer = Restorer {
+            db: self.parts.db.clone(),
+            trust: self.parts.trust.clone(),
+            key: self.parts.keys.key().map(|key| key.public()),
+        };
+        match restorer.read(now) {
+            Ok((restored, _)) => {
+                let closed = self.parts.engine.no_new_until(now).is_some();
+                let verdict = if closed { StartVerdict::Behind { by_ms: 0 } } else { StartVerdict::Plausible };
+                self.parts.engine = Engine::restore(restored, verdict, now, TimeTable::DEFAULT);
+                Ok(())
+            }
+            Err(error) => {
+                self.reporter.report(Health::Failed(error.to_string()));
+                Err(Ended)
+            }
+        }
+    }
+
+    fn fail(&mut self, error: &DbError, stepped: Vec<Stepped>) -> Result<(), Ended> {
+        // Reported first: whoever reads the answers may look at the health next.
+        self.reporter.report(Health::Failed(error.to_string()));
+        for (reply, ..) in stepped {
+            reply.send(Err(Refusal::OutcomeUnknown));
+        }
+        Err(Ended)
+    }
+
+    /// The last step of disabling: the receipt is on disk before the key is destroyed.
+    fn retire_if_drained(&mut self, now: Ms) -> Result<(), Ended> {
+        if !self.parts.engine.drained() {
+            return Ok(());
+        }
+        let Some(receipt) = self.parts.engine.document().and_then(|document| self.parts.keys.receipt(document, now))
+        else {
+            return Ok(());
+        };
+        let act = Act { who: "license server".into(), address: None };
+        let mut writes = Vec::new();
+        self.parts.engine.step(now, Input::Retire { receipt, act }, &mut writes);
+        match self.commit(now, writes, false) {
+            Ok(()) => {
+                self.parts.keys.destroy();
+                Ok(())
+            }
+            Err(error) if nothing_stored(&error) => self.stall(now, &error, Vec::new()),
+            Err(error) => self.fail(&error, Vec::new()),
+        }
+    }
+}
+
+/// Whether a commit failed in a way that leaves the file as it was and may pass.
+fn nothing_stored(error: &DbError) -> bool {
+    matches!(error, DbError::Full { .. } | DbError::Locked { .. })
+}
+
+fn answer(stepped: Vec<Stepped>) {
+    for (reply, _, output) in stepped {
+        reply.send(Ok(output));
+    }
+}

@@ -1,0 +1,29 @@
+//! The license server: holds what the portal granted and leases seats of it to applications.
+//!
+//! A request takes one way: `api` (parse, who is asking) -> `service` (one use case) -> `engine` (one thread that owns
+//! all seats, one commit for each batch) -> `store` (all SQL). What is decided about seats is decided in
+//! `leasehold-core`; what is signed and verified, in `leasehold-trust`.
+
+mod api;
+mod clock;
+mod config;
+mod engine;
+mod keys;
+pub mod local;
+mod random;
+mod serve;
+mod server;
+mod service;
+mod store;
+#[cfg(feature = "testing")]
+pub mod testing;
+mod tls;
+mod upstream;
+
+pub use api::openapi;
+pub use serve::{Ready, ServeError, ServeOptions, serve};
+pub use server::{Server, StartError};
+pub use service::{Caller, Credential, Failure, PASSWORD_CHARS_MAX, PASSWORD_CHARS_MIN};
+
+/// Release of this build.
+pub(crate) const VERSION: &str = env!("CARGO_PKG_VERSION");

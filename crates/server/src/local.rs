@@ -1,0 +1,251 @@
+//! What the command line does with a data folder: through the server that runs on it, or, if none does, in this process.
+//!
+//! These functions block; call them outside of an async runtime.
+
+use crate::server::{Server, StartError};
+use crate::service::{Caller, Failure};
+use leasehold_core::random::Random;
+use leasehold_core::time::Clock;
+use leasehold_host::{FolderLock, LockError, private_file};
+use leasehold_wire::problem::Problem;
+use leasehold_wire::server::{ActivationResponse, BackupRequest, DisableResponse, StatusResponse};
+use serde::de::DeserializeOwned;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
+use ureq::http::{Method, Request};
+
+/// The bearer token by which the running server believes the command line; new at each start.
+pub(crate) const TOKEN_FILE: &str = "admin.token";
+/// Where the running server is.
+pub(crate) const ADDRESS_FILE: &str = "admin.address";
+/// Longest wait for the running server. A backup of a large database takes its time.
+const CALL_WAIT: Duration = Duration::from_secs(300);
+/// Longest answer that is read, in bytes.
+const ANSWER_BYTES_MAX: u64 = 4 * 1024 * 1024;
+
+/// A data folder and what it takes to open it.
+pub struct Local {
+    /// The folder.
+    pub folder: PathBuf,
+    /// The machine's clocks.
+    pub clock: Arc<dyn Clock>,
+    /// The machine's randomness.
+    pub random: Box<dyn Random>,
+}
+
+impl std::fmt::Debug for Local {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Local").field("folder", &self.folder).finish_non_exhaustive()
+    }
+}
+
+/// Why it was not done.
+#[derive(Debug, thiserror::Error)]
+pub enum LocalError {
+    /// The folder cannot be opened.
+    #[error(transparent)]
+    Start(#[from] StartError),
+    /// There is no license server in the folder.
+    #[error("{} holds no license server. Check the path given with --data", .0.display())]
+    NoFolder(PathBuf),
+    /// A server has the folder and does not answer.
+    #[error(
+        "a license server runs on {} and cannot be asked: {why}. If it was started just now, try again; if it listens \
+         on an address of the network only, let it listen on 0.0.0.0 as well, or stop it first",
+        folder.display()
+    )]
+    Unreachable {
+        /// The data folder.
+        folder: PathBuf,
+        /// What went wrong.
+        why: String,
+    },
+    /// The server, or the use case in this process, says no.
+    #[error("{0}")]
+    Refused(Problem),
+    /// This process cannot work.
+    #[error("cannot start: {0}. Check the limits of this user and try again")]
+    Process(std::io::Error),
+}
+
+impl From<Failure> for LocalError {
+    fn from(failure: Failure) -> LocalError {
+        LocalError::Refused(failure.problem())
+    }
+}
+
+/// `address` as it is reached from this machine.
+pub(crate) fn reachable(address: SocketAddr) -> SocketAddr {
+    let ip = match address.ip() {
+        IpAddr::V4(ip) if ip.is_unspecified() => IpAddr::V4(Ipv4Addr::LOCALHOST),
+        IpAddr::V6(ip) if ip.is_unspecified() => IpAddr::V6(Ipv6Addr::LOCALHOST),
+        ip => ip,
+    };
+    SocketAddr::new(ip, address.port())
+}
+
+/// The activation request file, to be uploaded at the portal.
+///
+/// # Errors
+/// See [`LocalError`]; so for all functions here.
+pub fn request(local: Local) -> Result<String, LocalError> {
+    local.run(
+        |running| running.text(Method::GET, "/v1/activation/request"),
+        async |server, caller| server.request_file(&caller).await,
+    )
+}
+
+/// Puts an activation file in force.
+///
+/// # Errors
+/// See [`LocalError`].
+pub fn import(local: Local, file: &[u8]) -> Result<ActivationResponse, LocalError> {
+    local.run(
+        |running| running.json(Method::POST, "/v1/activation", "application/x-pem-file", file),
+        async |server, caller| server.import(&caller, file).await,
+    )
+}
+
+/// What the server says about itself.
+///
+/// # Errors
+/// See [`LocalError`].
+pub fn status(local: Local) -> Result<StatusResponse, LocalError> {
+    local.run(
+        |running| running.json(Method::GET, "/v1/status", "", b""),
+        async |server, caller| server.status(&caller).await,
+    )
+}
+
+/// Begins to give up the key; see [`Server::disable`].
+///
+/// # Errors
+/// See [`LocalError`].
+pub fn disable(local: Local) -> Result<DisableResponse, LocalError> {
+    local.run(
+        |running| running.json(Method::POST, "/v1/activation/disable", "", b""),
+        async |server, caller| server.disable(&caller).await,
+    )
+}
+
+/// The receipt of the key that was given up.
+///
+/// # Errors
+/// See [`LocalError`].
+pub fn receipt(local: Local) -> Result<String, LocalError> {
+    local.run(
+        |running| running.text(Method::GET, "/v1/activation/receipt"),
+        async |server, caller| server.receipt_file(&caller).await,
+    )
+}
+
+/// Copies the data folder to a new folder; see [`Server::back_up`].
+///
+/// # Errors
+/// See [`LocalError`].
+pub fn backup(local: Local, to: &Path) -> Result<(), LocalError> {
+    let to = std::path::absolute(to).map_err(LocalError::Process)?;
+    local.run(
+        |running| {
+            let wish = BackupRequest { to: to.to_string_lossy().into_owned() };
+            let body = serde_json::to_vec(&wish).map_err(|error| running.unreachable(&error))?;
+            running.call(Method::POST, "/v1/backups", "application/json", &body).map(|_| ())
+        },
+        async |server, caller| server.back_up(&caller, to.clone()).await,
+    )
+}
+
+impl Local {
+    /// Asks the server that runs on the folder, or opens the folder here.
+    fn run<T>(
+        self,
+        remotely: impl FnOnce(&Running) -> Result<T, LocalError>,
+        here: impl AsyncFnOnce(Server, Caller) -> Result<T, Failure>,
+    ) -> Result<T, LocalError> {
+        if !self.folder.is_dir() {
+            return Err(LocalError::NoFolder(self.folder));
+        }
+        match FolderLock::acquire(&self.folder) {
+            Err(LockError::Held { .. }) => return remotely(&Running::find(&self.folder)?),
+            Err(error) => return Err(StartError::from(error).into()),
+            // Given back at once and taken again below: whoever comes between the two is refused there.
+            Ok(lock) => drop(lock),
+        }
+        let runtime =
+            tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(LocalError::Process)?;
+        let server = Server::open(&self.folder, self.clock, self.random)?;
+        let done = runtime.block_on(here(server.clone(), Caller::command_line()));
+        server.close();
+        Ok(done?)
+    }
+}
+
+/// The server that has the folder.
+struct Running {
+    folder: PathBuf,
+    agent: ureq::Agent,
+    base: String,
+    token: String,
+}
+
+impl Running {
+    fn find(folder: &Path) -> Result<Running, LocalError> {
+        let read = |name: &str| {
+            let bytes = private_file::read(&folder.join(name)).map_err(|error| error.to_string())?;
+            String::from_utf8(bytes).map(|text| text.trim().to_owned()).map_err(|error| error.to_string())
+        };
+        let unreachable = |why| LocalError::Unreachable { folder: folder.to_owned(), why };
+        let (address, token) = (read(ADDRESS_FILE).map_err(unreachable)?, read(TOKEN_FILE).map_err(unreachable)?);
+        // Plain HTTP on loopback: nobody else can listen in, and there is no certificate to compare.
+        let config = ureq::Agent::config_builder()
+            .http_status_as_error(false)
+            .max_redirects(0)
+            .proxy(None)
+            .timeout_global(Some(CALL_WAIT))
+            .build();
+        let (agent, base) = (ureq::Agent::new_with_config(config), format!("http://{address}"));
+        Ok(Running { folder: folder.to_owned(), agent, base, token })
+    }
+
+    fn unreachable(&self, why: &dyn std::fmt::Display) -> LocalError {
+        LocalError::Unreachable { folder: self.folder.clone(), why: why.to_string() }
+    }
+
+    fn call(&self, method: Method, path: &str, kind: &str, body: &[u8]) -> Result<Vec<u8>, LocalError> {
+        let mut request = Request::builder()
+            .method(&method)
+            .uri(format!("{}{path}", self.base))
+            .header("authorization", format!("Bearer {}", self.token));
+        if !kind.is_empty() {
+            request = request.header("content-type", kind);
+        }
+        let sent = if method == Method::GET {
+            self.agent.run(request.body(()).map_err(|error| self.unreachable(&error))?)
+        } else {
+            self.agent.run(request.body(body).map_err(|error| self.unreachable(&error))?)
+        };
+        let mut answer = sent.map_err(|error| self.unreachable(&error))?;
+        let status = answer.status();
+        let bytes = answer.body_mut().with_config().limit(ANSWER_BYTES_MAX).read_to_vec();
+        let bytes = bytes.map_err(|error| self.unreachable(&error))?;
+        if status.is_success() {
+            return Ok(bytes);
+        }
+        match serde_json::from_slice::<Problem>(&bytes) {
+            Ok(problem) => Err(LocalError::Refused(problem)),
+            Err(_) => Err(self.unreachable(&format!("it answered with status {status}"))),
+        }
+    }
+
+    fn json<T: DeserializeOwned>(&self, method: Method, path: &str, kind: &str, body: &[u8]) -> Result<T, LocalError> {
+        let bytes = self.call(method, path, kind, body)?;
+        serde_json::from_slice(&bytes).map_err(|error| self.unreachable(&error))
+    }
+
+    fn text(&self, method: Method, path: &str) -> Result<String, LocalError> {
+        let bytes = self.call(method, path, "", b"")?;
+        String::from_utf8(bytes).map_err(|error| self.unreachable(&error))
+    }
+}

@@ -1,0 +1,146 @@
+//! The running license server: opens its data folder, listens, and ends in order.
+
+use crate::local::{ADDRESS_FILE, TOKEN_FILE};
+use crate::server::{Server, StartError};
+use crate::{api, local};
+use axum::Router;
+use leasehold_core::random::Random;
+use leasehold_core::time::Clock;
+use leasehold_host::private_file;
+use leasehold_web::listener::{self, Bound, Limits, Mode};
+use leasehold_web::problem::{catch_panic, method_not_allowed, not_found};
+use leasehold_web::session::SessionToken;
+use leasehold_web::shutdown::shutdown_pair;
+use std::future::Future;
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+/// How a license server is run.
+pub struct ServeOptions {
+    /// Its data folder; made if it is missing.
+    pub folder: PathBuf,
+    /// Where to listen instead of what `server.toml` says; port 0 takes a free one.
+    pub listen: Option<SocketAddr>,
+    /// The machine's clocks.
+    pub clock: Arc<dyn Clock>,
+    /// The machine's randomness.
+    pub random: Box<dyn Random>,
+}
+
+impl std::fmt::Debug for ServeOptions {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("ServeOptions")
+            .field("folder", &self.folder)
+            .field("listen", &self.listen)
+            .finish_non_exhaustive()
+    }
+}
+
+/// What is told once requests are taken.
+#[derive(Clone, Debug)]
+pub struct Ready {
+    /// The real address.
+    pub address: SocketAddr,
+    /// The one-time secret with which the administrator sets the first password; `None` if that was done. Print it, and
+    /// keep it nowhere.
+    pub setup_secret: Option<String>,
+    /// SHA-256 of the certificate that browsers see, to be compared with what they show.
+    pub fingerprint: String,
+    /// The server itself.
+    pub server: Server,
+}
+
+/// Why a license server does not run, or no longer. Each sentence says what to do.
+#[derive(Debug, thiserror::Error)]
+pub enum ServeError {
+    /// It did not start; nothing was changed.
+    #[error(transparent)]
+    Start(#[from] StartError),
+    /// It ended because nobody can say what is on disk. The supervisor starts it again on the same folder; what was
+    /// acknowledged is there.
+    #[error("the license server has stopped: {0}")]
+    Failed(String),
+}
+
+impl ServeError {
+    /// The process's exit code: 1 if it did not start, 70 if it failed while it ran.
+    pub fn exit_code(&self) -> u8 {
+        match self {
+            ServeError::Start(_) => 1,
+            ServeError::Failed(_) => 70,
+        }
+    }
+}
+
+/// Runs a license server until `stop`.
+///
+/// # Errors
+/// See [`ServeError`].
+pub async fn serve(
+    options: ServeOptions,
+    stop: impl Future<Output = ()> + Send,
+    on_ready: impl FnOnce(Ready) + Send,
+) -> Result<(), ServeError> {
+    let ServeOptions { folder, listen, clock, random } = options;
+    let opening = tokio::task::spawn_blocking(move || Server::open(&folder, clock, random)).await;
+    let server = opening.map_err(|died| ServeError::Failed(died.to_string()))??;
+    let ended = run(&server, listen, stop, on_ready).await;
+    let closing = server.clone();
+    // Whatever ended it: what was answered is on disk already, and the thread must not outlive the folder's lock.
+    let _ = tokio::task::spawn_blocking(move || closing.close()).await;
+    ended
+}
+
+async fn run(
+    server: &Server,
+    listen: Option<SocketAddr>,
+    stop: impl Future<Output = ()> + Send,
+    on_ready: impl FnOnce(Ready) + Send,
+) -> Result<(), ServeError> {
+    let tls = server.0.certificates.tls().map_err(StartError::from)?;
+    let bound = listener::bind(listen.unwrap_or(server.0.config.listen)).await.map_err(StartError::from)?;
+    let address = bound.address();
+    announce(server, &bound)?;
+    let (trigger, shutdown) = shutdown_pair();
+    let serving = tokio::spawn(bound.serve(router(server), Mode::Both(tls), Limits::default(), shutdown));
+    tracing::info!(%address, "the license server takes requests");
+    on_ready(Ready {
+        address,
+        setup_secret: server.0.administrator.take_setup_secret(),
+        fingerprint: server.0.certificates.fingerprint(),
+        server: server.clone(),
+    });
+    let failed = tokio::select! {
+        () = stop => None,
+        why = server.0.engine.until_failed() => Some(why),
+        error = server.0.db.until_failed() => Some(error.to_string()),
+    };
+    trigger.stop();
+    if let Ok(drained) = serving.await {
+        tracing::info!(cut_off = drained.cut_off, "the license server has stopped");
+    }
+    for name in [ADDRESS_FILE, TOKEN_FILE] {
+        // Of no use to anybody now; the next start writes new ones.
+        let _ = std::fs::remove_file(server.0.folder.join(name));
+    }
+    match failed {
+        Some(why) => Err(ServeError::Failed(why)),
+        None => Ok(()),
+    }
+}
+
+/// Tells the command line on this machine where the server is and how to be believed.
+fn announce(server: &Server, bound: &Bound) -> Result<(), StartError> {
+    let token = server.0.random.draw(|random| SessionToken::draw(random));
+    let address = local::reachable(bound.address()).to_string();
+    private_file::write_atomic(&server.0.folder.join(TOKEN_FILE), token.text().as_bytes())?;
+    private_file::write_atomic(&server.0.folder.join(ADDRESS_FILE), address.as_bytes())?;
+    server.0.administrator.set_token_file(token);
+    Ok(())
+}
+
+/// All routes. Requests must carry the extension that [`leasehold_web::listener`] gives them.
+fn router(server: &Server) -> Router {
+    api::router(server).fallback(not_found).method_not_allowed_fallback(method_not_allowed).layer(catch_panic())
+}

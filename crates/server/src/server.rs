@@ -1,0 +1,241 @@
+//! The running license server: everything that its use cases share, and how it is opened on a data folder.
+
+use crate::clock::ServerClock;
+use crate::config::{Config, ConfigError};
+use crate::engine::{self, EngineHandle, EngineParts, RestoreError, Restorer};
+use crate::keys::{Keys, KeysError};
+use crate::random::SharedRandom;
+use crate::service::{Administrator, Serials};
+use crate::store;
+use crate::tls::{Certificates, TlsError};
+use crate::upstream::files;
+use leasehold_core::clock::{EARLIEST_PLAUSIBLE, StartVerdict};
+use leasehold_core::engine::Engine;
+use leasehold_core::random::Random;
+use leasehold_core::time::{Clock, Ms, SECOND_MS};
+use leasehold_core::times::TimeTable;
+use leasehold_db::{Db, DbError, SqliteOptions};
+use leasehold_host::{FolderLock, LockError};
+use leasehold_trust::VendorRoot;
+use leasehold_web::listener::BindError;
+use std::path::{Path, PathBuf};
+use std::sync::atomic::AtomicBool;
+use std::sync::{Arc, Mutex, PoisonError, RwLock};
+use std::thread::JoinHandle;
+
+/// Name of the database in a data folder.
+pub(crate) const DATABASE_FILE: &str = "server.db";
+/// Larger databases are not read through at each start, which would take many seconds; damage is then found where it
+/// is met.
+const CHECKED_BYTES_MAX: u64 = 512 * 1024 * 1024;
+
+/// Why a license server does not start. Nothing was changed; each sentence says what to do.
+#[derive(Debug, thiserror::Error)]
+#[error(transparent)]
+pub struct StartError(StartProblem);
+
+#[derive(Debug, thiserror::Error)]
+enum StartProblem {
+    #[error("cannot use the data folder {}: {source}. Check the path and its permissions, or choose another folder with --data", folder.display())]
+    Folder { folder: PathBuf, source: std::io::Error },
+    #[error(transparent)]
+    Lock(#[from] LockError),
+    #[error(transparent)]
+    Config(#[from] ConfigError),
+    #[error(transparent)]
+    Db(#[from] DbError),
+    #[error(
+        "this machine's clock shows {}, which is before this program existed. Set the clock right (NTP), then start again",
+        .0.rfc3339()
+    )]
+    Clock(Ms),
+    #[error(transparent)]
+    Keys(#[from] KeysError),
+    #[error(transparent)]
+    Tls(#[from] TlsError),
+    #[error("TLS cannot be set up: {0}. This build is damaged; install a released version")]
+    Rustls(#[from] rustls::Error),
+    #[error(transparent)]
+    Restore(#[from] RestoreError),
+    #[error("cannot start a thread: {0}. Raise the limit of processes for this user (LimitNPROC) and start again")]
+    Thread(std::io::Error),
+    #[error(transparent)]
+    Bind(#[from] BindError),
+    #[error(transparent)]
+    File(#[from] leasehold_host::FileError),
+}
+
+impl<E: Into<StartProblem>> From<E> for StartError {
+    fn from(error: E) -> StartError {
+        StartError(error.into())
+    }
+}
+
+/// A license server on its data folder. Clones are cheap and are the same server.
+#[derive(Clone, Debug)]
+pub struct Server(pub(crate) Arc<Inner>);
+
+/// What the use cases share.
+#[derive(Debug)]
+pub(crate) struct Inner {
+    pub(crate) folder: PathBuf,
+    pub(crate) config: Config,
+    pub(crate) db: Db,
+    pub(crate) clock: ServerClock,
+    pub(crate) verdict: StartVerdict,
+    pub(crate) engine: EngineHandle,
+    pub(crate) keys: Arc<Keys>,
+    pub(crate) certificates: Arc<Certificates>,
+    pub(crate) random: SharedRandom,
+    /// The vendor's root: from the configuration, or from the first activation file.
+    pub(crate) trust: RwLock<Option<VendorRoot>>,
+    pub(crate) administrator: Administrator,
+    pub(crate) usage_open: AtomicBool,
+    /// One upload at a time, so that what is shown is what was loaded last.
+    pub(crate) importing: tokio::sync::Mutex<()>,
+    pub(crate) serials: Serials,
+    thread: Mutex<Option<JoinHandle<()>>>,
+    _lock: FolderLock,
+}
+
+impl Server {
+    /// Opens a data folder, making it if it is missing, and starts the engine on it. Blocks for as long as it takes to
+    /// read what is there.
+    pub(crate) fn open(folder: &Path, machine: Arc<dyn Clock>, random: Box<dyn Random>) -> Result<Server, StartError> {
+        make_folder(folder)?;
+        let lock = FolderLock::acquire(folder)?;
+        let config = Config::open(folder)?;
+        let (db, state, receipts) = open_database(&folder.join(DATABASE_FILE))?;
+        let wall = machine.wall();
+        let (clock, verdict) = ServerClock::start(machine, state.mark);
+        say(verdict);
+        if verdict == StartVerdict::Implausible {
+            debug_assert!(wall < EARLIEST_PLAUSIBLE);
+            return Err(StartProblem::Clock(wall).into());
+        }
+        let now = clock.now();
+        let mut random = SharedRandom::new(random);
+        let certificates = Arc::new(Certificates::open(folder, &config, now)?);
+        let keys = Arc::new(Keys::open(folder, random.clone(), Arc::clone(&certificates))?);
+        keys.finish_retirement(&receipts, now);
+        let trust = match &config.trust {
+            Some(root) => Some(root.clone()),
+            None => db.read(store::newest_document)?.and_then(|stored| files::root_of(&stored.file)),
+        };
+        let engine = restore(&db, &keys, trust.clone(), now, verdict)?;
+        let (engine, thread) = engine::start(EngineParts {
+            db: db.clone(),
+            clock: clock.clone(),
+            engine,
+            trust: trust.clone(),
+            keys: Arc::clone(&keys),
+            usage_keep_days: config.usage_keep_days,
+        })
+        .map_err(StartProblem::Thread)?;
+        Ok(Server(Arc::new(Inner {
+            folder: folder.to_owned(),
+            usage_open: AtomicBool::new(state.usage_open.unwrap_or(config.usage_open)),
+            config,
+            db,
+            clock,
+            verdict,
+            engine,
+            keys,
+            certificates,
+            trust: RwLock::new(trust),
+            administrator: Administrator::new(state.password_hash.is_some(), &mut random),
+            importing: tokio::sync::Mutex::new(()),
+            serials: Serials::new(&mut random),
+            random,
+            thread: Mutex::new(Some(thread)),
+            _lock: lock,
+        })))
+    }
+
+    /// Ends the engine after what waits in front of it. Blocks until everything is on disk.
+    pub(crate) fn close(&self) {
+        self.0.engine.stop();
+        let thread = self.0.thread.lock().unwrap_or_else(PoisonError::into_inner).take();
+        if thread.is_some_and(|thread| thread.join().is_err()) {
+            tracing::error!("the engine's thread panicked");
+        }
+    }
+
+    /// The vendor's root, if it is known.
+    pub(crate) fn trust(&self) -> Option<VendorRoot> {
+        self.0.trust.read().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// The server's now.
+    pub(crate) fn now(&self) -> Ms {
+        self.0.clock.now()
+    }
+
+    /// The portal's address, for the steps of activation, if the administrator set it.
+    pub fn portal_url(&self) -> Option<&str> {
+        self.0.config.portal_url.as_deref()
+    }
+
+    /// How browsers reach the server, if the administrator set it, such as `https://licenses.example.com`.
+    pub fn public_url(&self) -> Option<&str> {
+        self.0.config.public_url.as_deref()
+    }
+
+    /// The database, for test drivers (faults, counting flushes).
+    pub fn database(&self) -> &Db {
+        &self.0.db
+    }
+}
+
+fn make_folder(folder: &Path) -> Result<(), StartProblem> {
+    let mut builder = std::fs::DirBuilder::new();
+    builder.recursive(true);
+    #[cfg(unix)]
+    std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
+    builder.create(folder).map_err(|source| StartProblem::Folder { folder: folder.to_owned(), source })
+}
+
+fn open_database(path: &Path) -> Result<(Db, store::State, Vec<String>), StartProblem> {
+    let bytes = std::fs::metadata(path).map_or(0, |file| file.len());
+    let db = Db::open_sqlite(path, SqliteOptions::default())?;
+    if bytes <= CHECKED_BYTES_MAX {
+        db.check_integrity()?;
+    }
+    db.migrate(store::MIGRATIONS)?;
+    let (state, receipts) = db.read(|tx| Ok::<_, DbError>((store::state(tx)?, store::receipts(tx)?)))?;
+    Ok((db, state, receipts))
+}
+
+fn restore(
+    db: &Db,
+    keys: &Keys,
+    trust: Option<VendorRoot>,
+    now: Ms,
+    verdict: StartVerdict,
+) -> Result<Engine, StartProblem> {
+    let key = keys.key();
+    let restorer = Restorer { db: db.clone(), trust, key: key.as_ref().map(|key| key.public()) };
+    let (restored, current) = restorer.read(now)?;
+    if let (Some(key), Some(current)) = (&key, &current) {
+        keys.activate(key, &current.activation);
+    }
+    tracing::info!(leases = restored.leases.len(), "read what is out");
+    Ok(Engine::restore(restored, verdict, now, TimeTable::DEFAULT))
+}
+
+fn say(verdict: StartVerdict) {
+    match verdict {
+        StartVerdict::Plausible | StartVerdict::Implausible => {}
+        StartVerdict::Behind { by_ms } => tracing::warn!(
+            behind_s = by_ms / SECOND_MS,
+            "this machine's clock is behind the last time that was stored: no new seats for some minutes, and no new \
+             activation file until the clock is right"
+        ),
+        StartVerdict::Ahead { by_ms } => {
+            tracing::warn!(
+                ahead_s = by_ms / SECOND_MS,
+                "the last time that was stored is long ago: if this machine was not off, its clock is wrong"
+            );
+        }
+    }
+}

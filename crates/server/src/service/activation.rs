@@ -1,0 +1,120 @@
+//! Activation by files: download a request, upload the `.crt`, disable, download the receipt.
+
+use super::access::Caller;
+use super::failure::Failure;
+use crate::server::Server;
+use crate::store;
+use crate::upstream::files::{self, RequestParts, Reread};
+use leasehold_core::access::ServerAction;
+use leasehold_core::engine::{Input, Output};
+use leasehold_core::ids::RequestId;
+use leasehold_trust::secret::{fingerprint_text, sha256};
+use leasehold_trust::{SigningKey, VendorRoot};
+use leasehold_wire::server::{ActivationResponse, DisableResponse};
+use std::sync::{Arc, PoisonError};
+
+impl Server {
+    /// The activation request file, to be uploaded at the portal. Makes the server's key on first use.
+    ///
+    /// # Errors
+    /// [`Failure::SignIn`]; [`Failure::Disk`] if the key file cannot be written.
+    pub async fn request_file(&self, caller: &Caller) -> Result<String, Failure> {
+        self.authorize(caller, ServerAction::Administer)?;
+        let (key, rev_in_use) = (self.own_key().await?, self.rev_in_use().await?);
+        let now = self.now();
+        let request = self.0.random.draw(|random| RequestId::draw(now, random));
+        Ok(files::request_file(&key, &RequestParts { request, now, rev_in_use, trust: self.trust() }))
+    }
+
+    /// Whether the caller may upload an activation file, before it is read.
+    pub(crate) fn may_import(&self, caller: &Caller) -> Result<(), Failure> {
+        self.authorize(caller, ServerAction::Administer)
+    }
+
+    /// Puts an uploaded activation file in force. Nothing changes unless the whole of it is good.
+    ///
+    /// # Errors
+    /// [`Failure::SignIn`], [`Failure::File`] or [`Failure::NotInstalled`] with what is wrong, or the database's.
+    pub async fn import(&self, caller: &Caller, bytes: &[u8]) -> Result<ActivationResponse, Failure> {
+        self.authorize(caller, ServerAction::Administer)?;
+        let _one_at_a_time = self.0.importing.lock().await;
+        // Before the first request no file can be for this server; a key that nobody has says whose the file is.
+        let key = self.0.keys.key().unwrap_or_else(SigningKey::generate);
+        let trust = self.trust();
+        let read = files::read(bytes, trust.as_ref(), &key.public(), self.rev_in_use().await?, self.now());
+        let reread = read.map_err(Failure::File)?;
+        let input = Input::Install { document: reread.document.clone(), wall: self.0.clock.wall(), act: caller.act() };
+        match self.0.engine.step(input).await? {
+            Output::Installed { withdrawn } => {
+                self.0.keys.activate(&key, &reread.activation);
+                *self.0.trust.write().unwrap_or_else(PoisonError::into_inner) = Some(reread.activation.root.clone());
+                Ok(activated(&reread, trust.is_none(), withdrawn))
+            }
+            Output::NotInstalled(refusal) => Err(Failure::NotInstalled(refusal)),
+            other => Err(Failure::Internal(format!("the engine answered {other:?}"))),
+        }
+    }
+
+    /// Begins to give up the key: no new seats from now on; when the last lease has ended, the receipt is made and the
+    /// key destroyed. Again is harmless and says how far it is.
+    ///
+    /// # Errors
+    /// [`Failure::SignIn`], [`Failure::NotActivated`], or the database's.
+    pub async fn disable(&self, caller: &Caller) -> Result<DisableResponse, Failure> {
+        self.authorize(caller, ServerAction::Administer)?;
+        match self.0.engine.step(Input::Drain { act: caller.act() }).await? {
+            Output::Draining { leases_out, done_by } => {
+                // The engine retires after the batch of the drain; a look comes after that.
+                let retired = self.0.engine.look(|engine, _| engine.document().is_none()).await?;
+                let leases_out = u64::try_from(leases_out).unwrap_or(u64::MAX);
+                Ok(DisableResponse { leases_out, done_by: done_by.into(), receipt_ready: retired })
+            }
+            Output::NotDrained => Err(Failure::NotActivated),
+            other => Err(Failure::Internal(format!("the engine answered {other:?}"))),
+        }
+    }
+
+    /// The newest receipt file, to be uploaded at the portal.
+    ///
+    /// # Errors
+    /// [`Failure::SignIn`], [`Failure::NoReceipt`], or the database's.
+    pub async fn receipt_file(&self, caller: &Caller) -> Result<String, Failure> {
+        self.authorize(caller, ServerAction::Administer)?;
+        self.0.db.read_async(store::newest_receipt).await?.ok_or(Failure::NoReceipt)
+    }
+
+    async fn own_key(&self) -> Result<SigningKey, Failure> {
+        if let Some(key) = self.0.keys.key() {
+            return Ok(key);
+        }
+        let keys = Arc::clone(&self.0.keys);
+        let made = tokio::task::spawn_blocking(move || keys.key_or_new()).await;
+        made.map_err(|error| Failure::Internal(error.to_string()))?.map_err(Failure::Disk)
+    }
+
+    async fn rev_in_use(&self) -> Result<Option<u64>, Failure> {
+        let look = |engine: &leasehold_core::engine::Engine, _| engine.document().map(|document| document.grant.rev);
+        Ok(self.0.engine.look(look).await?)
+    }
+}
+
+/// The fingerprint of a vendor's root as people compare it.
+pub(super) fn vendor_fingerprint(root: &VendorRoot) -> String {
+    fingerprint_text(&sha256(&root.der()))
+}
+
+fn activated(reread: &Reread, vendor_new: bool, withdrawn: usize) -> ActivationResponse {
+    let grant = &reread.document.grant;
+    ActivationResponse {
+        workstation: grant.workstation,
+        workstation_name: grant.workstation_name.clone(),
+        vendor: reread.activation.root.name().to_owned(),
+        vendor_fingerprint: vendor_fingerprint(&reread.activation.root),
+        vendor_new,
+        rev: grant.rev,
+        lines: u32::try_from(grant.lines.len()).unwrap_or(u32::MAX),
+        seats: grant.lines.iter().map(|line| u64::from(line.seats)).sum(),
+        ends_at: grant.ends_at().into(),
+        withdrawn: u64::try_from(withdrawn).unwrap_or(u64::MAX),
+    }
+}

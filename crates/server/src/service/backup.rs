@@ -1,0 +1,74 @@
+//! A copy of the data folder from which a server can be started: database, keys, settings.
+
+use super::access::Caller;
+use super::failure::Failure;
+use crate::server::{DATABASE_FILE, Server};
+use leasehold_core::access::ServerAction;
+use leasehold_core::engine::Audit;
+use leasehold_db::DbError;
+use leasehold_host::{FileError, private_file};
+use std::io;
+use std::path::{Path, PathBuf};
+
+/// What of a data folder is not copied: the lock, the database (copied by itself while it is written to) and what only
+/// the running process needs.
+fn is_copied(name: &str) -> bool {
+    let own = [DATABASE_FILE, "lock", crate::local::TOKEN_FILE, crate::local::ADDRESS_FILE];
+    !own.contains(&name) && !name.starts_with(DATABASE_FILE) && !name.starts_with('.')
+}
+
+impl Server {
+    /// Copies everything that a server needs to a new folder, consistently, while it runs. To restore, start a server
+    /// on the copy.
+    ///
+    /// # Errors
+    /// [`Failure::SignIn`], [`Failure::NotHere`] unless asked on the server's own machine, [`Failure::Disk`].
+    pub async fn back_up(&self, caller: &Caller, to: PathBuf) -> Result<(), Failure> {
+        self.authorize(caller, ServerAction::Administer)?;
+        if !caller.is_here() {
+            return Err(Failure::NotHere);
+        }
+        let audit = self.audit(caller, "server_backup", format!("to {}", to.display()));
+        let server = self.clone();
+        let copied = tokio::task::spawn_blocking(move || server.copy_to(&to, audit)).await;
+        copied.map_err(|error| Failure::Internal(error.to_string()))?
+    }
+
+    fn copy_to(&self, to: &Path, audit: Audit) -> Result<(), Failure> {
+        let failed = |doing, path: &Path| {
+            let path = path.to_owned();
+            move |source| Failure::Disk(FileError::Io { doing, path, source })
+        };
+        make_private(to).map_err(failed("create the folder", to))?;
+        self.0.db.write(move |tx| crate::store::add_audit(tx, &audit))?;
+        for entry in std::fs::read_dir(&self.0.folder).map_err(failed("read", &self.0.folder))? {
+            let entry = entry.map_err(failed("read", &self.0.folder))?;
+            let name = entry.file_name();
+            let is_file = entry.file_type().map_err(failed("read", &entry.path()))?.is_file();
+            if is_file && name.to_str().is_some_and(is_copied) {
+                let bytes = std::fs::read(entry.path()).map_err(failed("read", &entry.path()))?;
+                private_file::write_once(&to.join(&name), &bytes)?;
+            }
+        }
+        // Last: a folder with a database is a whole backup.
+        self.0.db.backup_to(to.join(DATABASE_FILE)).map_err(|error: DbError| match error {
+            DbError::CannotOpen { .. } | DbError::Full { .. } => Failure::Stalled(error.to_string()),
+            other => Failure::from(other),
+        })?;
+        Ok(private_file::sync_folder(to)?)
+    }
+}
+
+/// A new folder, or an empty one: nothing is ever overwritten.
+fn make_private(folder: &Path) -> io::Result<()> {
+    let mut builder = std::fs::DirBuilder::new();
+    #[cfg(unix)]
+    std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
+    match builder.create(folder) {
+        Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {
+            let empty = std::fs::read_dir(folder)?.next().is_none();
+            if empty { Ok(()) } else { Err(io::Error::new(io::ErrorKind::AlreadyExists, "it exists and is not empty")) }
+        }
+        done => done,
+    }
+}

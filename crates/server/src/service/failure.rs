@@ -1,0 +1,275 @@
+//! Why a use case did not happen, and the one place where that becomes the problem a person reads. Unless the text says
+//! otherwise nothing was changed.
+
+use crate::engine::Refusal;
+use leasehold_core::engine::InstallRefusal;
+use leasehold_core::time::SECOND_MS;
+use leasehold_db::DbError;
+use leasehold_host::FileError;
+use leasehold_trust::FileProblem;
+use leasehold_web::problem::{ApiProblem, Problem, internal, who};
+use leasehold_wire::server::codes;
+
+/// Who keeps the machine.
+const ADMINISTRATOR: &str = "the administrator of the license server";
+
+/// Why a use case did not happen.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum Failure {
+    /// The administrator must sign in.
+    #[error("not signed in")]
+    SignIn,
+    /// The administrator is only heard over TLS or on the server's own machine.
+    #[error("not over TLS and not from the server's own machine")]
+    TlsRequired,
+    /// Only on the server's own machine.
+    #[error("not from the server's own machine")]
+    NotHere,
+    /// Wrong password or setup secret.
+    #[error("wrong password")]
+    WrongPassword,
+    /// The secret of the lease is missing or wrong.
+    #[error("wrong secret of a lease")]
+    WrongSecret,
+    /// Too many wrong ones.
+    #[error("too many wrong secrets")]
+    TooManyTries {
+        /// Seconds until the next try.
+        wait_s: i64,
+    },
+    /// The administrator's password was set before.
+    #[error("already set up")]
+    AlreadySetUp,
+    /// No password was set yet.
+    #[error("not set up")]
+    SetupNeeded,
+    /// A field is out of bounds. The text begins with its name.
+    #[error("{0}")]
+    BadField(String),
+    /// The idempotency key is missing or malformed.
+    #[error("no idempotency key")]
+    KeyMissing,
+    /// The idempotency key belongs to another request.
+    #[error("idempotency key used for another request")]
+    KeyReused,
+    /// No such lease.
+    #[error("no such lease")]
+    LeaseUnknown,
+    /// The document shown in a resume is not one of this server for this lease.
+    #[error("not a document of this lease")]
+    LeaseDocument,
+    /// Never obeyed such a document.
+    #[error("no such grant document")]
+    GrantUnknown,
+    /// The server was not disabled.
+    #[error("no receipt")]
+    NoReceipt,
+    /// There is nothing to disable.
+    #[error("not activated")]
+    NotActivated,
+    /// An uploaded file is not what it should be.
+    #[error("{}: {}", .0.code(), .0.what())]
+    File(FileProblem),
+    /// A good file that is not loaded now.
+    #[error("not loaded: {0:?}")]
+    NotInstalled(InstallRefusal),
+    /// Too many checkouts wait.
+    #[error("too many checkouts wait")]
+    Busy,
+    /// Nothing can be stored for now.
+    #[error("nothing can be stored: {0}")]
+    Stalled(String),
+    /// The engine or the database does not know.
+    #[error("the outcome is unknown")]
+    OutcomeUnknown,
+    /// The database.
+    #[error(transparent)]
+    Db(DbError),
+    /// A file in the data folder or a backup.
+    #[error(transparent)]
+    Disk(#[from] FileError),
+    /// A programming error or a damaged row.
+    #[error("{0}")]
+    Internal(String),
+}
+
+impl From<DbError> for Failure {
+    fn from(error: DbError) -> Failure {
+        match error {
+            DbError::Full { .. } | DbError::Locked { .. } => Failure::Stalled(error.to_string()),
+            DbError::Unknown { .. } | DbError::Stopped { .. } => Failure::OutcomeUnknown,
+            other => Failure::Db(other),
+        }
+    }
+}
+
+impl From<Refusal> for Failure {
+    fn from(refusal: Refusal) -> Failure {
+        match refusal {
+            Refusal::Busy => Failure::Busy,
+            Refusal::Stalled => Failure::Stalled("Nothing was done.".to_owned()),
+            Refusal::OutcomeUnknown => Failure::OutcomeUnknown,
+        }
+    }
+}
+
+impl Failure {
+    /// What a person reads.
+    pub fn problem(&self) -> Problem {
+        match self {
+            Failure::SignIn => {
+                Problem::new(401, codes::SIGN_IN, "This is for the administrator of the license server.").next(
+                    "Sign in as the administrator of this server, over https:// or on the server's own machine.",
+                    who::YOU,
+                )
+            }
+            Failure::TlsRequired => Problem::new(403, codes::TLS_REQUIRED, "The connection is not encrypted.")
+                .detail("The administrator's password and token would be readable on the way.")
+                .next("Put https:// in front of the address, or work on the server's own machine.", who::YOU),
+            Failure::NotHere => Problem::new(403, "NOT_HERE", "This is done on the server's own machine only.")
+                .next("Run the command on the machine of the license server.", ADMINISTRATOR),
+            Failure::WrongPassword => {
+                Problem::new(401, codes::WRONG_PASSWORD, "That is not the right password or secret.")
+                    .next("Check it and try again.", who::YOU)
+            }
+            Failure::WrongSecret => {
+                Problem::new(401, codes::WRONG_SECRET, "The secret of the lease is missing or wrong.")
+                    .detail("Nothing was changed.")
+                    .next("Send the `secret` of the checkout's answer as `Authorization: Bearer`.", who::CALLER)
+            }
+            Failure::TooManyTries { wait_s } => {
+                Problem::new(429, codes::RATE_LIMITED, "Too many wrong secrets came from this address.")
+                    .detail(format!("The next try counts in {wait_s} s."))
+                    .next("Wait, then try again.", who::YOU)
+            }
+            Failure::AlreadySetUp => {
+                Problem::new(409, codes::ALREADY_SET_UP, "The administrator's password was set before.")
+                    .next("Sign in with it.", who::YOU)
+            }
+            Failure::SetupNeeded => Problem::new(409, "SETUP_NEEDED", "No administrator's password was set yet.")
+                .next("Set it with the setup secret that the server printed when it started.", ADMINISTRATOR),
+            Failure::BadField(which) => Problem::new(422, codes::BAD_FIELD, "A field of the request is out of bounds.")
+                .detail(format!("{which}."))
+                .next("Correct the field that is named.", who::CALLER),
+            Failure::KeyMissing => Problem::new(400, codes::KEY_MISSING, "The request has no idempotency key.")
+                .detail("Without it a repeated request could take a second seat.")
+                .next(
+                    "Send a header `Idempotency-Key` with 1 to 128 visible ASCII characters, new for each checkout.",
+                    who::CALLER,
+                ),
+            Failure::KeyReused => {
+                Problem::new(422, codes::KEY_REUSED, "This idempotency key was already used for another request.")
+                    .next("Use a new key for each checkout; repeat a request only unchanged.", who::CALLER)
+            }
+            Failure::LeaseUnknown => {
+                Problem::new(404, codes::LEASE_UNKNOWN, "The license server does not know this lease.")
+                    .detail("It was returned or ran out some time ago.")
+                    .next("Nothing needs to be done.", who::CALLER)
+            }
+            Failure::LeaseDocument => {
+                Problem::new(422, codes::LEASE_DOCUMENT, "The lease document does not belong to this request.")
+                    .detail("It was not signed by this server, or is of another lease.")
+                    .next("Check out anew.", who::CALLER)
+            }
+            Failure::GrantUnknown => {
+                Problem::new(404, codes::GRANT_UNKNOWN, "This server never had a grant document with that hash.")
+                    .next("Take the hash from the newest answer of this server.", who::CALLER)
+            }
+            Failure::NoReceipt => Problem::new(404, codes::NO_RECEIPT, "There is no receipt.")
+                .detail("The server was not disabled, or leases are still out.")
+                .next("Disable the server, and wait until its last lease has ended.", ADMINISTRATOR),
+            Failure::NotActivated => Problem::new(
+                409,
+                "NOT_ACTIVATED",
+                "The license server is not activated, so there is nothing to disable.",
+            )
+            .next("Nothing needs to be done.", who::YOU),
+            Failure::File(problem) => {
+                Problem::new(file_status(problem), problem.code(), "The uploaded file cannot be used.")
+                    .detail(problem.what())
+                    .next(problem.what_to_do(), problem.who())
+            }
+            Failure::NotInstalled(refusal) => not_installed(*refusal),
+            Failure::Busy => Problem::new(503, codes::BUSY, "The license server has too many checkouts to answer.")
+                .detail("Nothing was done.")
+                .next("Try again in a second, with the same key.", who::CALLER),
+            Failure::Stalled(why) => {
+                Problem::new(503, codes::DISK_FULL, "The license server cannot store changes for now.")
+                    .detail(why.clone())
+                    .next(
+                        "Free space on the disk of the license server; it goes on by itself. Running seats are kept.",
+                        ADMINISTRATOR,
+                    )
+            }
+            Failure::OutcomeUnknown => {
+                Problem::new(503, codes::OUTCOME_UNKNOWN, "Nobody can say whether this was carried out.")
+                    .detail("The license server is being restarted.")
+                    .next(
+                        "Repeat the request with the same key: if it was carried out, you get its answer.",
+                        who::CALLER,
+                    )
+            }
+            Failure::Disk(error) => {
+                Problem::new(503, "DISK", "A file of the license server cannot be read or written.")
+                    .detail(error.to_string())
+                    .next("Mend what the message names, then try again.", ADMINISTRATOR)
+            }
+            Failure::Db(_) | Failure::Internal(_) => internal(),
+        }
+    }
+
+    /// Seconds after which asking again makes sense.
+    pub fn retry_after_s(&self) -> Option<i64> {
+        match self {
+            Failure::Busy | Failure::Stalled(_) | Failure::OutcomeUnknown => Some(1),
+            Failure::TooManyTries { wait_s } => Some(*wait_s),
+            _ => None,
+        }
+    }
+}
+
+fn not_installed(refusal: InstallRefusal) -> Problem {
+    match refusal {
+        InstallRefusal::Older { file_rev, in_use } => Failure::File(FileProblem::Older { file_rev, in_use }).problem(),
+        // The number does not matter where the very same file is in force.
+        InstallRefusal::Twice => Problem::new(409, "FILE_TWICE", "This activation file is in force already.")
+            .next("Nothing needs to be done. To change seats, renew the workstation at the portal and upload its new .crt file.", who::YOU),
+        InstallRefusal::OtherWorkstation => {
+            Problem::new(422, "FILE_OTHER_SERVER", "The activation file is for another workstation than the one this server is.")
+                .next("Upload the .crt file of this server's own workstation.", ADMINISTRATOR)
+        }
+        InstallRefusal::ClockSuspect { behind_ms } => {
+            Problem::new(409, "CLOCK_SUSPECT", "The clock of the license server's machine is behind.")
+                .detail(format!(
+                    "It shows a time {} s before one that this server has already stored, so it takes no new rights.",
+                    behind_ms / SECOND_MS
+                ))
+                .next("Set the clock of that machine right (NTP) and upload the file again.", ADMINISTRATOR)
+        }
+        InstallRefusal::Draining => Problem::new(409, "DRAINING", "The license server is being disabled.")
+            .next("Wait until its last lease has ended, then download a new request and activate it with a new key.", ADMINISTRATOR),
+    }
+}
+
+/// A good file that comes too late is a conflict; all others cannot be processed as they are.
+fn file_status(problem: &FileProblem) -> u16 {
+    match problem {
+        FileProblem::Replayed { .. } | FileProblem::Twice { .. } | FileProblem::Older { .. } => 409,
+        FileProblem::Oversized { .. } => 413,
+        _ => 422,
+    }
+}
+
+impl From<Failure> for ApiProblem {
+    /// The edge: what a person cannot mend is logged here, once.
+    fn from(failure: Failure) -> ApiProblem {
+        match &failure {
+            Failure::Db(error) => tracing::error!(%error, "the database failed a request"),
+            Failure::Internal(error) => tracing::error!(error, "a request failed"),
+            Failure::Disk(error) => tracing::error!(%error, "a file failed a request"),
+            _ => {}
+        }
+        failure.problem().into()
+    }
+}

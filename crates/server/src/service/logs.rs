@@ -1,0 +1,53 @@
+//! The two logs: what administrators did, and who used what.
+
+use super::access::Caller;
+use super::failure::Failure;
+use super::status::limit;
+use crate::server::Server;
+use crate::store;
+use leasehold_core::access::ServerAction;
+use leasehold_wire::server::{AuditView, EventView, Page, PageQuery};
+
+impl Server {
+    /// The audit log, newest first.
+    ///
+    /// # Errors
+    /// [`Failure::SignIn`], [`Failure::BadField`], or the database's.
+    pub async fn audit_log(&self, caller: &Caller, query: &PageQuery) -> Result<Page<AuditView>, Failure> {
+        self.authorize(caller, ServerAction::Administer)?;
+        let (below, wanted) = position(query)?;
+        let rows = self.0.db.read_async(move |tx| store::audit_page(tx, below, fetched(wanted))).await?;
+        Ok(page(rows, wanted, |row| row.id))
+    }
+
+    /// The usage log, newest first.
+    ///
+    /// # Errors
+    /// [`Failure::SignIn`], [`Failure::BadField`], or the database's.
+    pub async fn usage_log(&self, caller: &Caller, query: &PageQuery) -> Result<Page<EventView>, Failure> {
+        self.authorize(caller, ServerAction::ReadUsage)?;
+        let (below, wanted) = position(query)?;
+        let rows = self.0.db.read_async(move |tx| store::events_page(tx, below, fetched(wanted))).await?;
+        Ok(page(rows, wanted, |row| row.id))
+    }
+}
+
+/// One more than wanted tells whether there is a next page.
+fn fetched(wanted: usize) -> u32 {
+    u32::try_from(wanted + 1).unwrap_or(u32::MAX)
+}
+
+fn position(query: &PageQuery) -> Result<(i64, usize), Failure> {
+    let below = match &query.after {
+        None => i64::MAX,
+        Some(text) => text.parse().map_err(|_| Failure::BadField("`after` must be the `next` of a page".to_owned()))?,
+    };
+    Ok((below, limit(query.limit)?))
+}
+
+fn page<T>(mut rows: Vec<T>, wanted: usize, id: impl Fn(&T) -> u64) -> Page<T> {
+    let more = rows.len() > wanted;
+    rows.truncate(wanted);
+    let next = rows.last().filter(|_| more).map(|row| id(row).to_string());
+    Page { items: rows, next }
+}

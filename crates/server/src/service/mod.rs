@@ -1,0 +1,19 @@
+//! The use cases of the license server: one public function each, that authorizes, decides, stores and audits. The API
+//! and the pages are two thin fronts over them.
+
+mod access;
+mod activation;
+mod administrator;
+mod backup;
+mod failure;
+mod leases;
+mod logs;
+mod passwords;
+mod status;
+mod throttle;
+
+pub use access::{Caller, Credential};
+pub(crate) use administrator::Administrator;
+pub use administrator::{PASSWORD_CHARS_MAX, PASSWORD_CHARS_MIN};
+pub use failure::Failure;
+pub(crate) use leases::{LeaseOutcome, Serials};

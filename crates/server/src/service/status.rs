@@ -1,0 +1,205 @@
+//! What the server tells about itself: totals for everybody, holders for those who may see them. Shows only what is
+//! committed.
+
+use super::access::Caller;
+use super::activation::vendor_fingerprint;
+use super::failure::Failure;
+use crate::engine::Health;
+use crate::server::Server;
+use crate::store;
+use leasehold_core::access::ServerAction;
+use leasehold_core::clock::StartVerdict;
+use leasehold_core::engine::{Document, Engine};
+use leasehold_core::grant::Renew;
+use leasehold_core::pool::{FeatureView, Lease, LineView, PoolView, Standing};
+use leasehold_core::time::{Ms, SECOND_MS};
+use leasehold_wire::server::{
+    ActivationStatus, ClockStatus, ClockVerdict, FeatureStatus, LeaseQuery, LeaseView, LineStatus, Page, PingResponse,
+    ServerState, StatusResponse, StorageStatus,
+};
+
+/// Leases on a page if nobody says how many.
+const PAGE_ITEMS: u32 = 50;
+/// Most items on a page.
+pub(super) const PAGE_ITEMS_MAX: u32 = 200;
+
+/// What the engine tells in one look.
+struct Seen {
+    now: Ms,
+    view: PoolView,
+    document: Option<Document>,
+    draining: bool,
+    no_new_until: Option<Ms>,
+}
+
+fn see(engine: &Engine, now: Ms) -> Seen {
+    Seen {
+        now,
+        view: engine.pool().view(now),
+        document: engine.document().cloned(),
+        draining: engine.draining(),
+        no_new_until: engine.no_new_until(now),
+    }
+}
+
+impl Server {
+    /// Somebody is there. Asks nobody, so that it answers whatever the engine does.
+    pub fn ping(&self) -> PingResponse {
+        PingResponse {
+            service: "leasehold".to_owned(),
+            version: crate::VERSION.to_owned(),
+            ready: self.0.keys.identity().is_some() && self.0.engine.health() == Health::Ok,
+        }
+    }
+
+    /// Whether changes can be stored; otherwise what is wrong, as a sentence.
+    pub fn storage(&self) -> StorageStatus {
+        match self.0.engine.health() {
+            Health::Ok => StorageStatus { ok: true, problem: String::new() },
+            Health::Stalled(problem) | Health::Failed(problem) => StorageStatus { ok: false, problem },
+        }
+    }
+
+    /// State, features and lines, without who uses what.
+    ///
+    /// # Errors
+    /// [`Failure::OutcomeUnknown`] if the engine is gone, or the database's.
+    pub async fn status(&self, caller: &Caller) -> Result<StatusResponse, Failure> {
+        self.authorize(caller, ServerAction::ReadTotals)?;
+        let seen = self.0.engine.look(see).await?;
+        let state = self.state(&seen).await?;
+        Ok(StatusResponse {
+            version: crate::VERSION.to_owned(),
+            server_time: seen.now.into(),
+            state,
+            activation: self.activation(seen.document.as_ref()),
+            features: seen.view.features.into_iter().map(feature).collect(),
+            lines: seen.view.lines.into_iter().map(line).collect(),
+            leases_out: u64::try_from(seen.view.leases_out).unwrap_or(u64::MAX),
+            clock: self.clock(seen.now, seen.no_new_until),
+            storage: self.storage(),
+            usage_open: self.usage_open(),
+            setup_needed: self.0.administrator.setup_needed(),
+        })
+    }
+
+    async fn state(&self, seen: &Seen) -> Result<ServerState, Failure> {
+        if seen.draining {
+            return Ok(ServerState::Draining);
+        }
+        if seen.document.is_some() {
+            return Ok(ServerState::Active);
+        }
+        // A receipt stays the news until there is a new key.
+        let retired = self.0.keys.key().is_none() && self.0.db.read_async(store::newest_receipt).await?.is_some();
+        Ok(if retired { ServerState::Disabled } else { ServerState::NotActivated })
+    }
+
+    fn activation(&self, document: Option<&Document>) -> Option<ActivationStatus> {
+        let (document, root) = (document?, self.trust()?);
+        Some(ActivationStatus {
+            workstation: document.grant.workstation,
+            workstation_name: document.grant.workstation_name.clone(),
+            account_name: document.grant.account_name.clone(),
+            vendor: root.name().to_owned(),
+            vendor_fingerprint: vendor_fingerprint(&root),
+            rev: document.grant.rev,
+            issued_at: document.grant.issued_at.into(),
+            ends_at: document.grant.ends_at().into(),
+            grant_sha256: document.sha256.clone(),
+        })
+    }
+
+    fn clock(&self, now: Ms, no_new_until: Option<Ms>) -> ClockStatus {
+        let (at_start, off_by_ms) = match self.0.verdict {
+            StartVerdict::Plausible | StartVerdict::Implausible => (ClockVerdict::Plausible, 0),
+            StartVerdict::Behind { by_ms } => (ClockVerdict::Behind, by_ms),
+            StartVerdict::Ahead { by_ms } => (ClockVerdict::Ahead, by_ms),
+        };
+        ClockStatus {
+            at_start,
+            off_by_s: off_by_ms / SECOND_MS,
+            no_new_leases_until: no_new_until.map(Into::into),
+            wall_ahead_s: self.0.clock.wall().since(now) / SECOND_MS,
+        }
+    }
+
+    /// Who holds what, in order of lease.
+    ///
+    /// # Errors
+    /// [`Failure::SignIn`] unless the administrator asks or opened it to everybody.
+    pub async fn leases(&self, caller: &Caller, query: LeaseQuery) -> Result<Page<LeaseView>, Failure> {
+        self.authorize(caller, ServerAction::ReadUsage)?;
+        let limit = limit(query.limit)?;
+        let look = move |engine: &Engine, _| {
+            // One more than wanted tells whether there is a next page.
+            engine.pool().leases_page(query.feature.as_ref(), query.after, limit + 1)
+        };
+        let mut leases = self.0.engine.look(look).await?;
+        let more = leases.len() > limit;
+        leases.truncate(limit);
+        let next = leases.last().filter(|_| more).map(|lease| lease.id.to_string());
+        Ok(Page { items: leases.into_iter().map(lease_view).collect(), next })
+    }
+}
+
+/// The wanted number of items on a page.
+pub(super) fn limit(wanted: Option<u32>) -> Result<usize, Failure> {
+    match wanted.unwrap_or(PAGE_ITEMS) {
+        limit @ 1..=PAGE_ITEMS_MAX => Ok(limit as usize),
+        _ => Err(Failure::BadField(format!("`limit` must be 1 to {PAGE_ITEMS_MAX}"))),
+    }
+}
+
+fn feature(view: FeatureView) -> FeatureStatus {
+    FeatureStatus {
+        feature: view.feature,
+        total: view.capacity.total,
+        in_use: view.capacity.in_use,
+        free: view.capacity.free,
+        first_end: view.first_end.map(Into::into),
+        last_end: view.last_end.map(Into::into),
+        online: view.online,
+        offline: view.offline,
+    }
+}
+
+fn line(view: LineView) -> LineStatus {
+    let LineView { line, seats_in_use, granted } = view;
+    LineStatus {
+        line: line.line,
+        license: line.license,
+        product: line.product,
+        product_name: line.product_name,
+        kind: line.kind,
+        channel: line.channel,
+        features: line.features,
+        seats: line.seats,
+        seats_in_use,
+        until: line.until.into(),
+        offline: line.terms.pinned || line.terms.renew != Renew::Sync,
+        assigned: line.terms.assigned,
+        share: line.terms.share,
+        maintenance_until: line.terms.released_before,
+        granted,
+    }
+}
+
+fn lease_view(lease: Lease) -> LeaseView {
+    LeaseView {
+        lease: lease.id,
+        seats: lease.ask.seats,
+        address: lease.source.address,
+        started_at: lease.started_at.into(),
+        seen_at: lease.seen_at.into(),
+        freed_at: lease.freed_at.into(),
+        shared: matches!(lease.standing, Standing::Shared { .. }),
+        withdrawn: lease.withdrawn,
+        feature: lease.ask.feature,
+        user: lease.ask.user,
+        host: lease.ask.host,
+        version: lease.ask.version,
+        pid: lease.ask.pid,
+        labels: lease.ask.labels,
+    }
+}

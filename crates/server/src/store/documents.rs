@@ -1,0 +1,65 @@
+//! Activation files that were put in force.
+
+use leasehold_core::engine::Document;
+use leasehold_core::time::Ms;
+use leasehold_db::{DbError, Row, Tx};
+
+/// An activation file as it was stored. Nothing in it is believed before it has been verified again.
+#[derive(Clone, Debug)]
+pub(crate) struct StoredDocument {
+    /// The file.
+    pub(crate) file: String,
+    /// When the portal issued it.
+    pub(crate) issued_at: Ms,
+}
+
+pub(super) fn put_in_force(tx: &mut Tx<'_>, document: &Document, now: Ms) -> Result<(), DbError> {
+    tx.exec("UPDATE document SET in_force = 0 WHERE in_force = 1", &[])?;
+    tx.exec(
+        "INSERT INTO document (sha256, rev, workstation, issued_at_ms, loaded_at_ms, in_force, file)
+         VALUES (?1, ?2, ?3, ?4, ?5, 1, ?6)",
+        &[
+            (&*document.sha256).into(),
+            i64::try_from(document.grant.rev).unwrap_or(i64::MAX).into(),
+            document.grant.workstation.to_string().into(),
+            document.grant.issued_at.0.into(),
+            now.0.into(),
+            (&*document.file).into(),
+        ],
+    )?;
+    Ok(())
+}
+
+/// The server is disabled: none is in force.
+pub(super) fn forget(tx: &mut Tx<'_>) -> Result<(), DbError> {
+    tx.exec("UPDATE document SET in_force = 0 WHERE in_force = 1", &[])?;
+    Ok(())
+}
+
+/// The one in force.
+pub(crate) fn in_force(tx: &mut Tx<'_>) -> Result<Option<StoredDocument>, DbError> {
+    tx.one("SELECT file, issued_at_ms FROM document WHERE in_force = 1", &[], read)
+}
+
+/// The one that was loaded last, in force or not.
+pub(crate) fn newest(tx: &mut Tx<'_>) -> Result<Option<StoredDocument>, DbError> {
+    tx.one("SELECT file, issued_at_ms FROM document ORDER BY loaded_at_ms DESC, rev DESC LIMIT 1", &[], read)
+}
+
+/// Those that were in force before, the newest first; of one workstation, since its leases can stand on no other's.
+pub(crate) fn older(tx: &mut Tx<'_>, workstation: &str) -> Result<Vec<StoredDocument>, DbError> {
+    tx.all(
+        "SELECT file, issued_at_ms FROM document WHERE workstation = ?1 AND in_force = 0 ORDER BY rev DESC",
+        &[workstation.into()],
+        read,
+    )
+}
+
+/// The one with a hash.
+pub(crate) fn by_sha256(tx: &mut Tx<'_>, sha256: &str) -> Result<Option<StoredDocument>, DbError> {
+    tx.one("SELECT file, issued_at_ms FROM document WHERE sha256 = ?1", &[sha256.into()], read)
+}
+
+fn read(row: &Row<'_>) -> Result<StoredDocument, DbError> {
+    Ok(StoredDocument { file: row.text(0)?, issued_at: Ms(row.int(1)?) })
+}

@@ -1,0 +1,96 @@
+//! The usage log: appended in order of time, pruned by age.
+
+use super::damaged;
+use leasehold_core::engine::{Event, EventKind};
+use leasehold_core::ids::LeaseId;
+use leasehold_core::time::Ms;
+use leasehold_db::{DbError, Tx};
+use leasehold_wire::server::EventView;
+use std::sync::Arc;
+
+/// Rows removed at a time: few enough that nobody waits for it.
+const PRUNED_AT_ONCE: i64 = 2_000;
+/// Rows looked at in one statement when going back in time.
+const LOOKED_AT_ONCE: i64 = 10_000;
+
+pub(super) fn add(tx: &mut Tx<'_>, event: &Event) -> Result<(), DbError> {
+    tx.exec(
+        "INSERT INTO usage_event (at_ms, kind, lease, key, feature, seats, user_name, host, code)
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)",
+        &[
+            event.at.0.into(),
+            event.kind.word().into(),
+            event.lease.map(|lease| lease.to_string()).into(),
+            (&*event.key).into(),
+            event.feature.as_str().into(),
+            event.seats.into(),
+            (&*event.user).into(),
+            (&*event.host).into(),
+            event.code.map(|code| code.word()).into(),
+        ],
+    )?;
+    Ok(())
+}
+
+/// Row ids rise with time, so the oldest rows are the lowest ones and no index on time is needed.
+pub(super) fn prune(tx: &mut Tx<'_>, before: Ms) -> Result<(), DbError> {
+    tx.exec(
+        "DELETE FROM usage_event
+         WHERE id < (SELECT MIN(id) FROM usage_event) + ?2 AND at_ms < ?1",
+        &[before.0.into(), PRUNED_AT_ONCE.into()],
+    )?;
+    Ok(())
+}
+
+/// Leases that ended at `since` or later, in order of time: when, which, under which key. Goes back from the newest row,
+/// so it costs what has happened since then and not what the log holds.
+pub(crate) fn ended_since(tx: &mut Tx<'_>, since: Ms) -> Result<Vec<(Ms, LeaseId, Arc<str>)>, DbError> {
+    let mut ended = Vec::new();
+    let mut below = i64::MAX;
+    loop {
+        let rows = tx.all(
+            "SELECT id, at_ms, kind, lease, key FROM usage_event WHERE id < ?1 ORDER BY id DESC LIMIT ?2",
+            &[below.into(), LOOKED_AT_ONCE.into()],
+            |row| {
+                let over = matches!(EventKind::from_word(row.str(2)?), Some(EventKind::Checkin | EventKind::Expired));
+                let lease = if over { Some((lease_of(row.opt_str(3)?)?, row.str(4)?.into())) } else { None };
+                Ok((row.int(0)?, Ms(row.int(1)?), lease))
+            },
+        )?;
+        let reached = rows.last().is_none_or(|(_, at, _)| *at < since);
+        below = rows.last().map_or(below, |(id, ..)| *id);
+        let recent = rows.into_iter().take_while(|(_, at, _)| *at >= since);
+        ended.extend(recent.filter_map(|(_, at, lease)| lease.map(|(id, key)| (at, id, key))));
+        if reached {
+            break;
+        }
+    }
+    ended.reverse();
+    Ok(ended)
+}
+
+fn lease_of(text: Option<&str>) -> Result<LeaseId, DbError> {
+    text.and_then(|text| text.parse().ok()).ok_or(damaged("usage event"))
+}
+
+/// Events before the row `below`, the newest first.
+pub(crate) fn page(tx: &mut Tx<'_>, below: i64, limit: u32) -> Result<Vec<EventView>, DbError> {
+    tx.all(
+        "SELECT id, at_ms, kind, lease, feature, seats, user_name, host, code FROM usage_event WHERE id < ?1
+         ORDER BY id DESC LIMIT ?2",
+        &[below.into(), limit.into()],
+        |row| {
+            Ok(EventView {
+                id: u64::try_from(row.int(0)?).unwrap_or(0),
+                at: Ms(row.int(1)?).into(),
+                kind: row.text(2)?,
+                lease: row.opt_str(3)?.and_then(|text| text.parse().ok()),
+                feature: row.text(4)?,
+                seats: u32::try_from(row.int(5)?).unwrap_or(u32::MAX),
+                user: row.text(6)?,
+                host: row.text(7)?,
+                code: row.opt_text(8)?,
+            })
+        },
+    )
+}

@@ -1,0 +1,91 @@
+//! Leases that are out.
+
+use super::damaged;
+use leasehold_core::ids::{LeaseId, LineId};
+use leasehold_core::pool::{Lease, Placement, Source, Standing};
+use leasehold_core::time::Ms;
+use leasehold_core::times::LeaseTimes;
+use leasehold_db::{DbError, Row, Tx};
+
+pub(super) fn add(tx: &mut Tx<'_>, lease: &Lease) -> Result<(), DbError> {
+    let (seat, placement) = match &lease.standing {
+        Standing::Own(placement) => (None, placement),
+        Standing::Shared { seat, placement } => (Some(seat.to_string()), placement),
+    };
+    let ask = serde_json::to_string(&lease.ask).map_err(|_| damaged("lease"))?;
+    tx.exec(
+        "INSERT INTO lease (id, key, ask, address, loopback, seat, placement, started_at_ms, seen_at_ms)
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)",
+        &[
+            lease.id.to_string().into(),
+            (&*lease.key).into(),
+            ask.into(),
+            lease.source.address.to_string().into(),
+            lease.source.loopback.into(),
+            seat.into(),
+            written(placement)?.into(),
+            lease.started_at.0.into(),
+            lease.seen_at.0.into(),
+        ],
+    )?;
+    Ok(())
+}
+
+/// A seat of its own is named by its lease; a shared one by the first lease that sat on it, which may have ended.
+pub(super) fn move_seat(tx: &mut Tx<'_>, seat: LeaseId, placement: &Placement) -> Result<(), DbError> {
+    let (seat, placement) = (seat.to_string(), written(placement)?);
+    let values = [(&seat).into(), (&placement).into()];
+    tx.exec("UPDATE lease SET placement = ?2 WHERE id = ?1 AND seat IS NULL", &values)?;
+    tx.exec("UPDATE lease SET placement = ?2 WHERE seat = ?1", &values)?;
+    Ok(())
+}
+
+pub(super) fn remove(tx: &mut Tx<'_>, id: LeaseId) -> Result<(), DbError> {
+    tx.exec("DELETE FROM lease WHERE id = ?1", &[id.to_string().into()])?;
+    Ok(())
+}
+
+pub(super) fn seen(tx: &mut Tx<'_>, id: LeaseId, at: Ms) -> Result<(), DbError> {
+    tx.exec("UPDATE lease SET seen_at_ms = ?2 WHERE id = ?1", &[id.to_string().into(), at.0.into()])?;
+    Ok(())
+}
+
+/// Every lease that is out. `freed_at` and `times` mean nothing yet: the engine sets them when it is restored.
+pub(crate) fn all(tx: &mut Tx<'_>) -> Result<Vec<Lease>, DbError> {
+    tx.all(
+        "SELECT id, key, ask, address, loopback, seat, placement, started_at_ms, seen_at_ms FROM lease ORDER BY id",
+        &[],
+        |row| read(row)?.ok_or(damaged("lease")),
+    )
+}
+
+fn read(row: &Row<'_>) -> Result<Option<Lease>, DbError> {
+    let (id, address) = (row.str(0)?.parse().ok(), row.str(3)?.parse().ok());
+    let placement = serde_json::from_str::<Vec<(LineId, u32)>>(row.str(6)?).ok().filter(|lines| !lines.is_empty());
+    let (Some(id), Some(address), Some(placement)) = (id, address, placement) else { return Ok(None) };
+    let placement: Placement = placement.into();
+    let standing = match row.opt_str(5)?.map(str::parse::<LeaseId>) {
+        None => Standing::Own(placement),
+        Some(Ok(seat)) => Standing::Shared { seat, placement },
+        Some(Err(_)) => return Ok(None),
+    };
+    let Ok(ask) = serde_json::from_str(row.str(2)?) else { return Ok(None) };
+    Ok(Some(Lease {
+        id,
+        key: row.str(1)?.into(),
+        ask,
+        source: Source { address, loopback: row.bool(4)? },
+        standing,
+        started_at: Ms(row.int(7)?),
+        seen_at: Ms(row.int(8)?),
+        freed_at: Ms(0),
+        times: LeaseTimes::DEFAULT,
+        n: 0,
+        nonce: "".into(),
+        withdrawn: false,
+    }))
+}
+
+fn written(placement: &Placement) -> Result<String, DbError> {
+    serde_json::to_string(&**placement).map_err(|_| damaged("placement"))
+}

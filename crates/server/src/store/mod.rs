@@ -1,0 +1,69 @@
+//! All SQL of the license server: plain functions of a transaction, one file for each table family.
+//!
+//! Decides nothing. Leases, documents, usage events and the server's mode are written only in batches of the engine
+//! ([`commit`]); sessions and settings by their own use cases.
+
+mod audit;
+mod documents;
+mod events;
+mod leases;
+mod schema;
+mod sessions;
+mod state;
+
+pub(crate) use audit::{add as add_audit, page as audit_page};
+pub(crate) use documents::{
+    StoredDocument, by_sha256 as document_by_sha256, in_force, newest as newest_document, older,
+};
+pub(crate) use events::{ended_since, page as events_page};
+pub(crate) use leases::all as leases;
+pub(crate) use schema::MIGRATIONS;
+pub(crate) use sessions::{Session, add as add_session, end as end_session, is_open as session_is_open};
+pub(crate) use state::{State, load as state, newest_receipt, receipts, set_first_password, set_usage_open};
+
+use leasehold_core::engine::Write;
+use leasehold_core::time::Ms;
+use leasehold_db::{DbError, Tx};
+
+/// Everything that one batch of the engine writes.
+#[derive(Debug)]
+pub(crate) struct Batch {
+    /// The engine's now: stored as the high-water mark of time.
+    pub(crate) now: Ms,
+    /// Rows, in order.
+    pub(crate) writes: Vec<Write>,
+    /// Usage events before this instant are removed, some at a time.
+    pub(crate) prune_events_before: Option<Ms>,
+}
+
+/// Writes a batch.
+pub(crate) fn commit(tx: &mut Tx<'_>, batch: &Batch) -> Result<(), DbError> {
+    for write in &batch.writes {
+        match write {
+            Write::Lease(lease) => leases::add(tx, lease)?,
+            Write::SeatMoved { seat, placement } => leases::move_seat(tx, *seat, placement)?,
+            Write::LeaseEnded { id } => leases::remove(tx, *id)?,
+            Write::LeaseSeen { id, at } => leases::seen(tx, *id, *at)?,
+            Write::Document(document) => documents::put_in_force(tx, document, batch.now)?,
+            Write::Draining => state::set_draining(tx, true)?,
+            Write::Retired { receipt } => {
+                state::set_draining(tx, false)?;
+                state::add_receipt(tx, receipt, batch.now)?;
+                documents::forget(tx)?;
+            }
+            Write::Event(event) => events::add(tx, event)?,
+            Write::Audit(row) => audit::add(tx, row)?,
+        }
+    }
+    if let Some(before) = batch.prune_events_before {
+        events::prune(tx, before)?;
+    }
+    state::set_mark(tx, batch.now)
+}
+
+/// A column that does not hold what this crate writes: the database was edited or damaged.
+fn damaged(what: &'static str) -> DbError {
+    DbError::Value(format!(
+        "the database holds a {what} that cannot be read: it was edited by hand or is damaged. Restore the last backup"
+    ))
+}

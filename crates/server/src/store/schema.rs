@@ -1,0 +1,82 @@
+//! The tables. A migration that was released never changes; a new one is added below it.
+
+use leasehold_db::{Migration, Migrations};
+
+/// Every step of the schema, oldest first. The license server lives on SQLite alone, so rows that are found by a text
+/// key have no row id beside it.
+pub(crate) const MIGRATIONS: Migrations = Migrations(&[Migration {
+    version: 1,
+    name: "leases, documents, logs, administrator",
+    sql: "
+        CREATE TABLE lease (
+            id TEXT PRIMARY KEY,
+            key TEXT NOT NULL,
+            ask TEXT NOT NULL,
+            address TEXT NOT NULL,
+            loopback BIGINT NOT NULL,
+            -- The seat it shares; NULL if it has seats of its own.
+            seat TEXT,
+            placement TEXT NOT NULL,
+            started_at_ms BIGINT NOT NULL,
+            seen_at_ms BIGINT NOT NULL
+        ) WITHOUT ROWID;
+        CREATE INDEX lease_by_seat ON lease (seat) WHERE seat IS NOT NULL;
+
+        CREATE TABLE document (
+            sha256 TEXT PRIMARY KEY,
+            rev BIGINT NOT NULL,
+            workstation TEXT NOT NULL,
+            issued_at_ms BIGINT NOT NULL,
+            loaded_at_ms BIGINT NOT NULL,
+            in_force BIGINT NOT NULL,
+            -- The activation file as it was uploaded; verified again whenever it is read.
+            file TEXT NOT NULL
+        ) WITHOUT ROWID;
+        CREATE UNIQUE INDEX document_in_force ON document (in_force) WHERE in_force = 1;
+
+        CREATE TABLE receipt (
+            id INTEGER PRIMARY KEY,
+            made_at_ms BIGINT NOT NULL,
+            file TEXT NOT NULL
+        );
+
+        CREATE TABLE state (
+            id BIGINT PRIMARY KEY CHECK (id = 1),
+            mark_ms BIGINT,
+            draining BIGINT NOT NULL,
+            usage_open BIGINT,
+            password_hash TEXT
+        );
+        INSERT INTO state (id, mark_ms, draining, usage_open, password_hash) VALUES (1, NULL, 0, NULL, NULL);
+
+        CREATE TABLE usage_event (
+            id INTEGER PRIMARY KEY,
+            at_ms BIGINT NOT NULL,
+            kind TEXT NOT NULL,
+            lease TEXT,
+            key TEXT NOT NULL,
+            feature TEXT NOT NULL,
+            seats BIGINT NOT NULL,
+            user_name TEXT NOT NULL,
+            host TEXT NOT NULL,
+            code TEXT
+        );
+
+        CREATE TABLE audit (
+            id INTEGER PRIMARY KEY,
+            at_ms BIGINT NOT NULL,
+            who TEXT NOT NULL,
+            address TEXT NOT NULL,
+            action TEXT NOT NULL,
+            detail TEXT NOT NULL
+        );
+
+        CREATE TABLE session (
+            token_sha256 TEXT PRIMARY KEY,
+            id TEXT NOT NULL,
+            created_at_ms BIGINT NOT NULL,
+            expires_at_ms BIGINT NOT NULL,
+            address TEXT NOT NULL
+        ) WITHOUT ROWID;
+    ",
+}]);

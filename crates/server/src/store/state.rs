@@ -1,0 +1,67 @@
+//! The one row that says in which mode the server is, and the receipts of keys that it gave up.
+
+use leasehold_core::time::Ms;
+use leasehold_db::{DbError, Tx};
+
+/// The server's mode.
+#[derive(Clone, Debug)]
+pub(crate) struct State {
+    /// The engine's now at the last commit; `None` before the first.
+    pub(crate) mark: Option<Ms>,
+    /// The server is being disabled.
+    pub(crate) draining: bool,
+    /// The administrator's choice; `None` leaves it to the configuration.
+    pub(crate) usage_open: Option<bool>,
+    /// Argon2id, PHC form; `None` until setup.
+    pub(crate) password_hash: Option<String>,
+}
+
+/// Reads it.
+pub(crate) fn load(tx: &mut Tx<'_>) -> Result<State, DbError> {
+    let state = tx.one("SELECT mark_ms, draining, usage_open, password_hash FROM state WHERE id = 1", &[], |row| {
+        Ok(State {
+            mark: row.opt_int(0)?.map(Ms),
+            draining: row.bool(1)?,
+            usage_open: row.opt_int(2)?.map(|open| open != 0),
+            password_hash: row.opt_text(3)?,
+        })
+    })?;
+    state.ok_or(super::damaged("state without its row"))
+}
+
+pub(super) fn set_mark(tx: &mut Tx<'_>, now: Ms) -> Result<(), DbError> {
+    tx.exec("UPDATE state SET mark_ms = ?1 WHERE id = 1", &[now.0.into()])?;
+    Ok(())
+}
+
+pub(super) fn set_draining(tx: &mut Tx<'_>, draining: bool) -> Result<(), DbError> {
+    tx.exec("UPDATE state SET draining = ?1 WHERE id = 1", &[draining.into()])?;
+    Ok(())
+}
+
+/// Everybody may see who uses what, or not.
+pub(crate) fn set_usage_open(tx: &mut Tx<'_>, open: bool) -> Result<(), DbError> {
+    tx.exec("UPDATE state SET usage_open = ?1 WHERE id = 1", &[open.into()])?;
+    Ok(())
+}
+
+/// Sets the administrator's password, unless there is one: then nothing changes and the answer is `false`.
+pub(crate) fn set_first_password(tx: &mut Tx<'_>, hash: &str) -> Result<bool, DbError> {
+    let set = tx.exec("UPDATE state SET password_hash = ?1 WHERE id = 1 AND password_hash IS NULL", &[hash.into()])?;
+    Ok(set == 1)
+}
+
+pub(super) fn add_receipt(tx: &mut Tx<'_>, file: &str, now: Ms) -> Result<(), DbError> {
+    tx.exec("INSERT INTO receipt (made_at_ms, file) VALUES (?1, ?2)", &[now.0.into(), file.into()])?;
+    Ok(())
+}
+
+/// Every receipt file: who signed one is a key that has ended.
+pub(crate) fn receipts(tx: &mut Tx<'_>) -> Result<Vec<String>, DbError> {
+    tx.all("SELECT file FROM receipt ORDER BY id", &[], |row| row.text(0))
+}
+
+/// The newest receipt file.
+pub(crate) fn newest_receipt(tx: &mut Tx<'_>) -> Result<Option<String>, DbError> {
+    tx.one("SELECT file FROM receipt ORDER BY id DESC LIMIT 1", &[], |row| row.text(0))
+}

@@ -1,0 +1,83 @@
+//! The server's store and files as the simulation drives them (`docs/PROTOCOL.md` section 13): the same functions that
+//! the engine's thread calls, over a database of the caller's. Never enabled by the shipped binary.
+
+use crate::engine::Restorer;
+use crate::store::{self, Batch};
+use crate::upstream::files::{self, RequestParts};
+use leasehold_core::engine::{Document, Engine, Restored, Write};
+use leasehold_core::ids::RequestId;
+use leasehold_core::time::Ms;
+use leasehold_db::{Db, DbError};
+use leasehold_trust::{FileProblem, PublicKey, SigningKey, VendorRoot};
+
+/// Makes the tables.
+///
+/// # Errors
+/// The database's.
+pub fn migrate(db: &Db) -> Result<(), DbError> {
+    db.migrate(store::MIGRATIONS).map(drop)
+}
+
+/// The high-water mark of time; `None` before the first commit.
+///
+/// # Errors
+/// The database's.
+pub fn mark(db: &Db) -> Result<Option<Ms>, DbError> {
+    db.read(|tx| store::state(tx).map(|state| state.mark))
+}
+
+/// Writes one batch of the engine in one commit.
+///
+/// # Errors
+/// The database's.
+pub fn commit(db: &Db, now: Ms, writes: Vec<Write>) -> Result<(), DbError> {
+    let batch = Batch { now, writes, prune_events_before: None };
+    db.write(move |tx| store::commit(tx, &batch))
+}
+
+/// What an engine starts from, its documents verified again.
+///
+/// # Errors
+/// Why the server would not start, as a sentence.
+pub fn restored(db: &Db, now: Ms, trust: Option<VendorRoot>, key: Option<PublicKey>) -> Result<Restored, String> {
+    let restorer = Restorer { db: db.clone(), trust, key };
+    restorer.read(now).map(|(restored, _)| restored).map_err(|error| error.to_string())
+}
+
+/// Every receipt file, oldest first.
+///
+/// # Errors
+/// The database's.
+pub fn receipts(db: &Db) -> Result<Vec<String>, DbError> {
+    db.read(store::receipts)
+}
+
+/// Reads an uploaded activation file.
+///
+/// # Errors
+/// What is wrong with it.
+pub fn read_file(
+    bytes: &[u8],
+    trust: Option<&VendorRoot>,
+    key: &PublicKey,
+    rev_in_use: Option<u64>,
+    now: Ms,
+) -> Result<Document, FileProblem> {
+    files::read(bytes, trust, key, rev_in_use, now).map(|read| read.document)
+}
+
+/// The number that a request file says, so that the portal counts what is before it as void.
+pub fn rev_to_report(engine: &Engine, _now: Ms) -> Option<u64> {
+    engine.document().map(|document| document.grant.rev)
+}
+
+/// The text of a request file.
+pub fn request_file(
+    key: &SigningKey,
+    request: RequestId,
+    now: Ms,
+    rev_in_use: Option<u64>,
+    trust: Option<VendorRoot>,
+) -> String {
+    files::request_file(key, &RequestParts { request, now, rev_in_use, trust })
+}

@@ -1,0 +1,144 @@
+//! Which certificate the port shows: to applications, who ask for the one fixed name, the workstation's, which chains to
+//! the vendor's root; to browsers the administrator's, or a self-signed one made at the first start.
+
+use crate::config::Config;
+use crate::keys::{KeysError, read_if_there, read_key};
+use leasehold_core::time::Ms;
+use leasehold_host::{FileError, private_file};
+use leasehold_trust::secret::{fingerprint_text, self_signed_certificate, sha256};
+use leasehold_trust::{SERVER_DNS_NAME, SigningKey};
+use leasehold_web::tls::{Tls, TlsFileError, crypto_provider};
+use rustls::ServerConfig;
+use rustls::pki_types::pem::PemObject;
+use rustls::pki_types::{CertificateDer, PrivateKeyDer};
+use rustls::server::{ClientHello, ResolvesServerCert};
+use rustls::sign::CertifiedKey;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, PoisonError, RwLock};
+
+const SELF_SIGNED_KEY_FILE: &str = "tls.key";
+const SELF_SIGNED_CERTIFICATE_FILE: &str = "tls.crt";
+
+/// Why TLS cannot be offered.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum TlsError {
+    /// A file cannot be read or written.
+    #[error(transparent)]
+    File(#[from] FileError),
+    /// A key file of our own is damaged.
+    #[error(transparent)]
+    Keys(#[from] KeysError),
+    /// The administrator's files cannot be used.
+    #[error("{}: {source}", path.display())]
+    Unusable {
+        /// The certificate file.
+        path: PathBuf,
+        /// Why.
+        source: TlsFileError,
+    },
+}
+
+/// The certificates of the port.
+#[derive(Debug)]
+pub(crate) struct Certificates {
+    browsers: Arc<CertifiedKey>,
+    workstation: RwLock<Option<Arc<CertifiedKey>>>,
+}
+
+impl Certificates {
+    /// Reads what browsers are shown; makes a self-signed certificate if the administrator gave none.
+    pub(crate) fn open(folder: &Path, config: &Config, now: Ms) -> Result<Certificates, TlsError> {
+        let browsers = match &config.tls {
+            Some(files) => {
+                let certificate = read_public(&files.certificate)?;
+                let key = private_file::read(&files.key)?;
+                let unusable = |source| TlsError::Unusable { path: files.certificate.clone(), source };
+                certified(&certificate, &key).map_err(unusable)?
+            }
+            None => self_signed(folder, now)?,
+        };
+        Ok(Certificates { browsers: Arc::new(browsers), workstation: RwLock::new(None) })
+    }
+
+    /// SHA-256 of the certificate that browsers are shown, as people compare it.
+    pub(crate) fn fingerprint(&self) -> String {
+        self.browsers.cert.first().map(|der| fingerprint_text(&sha256(der))).unwrap_or_default()
+    }
+
+    /// From now on applications see this chain.
+    pub(crate) fn show_workstation(&self, key: &SigningKey, chain: Vec<CertificateDer<'static>>) {
+        match CertifiedKey::from_der(chain, key.to_pkcs8_der().into(), &crypto_provider()) {
+            Ok(certified) => self.set(Some(Arc::new(certified))),
+            // Applications then cannot use TLS; over plain HTTP they still check every signed document.
+            Err(error) => tracing::error!(%error, "the workstation's certificate cannot be used for TLS"),
+        }
+    }
+
+    /// The key is destroyed: applications see what browsers see, and refuse it.
+    pub(crate) fn hide_workstation(&self) {
+        self.set(None);
+    }
+
+    fn set(&self, workstation: Option<Arc<CertifiedKey>>) {
+        *self.workstation.write().unwrap_or_else(PoisonError::into_inner) = workstation;
+    }
+
+    /// The TLS side of the port. New connections see what is shown at that moment.
+    pub(crate) fn tls(self: &Arc<Self>) -> Result<Tls, rustls::Error> {
+        let config = ServerConfig::builder_with_provider(crypto_provider())
+            .with_safe_default_protocol_versions()?
+            .with_no_client_auth()
+            .with_cert_resolver(Arc::clone(self) as Arc<dyn ResolvesServerCert>);
+        Ok(Tls::new(config))
+    }
+}
+
+impl ResolvesServerCert for Certificates {
+    fn resolve(&self, hello: ClientHello<'_>) -> Option<Arc<CertifiedKey>> {
+        let application = hello.server_name().is_some_and(|name| name.eq_ignore_ascii_case(SERVER_DNS_NAME));
+        let workstation = self.workstation.read().unwrap_or_else(PoisonError::into_inner);
+        match &*workstation {
+            Some(workstation) if application => Some(Arc::clone(workstation)),
+            _ => Some(Arc::clone(&self.browsers)),
+        }
+    }
+}
+
+fn certified(certificate: &[u8], key: &[u8]) -> Result<CertifiedKey, TlsFileError> {
+    let chain: Vec<_> = CertificateDer::pem_slice_iter(certificate)
+        .collect::<Result<_, _>>()
+        .map_err(|_| TlsFileError::NoCertificate)?;
+    if chain.is_empty() {
+        return Err(TlsFileError::NoCertificate);
+    }
+    let key = PrivateKeyDer::from_pem_slice(key).map_err(|_| TlsFileError::NoKey)?;
+    CertifiedKey::from_der(chain, key, &crypto_provider()).map_err(TlsFileError::Unusable)
+}
+
+/// A certificate is no secret: its mode does not matter.
+fn read_public(path: &Path) -> Result<Vec<u8>, FileError> {
+    std::fs::read(path).map_err(|source| FileError::Io { doing: "read", path: path.to_owned(), source })
+}
+
+fn self_signed(folder: &Path, now: Ms) -> Result<CertifiedKey, TlsError> {
+    let (key_path, certificate_path) = (folder.join(SELF_SIGNED_KEY_FILE), folder.join(SELF_SIGNED_CERTIFICATE_FILE));
+    let key = match read_if_there(&key_path)? {
+        Some(bytes) => read_key(&key_path, &bytes)?,
+        None => {
+            let key = SigningKey::generate();
+            private_file::write_once(&key_path, key.to_pkcs8_pem().as_bytes())?;
+            key
+        }
+    };
+    let certificate = match read_if_there(&certificate_path)? {
+        Some(bytes) => bytes,
+        None => {
+            let names = [leasehold_host::host_name(), "localhost".to_owned(), "127.0.0.1".to_owned(), "::1".to_owned()];
+            let certificate = self_signed_certificate(&names, &key, now).into_bytes();
+            private_file::write_once(&certificate_path, &certificate)?;
+            certificate
+        }
+    };
+    certified(&certificate, key.to_pkcs8_pem().as_bytes())
+        .map_err(|source| TlsError::Unusable { path: certificate_path, source })
+}

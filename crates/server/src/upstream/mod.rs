@@ -1,0 +1,3 @@
+//! Where seats come from: the portal, for now by files carried by hand.
+
+pub(crate) mod files;
