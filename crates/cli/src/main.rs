@@ -4,6 +4,7 @@
 mod checkout;
 mod client_args;
 mod client_config;
+mod demo;
 mod doctor;
 mod failure;
 mod left_seats;
@@ -12,6 +13,7 @@ mod portal;
 mod run;
 mod seating;
 mod secrets;
+mod server;
 mod serving;
 mod signals;
 mod status;
@@ -39,12 +41,16 @@ enum Command {
     Doctor(doctor::DoctorArgs),
     Client(client_config::ClientCommand),
     Portal(portal::PortalCommand),
+    Server(server::ServerCommand),
+    Demo(demo::DemoArgs),
+    #[command(hide = true)]
+    DemoApp(demo::AppArgs),
 }
 
 impl Command {
     /// What is logged without `LEASEHOLD_LOG`: services tell what they do, client commands only what is wrong.
     fn log_level(&self) -> &'static str {
-        if matches!(self, Command::Portal(_)) { "info" } else { "warn" }
+        if matches!(self, Command::Portal(_) | Command::Server(_)) { "info" } else { "warn" }
     }
 
     fn run(self) -> Result<u8, Failure> {
@@ -56,6 +62,9 @@ impl Command {
             Command::Doctor(args) => doctor::doctor(args),
             Command::Client(command) => client_config::client(command),
             Command::Portal(command) => portal::portal(command),
+            Command::Server(command) => server::server(command),
+            Command::Demo(args) => demo::demo(args),
+            Command::DemoApp(args) => demo::app(args),
         }
     }
 }

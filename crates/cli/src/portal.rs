@@ -3,7 +3,7 @@
 use crate::failure::Failure;
 use crate::output::{Output, line_out};
 use crate::secrets;
-use crate::serving::{self, Stop};
+use crate::serving::{self, Parent, Stop};
 use clap::{Args, Subcommand};
 use leasehold_host::{OsRandom, SystemClock};
 use leasehold_portal::Config;
@@ -50,6 +50,8 @@ enum What {
         /// Where to listen, instead of what portal.toml says
         #[arg(long, value_name = "ADDRESS:PORT")]
         listen: Option<SocketAddr>,
+        #[command(flatten)]
+        parent: Parent,
     },
     /// Bring the database up to this release; `serve` does it too
     Migrate {
@@ -114,7 +116,7 @@ impl Folder {
 pub(crate) fn portal(command: PortalCommand) -> Result<u8, Failure> {
     match command.what {
         What::Init { folder, vendor, passphrase_file } => init(&folder, &vendor, passphrase_file)?,
-        What::Serve { folder, listen } => serve(&folder, listen)?,
+        What::Serve { folder, listen, parent } => serve(&folder, listen, &parent)?,
         What::Migrate { folder } => {
             let steps = leasehold_portal::migrate(&folder.data).map_err(Failure::of)?;
             folder.output().print(&json!({ "steps": steps }), || match steps {
@@ -176,10 +178,10 @@ fn init(folder: &Folder, vendor: &str, passphrase_file: Option<PathBuf>) -> Resu
     })
 }
 
-fn serve(folder: &Folder, listen: Option<SocketAddr>) -> Result<(), Failure> {
+fn serve(folder: &Folder, listen: Option<SocketAddr>, parent: &Parent) -> Result<(), Failure> {
     let mut config = Config::load(&folder.data).map_err(Failure::of)?;
     config.listen = listen.unwrap_or(config.listen);
-    let stop = Stop::on_signals()?;
+    let stop = Stop::watch(parent.until_stdin_ends)?;
     let (clock, random) = (Arc::new(SystemClock::new()), Box::new(OsRandom));
     serving::block_on(async {
         let service =

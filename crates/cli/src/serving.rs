@@ -2,23 +2,38 @@
 
 use crate::failure::Failure;
 use crate::signals::{self, ENDING};
+use clap::Args;
 use std::future::Future;
+use std::io;
 use std::net::SocketAddr;
+use std::thread;
 use tokio::sync::watch;
+
+/// How a service notices that whoever started it is gone.
+#[derive(Args, Debug)]
+pub(crate) struct Parent {
+    /// Stop when standard input ends as well
+    #[arg(long, hide = true)]
+    pub(crate) until_stdin_ends: bool,
+}
 
 /// Becomes ready at the first signal that ends a program.
 #[derive(Clone, Debug)]
 pub(crate) struct Stop(watch::Receiver<bool>);
 
 impl Stop {
-    /// Begins to watch for the signals.
-    pub(crate) fn on_signals() -> Result<Stop, Failure> {
+    /// Begins to watch for the signals, and for the end of standard input if that is how a parent says it is gone.
+    pub(crate) fn watch(until_stdin_ends: bool) -> Result<Stop, Failure> {
         let (sender, receiver) = watch::channel(false);
+        let on_signal = sender.clone();
         signals::watch(&ENDING, move |caught| {
             tracing::info!(signal = caught.signal, "stopping");
             let _ = sd_notify::notify(&[sd_notify::NotifyState::Stopping]);
-            let _ = sender.send(true);
+            let _ = on_signal.send(true);
         })?;
+        if until_stdin_ends {
+            when_stdin_ends(move || sender.send(true).unwrap_or(()))?;
+        }
         Ok(Stop(receiver))
     }
 
@@ -27,6 +42,15 @@ impl Stop {
         // The sender lives as long as the process.
         let _ = self.0.wait_for(|stopped| *stopped).await;
     }
+}
+
+/// Calls `ended` once nobody can write to standard input any more: whoever started this process is gone.
+pub(crate) fn when_stdin_ends(ended: impl FnOnce() + Send + 'static) -> Result<(), Failure> {
+    let reading = thread::Builder::new().name("stdin".to_owned()).spawn(move || {
+        let _ = io::copy(&mut io::stdin().lock(), &mut io::sink());
+        ended();
+    });
+    reading.map(drop).map_err(|error| Failure::of(format!("Cannot start a thread: {error}.")))
 }
 
 /// Runs a service until it ends.

@@ -59,16 +59,17 @@ fn text(server: &ServerAddress, answer: &Result<StatusResponse, Trouble>) -> Str
     if !name.is_empty() {
         heading.push_str(&format!(", \"{name}\""));
     }
+    format!("{heading}\n{}", features(status))
+}
+
+/// The features of a server as a table.
+pub(crate) fn features(status: &StatusResponse) -> String {
     let mut rows = vec![["FEATURE", "TOTAL", "IN USE", "FREE", "ENDS"].map(str::to_owned)];
     for feature in &status.features {
         let ends = feature.last_end.map(|at| at.0.utc_date().to_string()).unwrap_or_default();
-        rows.push([
-            feature.feature.to_string(),
-            feature.total.to_string(),
-            feature.in_use.to_string(),
-            feature.free.to_string(),
-            ends,
-        ]);
+        let numbers = [feature.total, feature.in_use, feature.free].map(|number| number.to_string());
+        let [total, in_use, free] = numbers;
+        rows.push([feature.feature.to_string(), total, in_use, free, ends]);
     }
-    if rows.len() == 1 { format!("{heading}\nNo features.\n") } else { format!("{heading}\n{}", table(&rows)) }
+    if rows.len() == 1 { "No features.\n".to_owned() } else { table(&rows) }
 }

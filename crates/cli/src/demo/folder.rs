@@ -1,0 +1,116 @@
+//! The demo's data folder, and the sign-ins that are kept in it.
+
+use super::Places;
+use crate::failure::Failure;
+use leasehold_core::random;
+use leasehold_core::time::{Ms, rfc3339};
+use leasehold_host::{OsRandom, private_file};
+use serde::{Deserialize, Serialize};
+use std::os::unix::fs::DirBuilderExt;
+use std::path::{Path, PathBuf};
+
+/// Everything that a person or a later start needs to sign in. Mode 0600.
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct SignIns {
+    /// Dates of licenses count from here, so that an interrupted first start goes on with the same requests.
+    #[serde(with = "rfc3339")]
+    pub(super) made_at: Ms,
+    pub(super) root_passphrase: String,
+    pub(super) operator_email: String,
+    pub(super) operator_password: String,
+    pub(super) customer_email: String,
+    pub(super) customer_password: String,
+    pub(super) administrator_password: String,
+}
+
+pub(super) struct Folder(PathBuf);
+
+impl Folder {
+    pub(super) fn open(path: &Path) -> Result<Folder, Failure> {
+        let failed = |error: std::io::Error| {
+            Failure::of(format!("Cannot use the folder {}: {error}. Choose another with --data.", path.display()))
+        };
+        let make = |path: &Path| std::fs::DirBuilder::new().recursive(true).mode(0o700).create(path);
+        make(path).map_err(failed)?;
+        let folder = Folder(path.canonicalize().map_err(failed)?);
+        make(&folder.logs()).map_err(failed)?;
+        Ok(folder)
+    }
+
+    pub(super) fn path(&self) -> &Path {
+        &self.0
+    }
+
+    pub(super) fn portal(&self) -> PathBuf {
+        self.0.join("portal")
+    }
+
+    pub(super) fn server(&self) -> PathBuf {
+        self.0.join("server")
+    }
+
+    /// Where the server writes its one-time secret.
+    pub(super) fn setup_secret(&self) -> PathBuf {
+        self.0.join("setup-secret")
+    }
+
+    pub(super) fn logs(&self) -> PathBuf {
+        self.0.join("logs")
+    }
+
+    /// The vendor's root certificate, as the vendor would hand it out.
+    pub(super) fn root(&self) -> PathBuf {
+        self.0.join("vendor-root.pem")
+    }
+
+    pub(super) fn sign_ins_path(&self) -> PathBuf {
+        self.0.join("sign-ins.json")
+    }
+
+    /// The sign-ins of an earlier start, or fresh ones.
+    pub(super) fn sign_ins(&self, now: Ms) -> Result<SignIns, Failure> {
+        let path = self.sign_ins_path();
+        if path.exists() {
+            let bytes = private_file::read(&path).map_err(Failure::of)?;
+            return serde_json::from_slice(&bytes).map_err(|error| {
+                Failure::of(format!("{} is damaged ({error}). Choose another folder with --data.", path.display()))
+            });
+        }
+        let sign_ins = SignIns {
+            made_at: now,
+            root_passphrase: password(),
+            operator_email: "sales@northlight.example".to_owned(),
+            operator_password: password(),
+            customer_email: "licenses@brightframe.example".to_owned(),
+            customer_password: password(),
+            administrator_password: password(),
+        };
+        let text = serde_json::to_vec_pretty(&sign_ins).map_err(Failure::of)?;
+        private_file::write_once(&path, &text).map_err(Failure::of)?;
+        Ok(sign_ins)
+    }
+
+    /// Hands the vendor's root out.
+    pub(super) fn keep_root(&self) -> Result<(), Failure> {
+        let copied = std::fs::copy(self.portal().join("keys/root.crt"), self.root());
+        copied.map(drop).map_err(|error| Failure::of(format!("Cannot copy the vendor's root certificate: {error}.")))
+    }
+
+    /// What the server's administrator would write: the portal's address, for the steps of activation.
+    pub(super) fn write_server_settings(&self, places: &Places) -> Result<(), Failure> {
+        let folder = self.server();
+        let text = format!("listen = \"{}\"\nportal_url = \"http://{}\"\n", places.server, places.portal);
+        let made = std::fs::DirBuilder::new().recursive(true).mode(0o700).create(&folder);
+        let written = made.and_then(|()| std::fs::write(folder.join("server.toml"), text));
+        written.map_err(|error| Failure::of(format!("Cannot write to {}: {error}.", folder.display())))
+    }
+}
+
+/// Twenty characters that a person can type: 100 random bits.
+fn password() -> String {
+    const ALPHABET: &[u8; 32] = b"abcdefghijkmnopqrstuvwxyz2345678";
+    let drawn: [u8; 20] = random::bytes(&mut OsRandom);
+    let chars: Vec<char> = drawn.iter().map(|byte| char::from(ALPHABET[usize::from(byte % 32)])).collect();
+    chars.chunks(5).map(|group| group.iter().collect::<String>()).collect::<Vec<_>>().join("-")
+}

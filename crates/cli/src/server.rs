@@ -1,0 +1,243 @@
+//! `leasehold server ...`: the customer's side. Every command but `serve` asks the server that runs on the data folder,
+//! or opens the folder itself if none does.
+
+use crate::failure::Failure;
+use crate::output::{Output, line_out, printable};
+use crate::portal::pretty;
+use crate::serving::{self, Parent, Stop};
+use clap::{Args, Subcommand};
+use leasehold_host::{OsRandom, SystemClock, private_file};
+use leasehold_server::local::{self, Local, LocalError};
+use leasehold_server::{Ready, ServeOptions};
+use leasehold_trust::FILE_BYTES_MAX;
+use leasehold_wire::server::{ServerState, StatusResponse};
+use serde_json::json;
+use std::io::Read;
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+/// The license server: holds what the portal granted, leases seats to applications
+#[derive(Args, Debug)]
+pub(crate) struct ServerCommand {
+    #[command(subcommand)]
+    what: What,
+}
+
+/// Where the data is.
+#[derive(Args, Debug)]
+struct Folder {
+    /// Data folder
+    #[arg(long, visible_alias = "dir", value_name = "FOLDER", default_value = "leasehold-server")]
+    data: PathBuf,
+}
+
+#[derive(Subcommand, Debug)]
+enum What {
+    /// Run the license server until SIGINT or SIGTERM; makes the data folder if it is missing
+    Serve(ServeArgs),
+    /// Print an activation request file, to be uploaded at the vendor's portal: `server request > FILE`
+    Request {
+        #[command(flatten)]
+        folder: Folder,
+    },
+    /// Put the .crt file from the portal in force
+    Import {
+        #[command(flatten)]
+        folder: Folder,
+        /// The file; - reads standard input
+        file: PathBuf,
+        /// Print one JSON document instead of text
+        #[arg(long)]
+        json: bool,
+    },
+    /// Show what the server holds and how much of it is in use
+    Status {
+        #[command(flatten)]
+        folder: Folder,
+        /// Print one JSON document instead of text
+        #[arg(long)]
+        json: bool,
+    },
+    /// Give up what the server holds: no new seats; when the last is back, its key is destroyed and the receipt is ready
+    Disable {
+        #[command(flatten)]
+        folder: Folder,
+        /// Print one JSON document instead of text
+        #[arg(long)]
+        json: bool,
+    },
+    /// Print the receipt of a disabled server, to be uploaded at the portal, which then has the seats back at once
+    Receipt {
+        #[command(flatten)]
+        folder: Folder,
+    },
+    /// Copy the data folder into a new folder, while the server runs
+    Backup {
+        #[command(flatten)]
+        folder: Folder,
+        /// The new folder
+        #[arg(long, value_name = "FOLDER")]
+        to: PathBuf,
+        /// Print one JSON document instead of text
+        #[arg(long)]
+        json: bool,
+    },
+    /// Print the OpenAPI document of the REST API
+    Openapi,
+}
+
+#[derive(Args, Debug)]
+struct ServeArgs {
+    #[command(flatten)]
+    folder: Folder,
+    /// Where to listen, instead of what server.toml says
+    #[arg(long, value_name = "ADDRESS:PORT")]
+    listen: Option<SocketAddr>,
+    /// Write the one-time setup secret to this new file (mode 0600) instead of printing it, for scripted installations
+    #[arg(long, value_name = "FILE")]
+    setup_secret_file: Option<PathBuf>,
+    #[command(flatten)]
+    parent: Parent,
+}
+
+impl Folder {
+    fn open(self) -> Local {
+        Local { folder: self.data, clock: Arc::new(SystemClock::new()), random: Box::new(OsRandom) }
+    }
+}
+
+impl From<LocalError> for Failure {
+    fn from(error: LocalError) -> Failure {
+        let mut failure = Failure::of(&error);
+        if let LocalError::Refused(problem) = &error {
+            failure.detail = serde_json::to_value(problem).unwrap_or_default();
+        }
+        failure
+    }
+}
+
+pub(crate) fn server(command: ServerCommand) -> Result<u8, Failure> {
+    match command.what {
+        What::Serve(args) => return serve(args),
+        What::Request { folder } => line_out(&local::request(folder.open())?)?,
+        What::Import { folder, file, json } => import(folder, &file, Output { json })?,
+        What::Status { folder, json } => {
+            let status = local::status(folder.open())?;
+            Output { json }.print(&status, || describe(&status))?;
+        }
+        What::Disable { folder, json } => {
+            let disabled = local::disable(folder.open())?;
+            Output { json }.print(&disabled, || {
+                if disabled.receipt_ready {
+                    "Disabled; the key is destroyed. Upload the receipt at the portal: leasehold server receipt > FILE"
+                        .to_owned()
+                } else {
+                    format!(
+                        "No new seats from now on. {} leases are still out, the last until {} at the latest; then the \
+                         receipt is ready. Run this again to see how far it is.",
+                        disabled.leases_out,
+                        disabled.done_by.0.rfc3339()
+                    )
+                }
+            })?;
+        }
+        What::Receipt { folder } => line_out(&local::receipt(folder.open())?)?,
+        What::Backup { folder, to, json } => {
+            local::backup(folder.open(), &to)?;
+            Output { json }.print(&json!({ "to": to }), || {
+                format!("Copied to {}. It holds the server's key: keep it as safe as the server.", to.display())
+            })?;
+        }
+        What::Openapi => line_out(&pretty(&leasehold_server::openapi())?)?,
+    }
+    Ok(0)
+}
+
+fn import(folder: Folder, file: &Path, output: Output) -> Result<(), Failure> {
+    let failed = |error: std::io::Error| Failure::of(format!("Cannot read {}: {error}.", file.display()));
+    let mut bytes = Vec::new();
+    // One byte more than is allowed, so that the server can tell.
+    let cap = FILE_BYTES_MAX as u64 + 1;
+    let read = if file == Path::new("-") {
+        std::io::stdin().lock().take(cap).read_to_end(&mut bytes)
+    } else {
+        std::fs::File::open(file).and_then(|opened| opened.take(cap).read_to_end(&mut bytes))
+    };
+    read.map_err(failed)?;
+    let activated = local::import(folder.open(), &bytes)?;
+    output.print(&activated, || {
+        let mut text = format!(
+            "In force: document {} for \"{}\" with {} product seats, the last until {}.",
+            activated.rev,
+            printable(&activated.workstation_name),
+            activated.seats,
+            activated.ends_at.0.utc_date()
+        );
+        if activated.vendor_new {
+            text.push_str(&format!(
+                "\nThis server trusts {} from now on. Compare the fingerprint with the vendor's:\n{}",
+                printable(&activated.vendor),
+                activated.vendor_fingerprint
+            ));
+        }
+        if activated.withdrawn > 0 {
+            text.push_str(&format!("\n{} leases run out now, because there are fewer seats.", activated.withdrawn));
+        }
+        text
+    })
+}
+
+fn describe(status: &StatusResponse) -> String {
+    let mut text = match (&status.activation, status.state) {
+        (Some(activation), state) => format!(
+            "\"{}\" for {}, vendor {}{}; document {} of {}, ends {}\n",
+            printable(&activation.workstation_name),
+            printable(&activation.account_name),
+            printable(&activation.vendor),
+            if state == ServerState::Draining { ", being disabled" } else { "" },
+            activation.rev,
+            activation.issued_at.0.utc_date(),
+            activation.ends_at.0.utc_date()
+        ),
+        (None, ServerState::Disabled) => "Disabled. Its receipt: leasehold server receipt > FILE\n".to_owned(),
+        (None, _) => "Not activated. Begin with: leasehold server request > FILE\n".to_owned(),
+    };
+    text.push_str(&format!("{} leases are out.\n", status.leases_out));
+    if !status.storage.ok {
+        text.push_str(&format!("PROBLEM: {}\n", printable(&status.storage.problem)));
+    }
+    text + &crate::status::features(status)
+}
+
+fn serve(args: ServeArgs) -> Result<u8, Failure> {
+    let stop = Stop::watch(args.parent.until_stdin_ends)?;
+    let ServeArgs { folder, listen, setup_secret_file, .. } = args;
+    let (clock, random) = (Arc::new(SystemClock::new()), Box::new(OsRandom));
+    let options = ServeOptions { folder: folder.data, listen, clock, random };
+    serving::block_on(async {
+        let ready = |ready: Ready| {
+            announce(&ready, setup_secret_file.as_deref());
+            serving::ready("license server", ready.address);
+        };
+        let served = leasehold_server::serve(options, stop.wait(), ready).await;
+        served.map_err(|error| Failure::new(error.exit_code(), error.to_string()))
+    })?;
+    Ok(0)
+}
+
+/// Tells whoever started the server how to set it up. The secret is printed once and not logged.
+fn announce(ready: &Ready, file: Option<&Path>) {
+    let Some(secret) = &ready.setup_secret else { return };
+    let written = match file {
+        Some(path) => private_file::write_atomic(path, secret.as_bytes()).map_err(Failure::of),
+        None => line_out(&format!(
+            "No administrator yet. Open https://{}/ and set the password with this one-time secret:\n  {secret}\n\
+             The browser warns of the certificate; it must have this fingerprint (SHA-256):\n  {}",
+            ready.address, ready.fingerprint
+        )),
+    };
+    if let Err(failure) = written {
+        tracing::error!("the setup secret cannot be told: {}; mend that and start again", failure.sentence);
+    }
+}
