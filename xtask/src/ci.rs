@@ -62,7 +62,10 @@ fn doc(shell: &Shell) -> Result<()> {
 /// without a change of ours.
 fn deny(shell: &Shell) -> Result<()> {
     needs::cargo_deny(shell)?;
-    shell.run(shell.cargo().args(["deny", "--locked", "check", "licenses", "bans", "sources"]))
+    let mut cargo = shell.cargo();
+    // Without the tree of who depends on whom: a thousand lines for what are mostly warnings.
+    cargo.args(["deny", "--locked", "check", "--hide-inclusion-graph", "licenses", "bans", "sources"]);
+    shell.run(&mut cargo)
 }
 
 #[expect(
