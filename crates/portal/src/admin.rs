@@ -222,9 +222,6 @@ pub fn backup(dir: &Path, to: &Path) -> Result<BackupReport, AdminError> {
     let mut name = to.file_name().unwrap_or_default().to_owned();
     name.push(".unfinished");
     let unfinished = to.with_file_name(name);
-    if unfinished.exists() {
-        fs::remove_dir_all(&unfinished).map_err(at(&unfinished))?;
-    }
     make_empty(&unfinished)?;
     make_keys_folder(&unfinished)?;
     let database = matches!(config.database, DatabaseUrl::Sqlite(_));
@@ -311,7 +308,8 @@ pub fn restore(
     Ok(report)
 }
 
-fn replay(portal: &Portal, logs: &[&Path]) -> Result<RestoreReport, AdminError> {
+/// Adopts every document in `logs` that the portal's database does not know: the last step of a restore.
+pub fn replay(portal: &Portal, logs: &[&Path]) -> Result<RestoreReport, AdminError> {
     let mut report = RestoreReport { adopted: 0, unreadable: 0, refused: 0 };
     for path in logs {
         let mut contents = grants_log::read(path).map_err(at(path))?;

@@ -7,6 +7,7 @@ mod accounts;
 mod audit;
 mod health;
 mod licenses;
+mod overview;
 mod products;
 mod sessions;
 mod workstations;
@@ -19,9 +20,9 @@ use axum::http::StatusCode;
 use axum::http::request::Parts;
 use axum::response::{IntoResponse, Response};
 use leasehold_web::extract::{API_BODY_BYTES_MAX, ApiJson};
-use leasehold_web::headers::{Hsts, for_api};
 use leasehold_web::problem::ApiProblem;
 use serde::Serialize;
+use std::sync::LazyLock;
 use utoipa::OpenApi;
 use utoipa::openapi::security::{Http, HttpAuthScheme, SecurityScheme};
 use utoipa_axum::router::OpenApiRouter;
@@ -48,6 +49,7 @@ const FILE_BODY_BYTES_MAX: usize = 1024 * 1024;
         (name = "licenses", description = "Purchases"),
         (name = "workstations", description = "License servers and their documents"),
         (name = "audit", description = "Who did what"),
+        (name = "overview", description = "The vendor's figures"),
         (name = "health", description = "For monitoring"),
     )
 )]
@@ -81,11 +83,14 @@ fn routes() -> OpenApiRouter<Front> {
         .routes(routes!(licenses::get, licenses::change_seats))
         .routes(routes!(licenses::end))
         .routes(routes!(workstations::get))
+        .routes(routes!(workstations::documents))
+        .routes(routes!(workstations::history))
         .routes(routes!(workstations::offers))
         .routes(routes!(workstations::renew))
         .routes(routes!(workstations::revoke))
         .routes(routes!(workstations::activation_file))
         .routes(routes!(audit::list))
+        .routes(routes!(overview::get))
         .routes(routes!(health::alive))
         .routes(routes!(health::ready))
         .routes(routes!(health::document))
@@ -95,14 +100,17 @@ fn routes() -> OpenApiRouter<Front> {
 
 /// The OpenAPI 3.1 document.
 pub fn openapi() -> serde_json::Value {
-    let document = serde_json::to_value(routes().into_openapi());
-    document.unwrap_or_else(|error| serde_json::json!({ "error": error.to_string() }))
+    static DOCUMENT: LazyLock<serde_json::Value> = LazyLock::new(|| {
+        // A type of this crate's own that does not become JSON cannot be met outside of a test of this function.
+        serde_json::to_value(routes().into_openapi()).unwrap_or_default()
+    });
+    DOCUMENT.clone()
 }
 
 /// The routes of the API.
-pub fn router(front: &Front, hsts: Hsts) -> Router {
+pub fn router(front: &Front) -> Router {
     let (routes, _) = routes().split_for_parts();
-    for_api(routes.with_state(front.clone()), hsts)
+    routes.with_state(front.clone())
 }
 
 /// An answer that created something.

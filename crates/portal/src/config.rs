@@ -23,7 +23,7 @@ pub(crate) const TEMPLATE: &str = r#"# Settings of the Leasehold portal. Paths a
 # Where it listens. Without TLS only this machine itself can be served (127.0.0.1), unless a proxy stands in front.
 listen = "127.0.0.1:8080"
 
-# Where the copy of long documents is kept. Put it on another disk than the database: after a restore from backup it
+# Where the copy of all issued documents is kept. Put it on another disk than the database: after a restore from backup it
 # tells which seats are out.
 grants_log = "grants.log"
 
@@ -118,7 +118,7 @@ pub struct Config {
     pub behind_proxy: bool,
     /// The database.
     pub database: DatabaseUrl,
-    /// The log of long documents.
+    /// The log of issued documents.
     pub grants_log: PathBuf,
 }
 

@@ -12,6 +12,7 @@ use axum::http::{HeaderMap, header};
 use axum::middleware::{self, Next};
 use axum::response::{IntoResponse, Response};
 use leasehold_web::csrf;
+use leasehold_web::headers::{Hsts, for_api};
 use leasehold_web::listener::Connection;
 use leasehold_web::problem::{ApiProblem, Problem, catch_panic, who};
 use leasehold_web::proxy::{self, TrustedProxies};
@@ -74,14 +75,23 @@ impl Front {
         scheme.eq_ignore_ascii_case("bearer").then(|| SessionToken::parse(token.trim()))?
     }
 
-    /// The layers around all routes: panics become problems, other sites' requests and made-up host names are refused.
+    /// The layers around all routes: panics become problems, other sites' requests and made-up host names are refused, and
+    /// every answer has its security headers (pages set their own, which stay).
     ///
     /// # Errors
     /// `public_url` is no origin.
     pub fn guard(&self, routes: Router) -> Result<Router, String> {
         let csrf = csrf::layer(self.public_url()).map_err(|error| error.to_string())?;
         let hosts = middleware::from_fn_with_state(self.clone(), check_host);
-        Ok(routes.layer(csrf).layer(hosts).layer(catch_panic()))
+        Ok(for_api(routes.layer(csrf).layer(hosts).layer(catch_panic()), self.hsts()))
+    }
+
+    /// The promise "HTTPS only" is for the whole host, so it is given only for an address that the operator stated.
+    pub fn hsts(&self) -> Hsts {
+        match self.public_url() {
+            Some(url) if url.starts_with("https://") => Hsts::On,
+            _ => Hsts::Off,
+        }
     }
 }
 

@@ -1,5 +1,6 @@
-//! `grants.log`: the copy of every long document on a path of its own, appended and flushed before anybody gets the
-//! document. A portal that is restored from an older backup learns from it what is out (`PROTOCOL.md` section 9).
+//! `grants.log`: the copy of every document that is carried by file, on a path of its own, appended and flushed before
+//! anybody gets the document. A portal that is restored from an older backup learns from it what is out (`PROTOCOL.md`
+//! section 9).
 //!
 //! One JSON object a line. Owns the file; what a restore makes of it is in [`crate::admin`].
 

@@ -44,7 +44,7 @@ pub struct Parts {
     pub db: Db,
     /// The keys with which it signs.
     pub signer: PortalSigner,
-    /// The copy of long documents that a lost database is restored from.
+    /// The copy of issued documents that a lost database is restored from.
     pub grants_log: GrantsLog,
     /// The clocks.
     pub clock: Arc<dyn Clock>,

@@ -9,7 +9,6 @@ use leasehold_core::random::Random;
 use leasehold_core::time::Clock;
 use leasehold_db::DbError;
 use leasehold_host::FolderLock;
-use leasehold_web::headers::Hsts;
 use leasehold_web::listener::{self, BindError, Limits, Mode};
 use leasehold_web::problem::{method_not_allowed, not_found};
 use leasehold_web::shutdown::shutdown_pair;
@@ -94,12 +93,7 @@ pub async fn serve(
 /// All routes of the portal with the layers around them. Requests must carry the extension that
 /// [`leasehold_web::listener`] gives them.
 pub fn router(front: &Front, config: &Config) -> Result<Router, AdminError> {
-    // The promise "HTTPS only" is for the whole host, so it is given only for an address that the operator stated.
-    let hsts = match front.public_url() {
-        Some(url) if url.starts_with("https://") => Hsts::On,
-        _ => Hsts::Off,
-    };
-    let routes = api::router(front, hsts).fallback(not_found).method_not_allowed_fallback(method_not_allowed);
+    let routes = api::router(front).fallback(not_found).method_not_allowed_fallback(method_not_allowed);
     front
         .guard(routes)
         .map_err(|why| AdminError::Config(ConfigError::Invalid { path: config.folder.join(crate::config::FILE), why }))

@@ -10,6 +10,7 @@ pub mod health;
 mod idempotency;
 mod issue;
 pub mod licenses;
+pub mod overview;
 pub mod products;
 pub(crate) mod restore;
 pub mod sessions;

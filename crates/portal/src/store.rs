@@ -9,6 +9,7 @@ pub mod catalog;
 pub mod documents;
 pub mod idempotency;
 pub mod licenses;
+pub mod overview;
 pub mod schema;
 pub mod sessions;
 pub mod workstations;

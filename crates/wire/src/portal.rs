@@ -5,12 +5,14 @@
 
 mod accounts;
 mod licenses;
+mod overview;
 mod schema;
 mod workstations;
 
 pub use accounts::*;
 use leasehold_core::ids::AccountId;
 pub use licenses::*;
+pub use overview::*;
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 pub use workstations::*;

@@ -13,7 +13,7 @@ use leasehold_wire::problem::Problem;
 
 /// All accounts. Operators.
 #[utoipa::path(
-    get, path = "/api/v1/accounts", tag = "accounts", params(PageQuery),
+    get, path = "/api/v1/accounts", operation_id = "list_accounts", tag = "accounts", params(PageQuery),
     responses((status = 200, body = Page<Account>), (status = "default", body = Problem, content_type = "application/problem+json"))
 )]
 pub(super) async fn list(
@@ -26,7 +26,7 @@ pub(super) async fn list(
 
 /// Make an account. Operators.
 #[utoipa::path(
-    post, path = "/api/v1/accounts", tag = "accounts", request_body = NewAccount,
+    post, path = "/api/v1/accounts", operation_id = "create_account", tag = "accounts", request_body = NewAccount,
     params(("Idempotency-Key" = Option<String>, Header, description = "Repeat a request with the same key to have it carried out once")),
     responses((status = 201, body = Account), (status = "default", body = Problem, content_type = "application/problem+json"))
 )]
@@ -41,7 +41,7 @@ pub(super) async fn create(
 
 /// One account. Operators, and everybody their own.
 #[utoipa::path(
-    get, path = "/api/v1/accounts/{account}", tag = "accounts", params(("account" = String, Path)),
+    get, path = "/api/v1/accounts/{account}", operation_id = "get_account", tag = "accounts", params(("account" = String, Path)),
     responses((status = 200, body = Account), (status = "default", body = Problem, content_type = "application/problem+json"))
 )]
 pub(super) async fn get(
@@ -54,7 +54,7 @@ pub(super) async fn get(
 
 /// Change one's own password. All other sign-ins of the account end.
 #[utoipa::path(
-    put, path = "/api/v1/me/password", tag = "accounts", request_body = ChangePassword,
+    put, path = "/api/v1/me/password", operation_id = "change_password", tag = "accounts", request_body = ChangePassword,
     responses((status = 204), (status = "default", body = Problem, content_type = "application/problem+json"))
 )]
 pub(super) async fn change_password(

@@ -10,7 +10,7 @@ use leasehold_wire::problem::Problem;
 
 /// Who did what, newest first. Operators.
 #[utoipa::path(
-    get, path = "/api/v1/audit", tag = "audit", params(PageQuery),
+    get, path = "/api/v1/audit", operation_id = "list_audit", tag = "audit", params(PageQuery),
     responses((status = 200, body = Page<AuditEntry>), (status = "default", body = Problem, content_type = "application/problem+json"))
 )]
 pub(super) async fn list(

@@ -9,14 +9,14 @@ use leasehold_web::problem::ApiProblem;
 use leasehold_wire::problem::Problem;
 
 /// The process runs.
-#[utoipa::path(get, path = "/healthz", tag = "health", security(()), responses((status = 204)))]
+#[utoipa::path(get, path = "/healthz", operation_id = "alive", tag = "health", security(()), responses((status = 204)))]
 pub(super) async fn alive() -> StatusCode {
     StatusCode::NO_CONTENT
 }
 
 /// The portal can do its work: its database answers and their clocks agree.
 #[utoipa::path(
-    get, path = "/readyz", tag = "health", security(()),
+    get, path = "/readyz", operation_id = "ready", tag = "health", security(()),
     responses((status = 204), (status = "default", body = Problem, content_type = "application/problem+json"))
 )]
 pub(super) async fn ready(State(front): State<Front>) -> Result<StatusCode, ApiProblem> {
@@ -25,7 +25,7 @@ pub(super) async fn ready(State(front): State<Front>) -> Result<StatusCode, ApiP
 }
 
 /// This document.
-#[utoipa::path(get, path = "/openapi.json", tag = "health", security(()), responses((status = 200, body = Object)))]
+#[utoipa::path(get, path = "/openapi.json", operation_id = "get_openapi", tag = "health", security(()), responses((status = 200, body = Object)))]
 pub(super) async fn document() -> ApiJson<serde_json::Value> {
     ApiJson(super::openapi())
 }

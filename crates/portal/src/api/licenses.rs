@@ -12,7 +12,7 @@ use leasehold_wire::problem::Problem;
 
 /// One's own licenses with where their seats are; operators see everybody's.
 #[utoipa::path(
-    get, path = "/api/v1/licenses", tag = "licenses", params(OwnedQuery),
+    get, path = "/api/v1/licenses", operation_id = "list_licenses", tag = "licenses", params(OwnedQuery),
     responses((status = 200, body = Page<License>), (status = "default", body = Problem, content_type = "application/problem+json"))
 )]
 pub(super) async fn list(
@@ -25,7 +25,7 @@ pub(super) async fn list(
 
 /// Sell a license. Operators.
 #[utoipa::path(
-    post, path = "/api/v1/licenses", tag = "licenses", request_body = NewLicense,
+    post, path = "/api/v1/licenses", operation_id = "create_license", tag = "licenses", request_body = NewLicense,
     params(("Idempotency-Key" = Option<String>, Header, description = "Repeat a request with the same key to have it carried out once")),
     responses((status = 201, body = License), (status = "default", body = Problem, content_type = "application/problem+json"))
 )]
@@ -40,7 +40,7 @@ pub(super) async fn create(
 
 /// One license with where its seats are. Its owner, and operators.
 #[utoipa::path(
-    get, path = "/api/v1/licenses/{license}", tag = "licenses", params(("license" = String, Path)),
+    get, path = "/api/v1/licenses/{license}", operation_id = "get_license", tag = "licenses", params(("license" = String, Path)),
     responses((status = 200, body = License), (status = "default", body = Problem, content_type = "application/problem+json"))
 )]
 pub(super) async fn get(
@@ -53,7 +53,7 @@ pub(super) async fn get(
 
 /// Change how many seats a license has. Operators. Fewer than are out shows `over_by` until they are back.
 #[utoipa::path(
-    patch, path = "/api/v1/licenses/{license}", tag = "licenses", params(("license" = String, Path)),
+    patch, path = "/api/v1/licenses/{license}", operation_id = "change_license_seats", tag = "licenses", params(("license" = String, Path)),
     request_body = ChangeSeats,
     responses((status = 200, body = License), (status = "default", body = Problem, content_type = "application/problem+json"))
 )]
@@ -69,7 +69,7 @@ pub(super) async fn change_seats(
 
 /// End a license early. Operators. Nothing new is given of it; what is out runs to its end.
 #[utoipa::path(
-    post, path = "/api/v1/licenses/{license}/end", tag = "licenses", params(("license" = String, Path)),
+    post, path = "/api/v1/licenses/{license}/end", operation_id = "end_license", tag = "licenses", params(("license" = String, Path)),
     responses((status = 200, body = License), (status = "default", body = Problem, content_type = "application/problem+json"))
 )]
 pub(super) async fn end(

@@ -12,7 +12,7 @@ use leasehold_wire::problem::Problem;
 
 /// All products.
 #[utoipa::path(
-    get, path = "/api/v1/products", tag = "products", params(PageQuery),
+    get, path = "/api/v1/products", operation_id = "list_products", tag = "products", params(PageQuery),
     responses((status = 200, body = Page<Product>), (status = "default", body = Problem, content_type = "application/problem+json"))
 )]
 pub(super) async fn list(
@@ -25,7 +25,7 @@ pub(super) async fn list(
 
 /// Make a product. Operators.
 #[utoipa::path(
-    post, path = "/api/v1/products", tag = "products", request_body = NewProduct,
+    post, path = "/api/v1/products", operation_id = "create_product", tag = "products", request_body = NewProduct,
     params(("Idempotency-Key" = Option<String>, Header, description = "Repeat a request with the same key to have it carried out once")),
     responses((status = 201, body = Product), (status = "default", body = Problem, content_type = "application/problem+json"))
 )]
@@ -40,7 +40,7 @@ pub(super) async fn create(
 
 /// One product.
 #[utoipa::path(
-    get, path = "/api/v1/products/{product}", tag = "products", params(("product" = String, Path)),
+    get, path = "/api/v1/products/{product}", operation_id = "get_product", tag = "products", params(("product" = String, Path)),
     responses((status = 200, body = Product), (status = "default", body = Problem, content_type = "application/problem+json"))
 )]
 pub(super) async fn get(
@@ -53,7 +53,7 @@ pub(super) async fn get(
 
 /// Change a product. Operators. Documents that are already issued keep what they say.
 #[utoipa::path(
-    patch, path = "/api/v1/products/{product}", tag = "products", params(("product" = String, Path)),
+    patch, path = "/api/v1/products/{product}", operation_id = "change_product", tag = "products", params(("product" = String, Path)),
     request_body = ChangeProduct,
     responses((status = 200, body = Product), (status = "default", body = Problem, content_type = "application/problem+json"))
 )]

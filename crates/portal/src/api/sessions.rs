@@ -14,7 +14,7 @@ use leasehold_wire::problem::Problem;
 ///
 /// Repeating it makes another session, so it takes no `Idempotency-Key`.
 #[utoipa::path(
-    post, path = "/api/v1/sessions", tag = "sessions", security(()), request_body = SignIn,
+    post, path = "/api/v1/sessions", operation_id = "sign_in", tag = "sessions", security(()), request_body = SignIn,
     responses((status = 201, body = SignedIn), (status = "default", body = Problem, content_type = "application/problem+json"))
 )]
 pub(super) async fn sign_in(
@@ -30,7 +30,7 @@ pub(super) async fn sign_in(
 
 /// Sign out: ends the session whose token is sent.
 #[utoipa::path(
-    delete, path = "/api/v1/sessions/current", tag = "sessions",
+    delete, path = "/api/v1/sessions/current", operation_id = "sign_out", tag = "sessions",
     responses((status = 204), (status = "default", body = Problem, content_type = "application/problem+json"))
 )]
 pub(super) async fn sign_out(State(front): State<Front>, Caller(caller): Caller) -> Result<StatusCode, ApiProblem> {
@@ -40,7 +40,7 @@ pub(super) async fn sign_out(State(front): State<Front>, Caller(caller): Caller)
 
 /// Who is signed in.
 #[utoipa::path(
-    get, path = "/api/v1/me", tag = "sessions",
+    get, path = "/api/v1/me", operation_id = "get_me", tag = "sessions",
     responses((status = 200, body = Account), (status = "default", body = Problem, content_type = "application/problem+json"))
 )]
 pub(super) async fn me(Caller(caller): Caller) -> Result<ApiJson<Account>, ApiProblem> {

@@ -11,14 +11,14 @@ use leasehold_core::ids::WorkstationId;
 use leasehold_web::extract::{ApiJson, ApiPath, ApiQuery};
 use leasehold_web::problem::ApiProblem;
 use leasehold_wire::portal::{
-    Activate, Activated, Inspect, Inspection, Offers, OwnedQuery, Page, Released, Renew, Revoked, TakeReceipt,
-    Workstation,
+    Activate, Activated, AuditEntry, Inspect, Inspection, IssuedDocument, Offers, OwnedQuery, Page, PageQuery,
+    Released, Renew, Revoked, TakeReceipt, Workstation,
 };
 use leasehold_wire::problem::Problem;
 
 /// One's own workstations; operators see everybody's.
 #[utoipa::path(
-    get, path = "/api/v1/workstations", tag = "workstations", params(OwnedQuery),
+    get, path = "/api/v1/workstations", operation_id = "list_workstations", tag = "workstations", params(OwnedQuery),
     responses((status = 200, body = Page<Workstation>), (status = "default", body = Problem, content_type = "application/problem+json"))
 )]
 pub(super) async fn list(
@@ -31,7 +31,7 @@ pub(super) async fn list(
 
 /// Look at a request file: what it is, and what could be given for it. Changes nothing.
 #[utoipa::path(
-    post, path = "/api/v1/workstations/inspect", tag = "workstations", request_body = Inspect,
+    post, path = "/api/v1/workstations/inspect", operation_id = "inspect_request", tag = "workstations", request_body = Inspect,
     responses((status = 200, body = Inspection), (status = "default", body = Problem, content_type = "application/problem+json"))
 )]
 pub(super) async fn inspect(
@@ -47,7 +47,7 @@ pub(super) async fn inspect(
 
 /// Activate a workstation from its request file, or renew the one whose key it is.
 #[utoipa::path(
-    post, path = "/api/v1/workstations", tag = "workstations", request_body = Activate,
+    post, path = "/api/v1/workstations", operation_id = "activate_workstation", tag = "workstations", request_body = Activate,
     params(("Idempotency-Key" = Option<String>, Header, description = "Repeat a request with the same key to have it carried out once")),
     responses((status = 201, body = Activated), (status = "default", body = Problem, content_type = "application/problem+json"))
 )]
@@ -66,7 +66,7 @@ pub(super) async fn activate(
 
 /// One workstation. Its owner, and operators.
 #[utoipa::path(
-    get, path = "/api/v1/workstations/{workstation}", tag = "workstations", params(("workstation" = String, Path)),
+    get, path = "/api/v1/workstations/{workstation}", operation_id = "get_workstation", tag = "workstations", params(("workstation" = String, Path)),
     responses((status = 200, body = Workstation), (status = "default", body = Problem, content_type = "application/problem+json"))
 )]
 pub(super) async fn get(
@@ -77,9 +77,39 @@ pub(super) async fn get(
     Ok(ApiJson(front.portal().run(move |portal| workstations::get(portal, &caller, workstation)).await?))
 }
 
+/// The documents that were issued to a workstation, newest first.
+#[utoipa::path(
+    get, path = "/api/v1/workstations/{workstation}/documents", operation_id = "list_documents", tag = "workstations",
+    params(("workstation" = String, Path), PageQuery),
+    responses((status = 200, body = Page<IssuedDocument>), (status = "default", body = Problem, content_type = "application/problem+json"))
+)]
+pub(super) async fn documents(
+    State(front): State<Front>,
+    SignedIn(caller): SignedIn,
+    ApiPath(workstation): ApiPath<WorkstationId>,
+    ApiQuery(query): ApiQuery<PageQuery>,
+) -> Result<ApiJson<Page<IssuedDocument>>, ApiProblem> {
+    Ok(ApiJson(front.portal().run(move |portal| workstations::documents(portal, &caller, workstation, &query)).await?))
+}
+
+/// What was done to a workstation, newest first.
+#[utoipa::path(
+    get, path = "/api/v1/workstations/{workstation}/history", operation_id = "list_history", tag = "workstations",
+    params(("workstation" = String, Path), PageQuery),
+    responses((status = 200, body = Page<AuditEntry>), (status = "default", body = Problem, content_type = "application/problem+json"))
+)]
+pub(super) async fn history(
+    State(front): State<Front>,
+    SignedIn(caller): SignedIn,
+    ApiPath(workstation): ApiPath<WorkstationId>,
+    ApiQuery(query): ApiQuery<PageQuery>,
+) -> Result<ApiJson<Page<AuditEntry>>, ApiProblem> {
+    Ok(ApiJson(front.portal().run(move |portal| workstations::history(portal, &caller, workstation, &query)).await?))
+}
+
 /// What could be given to a workstation that is renewed without a new request file.
 #[utoipa::path(
-    get, path = "/api/v1/workstations/{workstation}/offers", tag = "workstations", params(("workstation" = String, Path)),
+    get, path = "/api/v1/workstations/{workstation}/offers", operation_id = "list_offers", tag = "workstations", params(("workstation" = String, Path)),
     responses((status = 200, body = Offers), (status = "default", body = Problem, content_type = "application/problem+json"))
 )]
 pub(super) async fn offers(
@@ -93,7 +123,7 @@ pub(super) async fn offers(
 
 /// Issue a new document without a new request file.
 #[utoipa::path(
-    post, path = "/api/v1/workstations/{workstation}/renew", tag = "workstations", request_body = Renew,
+    post, path = "/api/v1/workstations/{workstation}/renew", operation_id = "renew_workstation", tag = "workstations", request_body = Renew,
     params(
         ("workstation" = String, Path),
         ("Idempotency-Key" = Option<String>, Header, description = "Repeat a request with the same key to have it carried out once"),
@@ -115,7 +145,7 @@ pub(super) async fn renew(
 
 /// Revoke a workstation: it gets no further document; the answer says until when it can still run.
 #[utoipa::path(
-    post, path = "/api/v1/workstations/{workstation}/revoke", tag = "workstations", params(("workstation" = String, Path)),
+    post, path = "/api/v1/workstations/{workstation}/revoke", operation_id = "revoke_workstation", tag = "workstations", params(("workstation" = String, Path)),
     responses((status = 200, body = Revoked), (status = "default", body = Problem, content_type = "application/problem+json"))
 )]
 pub(super) async fn revoke(
@@ -128,7 +158,7 @@ pub(super) async fn revoke(
 
 /// The `.crt` file with the newest document: what a license server is activated with.
 #[utoipa::path(
-    get, path = "/api/v1/workstations/{workstation}/certificate", tag = "workstations",
+    get, path = "/api/v1/workstations/{workstation}/certificate", operation_id = "get_activation_file", tag = "workstations",
     params(("workstation" = String, Path)),
     responses(
         (status = 200, body = String, content_type = "application/x-pem-file"),
@@ -162,7 +192,7 @@ pub(crate) fn download(file: workstations::ActivationFile) -> Response {
 ///
 /// A receipt is taken once, so it needs no `Idempotency-Key`.
 #[utoipa::path(
-    post, path = "/api/v1/receipts", tag = "workstations", request_body = TakeReceipt,
+    post, path = "/api/v1/receipts", operation_id = "take_receipt", tag = "workstations", request_body = TakeReceipt,
     responses((status = 200, body = Released), (status = "default", body = Problem, content_type = "application/problem+json"))
 )]
 pub(super) async fn take_receipt(

@@ -15,7 +15,7 @@ use leasehold_core::activation::{Choice, LicenseFacts, Refusal, admit, preset};
 use leasehold_core::grant::{Grant, Line, Terms};
 use leasehold_core::ids::{AccountId, GrantId, LicenseId, LineId, WorkstationId};
 use leasehold_core::random::{self, Seeded};
-use leasehold_core::time::{DAY_MS, Ms};
+use leasehold_core::time::Ms;
 use leasehold_core::times::TimeTable;
 use leasehold_db::{DbError, Tx};
 use leasehold_trust::PortalSigner;
@@ -23,10 +23,6 @@ use leasehold_trust::activation_file::build_activation_file;
 use leasehold_wire::portal::{Activated, ChosenLine};
 use leasehold_wire::time::Time;
 use std::sync::Arc;
-
-/// Documents that run longer than an online line would are also kept in `grants.log`: nothing else would tell a portal
-/// that was restored from backup that they are out.
-const LOGGED_FROM_MS: i64 = 7 * DAY_MS;
 
 /// What issuing needs, drawn before the transaction: the closure may run more than once.
 #[derive(Clone)]
@@ -123,8 +119,9 @@ impl Desk {
         }
         let lines = self.lines(tx, workstation.row.id, licenses, &admitted)?;
         let document = self.document(workstation, lines)?;
-        let to_log = document.ends_at.since(now) > LOGGED_FROM_MS;
-        if !documents::insert(tx, &document, to_log)? {
+        // No sync will ever report a document that is carried by file, so each is also kept in `grants.log`: nothing else
+        // would tell a portal that was restored from backup that it is out.
+        if !documents::insert(tx, &document, true)? {
             return Err(Failure::Internal("a document number was given twice".to_owned()));
         }
         crate::store::workstations::update(tx, &workstation.row)?;

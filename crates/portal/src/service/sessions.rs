@@ -52,6 +52,7 @@ pub fn sign_in(
     let right = portal.passwords().verify(&wish.password, hash)?;
     let Some((mut account, _)) = known.filter(|_| right) else {
         count_failure(portal, &nobody, &email);
+        tracing::warn!(%address, "a sign-in failed");
         return Err(Failure::WrongPassword);
     };
     portal.throttle().succeeded(&email, address);

@@ -6,16 +6,20 @@ use crate::failure::Failure;
 use crate::store::workstations::{self, Owned};
 use crate::store::{audit, documents};
 use leasehold_core::access::PortalAction;
-use leasehold_core::grant::{CountedLine, IssuedDocument, counted_seats, counted_until};
+use leasehold_core::grant::{self, CountedLine, counted_seats, counted_until};
 use leasehold_core::ids::{LicenseId, WorkstationId};
 use leasehold_core::time::Ms;
 use leasehold_db::{DbError, Tx};
 use leasehold_trust::activation_file::build_activation_file;
 use leasehold_trust::receipt::read_receipt;
 use leasehold_trust::{FileKind, FileProblem, PublicKey};
-use leasehold_wire::portal::{HeldLine, OwnedQuery, Page, Released, Revoked, Workstation, WorkstationStatus};
+use leasehold_wire::portal::{
+    AuditEntry, DocumentState, HeldLine, IssuedDocument, OwnedQuery, Page, PageQuery, Released, Revoked, Workstation,
+    WorkstationStatus,
+};
 use leasehold_wire::time::Time;
 use serde_json::json;
+use std::cmp::Ordering;
 use std::collections::BTreeSet;
 
 /// What a workstation may still be using.
@@ -29,9 +33,9 @@ fn standing(tx: &mut Tx<'_>, workstation: &Owned, now: Ms) -> Result<Standing, D
     let row = &workstation.row;
     let documents = documents::alive_from(tx, row.id, row.acknowledged_rev, now)?;
     let lines = || documents.iter().flat_map(|document| &document.lines);
-    let counted: Vec<IssuedDocument> = documents
+    let counted: Vec<grant::IssuedDocument> = documents
         .iter()
-        .map(|document| IssuedDocument {
+        .map(|document| grant::IssuedDocument {
             rev: document.rev,
             lines: document
                 .lines
@@ -86,6 +90,7 @@ pub(super) fn view(tx: &mut Tx<'_>, workstation: &Owned, now: Ms) -> Result<Work
         issued_at,
         runs_until: standing.runs_until,
         free_at: standing.free_at,
+        seats_out: standing.seats,
         lines: held.collect(),
     })
 }
@@ -113,6 +118,67 @@ pub fn get(portal: &Portal, caller: &Caller, workstation: WorkstationId) -> Resu
         let found = workstations::get(tx, workstation)?.ok_or(Failure::NotFound)?;
         allow(&caller, PortalAction::ReadOwned, Some(found.row.owner))?;
         Ok(view(tx, &found, now)?)
+    })
+}
+
+/// The documents that were issued to a workstation, newest first. Its owner, and operators.
+pub fn documents(
+    portal: &Portal,
+    caller: &Caller,
+    workstation: WorkstationId,
+    query: &PageQuery,
+) -> Result<Page<IssuedDocument>, Failure> {
+    caller.id()?;
+    let (caller, keys) = (caller.clone(), keyset(query)?);
+    portal.db().read(move |tx| {
+        let Owned { row, .. } = workstations::get(tx, workstation)?.ok_or(Failure::NotFound)?;
+        allow(&caller, PortalAction::ReadOwned, Some(row.owner))?;
+        let rows = documents::list_of(tx, workstation, &keys)?;
+        Ok(page(
+            rows,
+            &keys,
+            |document| document.id.to_string(),
+            |document| IssuedDocument {
+                rev: document.rev,
+                issued_at: Time(document.issued_at),
+                ends_at: Time(document.ends_at),
+                seats: document.lines.iter().fold(0, |sum: u32, stored| sum.saturating_add(stored.line.seats)),
+                state: match document.rev.cmp(&row.acknowledged_rev) {
+                    Ordering::Less => DocumentState::Void,
+                    Ordering::Equal => DocumentState::Acknowledged,
+                    Ordering::Greater => DocumentState::Issued,
+                },
+            },
+        ))
+    })
+}
+
+/// What was done to a workstation, newest first. Its owner, and operators; from which address somebody else did it is
+/// for operators only.
+pub fn history(
+    portal: &Portal,
+    caller: &Caller,
+    workstation: WorkstationId,
+    query: &PageQuery,
+) -> Result<Page<AuditEntry>, Failure> {
+    caller.id()?;
+    let (caller, keys) = (caller.clone(), keyset(query)?);
+    portal.db().read(move |tx| {
+        let found = workstations::get(tx, workstation)?.ok_or(Failure::NotFound)?;
+        allow(&caller, PortalAction::ReadOwned, Some(found.row.owner))?;
+        let rows = audit::list_about(tx, &workstation.to_string(), &keys)?;
+        Ok(page(
+            rows,
+            &keys,
+            |entry| entry.id.to_string(),
+            |mut entry| {
+                let own = entry.actor.as_ref().map(|actor| actor.id) == caller.actor().account();
+                if !own && !caller.is_operator() {
+                    entry.address.clear();
+                }
+                entry
+            },
+        ))
     })
 }
 

@@ -1,7 +1,7 @@
 //! Tables `grant_document` and `grant_line`: every document that was issued, and its rows as counting needs them.
 
 use super::workstations::WorkstationRow;
-use super::{id, json, ms, rev, text, to_json, whole, word};
+use super::{Keyset, id, json, ms, rev, text, to_json, whole, word};
 use leasehold_core::grant::{CountedLine, IssuedDocument, Line};
 use leasehold_core::ids::{GrantId, LicenseId, LineId, RequestId, WorkstationId};
 use leasehold_core::time::Ms;
@@ -123,6 +123,15 @@ fn read(row: &Row<'_>) -> Result<DocumentRow, DbError> {
 /// The document of a workstation with the highest number.
 pub fn newest(tx: &mut Tx<'_>, workstation: WorkstationId) -> Result<Option<DocumentRow>, DbError> {
     tx.one(select!("WHERE d.workstation = ?1 ORDER BY d.rev DESC LIMIT 1"), &[text(workstation)], read)
+}
+
+/// The documents of a workstation, newest first.
+pub fn list_of(tx: &mut Tx<'_>, workstation: WorkstationId, keyset: &Keyset) -> Result<Vec<DocumentRow>, DbError> {
+    tx.all(
+        select!("WHERE d.workstation = ?1 AND d.id < ?2 ORDER BY d.id DESC LIMIT ?3"),
+        &[text(workstation), keyset.before(), keyset.limit()],
+        read,
+    )
 }
 
 /// The documents of a workstation from number `from` on that hold something alive at `now`.

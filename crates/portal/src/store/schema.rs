@@ -123,6 +123,7 @@ CREATE TABLE audit (
     detail TEXT NOT NULL,
     address TEXT NOT NULL
 );
+CREATE INDEX audit_subject ON audit (subject, id);
 CREATE TABLE idempotency (
     account TEXT NOT NULL,
     key TEXT NOT NULL,

@@ -44,6 +44,8 @@ const TABLE: &[Row] = &[
     ("post", "/api/v1/workstations", OWNER_CREATES),
     ("post", "/api/v1/workstations/inspect", OWNER),
     ("get", "/api/v1/workstations/{workstation}", OWNER),
+    ("get", "/api/v1/workstations/{workstation}/documents", OWNER),
+    ("get", "/api/v1/workstations/{workstation}/history", OWNER),
     ("get", "/api/v1/workstations/{workstation}/offers", OWNER),
     ("post", "/api/v1/workstations/{workstation}/renew", OWNER_CREATES),
     ("post", "/api/v1/workstations/{workstation}/revoke", OWNER),
@@ -51,6 +53,7 @@ const TABLE: &[Row] = &[
     // Whoever does not own the key's workstation learns no more than that it is not theirs.
     ("post", "/api/v1/receipts", [401, 409, 409, 200, 200]),
     ("get", "/api/v1/audit", OPERATOR),
+    ("get", "/api/v1/overview", OPERATOR),
 ];
 
 #[test]

@@ -1,7 +1,8 @@
 //! Data folders: made once, locked, backed up, restored; and what is said when one cannot be used.
 
 use crate::world::{PASSWORD, id};
-use leasehold_core::random::Seeded;
+use leasehold_core::ids::{LicenseId, RequestId};
+use leasehold_core::license::{Channel, FeatureCode, Kind, Share, Term};
 use leasehold_core::time::{Clock, Ms};
 use leasehold_host::{FolderLock, OsRandom, SystemClock};
 use leasehold_portal::service::activation::{self, Wish};
@@ -10,7 +11,8 @@ use leasehold_portal::{
     AdminError, Caller, Config, Portal, ServeError, admin, backup, create_operator, init, migrate, restore, serve,
 };
 use leasehold_trust::SigningKey;
-use leasehold_wire::portal::{OwnedQuery, PageQuery, SignIn};
+use leasehold_trust::request::{RequestFacts, build_request};
+use leasehold_wire::portal::{NewLicense, NewProduct, OwnedQuery, PageQuery, SignIn};
 use std::fs;
 use std::net::TcpListener;
 use std::os::unix::fs::PermissionsExt;
@@ -38,6 +40,41 @@ fn operator(dir: &Path, portal: &Portal) -> Caller {
     let wish = SignIn { email: "olga@acme.example".into(), password: PASSWORD.into() };
     let (token, _) = sessions::sign_in(portal, address, "", &wish).unwrap();
     sessions::caller(portal, Some(&token), address).unwrap()
+}
+
+fn sell_ten(portal: &Portal, olga: &Caller) -> LicenseId {
+    let product = NewProduct {
+        code: "studio".into(),
+        name: "Studio".into(),
+        share: Share::None,
+        features: [(FeatureCode::new("studio.gui").unwrap(), 1)].into(),
+    };
+    let license = NewLicense {
+        owner: id(olga),
+        product: products::create(portal, olga, None, &product).unwrap().id,
+        seats: 10,
+        kind: Kind::Floating,
+        channel: Channel::Trial,
+        term: Term::Perpetual { maintenance_until: "2030-01-01".parse().unwrap() },
+        starts_on: None,
+        label: String::new(),
+    };
+    licenses::create(portal, olga, None, &license).unwrap().id
+}
+
+fn request(portal: &Portal, key: &SigningKey) -> String {
+    build_request(
+        key,
+        &RequestFacts {
+            request: RequestId::draw(portal.now(), &mut OsRandom),
+            issued_at: portal.now(),
+            fingerprint: String::new(),
+            server_version: "0.1.0".into(),
+            rev_in_use: None,
+            vendor: None,
+            host_name: "render".into(),
+        },
+    )
 }
 
 /// Runs a portal that is expected not to start, or to stop at once.
@@ -170,47 +207,15 @@ fn a_restored_portal_knows_from_the_log_what_is_out() {
     let (home, dir) = made();
     let portal = open(&dir);
     let olga = operator(&dir, &portal);
-    let features = [(leasehold_core::license::FeatureCode::new("studio.gui").unwrap(), 1)].into();
-    let product = leasehold_wire::portal::NewProduct {
-        code: "studio".into(),
-        name: "Studio".into(),
-        share: leasehold_core::license::Share::None,
-        features,
-    };
-    let product = products::create(&portal, &olga, None, &product).unwrap().id;
-    let license = leasehold_wire::portal::NewLicense {
-        owner: id(&olga),
-        product,
-        seats: 10,
-        kind: leasehold_core::license::Kind::Floating,
-        channel: leasehold_core::license::Channel::Trial,
-        term: leasehold_core::license::Term::Perpetual { maintenance_until: "2030-01-01".parse().unwrap() },
-        starts_on: None,
-        label: String::new(),
-    };
-    let license = licenses::create(&portal, &olga, None, &license).unwrap().id;
+    let license = sell_ten(&portal, &olga);
 
     let saved = home.path().join("backup");
     assert!(backup(&dir, &saved).unwrap().database);
     assert!(!saved.join("keys/root.key").exists(), "the root's key is not the portal's to copy");
     assert!(matches!(backup(&dir, &saved), Err(AdminError::Used { .. })));
 
-    let server_key = SigningKey::generate();
-    let request = |n: u64| {
-        leasehold_trust::request::build_request(
-            &server_key,
-            &leasehold_trust::request::RequestFacts {
-                request: leasehold_core::ids::RequestId::draw(portal.now(), &mut Seeded::new(n)),
-                issued_at: portal.now(),
-                fingerprint: String::new(),
-                server_version: "0.1.0".into(),
-                rev_in_use: None,
-                vendor: None,
-                host_name: "render".into(),
-            },
-        )
-    };
-    let first = request(1);
+    let key = SigningKey::generate();
+    let first = request(&portal, &key);
     let activated = activation::activate(&portal, &olga, None, first.as_bytes(), &Wish::default()).unwrap();
     let workstation = activated.workstation.id;
     activation::renew(&portal, &olga, None, workstation, None).unwrap();
@@ -254,38 +259,9 @@ fn a_document_that_cannot_be_logged_is_kept_back_until_it_can() {
     std::os::unix::fs::symlink("/dev/full", &config.grants_log).unwrap();
     let portal = open(&dir);
     let olga = operator(&dir, &portal);
-    let features = [(leasehold_core::license::FeatureCode::new("studio.gui").unwrap(), 1)].into();
-    let product = leasehold_wire::portal::NewProduct {
-        code: "studio".into(),
-        name: "Studio".into(),
-        share: leasehold_core::license::Share::None,
-        features,
-    };
-    let product = products::create(&portal, &olga, None, &product).unwrap().id;
-    let wish = leasehold_wire::portal::NewLicense {
-        owner: id(&olga),
-        product,
-        seats: 10,
-        kind: leasehold_core::license::Kind::Floating,
-        channel: leasehold_core::license::Channel::Trial,
-        term: leasehold_core::license::Term::Perpetual { maintenance_until: "2030-01-01".parse().unwrap() },
-        starts_on: None,
-        label: String::new(),
-    };
-    let license = licenses::create(&portal, &olga, None, &wish).unwrap().id;
+    let license = sell_ten(&portal, &olga);
     let key = SigningKey::generate();
-    let request = leasehold_trust::request::build_request(
-        &key,
-        &leasehold_trust::request::RequestFacts {
-            request: leasehold_core::ids::RequestId::draw(portal.now(), &mut Seeded::new(1)),
-            issued_at: portal.now(),
-            fingerprint: String::new(),
-            server_version: String::new(),
-            rev_in_use: None,
-            vendor: None,
-            host_name: "render".into(),
-        },
-    );
+    let request = request(&portal, &key);
     let kept_back = activation::activate(&portal, &olga, None, request.as_bytes(), &Wish::default());
     assert_eq!(crate::world::code(kept_back), "GRANTS_LOG");
     let seen = licenses::get(&portal, &olga, license).unwrap();

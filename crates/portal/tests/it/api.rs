@@ -305,3 +305,28 @@ fn what_is_not_there_is_a_problem_too() {
     assert_eq!(http.call(Method::GET, "/api/v1/licenses?limit=x", Some(&token), None).code(), "BAD_QUERY");
     assert_eq!(http.call(Method::GET, "/api/v1/licenses?surprise=1", Some(&token), None).code(), "BAD_QUERY");
 }
+
+#[test]
+fn the_document_is_whole() {
+    let document = leasehold_portal::openapi();
+    assert!(document["openapi"].as_str().unwrap().starts_with("3.1"));
+    let mut ids = Vec::new();
+    for (path, item) in document["paths"].as_object().unwrap() {
+        for (method, operation) in item.as_object().unwrap() {
+            ids.push(operation["operationId"].as_str().unwrap().to_owned());
+            assert!(
+                operation["summary"].as_str().is_some_and(|text| !text.is_empty()),
+                "{method} {path} says what it does"
+            );
+        }
+    }
+    let count = ids.len();
+    ids.sort();
+    ids.dedup();
+    assert_eq!(ids.len(), count, "operation ids are unique");
+    let text = document.to_string();
+    for reference in text.split("\"$ref\":\"").skip(1) {
+        let pointer = reference.split('"').next().unwrap().trim_start_matches('#');
+        assert!(document.pointer(pointer).is_some(), "{pointer} is defined");
+    }
+}

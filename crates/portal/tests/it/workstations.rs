@@ -2,9 +2,10 @@
 
 use crate::world::{World, all, code, id};
 use leasehold_core::time::DAY_MS;
-use leasehold_db::testing::on_both;
+use leasehold_db::testing::{fresh_postgres, fresh_sqlite, on_both};
+use leasehold_db::{DbError, FaultPoint};
 use leasehold_portal::service::activation::{self, Wish};
-use leasehold_portal::service::{audit, workstations};
+use leasehold_portal::service::{audit, health, workstations};
 use leasehold_trust::activation_file::read_activation_file;
 use leasehold_wire::portal::{ChosenLine, PageQuery, WorkstationStatus};
 
@@ -198,4 +199,39 @@ fn a_choice_is_judged_whole() {
         let emptied = activation::renew(&world.portal, &ada, None, activated.workstation.id, Some(&[])).unwrap();
         assert_eq!((emptied.seats, emptied.rev), (0, 2), "giving everything back is a choice");
     });
+}
+
+#[test]
+fn a_full_disk_changes_nothing_and_the_portal_goes_on_when_there_is_space() {
+    let db = fresh_sqlite();
+    let world = World::new(db.db());
+    let ada = world.customer("ada");
+    let license = world.license(&ada, world.product("studio"), 10);
+    let server = world.server();
+    db.db().set_fault_hook(|at| match at {
+        FaultPoint::BeforeCommit => Err(DbError::Full { place: "the disk".to_owned() }),
+        _ => Ok(()),
+    });
+    assert_eq!(code(world.activate(&ada, &server, None)), "DISK_FULL");
+    db.db().clear_fault_hook();
+    assert_eq!(world.look(license).seats_out, 0);
+    assert_eq!(world.activate(&ada, &server, None).unwrap().rev, 1);
+}
+
+#[test]
+fn a_portal_whose_clock_differs_from_its_databases_issues_nothing() {
+    let db = fresh_postgres();
+    let world = World::new(db.db());
+    let theirs = db.db().clock_ms().unwrap();
+    world.clock.advance(theirs - world.now().0);
+    let ada = world.customer("ada");
+    world.license(&ada, world.product("studio"), 10);
+    world.clock.advance(120_000);
+    health::compare_clocks(&world.portal).unwrap();
+    assert_eq!(code(world.activate(&ada, &world.server(), None)), "CLOCK_OFF");
+    assert_eq!(code(health::ready(&world.portal)), "CLOCK_OFF");
+    world.clock.advance(-120_000);
+    health::compare_clocks(&world.portal).unwrap();
+    assert_eq!(health::ready(&world.portal), Ok(()));
+    assert!(world.activate(&ada, &world.server(), None).is_ok());
 }

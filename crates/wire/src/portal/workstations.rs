@@ -67,8 +67,37 @@ pub struct Workstation {
     pub runs_until: Option<Time>,
     /// When all its seats are free again at the latest; absent if none is out.
     pub free_at: Option<Time>,
+    /// Seats that it may be using, of all licenses together.
+    pub seats_out: u32,
     /// Rows of the newest document.
     pub lines: Vec<HeldLine>,
+}
+
+/// What the portal knows of a document that it issued.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum DocumentState {
+    /// Handed out; the server may obey it and has not said so yet.
+    Issued,
+    /// The server said that it obeys it.
+    Acknowledged,
+    /// The server obeys a later one, or gave up its key: this one counts no longer.
+    Void,
+}
+
+/// A document that was issued to a workstation.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize, ToSchema)]
+pub struct IssuedDocument {
+    /// Its number.
+    pub rev: u64,
+    /// When it was issued.
+    pub issued_at: Time,
+    /// Until when its last row runs.
+    pub ends_at: Time,
+    /// Seats in it.
+    pub seats: u32,
+    /// Whether the server obeys it.
+    pub state: DocumentState,
 }
 
 /// A row of the newest document of a workstation.

@@ -1,0 +1,27 @@
+//! Counts over several tables.
+
+use super::whole;
+use leasehold_core::time::Ms;
+use leasehold_db::{DbError, Tx};
+use leasehold_wire::portal::{Overview, Role, WorkstationStatus};
+
+/// How much there is of everything; `soon` is the instant before which a document ends soon.
+pub fn count(tx: &mut Tx<'_>, soon: Ms) -> Result<Overview, DbError> {
+    let one = |tx: &mut Tx<'_>, sql, params: &[leasehold_db::Value<'_>]| {
+        Ok(tx.one(sql, params, |row| whole::<u64>(row, 0))?.unwrap_or(0))
+    };
+    let active = WorkstationStatus::Active.word();
+    Ok(Overview {
+        customers: one(tx, "SELECT COUNT(*) FROM account WHERE role = ?1", &[Role::Customer.word().into()])?,
+        products: one(tx, "SELECT COUNT(*) FROM product", &[])?,
+        licenses: one(tx, "SELECT COUNT(*) FROM license WHERE ended_at_ms IS NULL", &[])?,
+        seats: one(tx, "SELECT CAST(COALESCE(SUM(seats), 0) AS BIGINT) FROM license WHERE ended_at_ms IS NULL", &[])?,
+        workstations: one(tx, "SELECT COUNT(*) FROM workstation WHERE status = ?1", &[active.into()])?,
+        workstations_ending: one(
+            tx,
+            "SELECT COUNT(*) FROM workstation w JOIN grant_document d ON d.workstation = w.id AND d.rev = w.newest_rev
+             WHERE w.status = ?1 AND d.ends_at_ms < ?2",
+            &[active.into(), soon.0.into()],
+        )?,
+    })
+}

@@ -1,0 +1,21 @@
+//! The vendor's figures at a glance.
+
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+
+/// How much there is of everything.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize, ToSchema)]
+pub struct Overview {
+    /// Accounts of customers.
+    pub customers: u64,
+    /// Products.
+    pub products: u64,
+    /// Licenses that were not ended early.
+    pub licenses: u64,
+    /// Seats of these.
+    pub seats: u64,
+    /// Workstations that get documents.
+    pub workstations: u64,
+    /// Those of them whose newest document ends within 14 days, or has ended.
+    pub workstations_ending: u64,
+}
