@@ -67,8 +67,8 @@ pub fn read_file(
 }
 
 /// The number that a request file says, so that the portal counts what is before it as void.
-pub fn rev_to_report(engine: &Engine, _now: Ms) -> Option<u64> {
-    engine.document().map(|document| document.grant.rev)
+pub fn rev_to_report(engine: &Engine, now: Ms) -> Option<u64> {
+    files::rev_to_report(engine, now)
 }
 
 /// The text of a request file.

@@ -20,7 +20,7 @@ impl Server {
     /// [`Failure::SignIn`]; [`Failure::Disk`] if the key file cannot be written.
     pub async fn request_file(&self, caller: &Caller) -> Result<String, Failure> {
         self.authorize(caller, ServerAction::Administer)?;
-        let (key, rev_in_use) = (self.own_key().await?, self.rev_in_use().await?);
+        let (key, rev_in_use) = (self.own_key().await?, self.0.engine.look(files::rev_to_report).await?);
         let now = self.now();
         let request = self.0.random.draw(|random| RequestId::draw(now, random));
         Ok(files::request_file(&key, &RequestParts { request, now, rev_in_use, trust: self.trust() }))

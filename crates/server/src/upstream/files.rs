@@ -3,7 +3,7 @@
 //! Bytes in, verified documents out; what is stored and put in force is the engine's.
 
 use crate::store::StoredDocument;
-use leasehold_core::engine::Document;
+use leasehold_core::engine::{Document, Engine};
 use leasehold_core::ids::RequestId;
 use leasehold_core::time::Ms;
 use leasehold_trust::activation_file::{Activation, read_activation_file};
@@ -57,6 +57,14 @@ pub(crate) fn root_of(file: &str) -> Option<VendorRoot> {
     VendorRoot::from_pem(file.get(from..to)?).ok()
 }
 
+/// The number that a request says, by which the portal counts what was granted before as void. Nothing is said while
+/// leases still run out on seats that the document in force no longer has: the portal would give them to somebody else.
+pub(crate) fn rev_to_report(engine: &Engine, now: Ms) -> Option<u64> {
+    let document = engine.document()?;
+    let fits = engine.pool().view(now).lines.iter().all(|line| line.granted && line.seats_in_use <= line.line.seats);
+    fits.then_some(document.grant.rev)
+}
+
 /// What a request says about this server.
 #[derive(Clone, Debug)]
 pub(crate) struct RequestParts {
@@ -64,7 +72,7 @@ pub(crate) struct RequestParts {
     pub(crate) request: RequestId,
     /// The server's now.
     pub(crate) now: Ms,
-    /// Number of the document in force.
+    /// See [`rev_to_report`].
     pub(crate) rev_in_use: Option<u64>,
     /// The vendor's root, if it is known.
     pub(crate) trust: Option<VendorRoot>,

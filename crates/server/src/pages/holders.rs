@@ -1,0 +1,110 @@
+//! The table of who holds what, where, since when. Pure: from leases to markup. Everything in it that a client said is
+//! hostile text.
+
+use leasehold_core::time::{MINUTE_MS, Ms, SECOND_MS};
+use leasehold_core::times::TimeTable;
+use leasehold_web::components::{
+    Column, ListQuery, Row, Table, Tone, ago, badge, clip, empty_state, relative, status, table, when,
+};
+use leasehold_web::maud::{Markup, html};
+use leasehold_wire::server::{LeaseView, Page};
+
+const COLUMNS: &[Column] = &[
+    Column::new("user", "User"),
+    Column::new("host", "Where"),
+    Column::new("feature", "Feature"),
+    Column::new("since", "Since"),
+    Column::new("seen", "Last heartbeat"),
+    Column::new("version", "Version"),
+];
+
+/// The table. `next` is the place after the last row where it has pages of its own.
+pub(super) fn holders_table(leases: &Page<LeaseView>, now: Ms, query: &ListQuery, next: Option<&str>) -> Markup {
+    let rows = leases.items.iter().map(|lease| row(lease, now)).collect();
+    let empty = empty_state(
+        "Nobody holds a seat",
+        "As soon as an application takes a seat, it is listed here with its user and machine.",
+        html! {},
+    );
+    table(&Table { id: "holders-table", caption: "Who holds what", columns: COLUMNS, rows, query, next, empty })
+}
+
+fn row(lease: &LeaseView, now: Ms) -> Row {
+    Row::from(vec![
+        user(lease),
+        html! {
+            div.stack {
+                (name_or(&lease.host, "no name given"))
+                span.small { code { (lease.address) } }
+            }
+        },
+        html! {
+            div.stack {
+                code { (lease.feature.as_str()) }
+                span.badges {
+                    @if lease.seats > 1 { (badge(&format!("{} seats", lease.seats), Tone::Neutral)) }
+                    @if lease.shared {
+                        span title="Shares one seat with other applications of this user on this machine." { (badge("shared", Tone::Neutral)) }
+                    }
+                }
+            }
+        },
+        when(lease.started_at.0, now),
+        heartbeat(lease, now),
+        html! { @if lease.version.is_empty() { span.muted { "–" } } @else { (clip(&lease.version)) } },
+    ])
+}
+
+fn user(lease: &LeaseView) -> Markup {
+    html! {
+        div.stack {
+            (name_or(&lease.user, "no name given"))
+            @if !lease.labels.is_empty() {
+                span.small {
+                    @for (i, (name, value)) in lease.labels.iter().enumerate() {
+                        @if i > 0 { ", " }
+                        (clip(name)) ": " (clip(value))
+                    }
+                }
+            }
+        }
+    }
+}
+
+fn name_or(name: &str, otherwise: &str) -> Markup {
+    html! { @if name.trim().is_empty() { span.muted { (otherwise) } } @else { (clip(name)) } }
+}
+
+/// How long a holder may be silent before it is worth a look, in milliseconds: then its lease is in grace.
+fn quiet_ms() -> i64 {
+    i64::from(TimeTable::DEFAULT.lease.ttl_s) * SECOND_MS
+}
+
+fn heartbeat(lease: &LeaseView, now: Ms) -> Markup {
+    // After a restart the last sign on disk may be old, while the lease runs its full time anew.
+    let grace_ms = i64::from(TimeTable::DEFAULT.lease.grace_s) * SECOND_MS + TimeTable::DEFAULT.lease_allowance_ms;
+    let late = now.since(lease.seen_at.0) > quiet_ms() && lease.freed_at.0.since(now) <= grace_ms;
+    html! {
+        div.stack {
+            @if lease.withdrawn {
+                (status("Runs out", Tone::Warning))
+                span.small title="The license behind it was reduced or taken away, so it is not renewed." { "freed " (relative(lease.freed_at.0, now)) }
+            } @else if late {
+                (status("Not heard of", Tone::Warning))
+                span.small { "heard " (ago(lease.seen_at.0, now)) ", freed " (relative(lease.freed_at.0, now)) }
+            } @else {
+                (status("Running", Tone::Good))
+                span.small { (heard(lease.seen_at.0, now)) }
+            }
+        }
+    }
+}
+
+/// Within the rhythm of heartbeats the seconds say nothing; without them the table changes when something happened.
+fn heard(at: Ms, now: Ms) -> Markup {
+    if now.since(at) < 2 * MINUTE_MS {
+        html! { time datetime=(at.rfc3339()) title=(super::words::minute(at)) { "in the last 2 min" } }
+    } else {
+        ago(at, now)
+    }
+}

@@ -1,0 +1,147 @@
+//! The license server's HTML pages: thin fronts over [`crate::service`], as the API is. Each handler parses, calls one
+//! use case and draws; the drawing parts are pure functions of what the services answer.
+//!
+//! Holds no rule and no SQL. Everything works without script; the home page's numbers then stand still.
+
+mod activate;
+mod disable;
+mod holders;
+mod home;
+mod logs;
+mod notices;
+mod products;
+mod settings;
+mod sign_in;
+mod stream;
+mod visit;
+mod words;
+
+use crate::server::Server;
+use axum::Router;
+use axum::extract::{DefaultBodyLimit, Request, State};
+use axum::http::header;
+use axum::middleware::{self, Next};
+use axum::response::{IntoResponse, Response};
+use axum::routing::{get, post};
+use leasehold_web::extract::UPLOAD_BYTES_MAX;
+use leasehold_web::headers::{self, Hsts};
+use leasehold_web::listener::Connection;
+use leasehold_web::problem::{self, ApiProblem, Problem, as_page, catch_panic, who};
+use leasehold_web::shutdown::Shutdown;
+use leasehold_web::{assets, csrf, proxy};
+use std::sync::Arc;
+use tokio::sync::Semaphore;
+use visit::Visit;
+
+/// Pages that are kept up to date at once; further ones stand still.
+const STREAMS_MAX: usize = 256;
+/// Room for the other fields of a form with a file, in bytes.
+const FORM_BYTES: usize = 64 * 1024;
+
+/// State of every page. Cheap to clone.
+#[derive(Clone, Debug)]
+struct Pages {
+    server: Server,
+    shutdown: Shutdown,
+    streams: Arc<Semaphore>,
+    /// The machine's name.
+    host: Arc<str>,
+}
+
+/// Every page, with its layers. Addresses that no page has answer 404, as a page.
+///
+/// # Errors
+/// `public_url` in the configuration is no origin.
+pub(crate) fn router(server: Server, shutdown: Shutdown) -> Result<Router, String> {
+    let public_url = server.0.config.public_url.as_deref().map(|url| url.trim_end_matches('/').to_owned());
+    let csrf = csrf::layer(public_url.as_deref()).map_err(|error| error.to_string())?;
+    let host = leasehold_host::host_name().into();
+    let pages = Pages { server, shutdown, streams: Arc::new(Semaphore::new(STREAMS_MAX)), host };
+    let routes = Router::new()
+        .route("/", get(home::home))
+        .route("/live", get(home::live))
+        .route("/holders", get(home::holders))
+        .route("/setup", get(sign_in::setup_form).post(sign_in::set_up))
+        .route("/sign-in", get(sign_in::form).post(sign_in::sign_in))
+        .route("/sign-out", post(sign_in::sign_out))
+        .route("/activate", get(activate::form).post(activate::upload))
+        .route("/activate/request", get(activate::request_file))
+        .route("/disable", get(disable::question).post(disable::disable))
+        .route("/disable/live", get(disable::live))
+        .route("/disable/receipt", get(disable::receipt_file))
+        .route("/settings", get(settings::form))
+        .route("/settings/usage", post(settings::change_usage))
+        .route("/settings/password", post(settings::change_password))
+        .route("/usage", get(logs::usage))
+        .route("/audit", get(logs::audit))
+        .fallback(problem::not_found)
+        .method_not_allowed_fallback(problem::method_not_allowed)
+        .layer(DefaultBodyLimit::max(UPLOAD_BYTES_MAX + FORM_BYTES))
+        .layer(catch_panic())
+        .layer(csrf)
+        .layer(middleware::from_fn_with_state(pages.clone(), enter))
+        .with_state(pages);
+    Ok(headers::for_pages(routes.merge(assets::router()), Hsts::Off))
+}
+
+/// Around every page: finds out who asks, and shows problems as pages.
+async fn enter(State(pages): State<Pages>, mut request: Request, next: Next) -> Response {
+    let visit = match Visit::of(&pages, &request).await {
+        Ok(visit) => visit,
+        Err(problem) => return as_page(problem.into_response(), visit::bare_problem_page),
+    };
+    let answer = match strange_host(&pages, &request) {
+        Some(problem) => problem.into_response(),
+        None => {
+            request.extensions_mut().insert(visit.clone());
+            next.run(request).await
+        }
+    };
+    as_page(answer, |problem| visit.problem_page(problem))
+}
+
+/// On the server's own machine the name in the address must be one of this machine's. Otherwise a foreign web site could
+/// have its name point here and speak to this server as if from here.
+fn strange_host(pages: &Pages, request: &Request) -> Option<ApiProblem> {
+    let connection = request.extensions().get::<Connection>()?;
+    if connection.tls || !proxy::is_loopback(connection, request.headers()) {
+        return None;
+    }
+    let public = pages.server.0.config.public_url.as_deref();
+    let public = public.and_then(|url| url.split_once("://")).map(|(_, rest)| rest.split(['/', ':']).next().unwrap_or(rest));
+    let short = pages.host.split('.').next().unwrap_or_default();
+    let ours: Vec<&str> = public.into_iter().chain([&*pages.host, short]).filter(|name| !name.is_empty()).collect();
+    let asked = proxy::requested_host(request.uri(), request.headers());
+    if asked.is_some_and(|host| proxy::host_allowed(host, &ours)) {
+        return None;
+    }
+    let problem = Problem::new(421, "UNKNOWN_HOST", "This license server is not called by that name.")
+        .detail("On its own machine it answers to localhost, to addresses, to the machine's name and to `public_url`.")
+        .next("Use such an address, or set `public_url` in server.toml.", who::ADMINISTRATOR);
+    Some(problem.into())
+}
+
+/// A file to keep: not shown in the browser.
+fn download(name: &str, text: String) -> Response {
+    // The name is made of the plain characters that `file_name` lets through.
+    let disposition = format!("attachment; filename=\"{name}\"");
+    ([(header::CONTENT_TYPE, "application/x-pem-file".to_owned()), (header::CONTENT_DISPOSITION, disposition)], text)
+        .into_response()
+}
+
+/// `PREFIX-HOST.ENDING` with what is safe in a file name of any system.
+fn file_name(prefix: &str, host: &str, ending: &str) -> String {
+    let host: String =
+        host.chars().map(|c| if c.is_ascii_alphanumeric() || c == '-' || c == '.' { c } else { '-' }).take(60).collect();
+    format!("{prefix}-{host}.{ending}")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn file_names_hold_nothing_that_a_header_or_a_disk_minds() {
+        assert_eq!(file_name("request", "lic server\"\r\n/..é", "pem"), "request-lic-server---...-.pem".replace("---...-", "----..-"));
+    }
+}

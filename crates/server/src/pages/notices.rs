@@ -1,0 +1,154 @@
+//! What stands above every page's content until its cause is gone. Pure: from the status to sentences.
+
+use super::products::{Product, products};
+use super::words;
+use leasehold_core::time::{MINUTE_MS, SECOND_MS};
+use leasehold_web::components::{Tone, clip, relative};
+use leasehold_web::maud::{Markup, html};
+use leasehold_web::page::Notice;
+use leasehold_wire::server::{ClockVerdict, ServerState, StatusResponse};
+
+/// A wall clock that differs from the server's time by more than this was set while the server ran, in seconds.
+const CLOCK_STEP_S: i64 = 60;
+/// Products named in one notice at most.
+const NAMED_MAX: usize = 3;
+
+/// The notices of a server, the gravest first.
+pub(super) fn notices(seen: &StatusResponse) -> Vec<Notice> {
+    let mut notices = Vec::new();
+    if !seen.storage.ok {
+        notices.push(storage(&seen.storage.problem));
+    }
+    notices.extend(clock(seen));
+    let all = products(seen);
+    notices.extend(state(seen));
+    notices.extend(ended(&all));
+    notices.extend(ends_soon(&all, seen));
+    notices.extend(over(&all));
+    if seen.setup_needed {
+        let text = html! {
+            "No administrator's password is set yet. " a href="/setup" { "Set it with the setup secret" }
+            " that the server printed when it started."
+        };
+        notices.push(Notice::new(Tone::Info, text));
+    }
+    notices
+}
+
+fn storage(problem: &str) -> Notice {
+    let text = html! {
+        strong { "The server cannot store changes. " }
+        "Applications that hold a seat go on; new seats are refused. " (leasehold_web::text::visible(problem))
+    };
+    Notice::new(Tone::Bad, text)
+}
+
+fn clock(seen: &StatusResponse) -> Vec<Notice> {
+    let (clock, now) = (&seen.clock, seen.server_time.0);
+    let mut notices = Vec::new();
+    let off = words::length(clock.off_by_s.saturating_mul(SECOND_MS));
+    if clock.at_start == ClockVerdict::Behind {
+        let text = html! {
+            strong { "Clock suspect: " }
+            "when the server started, this machine's clock was " (off) " behind a time that the server had already stored. "
+            @if let Some(until) = clock.no_new_leases_until {
+                "No new seats are given until " (words::minute(until.0)) " (" (relative(until.0, now)) "), because seats given before may still be in use. "
+            }
+            "Set the clock right (NTP) and restart the server; until then no new activation file is taken."
+        };
+        notices.push(Notice::new(Tone::Bad, text));
+    } else if clock.wall_ahead_s.saturating_abs() > CLOCK_STEP_S {
+        let way = if clock.wall_ahead_s > 0 { "ahead of" } else { "behind" };
+        let by = words::length(clock.wall_ahead_s.saturating_mul(SECOND_MS));
+        let text = html! {
+            strong { "This machine's clock was set while the server ran: " }
+            "it is " (by) " " (way) " the server's own time, which never follows a step. If the clock is right now, restart the server; if not, set it right (NTP)."
+        };
+        notices.push(Notice::new(Tone::Warning, text));
+    } else if clock.at_start == ClockVerdict::Ahead && clock.off_by_s.saturating_mul(SECOND_MS) > 60 * MINUTE_MS {
+        let text = html! {
+            "When the server started, the last time it had stored was " (off) " old. If it was switched off that long, all is well; if not, check this machine's clock."
+        };
+        notices.push(Notice::new(Tone::Info, text));
+    }
+    notices
+}
+
+fn state(seen: &StatusResponse) -> Option<Notice> {
+    let now = seen.server_time.0;
+    match seen.state {
+        ServerState::Draining => {
+            let text = html! {
+                strong { "This server is being disabled. " }
+                "It gives no new seats. "
+                (words::count(seen.leases_out, "application still holds", "applications still hold")) " a seat"
+                @if let Some(end) = seen.leases_end_at { ", until " (words::minute(end.0)) " at the latest (" (relative(end.0, now)) ")" }
+                ". " a href="/disable" { "See how far it is" }
+            };
+            Some(Notice::new(Tone::Warning, text))
+        }
+        ServerState::Disabled => {
+            let text = html! {
+                strong { "This server is disabled " } "and gives no seats. "
+                a href="/disable" { "Download the receipt" } " for the portal, or " a href="/activate" { "activate it again" } "."
+            };
+            Some(Notice::new(Tone::Warning, text))
+        }
+        ServerState::NotActivated => {
+            let text = html! {
+                strong { "This server is not activated yet, " } "so it gives no seats. "
+                a href="/activate" { "Activate offline" } " takes two files and a few minutes."
+            };
+            Some(Notice::new(Tone::Info, text))
+        }
+        ServerState::Active => None,
+    }
+}
+
+fn ended(all: &[Product<'_>]) -> Option<Notice> {
+    let ended: Vec<_> = all.iter().filter(|product| product.first_end().is_none() && product.last_end().is_some()).collect();
+    let latest = ended.iter().filter_map(|product| product.last_end()).max()?;
+    let text = html! {
+        strong { "Expired: " } (names(&ended)) ", the last on " (words::minute(latest)) ". No seats are given of "
+        (if ended.len() == 1 { "it" } else { "them" }) ". " a href="/activate" { "Renew" } " with a new activation file."
+    };
+    Some(Notice::new(Tone::Bad, text))
+}
+
+fn ends_soon(all: &[Product<'_>], seen: &StatusResponse) -> Option<Notice> {
+    let ending: Vec<_> = all.iter().filter_map(|product| product.ending_soon().map(|(seats, end)| (product, seats, end))).collect();
+    let (_, _, first) = ending.iter().min_by_key(|(_, _, end)| *end)?;
+    let seats = ending.iter().map(|(_, seats, _)| seats).sum();
+    let of: Vec<_> = ending.iter().map(|(product, ..)| *product).collect();
+    let text = html! {
+        strong { (words::count(seats, "seat ends", "seats end")) " soon" } ", the first " (relative(*first, seen.server_time.0))
+        " (" (words::minute(*first)) "): " (names(&of)) ". " a href="/activate" { "Renew" } " with a new activation file."
+    };
+    Some(Notice::new(Tone::Warning, text))
+}
+
+fn over(all: &[Product<'_>]) -> Option<Notice> {
+    let over: Vec<_> = all.iter().filter(|product| product.in_use() > product.seats()).collect();
+    if over.is_empty() {
+        return None;
+    }
+    let by = over.iter().map(|product| product.in_use() - product.seats()).sum();
+    let text = html! {
+        strong { (words::count(by, "seat more is", "seats more are")) " in use than the licenses hold" } ": " (names(&over))
+        ". The youngest are not renewed and run out within minutes; their applications say so."
+    };
+    Some(Notice::new(Tone::Warning, text))
+}
+
+fn names(of: &[&Product<'_>]) -> Markup {
+    html! {
+        @for (i, product) in of.iter().take(NAMED_MAX).enumerate() {
+            @if i > 0 { ", " }
+            (clip(product.name))
+        }
+        @if of.len() > NAMED_MAX { " and " (of.len() - NAMED_MAX) " more" }
+    }
+}
+
+#[cfg(test)]
+mod tests;

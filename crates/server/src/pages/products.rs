@@ -1,0 +1,289 @@
+//! The table of products and their features: what there is, what is in use, until when. Pure: from the status to markup.
+
+use super::words;
+use leasehold_core::license::{Channel, Kind, Share};
+use leasehold_core::time::{DAY_MS, Ms};
+use leasehold_web::components::{
+    Column, FilterOption, ListQuery, Row, Sort, Table, Tone, badge, channel_badge, clip, empty_state, filter_group,
+    link_button, meter, relative, search_box, status, table, when,
+};
+use leasehold_web::components::{Align, Button};
+use leasehold_web::maud::{Markup, html};
+use leasehold_web::text::number;
+use leasehold_wire::server::{FeatureStatus, LineStatus, StatusResponse};
+use std::cmp::Ordering;
+use std::collections::BTreeSet;
+
+/// Seats that end within this time are pointed out, in milliseconds.
+pub(super) const ENDS_SOON_MS: i64 = 14 * DAY_MS;
+
+const COLUMNS: &[Column] = &[
+    Column::new("name", "Product and features").sortable(),
+    Column::new("state", "Kept"),
+    Column::new("use", "In use").sortable(),
+    Column { key: "free", label: "Free", align: Align::End, sortable: true },
+    Column::new("until", "Expires").sortable(),
+];
+
+/// One product: every line of it that the portal granted, and those whose last leases are running out.
+#[derive(Clone, Debug)]
+pub(super) struct Product<'a> {
+    /// Its code.
+    pub(super) code: &'a str,
+    /// Its name. Hostile text.
+    pub(super) name: &'a str,
+    lines: Vec<&'a LineStatus>,
+    features: Vec<&'a FeatureStatus>,
+    now: Ms,
+}
+
+impl Product<'_> {
+    fn alive(&self) -> impl Iterator<Item = &LineStatus> {
+        self.lines.iter().copied().filter(|line| line.granted && self.now < line.until.0)
+    }
+
+    /// Seats that have not ended.
+    pub(super) fn seats(&self) -> u64 {
+        self.alive().map(|line| u64::from(line.seats)).sum()
+    }
+
+    /// Seats in use; more than [`Product::seats`] while a reduced license runs out.
+    pub(super) fn in_use(&self) -> u64 {
+        self.lines.iter().map(|line| u64::from(line.seats_in_use)).sum()
+    }
+
+    /// Seats that nobody uses.
+    pub(super) fn free(&self) -> u64 {
+        self.seats().saturating_sub(self.in_use())
+    }
+
+    /// When the first of its seats end.
+    pub(super) fn first_end(&self) -> Option<Ms> {
+        self.alive().map(|line| line.until.0).min()
+    }
+
+    /// When the last of its seats end, or ended.
+    pub(super) fn last_end(&self) -> Option<Ms> {
+        self.lines.iter().filter(|line| line.granted).map(|line| line.until.0).max()
+    }
+
+    /// Seats that end first, and when, if that is soon.
+    pub(super) fn ending_soon(&self) -> Option<(u64, Ms)> {
+        let end = self.first_end().filter(|end| end.since(self.now) <= ENDS_SOON_MS)?;
+        Some((self.alive().filter(|line| line.until.0 == end).map(|line| u64::from(line.seats)).sum(), end))
+    }
+
+    fn is(&self, offline: bool) -> bool {
+        self.alive().any(|line| line.offline == offline)
+    }
+
+    fn matches(&self, text: &str) -> bool {
+        let text = text.to_lowercase();
+        let features = self.features.iter().map(|feature| feature.feature.as_str());
+        features.chain([self.code, self.name]).any(|word| word.to_lowercase().contains(&text))
+    }
+}
+
+/// The products of a status, in order of code.
+pub(super) fn products(seen: &StatusResponse) -> Vec<Product<'_>> {
+    let now = seen.server_time.0;
+    let mut products: Vec<Product<'_>> = Vec::new();
+    for line in &seen.lines {
+        // Lines come in order of product.
+        match products.last_mut().filter(|product| product.code == line.product) {
+            Some(product) => product.lines.push(line),
+            None => products.push(Product {
+                code: &line.product,
+                name: &line.product_name,
+                lines: vec![line],
+                features: Vec::new(),
+                now,
+            }),
+        }
+    }
+    for product in &mut products {
+        let codes: BTreeSet<_> = product.lines.iter().flat_map(|line| line.features.keys()).collect();
+        product.features = seen.features.iter().filter(|feature| codes.contains(&feature.feature)).collect();
+    }
+    products
+}
+
+/// The buttons and the search field above the table.
+pub(super) fn toolbar(all: &[Product<'_>], query: &ListQuery) -> Markup {
+    let counted = |of: &dyn Fn(&Product<'_>) -> bool| Some(all.iter().filter(|product| of(product)).count() as u64);
+    html! {
+        div #filters.toolbar {
+            (filter_group("Kept", "state", &[
+                FilterOption { value: "", label: "All", count: Some(all.len() as u64) },
+                FilterOption { value: "online", label: "Online", count: counted(&|product| product.is(false)) },
+                FilterOption { value: "offline", label: "Offline", count: counted(&|product| product.is(true)) },
+            ], query))
+            (filter_group("Use", "use", &[
+                FilterOption { value: "", label: "All", count: None },
+                FilterOption { value: "available", label: "Available", count: counted(&|product| product.free() > 0) },
+                FilterOption { value: "in_use", label: "In use", count: counted(&|product| product.in_use() > 0) },
+            ], query))
+            (search_box("Search products", query))
+        }
+    }
+}
+
+/// Whether a product is among those that the filters of the address ask for.
+fn wanted(product: &Product<'_>, query: &ListQuery) -> bool {
+    let kept = match query.get("state") {
+        Some("online") => product.is(false),
+        Some("offline") => product.is(true),
+        _ => true,
+    };
+    let used = match query.get("use") {
+        Some("available") => product.free() > 0,
+        Some("in_use") => product.in_use() > 0,
+        _ => true,
+    };
+    kept && used && query.get("q").is_none_or(|text| product.matches(text))
+}
+
+fn order(a: &Product<'_>, b: &Product<'_>, sort: Sort) -> Ordering {
+    // Shares of use are compared as fractions, crosswise.
+    let share = |product: &Product<'_>, other: &Product<'_>| u128::from(product.in_use()) * u128::from(other.seats());
+    let ordering = match sort.key {
+        "use" => share(a, b).cmp(&share(b, a)),
+        "free" => a.free().cmp(&b.free()),
+        "until" => a.first_end().or(a.last_end()).cmp(&b.first_end().or(b.last_end())),
+        _ => a.name.to_lowercase().cmp(&b.name.to_lowercase()),
+    };
+    if sort.descending { ordering.reverse() } else { ordering }
+}
+
+/// The table. `holders_shown` makes each feature lead to those who hold it.
+pub(super) fn products_table(all: &[Product<'_>], query: &ListQuery, holders_shown: bool) -> Markup {
+    let mut shown: Vec<&Product<'_>> = all.iter().filter(|product| wanted(product, query)).collect();
+    if let Some(sort) = query.sort(COLUMNS) {
+        shown.sort_by(|a, b| order(a, b, sort));
+    }
+    let rows = shown.iter().flat_map(|product| rows(product, all, query, holders_shown)).collect();
+    let empty = empty_state(
+        "Nothing matches",
+        "No product of this server matches the filters and the search.",
+        link_button("Show all products", "/", Button::Plain),
+    );
+    table(&Table { id: "products", caption: "Products and features", columns: COLUMNS, rows, query, next: None, empty })
+}
+
+fn rows(product: &Product<'_>, all: &[Product<'_>], query: &ListQuery, holders_shown: bool) -> Vec<Row> {
+    let mut rows = vec![Row::from(vec![
+        name(product),
+        kept(product),
+        meter(product.name, product.in_use(), product.seats()),
+        html! { (number(product.free())) },
+        expiry(product),
+    ])];
+    rows.extend(product.features.iter().map(|feature| Row {
+        cells: vec![
+            feature_name(feature, product, all, query, holders_shown),
+            html! {},
+            meter(feature.feature.as_str(), u64::from(feature.in_use), u64::from(feature.total)),
+            html! { (number(u64::from(feature.free))) },
+            feature_expiry(feature, product),
+        ],
+        sub: true,
+    }));
+    rows
+}
+
+fn name(product: &Product<'_>) -> Markup {
+    let channels: BTreeSet<Channel> = product.lines.iter().map(|line| line.channel).collect();
+    let has = |of: &dyn Fn(&LineStatus) -> bool| product.alive().any(of);
+    html! {
+        div.stack {
+            strong { (clip(product.name)) }
+            span.badges {
+                @for channel in channels { (channel_badge(channel.word())) }
+                @if has(&|line| line.kind == Kind::Named) { (badge("named", Tone::Neutral)) }
+                @if has(&|line| line.assigned) {
+                    span title="For the person at the license server's own machine only." { (badge("this machine only", Tone::Info)) }
+                }
+                @if has(&|line| line.share == Share::UserHost) {
+                    span title="Several applications of one user on one machine use one seat." { (badge("shared per user and machine", Tone::Neutral)) }
+                }
+                @if product.lines.iter().any(|line| !line.granted && line.seats_in_use > 0) {
+                    span title="The newest activation file holds fewer seats; the last applications on the others are running out." { (badge("running out", Tone::Warning)) }
+                }
+            }
+        }
+    }
+}
+
+fn kept(product: &Product<'_>) -> Markup {
+    html! {
+        div.stack {
+            @if product.is(false) {
+                span title="Renewed with the portal by itself." { (status("Online", Tone::Good)) }
+            }
+            @if product.is(true) {
+                span title="From an activation file: works without the portal until it expires." { (status("Offline", Tone::Neutral)) }
+            }
+        }
+    }
+}
+
+fn expiry(product: &Product<'_>) -> Markup {
+    let Some(first) = product.first_end() else {
+        return html! {
+            div.stack {
+                span { (badge("expired", Tone::Bad)) }
+                @if let Some(ended) = product.last_end() { (when(ended, product.now)) }
+            }
+        };
+    };
+    let later = product.last_end().filter(|last| *last != first);
+    let covered = product.alive().filter_map(|line| line.maintenance_until).max();
+    html! {
+        div.stack {
+            (when(first, product.now))
+            @if let Some((seats, _)) = product.ending_soon() { span { (badge(&format!("{} end soon", words::seats(seats)), Tone::Warning)) } }
+            @if let Some(last) = later { span.small { "the last " (relative(last, product.now)) } }
+            @if let Some(date) = covered {
+                span.small title="A perpetual license: releases after this date need a renewal of the maintenance." { "releases to " (date) }
+            }
+        }
+    }
+}
+
+fn feature_name(
+    feature: &FeatureStatus,
+    product: &Product<'_>,
+    all: &[Product<'_>],
+    query: &ListQuery,
+    holders_shown: bool,
+) -> Markup {
+    let code = feature.feature.as_str();
+    let chosen = query.get("feature") == Some(code);
+    let others: Vec<&str> = all
+        .iter()
+        .filter(|other| other.code != product.code && other.features.iter().any(|theirs| theirs.feature == feature.feature))
+        .map(|other| other.name)
+        .collect();
+    html! {
+        div.stack {
+            @if holders_shown {
+                a.feature href={ (query.with("feature", (!chosen).then_some(code))) "#holders" }
+                    aria-current=[chosen.then_some("true")] title={ "Who holds " (code) } { code { (code) } }
+            } @else {
+                code { (code) }
+            }
+            @if !others.is_empty() { span.small { "counted together with " (clip(&others.join(", "))) } }
+        }
+    }
+}
+
+/// Only where it says more than the product's row.
+fn feature_expiry(feature: &FeatureStatus, product: &Product<'_>) -> Markup {
+    match feature.first_end {
+        Some(end) if Some(end.0) != product.first_end() => when(end.0, product.now),
+        _ => html! {},
+    }
+}
+
+#[cfg(test)]
+mod tests;

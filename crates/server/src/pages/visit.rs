@@ -1,0 +1,209 @@
+//! One request for a page: who asks, over what, and the frame that is drawn around the answer. Holds no rule: whether
+//! the caller may do something is the services' to say.
+
+use super::Pages;
+use crate::server::Server;
+use crate::service::{Caller, Credential};
+use axum::extract::{FromRequestParts, Request};
+use axum::http::request::Parts;
+use axum::http::{HeaderMap, HeaderValue, Method, Uri, header};
+use axum::response::{IntoResponse, Redirect, Response};
+use leasehold_core::time::Ms;
+use leasehold_web::components::{ListQuery, problem_panel};
+use leasehold_web::listener::Connection;
+use leasehold_web::maud::{Markup, html};
+use leasehold_web::page::{Account, Frame, Link, Menu, Notice, Width, page};
+use leasehold_web::problem::{ApiProblem, Problem, internal};
+use leasehold_web::proxy;
+use leasehold_web::session::{SessionCookie, SessionToken};
+
+const SERVICE: &str = "License Server";
+const ONLINE_LICENSING: Menu = Menu::Group {
+    label: "ONLINE LICENSING",
+    items: &[Link { label: "Activate offline", href: "/activate" }, Link { label: "Disable", href: "/disable" }],
+};
+const HOME: Menu = Menu::Link(Link { label: "Home", href: "/" });
+const USAGE: Menu = Menu::Link(Link { label: "Usage log", href: "/usage" });
+const MENU: &[Menu] = &[HOME, ONLINE_LICENSING];
+const MENU_OPEN: &[Menu] = &[HOME, ONLINE_LICENSING, USAGE];
+const MENU_ADMINISTRATOR: &[Menu] =
+    &[HOME, ONLINE_LICENSING, USAGE, Menu::Link(Link { label: "Audit log", href: "/audit" })];
+const ACCOUNT_LINKS: &[Link] = &[Link { label: "Settings", href: "/settings" }];
+
+/// Pages to which a sign-in may lead back. A fixed list, so that no link can send people elsewhere after it.
+const WAYS_BACK: &[&str] = &["/", "/activate", "/disable", "/settings", "/usage", "/audit", "/holders"];
+
+/// The page to which a sign-in leads back, from what an address or a form says.
+pub(super) fn way_back(wanted: Option<&str>) -> &'static str {
+    WAYS_BACK.iter().copied().find(|path| Some(*path) == wanted).unwrap_or("/")
+}
+
+/// One request for a page.
+#[derive(Clone, Debug)]
+pub(super) struct Visit {
+    /// The license server.
+    pub(super) server: Server,
+    /// Who asks.
+    pub(super) caller: Caller,
+    /// The parameters of the address.
+    pub(super) query: ListQuery,
+    /// The server's now.
+    pub(super) now: Ms,
+    /// This server's address with `https://`, without a path, if the request says how it is called.
+    pub(super) https_origin: Option<String>,
+    path: String,
+    version: String,
+    cookie: SessionCookie,
+}
+
+impl Visit {
+    /// Finds out who asks.
+    pub(super) async fn of(pages: &Pages, request: &Request) -> Result<Visit, ApiProblem> {
+        let server = pages.server.clone();
+        let Some(connection) = request.extensions().get::<Connection>() else {
+            tracing::error!("a request came without its connection");
+            return Err(internal().into());
+        };
+        let (uri, headers) = (request.uri(), request.headers());
+        let https = proxy::client(connection, headers, &server.0.config.trusted_proxies).https;
+        let cookie = SessionCookie::new("leasehold_server", https);
+        let caller = caller(&server, connection, headers, &cookie).await?;
+        Ok(Visit {
+            caller,
+            query: ListQuery::of(uri),
+            now: server.now(),
+            https_origin: https_origin(&server, uri, headers),
+            path: uri.path().to_owned(),
+            version: format!("Leasehold {} · {}", crate::VERSION, pages.host),
+            cookie,
+            server,
+        })
+    }
+
+    /// Who asks as of now: a session may have ended since. For answers that go on for long.
+    pub(super) async fn again(&mut self, connection: &Connection, headers: &HeaderMap) -> Result<(), ApiProblem> {
+        self.caller = caller(&self.server, connection, headers, &self.cookie).await?;
+        self.now = self.server.now();
+        Ok(())
+    }
+
+    /// Whether the caller may see who uses what.
+    pub(super) fn sees_usage(&self) -> bool {
+        self.caller.is_administrator() || self.server.usage_open()
+    }
+
+    /// A frame with the menus of whoever asks.
+    pub(super) fn frame<'a>(&'a self, title: &'a str, notices: &'a [Notice]) -> Frame<'a> {
+        let administrator = self.caller.is_administrator();
+        Frame {
+            menu: match (administrator, self.server.usage_open()) {
+                (true, _) => MENU_ADMINISTRATOR,
+                (false, true) => MENU_OPEN,
+                (false, false) => MENU,
+            },
+            current: &self.path,
+            account: administrator.then_some(Account {
+                name: "Administrator",
+                detail: "of this license server",
+                links: ACCOUNT_LINKS,
+                sign_out: "/sign-out",
+            }),
+            sign_in: Some("/sign-in"),
+            notices,
+            ..Frame::new(SERVICE, title, &self.version)
+        }
+    }
+
+    /// A whole page with nothing above its content.
+    pub(super) fn page(&self, title: &str, content: Markup) -> Markup {
+        page(&self.frame(title, &[]), content)
+    }
+
+    /// The same for one form or one question.
+    pub(super) fn narrow_page(&self, title: &str, content: Markup) -> Markup {
+        page(&Frame { width: Width::Narrow, ..self.frame(title, &[]) }, content)
+    }
+
+    /// A problem as a page of its own.
+    pub(super) fn problem_page(&self, problem: &Problem) -> Markup {
+        let content = html! { (problem_panel(problem)) p { a href="/" { "Back to the home page" } } };
+        self.narrow_page(&problem.title, content)
+    }
+
+    /// Leads to a page and gives the browser a session.
+    pub(super) fn signed_in(&self, token: &str, to: &str) -> Result<Response, ApiProblem> {
+        let token = SessionToken::parse(token).ok_or_else(|| ApiProblem::from(internal()))?;
+        Ok(with_cookie(Redirect::to(to), self.cookie.set(&token)))
+    }
+
+    /// Leads home and takes the session from the browser.
+    pub(super) fn signed_out(&self) -> Response {
+        with_cookie(Redirect::to("/"), self.cookie.clear())
+    }
+}
+
+/// A problem where nobody could find out who asks.
+pub(super) fn bare_problem_page(problem: &Problem) -> Markup {
+    page(&Frame { width: Width::Narrow, ..Frame::new(SERVICE, &problem.title, "Leasehold") }, problem_panel(problem))
+}
+
+fn with_cookie(redirect: Redirect, cookie: HeaderValue) -> Response {
+    let mut response = redirect.into_response();
+    response.headers_mut().insert(header::SET_COOKIE, cookie);
+    response
+}
+
+/// The administrator if the browser's session is good; otherwise anyone. A session that has ended is no wrong password:
+/// it must not count against the address.
+async fn caller(
+    server: &Server,
+    connection: &Connection,
+    headers: &HeaderMap,
+    cookie: &SessionCookie,
+) -> Result<Caller, ApiProblem> {
+    if let Some(token) = cookie.read(headers) {
+        let caller = server.caller(connection, headers, Credential::Token(token)).await?;
+        if caller.is_administrator() {
+            return Ok(caller);
+        }
+    }
+    Ok(server.caller(connection, headers, Credential::None).await?)
+}
+
+fn https_origin(server: &Server, uri: &Uri, headers: &HeaderMap) -> Option<String> {
+    let public = server.0.config.public_url.as_deref().filter(|url| url.starts_with("https://"));
+    if let Some(url) = public {
+        return Some(url.trim_end_matches('/').to_owned());
+    }
+    let host = proxy::requested_host(uri, headers)?;
+    let plain = host.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'.' | b'-' | b':' | b'[' | b']'));
+    (plain && !host.is_empty()).then(|| format!("https://{host}"))
+}
+
+impl<S: Send + Sync> FromRequestParts<S> for Visit {
+    type Rejection = ApiProblem;
+
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, ApiProblem> {
+        // Put there by the layer around all pages.
+        parts.extensions.get::<Visit>().cloned().ok_or_else(|| internal().into())
+    }
+}
+
+/// A visit of the administrator; anybody else is led to the sign-in and back.
+#[derive(Clone, Debug)]
+pub(super) struct Administrator(pub(super) Visit);
+
+impl<S: Send + Sync> FromRequestParts<S> for Administrator {
+    type Rejection = Response;
+
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Response> {
+        let visit = Visit::from_request_parts(parts, state).await.map_err(IntoResponse::into_response)?;
+        if visit.caller.is_administrator() {
+            return Ok(Administrator(visit));
+        }
+        if parts.method == Method::GET || parts.method == Method::HEAD {
+            return Err(Redirect::to(&format!("/sign-in?next={}", way_back(Some(&visit.path)))).into_response());
+        }
+        Err(ApiProblem::from(crate::service::Failure::SignIn).into_response())
+    }
+}

@@ -1,0 +1,60 @@
+//! Small wordings that several pages share. Pure functions from figures to text.
+
+use leasehold_core::time::Ms;
+use leasehold_web::components::relative;
+use leasehold_web::text::number;
+
+/// `1 seat`, `12 seats`, `3 200 seats`.
+pub(super) fn count(n: u64, one: &str, many: &str) -> String {
+    format!("{} {}", number(n), if n == 1 { one } else { many })
+}
+
+/// `12 seats`.
+pub(super) fn seats(n: u64) -> String {
+    count(n, "seat", "seats")
+}
+
+/// `3 applications`.
+pub(super) fn applications(n: u64) -> String {
+    count(n, "application", "applications")
+}
+
+/// A length of time as its largest unit, such as `3 h`; `ms` may be negative.
+pub(super) fn length(ms: i64) -> String {
+    let words = relative(Ms(ms.saturating_abs()), Ms(0));
+    words.strip_prefix("in ").map_or_else(|| "a few seconds".to_owned(), str::to_owned)
+}
+
+/// `12.4 GiB`, rounded down so that nothing seems to have more room than it has.
+pub(super) fn bytes(n: u64) -> String {
+    const UNITS: [&str; 5] = ["KiB", "MiB", "GiB", "TiB", "PiB"];
+    // In tenths of the unit.
+    let mut tenths = n.saturating_mul(10) / 1024;
+    let mut unit = 0;
+    while tenths >= 10_240 && unit + 1 < UNITS.len() {
+        tenths /= 1024;
+        unit += 1;
+    }
+    format!("{}.{} {}", number(tenths / 10), tenths % 10, UNITS[unit])
+}
+
+/// What the server's own refusals say about times: `2026-11-22 14:03 UTC`.
+pub(super) fn minute(at: Ms) -> String {
+    let text = at.rfc3339();
+    text.get(..16).map_or_else(|| text.clone(), |minute| format!("{} UTC", minute.replace('T', " ")))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use leasehold_core::time::{DAY_MS, HOUR_MS};
+
+    #[test]
+    fn figures_read_as_people_say_them() {
+        assert_eq!((seats(1).as_str(), seats(12).as_str()), ("1 seat", "12 seats"));
+        assert_eq!((length(-3 * HOUR_MS).as_str(), length(9 * DAY_MS).as_str()), ("3 h", "9 days"));
+        assert_eq!(length(5), "a few seconds");
+        assert_eq!((bytes(0).as_str(), bytes(1_536).as_str(), bytes(13_421_772_800).as_str()), ("0.0 KiB", "1.5 KiB", "12.5 GiB"));
+        assert_eq!(minute(Ms(1_795_356_180_000)), "2026-11-22 14:03 UTC");
+    }
+}
