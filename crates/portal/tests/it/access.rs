@@ -61,10 +61,11 @@ fn every_route_answers_everybody_as_the_table_says() {
     let db = fresh_in_line();
     let http = Http::new(&db);
     let world = &http.world;
-    let (ada, _bob, _user) = (world.customer("ada"), world.customer("bob"), world.customer("user"));
+    let (ada, bob) = (world.customer("ada"), world.customer("bob"));
+    world.customer("user");
     let product = world.product("studio");
     let license = world.license(&ada, product, 10);
-    world.license(&_bob, product, 10);
+    world.license(&bob, product, 10);
     let server = world.server();
     let workstation = world.activate(&ada, &server, Some(vec![world.line(license, 2, 30)])).unwrap().workstation.id;
     let fresh_request = world.server().request(world);
