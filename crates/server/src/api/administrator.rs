@@ -7,8 +7,8 @@ use axum::http::StatusCode;
 use leasehold_web::extract::{ApiJson, ApiQuery};
 use leasehold_wire::problem::Problem;
 use leasehold_wire::server::{
-    AuditView, BackupRequest, EventView, Page, PageQuery, SettingsRequest, SettingsResponse, SetupRequest,
-    SignInRequest, SignInResponse,
+    AuditView, BackupRequest, EventView, Page, PageQuery, PasswordRequest, SettingsRequest, SettingsResponse,
+    SetupRequest, SignInRequest, SignInResponse,
 };
 
 /// Set the administrator's first password with the secret that the server printed, and sign in.
@@ -46,6 +46,20 @@ pub(super) async fn sign_in(
 )]
 pub(super) async fn sign_out(State(server): State<Server>, Asking(caller): Asking) -> Result<StatusCode, Refused> {
     server.sign_out(&caller).await?;
+    Ok(StatusCode::NO_CONTENT)
+}
+
+/// Change the administrator's password; all other sign-ins end.
+#[utoipa::path(
+    put, path = "/v1/password", tag = "administrator", request_body = PasswordRequest,
+    responses((status = 204), (status = "default", body = Problem, content_type = "application/problem+json"))
+)]
+pub(super) async fn change_password(
+    State(server): State<Server>,
+    Asking(caller): Asking,
+    ApiJson(wish): ApiJson<PasswordRequest>,
+) -> Result<StatusCode, Refused> {
+    server.change_password(&caller, &wish.current, &wish.new).await?;
     Ok(StatusCode::NO_CONTENT)
 }
 

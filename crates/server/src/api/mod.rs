@@ -80,6 +80,7 @@ fn other_routes() -> OpenApiRouter<Server> {
         .routes(routes!(activation::receipt))
         .routes(routes!(administrator::set_up))
         .routes(routes!(administrator::sign_in, administrator::sign_out))
+        .routes(routes!(administrator::change_password))
         .routes(routes!(administrator::settings))
         .routes(routes!(administrator::audit))
         .routes(routes!(administrator::events))

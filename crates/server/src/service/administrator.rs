@@ -156,6 +156,32 @@ impl Server {
     /// [`Failure::WrongPassword`], [`Failure::SetupNeeded`], [`Failure::TlsRequired`], [`Failure::TooManyTries`], or
     /// the database's.
     pub async fn sign_in(&self, caller: &Caller, password: &str) -> Result<SignInResponse, Failure> {
+        self.check_password(caller, password).await?;
+        self.begin_session(caller).await
+    }
+
+    /// Changes the administrator's password. All other sign-ins end.
+    ///
+    /// # Errors
+    /// [`Failure::SignIn`], [`Failure::WrongPassword`], [`Failure::BadField`], [`Failure::TooManyTries`], or the
+    /// database's.
+    pub async fn change_password(&self, caller: &Caller, current: &str, new: &str) -> Result<(), Failure> {
+        self.authorize(caller, ServerAction::Administer)?;
+        self.check_password(caller, current).await?;
+        check_new(new)?;
+        let salt = self.0.random.draw(random::bytes);
+        let hash = self.0.administrator.passwords.hash(new.to_owned(), salt).await?;
+        let kept = caller.session().map(SessionToken::hash).unwrap_or_default();
+        let audit = self.audit(caller, "administrator_password", "changed; all other sign-ins ended".to_owned());
+        let stored = move |tx: &mut leasehold_db::Tx<'_>| {
+            store::set_password(tx, &hash)?;
+            store::end_other_sessions(tx, &kept)?;
+            store::add_audit(tx, &audit)
+        };
+        Ok(self.0.db.write_async(stored).await?)
+    }
+
+    async fn check_password(&self, caller: &Caller, password: &str) -> Result<(), Failure> {
         let administrator = &self.0.administrator;
         self.may_try(caller)?;
         let stored = self.0.db.read_async(store::state).await?.password_hash.ok_or(Failure::SetupNeeded)?;
@@ -167,7 +193,7 @@ impl Server {
             return Err(Failure::WrongPassword);
         }
         administrator.wrong.forget(caller.address());
-        self.begin_session(caller).await
+        Ok(())
     }
 
     fn may_try(&self, caller: &Caller) -> Result<(), Failure> {

@@ -30,6 +30,7 @@ struct Seen {
     document: Option<Document>,
     draining: bool,
     no_new_until: Option<Ms>,
+    leases_end_at: Option<Ms>,
 }
 
 fn see(engine: &Engine, now: Ms) -> Seen {
@@ -39,6 +40,7 @@ fn see(engine: &Engine, now: Ms) -> Seen {
         document: engine.document().cloned(),
         draining: engine.draining(),
         no_new_until: engine.no_new_until(now),
+        leases_end_at: engine.pool().last_freed_at(),
     }
 }
 
@@ -76,6 +78,7 @@ impl Server {
             features: seen.view.features.into_iter().map(feature).collect(),
             lines: seen.view.lines.into_iter().map(line).collect(),
             leases_out: u64::try_from(seen.view.leases_out).unwrap_or(u64::MAX),
+            leases_end_at: seen.leases_end_at.map(Into::into),
             clock: self.clock(seen.now, seen.no_new_until),
             storage: self.storage(),
             usage_open: self.usage_open(),

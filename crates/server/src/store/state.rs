@@ -51,6 +51,12 @@ pub(crate) fn set_first_password(tx: &mut Tx<'_>, hash: &str) -> Result<bool, Db
     Ok(set == 1)
 }
 
+/// Replaces the administrator's password.
+pub(crate) fn set_password(tx: &mut Tx<'_>, hash: &str) -> Result<(), DbError> {
+    tx.exec("UPDATE state SET password_hash = ?1 WHERE id = 1", &[hash.into()])?;
+    Ok(())
+}
+
 pub(super) fn add_receipt(tx: &mut Tx<'_>, file: &str, now: Ms) -> Result<(), DbError> {
     tx.exec("INSERT INTO receipt (made_at_ms, file) VALUES (?1, ?2)", &[now.0.into(), file.into()])?;
     Ok(())

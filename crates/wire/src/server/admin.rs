@@ -61,6 +61,16 @@ pub struct SignInRequest {
     pub password: String,
 }
 
+/// Changes the administrator's password. All other sign-ins end.
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct PasswordRequest {
+    /// The password until now.
+    pub current: String,
+    /// The new one, 12 to 256 characters.
+    pub new: String,
+}
+
 /// A sign-in that worked. The token is shown this once.
 #[derive(Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct SignInResponse {
@@ -83,7 +93,7 @@ macro_rules! hide_in_debug {
         }
     )*};
 }
-hide_in_debug!(SetupRequest, SignInRequest, SignInResponse);
+hide_in_debug!(SetupRequest, SignInRequest, PasswordRequest, SignInResponse);
 
 /// What the administrator may set while the server runs. Absent members stay as they are.
 #[derive(Clone, Default, PartialEq, Eq, Debug, Serialize, Deserialize, ToSchema)]

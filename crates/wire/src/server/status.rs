@@ -42,6 +42,10 @@ pub struct StatusResponse {
     pub lines: Vec<LineStatus>,
     /// Leases out.
     pub leases_out: u64,
+    /// When the last of them has ended at the latest if none is renewed, as while the server is being disabled; absent
+    /// if none is out.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub leases_end_at: Option<Time>,
     /// Whether its clock can be trusted.
     pub clock: ClockStatus,
     /// Whether it can store changes.

@@ -1,0 +1,10 @@
+//! The license server as it runs: real sockets, real database, real activation files; only the clock is in the tests'
+//! hands.
+
+mod access;
+mod activation;
+mod administrator;
+mod durability;
+mod leases;
+mod startup;
+mod support;
