@@ -10,7 +10,7 @@ mod licenses;
 mod overview;
 mod products;
 mod sessions;
-mod workstations;
+pub(crate) mod workstations;
 
 use crate::front::Front;
 use crate::service::IdempotencyKey;
