@@ -10,6 +10,7 @@ mod config;
 mod engine;
 mod keys;
 pub mod local;
+mod pages;
 mod random;
 mod serve;
 mod server;
@@ -23,7 +24,7 @@ mod upstream;
 pub use api::openapi;
 pub use serve::{Ready, ServeError, ServeOptions, serve};
 pub use server::{Server, StartError};
-pub use service::{Caller, Credential, Failure, PASSWORD_CHARS_MAX, PASSWORD_CHARS_MIN};
+pub use service::{Caller, Credential, Failure, Installation, PASSWORD_CHARS_MAX, PASSWORD_CHARS_MIN};
 
 /// Release of this build.
 pub(crate) const VERSION: &str = env!("CARGO_PKG_VERSION");

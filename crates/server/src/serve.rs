@@ -2,15 +2,15 @@
 
 use crate::local::{ADDRESS_FILE, TOKEN_FILE};
 use crate::server::{Server, StartError};
-use crate::{api, local};
+use crate::{api, local, pages};
 use axum::Router;
 use leasehold_core::random::Random;
 use leasehold_core::time::Clock;
 use leasehold_host::private_file;
 use leasehold_web::listener::{self, Bound, Limits, Mode};
-use leasehold_web::problem::{catch_panic, method_not_allowed, not_found};
+use leasehold_web::problem::{catch_panic, method_not_allowed};
 use leasehold_web::session::SessionToken;
-use leasehold_web::shutdown::shutdown_pair;
+use leasehold_web::shutdown::{Shutdown, shutdown_pair};
 use std::future::Future;
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -103,7 +103,8 @@ async fn run(
     let address = bound.address();
     announce(server, &bound)?;
     let (trigger, shutdown) = shutdown_pair();
-    let serving = tokio::spawn(bound.serve(router(server), Mode::Both(tls), Limits::default(), shutdown));
+    let router = router(server, shutdown.clone())?;
+    let serving = tokio::spawn(bound.serve(router, Mode::Both(tls), Limits::default(), shutdown));
     tracing::info!(%address, "the license server takes requests");
     on_ready(Ready {
         address,
@@ -141,6 +142,11 @@ fn announce(server: &Server, bound: &Bound) -> Result<(), StartError> {
 }
 
 /// All routes. Requests must carry the extension that [`leasehold_web::listener`] gives them.
-fn router(server: &Server) -> Router {
-    api::router(server).fallback(not_found).method_not_allowed_fallback(method_not_allowed).layer(catch_panic())
+///
+/// # Errors
+/// See [`pages::router`].
+fn router(server: &Server, shutdown: Shutdown) -> Result<Router, StartError> {
+    // Unknown addresses are answered by the pages.
+    let pages = pages::router(server.clone(), shutdown)?;
+    Ok(api::router(server).method_not_allowed_fallback(method_not_allowed).merge(pages).layer(catch_panic()))
 }

@@ -7,7 +7,7 @@ use axum::http::StatusCode;
 use leasehold_web::extract::{ApiJson, ApiQuery};
 use leasehold_wire::problem::Problem;
 use leasehold_wire::server::{
-    AuditView, BackupRequest, EventView, Page, PageQuery, PasswordRequest, SettingsRequest, SettingsResponse,
+    AuditView, BackupRequest, EventQuery, EventView, Page, PageQuery, PasswordRequest, SettingsRequest, SettingsResponse,
     SetupRequest, SignInRequest, SignInResponse,
 };
 
@@ -91,13 +91,13 @@ pub(super) async fn audit(
 
 /// Who used what, newest first: for the administrator, or for everybody if the administrator opened it.
 #[utoipa::path(
-    get, path = "/v1/events", tag = "status", params(PageQuery),
+    get, path = "/v1/events", tag = "status", params(EventQuery),
     responses((status = 200, body = Page<EventView>), (status = "default", body = Problem, content_type = "application/problem+json"))
 )]
 pub(super) async fn events(
     State(server): State<Server>,
     Asking(caller): Asking,
-    ApiQuery(query): ApiQuery<PageQuery>,
+    ApiQuery(query): ApiQuery<EventQuery>,
 ) -> Result<ApiJson<Page<EventView>>, Refused> {
     Ok(ApiJson(server.usage_log(&caller, &query).await?))
 }

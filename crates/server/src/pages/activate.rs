@@ -190,9 +190,15 @@ fn loaded_panel(loaded: &ActivationResponse, activation: &ActivationStatus, seen
 
 fn about(activation: &ActivationStatus, now: Ms) -> Vec<(&'static str, Markup)> {
     vec![
-        ("Workstation", html! { strong { (wrapped(&activation.workstation_name)) } div.small { code { (activation.workstation) } } }),
+        (
+            "Workstation",
+            html! { strong { (wrapped(&activation.workstation_name)) } div.small { code { (activation.workstation) } } },
+        ),
         ("Account", wrapped(&activation.account_name)),
-        ("Vendor", html! { (wrapped(&activation.vendor)) div.small { "Root fingerprint (SHA-256) " code.fingerprint { (activation.vendor_fingerprint) } } }),
+        (
+            "Vendor",
+            html! { (wrapped(&activation.vendor)) div.small { "Root fingerprint (SHA-256) " code.fingerprint { (activation.vendor_fingerprint) } } },
+        ),
         ("Document", html! { "Number " (activation.rev) ", issued " (when(activation.issued_at.0, now)) }),
         ("Runs until", when(activation.ends_at.0, now)),
     ]
@@ -213,6 +219,3 @@ fn seats(seen: &StatusResponse) -> Markup {
         }
     }
 }
-
-#[cfg(test)]
-mod tests;

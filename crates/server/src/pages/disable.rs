@@ -169,6 +169,3 @@ fn nothing_to_disable() -> Markup {
         link_button("Activate offline", "/activate", Button::Primary),
     )
 }
-
-#[cfg(test)]
-mod tests;

@@ -93,7 +93,9 @@ fn content(home: &Home, query: &ListQuery) -> Markup {
         _ => ("Activate offline", Button::Primary),
     };
     let lead = match &home.seen.activation {
-        Some(activation) => format!("{} · {} · {}", activation.workstation_name, activation.account_name, activation.vendor),
+        Some(activation) => {
+            format!("{} · {} · {}", activation.workstation_name, activation.account_name, activation.vendor)
+        }
         None => "What this server holds, and who uses it right now.".to_owned(),
     };
     let all = products(&home.seen);
@@ -150,8 +152,18 @@ fn figures(all: &[Product<'_>], seen: &StatusResponse) -> [Tile; 4] {
     let soon = all.iter().any(|product| product.ending_soon().is_some());
     let end: Option<Ms> = all.iter().filter_map(Product::first_end).min();
     [
-        Tile { label: "Seats in use", value: number(in_use), detail: format!("of {}", number(total)), tone: if in_use > total { Tone::Bad } else { Tone::Neutral } },
-        Tile { label: "Seats free", value: number(free), detail: String::new(), tone: if free == 0 { Tone::Warning } else { Tone::Good } },
+        Tile {
+            label: "Seats in use",
+            value: number(in_use),
+            detail: format!("of {}", number(total)),
+            tone: if in_use > total { Tone::Bad } else { Tone::Neutral },
+        },
+        Tile {
+            label: "Seats free",
+            value: number(free),
+            detail: String::new(),
+            tone: if free == 0 { Tone::Warning } else { Tone::Good },
+        },
         Tile {
             label: "Applications",
             value: number(seen.leases_out),
@@ -222,7 +234,10 @@ pub(super) async fn holders(visit: Visit) -> Result<Response, ApiProblem> {
     let wanted = LeaseQuery { feature: chosen.clone(), after, limit: None };
     let seen = visit.server.status(&visit.caller).await?;
     let leases = visit.server.leases(&visit.caller, wanted).await?;
-    let lead = format!("{}, those that have held it longest first.", words::count(seen.leases_out, "application holds a seat", "applications hold a seat"));
+    let lead = format!(
+        "{}, those that have held it longest first.",
+        words::count(seen.leases_out, "application holds a seat", "applications hold a seat")
+    );
     let content = html! {
         (page_header("Who holds what", &lead, html! {}))
         div.filters role="group" aria-label="Feature" {

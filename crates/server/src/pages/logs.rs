@@ -38,7 +38,7 @@ pub(super) async fn usage(visit: Visit) -> Result<Response, ApiProblem> {
     let query = &visit.query;
     let wanted = EventQuery {
         // Nonsense in the address asks for everything.
-        kind: query.get("kind").and_then(EventKind::from_word).map(|kind| kind.word().to_owned()),
+        kind: query.get("kind").and_then(EventKind::from_word),
         feature: query.get("feature").and_then(|code| FeatureCode::new(code).ok()),
         after: place(query),
         limit: None,
@@ -70,10 +70,20 @@ fn usage_content(events: &Page<EventView>, query: &ListQuery, now: Ms) -> Markup
     ];
     let filtered = query.get("kind").is_some() || query.get("feature").is_some();
     let empty = match (filtered, &events.next) {
-        (false, _) => empty_state("Nothing happened yet", "Every seat that is taken, returned or denied is listed here.", html! {}),
+        (false, _) => empty_state(
+            "Nothing happened yet",
+            "Every seat that is taken, returned or denied is listed here.",
+            html! {},
+        ),
         // A search looks at a part of the log at a time.
-        (true, Some(_)) => empty_state("Nothing like that among the newest", "The search goes on further back with Next.", html! {}),
-        (true, None) => empty_state("Nothing like that", "The log holds no such event.", link_button("Show everything", "/usage", Button::Plain)),
+        (true, Some(_)) => {
+            empty_state("Nothing like that among the newest", "The search goes on further back with Next.", html! {})
+        }
+        (true, None) => empty_state(
+            "Nothing like that",
+            "The log holds no such event.",
+            link_button("Show everything", "/usage", Button::Plain),
+        ),
     };
     let rows = events.items.iter().map(|event| event_row(event, query, now)).collect();
     html! {
@@ -137,7 +147,11 @@ fn audit_content(rows: &Page<AuditView>, query: &ListQuery, now: Ms) -> Markup {
             html! { span.detail { (wrapped(&row.detail)) } },
         ])
     };
-    let empty = empty_state("Nothing was done yet", "Everything that an administrator does to this server is listed here.", html! {});
+    let empty = empty_state(
+        "Nothing was done yet",
+        "Everything that an administrator does to this server is listed here.",
+        html! {},
+    );
     html! {
         (page_header("Audit log", "What administrators did to this server, newest first.", html! {}))
         (table(&Table {
@@ -167,6 +181,3 @@ fn deed(action: &str) -> Markup {
     };
     html! { span title=(action) { (words) } }
 }
-
-#[cfg(test)]
-mod tests;

@@ -16,6 +16,7 @@ mod stream;
 mod visit;
 mod words;
 
+use crate::config::ConfigError;
 use crate::server::Server;
 use axum::Router;
 use axum::extract::{DefaultBodyLimit, Request, State};
@@ -51,10 +52,10 @@ struct Pages {
 /// Every page, with its layers. Addresses that no page has answer 404, as a page.
 ///
 /// # Errors
-/// `public_url` in the configuration is no origin.
-pub(crate) fn router(server: Server, shutdown: Shutdown) -> Result<Router, String> {
+/// `public_url` in the configuration is more than an origin.
+pub(crate) fn router(server: Server, shutdown: Shutdown) -> Result<Router, ConfigError> {
     let public_url = server.0.config.public_url.as_deref().map(|url| url.trim_end_matches('/').to_owned());
-    let csrf = csrf::layer(public_url.as_deref()).map_err(|error| error.to_string())?;
+    let csrf = csrf::layer(public_url.as_deref()).map_err(|_| ConfigError::PublicUrl)?;
     let host = leasehold_host::host_name().into();
     let pages = Pages { server, shutdown, streams: Arc::new(Semaphore::new(STREAMS_MAX)), host };
     let routes = Router::new()
@@ -85,12 +86,16 @@ pub(crate) fn router(server: Server, shutdown: Shutdown) -> Result<Router, Strin
 }
 
 /// Around every page: finds out who asks, and shows problems as pages.
-async fn enter(State(pages): State<Pages>, mut request: Request, next: Next) -> Response {
-    let visit = match Visit::of(&pages, &request).await {
+async fn enter(State(pages): State<Pages>, connection: Connection, mut request: Request, next: Next) -> Response {
+    // Wrong addresses of the API end here too; programs want to read their problems as they are.
+    if request.uri().path().starts_with("/v1/") {
+        return next.run(request).await;
+    }
+    let visit = match Visit::of(&pages, &connection, request.uri(), request.headers()).await {
         Ok(visit) => visit,
         Err(problem) => return as_page(problem.into_response(), visit::bare_problem_page),
     };
-    let answer = match strange_host(&pages, &request) {
+    let answer = match strange_host(&pages, &connection, &request) {
         Some(problem) => problem.into_response(),
         None => {
             request.extensions_mut().insert(visit.clone());
@@ -102,13 +107,13 @@ async fn enter(State(pages): State<Pages>, mut request: Request, next: Next) -> 
 
 /// On the server's own machine the name in the address must be one of this machine's. Otherwise a foreign web site could
 /// have its name point here and speak to this server as if from here.
-fn strange_host(pages: &Pages, request: &Request) -> Option<ApiProblem> {
-    let connection = request.extensions().get::<Connection>()?;
+fn strange_host(pages: &Pages, connection: &Connection, request: &Request) -> Option<ApiProblem> {
     if connection.tls || !proxy::is_loopback(connection, request.headers()) {
         return None;
     }
     let public = pages.server.0.config.public_url.as_deref();
-    let public = public.and_then(|url| url.split_once("://")).map(|(_, rest)| rest.split(['/', ':']).next().unwrap_or(rest));
+    let public =
+        public.and_then(|url| url.split_once("://")).map(|(_, rest)| rest.split(['/', ':']).next().unwrap_or(rest));
     let short = pages.host.split('.').next().unwrap_or_default();
     let ours: Vec<&str> = public.into_iter().chain([&*pages.host, short]).filter(|name| !name.is_empty()).collect();
     let asked = proxy::requested_host(request.uri(), request.headers());
@@ -131,8 +136,11 @@ fn download(name: &str, text: String) -> Response {
 
 /// `PREFIX-HOST.ENDING` with what is safe in a file name of any system.
 fn file_name(prefix: &str, host: &str, ending: &str) -> String {
-    let host: String =
-        host.chars().map(|c| if c.is_ascii_alphanumeric() || c == '-' || c == '.' { c } else { '-' }).take(60).collect();
+    let host: String = host
+        .chars()
+        .map(|c| if c.is_ascii_alphanumeric() || c == '-' || c == '.' { c } else { '-' })
+        .take(60)
+        .collect();
     format!("{prefix}-{host}.{ending}")
 }
 
@@ -142,6 +150,9 @@ mod tests {
 
     #[test]
     fn file_names_hold_nothing_that_a_header_or_a_disk_minds() {
-        assert_eq!(file_name("request", "lic server\"\r\n/..é", "pem"), "request-lic-server---...-.pem".replace("---...-", "----..-"));
+        assert_eq!(
+            file_name("request", "lic server\"\r\n/..é", "pem"),
+            "request-lic-server---...-.pem".replace("---...-", "----..-")
+        );
     }
 }

@@ -106,7 +106,8 @@ fn state(seen: &StatusResponse) -> Option<Notice> {
 }
 
 fn ended(all: &[Product<'_>]) -> Option<Notice> {
-    let ended: Vec<_> = all.iter().filter(|product| product.first_end().is_none() && product.last_end().is_some()).collect();
+    let ended: Vec<_> =
+        all.iter().filter(|product| product.first_end().is_none() && product.last_end().is_some()).collect();
     let latest = ended.iter().filter_map(|product| product.last_end()).max()?;
     let text = html! {
         strong { "Expired: " } (names(&ended)) ", the last on " (words::minute(latest)) ". No seats are given of "
@@ -116,7 +117,8 @@ fn ended(all: &[Product<'_>]) -> Option<Notice> {
 }
 
 fn ends_soon(all: &[Product<'_>], seen: &StatusResponse) -> Option<Notice> {
-    let ending: Vec<_> = all.iter().filter_map(|product| product.ending_soon().map(|(seats, end)| (product, seats, end))).collect();
+    let ending: Vec<_> =
+        all.iter().filter_map(|product| product.ending_soon().map(|(seats, end)| (product, seats, end))).collect();
     let (_, _, first) = ending.iter().min_by_key(|(_, _, end)| *end)?;
     let seats = ending.iter().map(|(_, seats, _)| seats).sum();
     let of: Vec<_> = ending.iter().map(|(product, ..)| *product).collect();
@@ -149,6 +151,3 @@ fn names(of: &[&Product<'_>]) -> Markup {
         @if of.len() > NAMED_MAX { " and " (of.len() - NAMED_MAX) " more" }
     }
 }
-
-#[cfg(test)]
-mod tests;

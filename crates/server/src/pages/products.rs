@@ -3,11 +3,11 @@
 use super::words;
 use leasehold_core::license::{Channel, Kind, Share};
 use leasehold_core::time::{DAY_MS, Ms};
+use leasehold_web::components::{Align, Button};
 use leasehold_web::components::{
     Column, FilterOption, ListQuery, Row, Sort, Table, Tone, badge, channel_badge, clip, empty_state, filter_group,
     link_button, meter, relative, search_box, status, table, when,
 };
-use leasehold_web::components::{Align, Button};
 use leasehold_web::maud::{Markup, html};
 use leasehold_web::text::number;
 use leasehold_wire::server::{FeatureStatus, LineStatus, StatusResponse};
@@ -261,7 +261,9 @@ fn feature_name(
     let chosen = query.get("feature") == Some(code);
     let others: Vec<&str> = all
         .iter()
-        .filter(|other| other.code != product.code && other.features.iter().any(|theirs| theirs.feature == feature.feature))
+        .filter(|other| {
+            other.code != product.code && other.features.iter().any(|theirs| theirs.feature == feature.feature)
+        })
         .map(|other| other.name)
         .collect();
     html! {
@@ -284,6 +286,3 @@ fn feature_expiry(feature: &FeatureStatus, product: &Product<'_>) -> Markup {
         _ => html! {},
     }
 }
-
-#[cfg(test)]
-mod tests;

@@ -4,7 +4,6 @@ use super::sign_in::{NewPassword, PasswordRefused, new_password_hint};
 use super::visit::{Administrator, Visit};
 use super::words;
 use crate::service::Installation;
-use axum::http::StatusCode;
 use axum::response::{IntoResponse, Redirect, Response};
 use leasehold_web::components::{
     Button, Field, Tone, badge, button, card, clip, code_block, definitions, page_header, wrapped,
@@ -30,7 +29,9 @@ pub(super) struct Usage {
 /// `GET /settings`
 pub(super) async fn form(Administrator(visit): Administrator) -> Result<Markup, ApiProblem> {
     let saved = match visit.query.get("saved") {
-        Some("usage") if visit.server.usage_open() => Some("Saved: everybody who reaches this server sees who uses what."),
+        Some("usage") if visit.server.usage_open() => {
+            Some("Saved: everybody who reaches this server sees who uses what.")
+        }
         Some("usage") => Some("Saved: who uses what is shown to the administrator only."),
         Some("password") => Some("Saved: the new password is in force. Every other browser was signed out."),
         _ => None,
@@ -140,9 +141,6 @@ fn backup(installation: &Installation) -> Markup {
             "A backup is a copy of the data folder, made while the server runs: database, keys and settings. "
             "Keep it as safe as the server itself. To restore, start a server on the copy, and never two on copies of the same folder."
         }
-        (code_block("backup-command", "On the server's own machine", &format!("leasehold server backup --data {} FOLDER", installation.folder)))
+        (code_block("backup-command", "On the server's own machine", &format!("leasehold server backup --data {} --to NEW_FOLDER", installation.folder)))
     }
 }
-
-#[cfg(test)]
-mod tests;

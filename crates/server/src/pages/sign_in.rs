@@ -105,7 +105,8 @@ impl Refused {
         };
         let mut problem = failure.problem();
         if matches!(failure, Failure::BadField(_)) {
-            problem.title = format!("The password must have {PASSWORD_CHARS_MIN} to {PASSWORD_CHARS_MAX} characters.").into();
+            problem.title =
+                format!("The password must have {PASSWORD_CHARS_MIN} to {PASSWORD_CHARS_MAX} characters.").into();
         }
         Ok(Refused { field, problem })
     }
@@ -119,7 +120,11 @@ impl Refused {
         (self.field == field || self.field == also).then(|| {
             let problem = &self.problem;
             // A detail that only repeats the field's own name says nothing to a person.
-            if problem.status == 429 { format!("{} {}", problem.title, problem.detail) } else { problem.title.to_string() }
+            if problem.status == 429 {
+                format!("{} {}", problem.title, problem.detail)
+            } else {
+                problem.title.to_string()
+            }
         })
     }
 }
@@ -148,7 +153,9 @@ fn setup_page(visit: &Visit, refused: Option<&Refused>) -> Markup {
 
 /// What a new password must be like.
 pub(super) fn new_password_hint() -> String {
-    format!("{PASSWORD_CHARS_MIN} to {PASSWORD_CHARS_MAX} characters. A few words that you do not use elsewhere are easier to keep than a riddle.")
+    format!(
+        "{PASSWORD_CHARS_MIN} to {PASSWORD_CHARS_MAX} characters. A few words that you do not use elsewhere are easier to keep than a riddle."
+    )
 }
 
 fn sign_in_page(visit: &Visit, next: &str, refused: Option<&Refused>) -> Markup {

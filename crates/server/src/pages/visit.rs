@@ -4,7 +4,7 @@
 use super::Pages;
 use crate::server::Server;
 use crate::service::{Caller, Credential};
-use axum::extract::{FromRequestParts, Request};
+use axum::extract::FromRequestParts;
 use axum::http::request::Parts;
 use axum::http::{HeaderMap, HeaderValue, Method, Uri, header};
 use axum::response::{IntoResponse, Redirect, Response};
@@ -58,13 +58,13 @@ pub(super) struct Visit {
 
 impl Visit {
     /// Finds out who asks.
-    pub(super) async fn of(pages: &Pages, request: &Request) -> Result<Visit, ApiProblem> {
+    pub(super) async fn of(
+        pages: &Pages,
+        connection: &Connection,
+        uri: &Uri,
+        headers: &HeaderMap,
+    ) -> Result<Visit, ApiProblem> {
         let server = pages.server.clone();
-        let Some(connection) = request.extensions().get::<Connection>() else {
-            tracing::error!("a request came without its connection");
-            return Err(internal().into());
-        };
-        let (uri, headers) = (request.uri(), request.headers());
         let https = proxy::client(connection, headers, &server.0.config.trusted_proxies).https;
         let cookie = SessionCookie::new("leasehold_server", https);
         let caller = caller(&server, connection, headers, &cookie).await?;

@@ -54,7 +54,10 @@ mod tests {
         assert_eq!((seats(1).as_str(), seats(12).as_str()), ("1 seat", "12 seats"));
         assert_eq!((length(-3 * HOUR_MS).as_str(), length(9 * DAY_MS).as_str()), ("3 h", "9 days"));
         assert_eq!(length(5), "a few seconds");
-        assert_eq!((bytes(0).as_str(), bytes(1_536).as_str(), bytes(13_421_772_800).as_str()), ("0.0 KiB", "1.5 KiB", "12.5 GiB"));
+        assert_eq!(
+            (bytes(0).as_str(), bytes(1_536).as_str(), bytes(13_421_772_800).as_str()),
+            ("0.0 KiB", "1.5 KiB", "12.5 GiB")
+        );
         assert_eq!(minute(Ms(1_795_356_180_000)), "2026-11-22 14:03 UTC");
     }
 }

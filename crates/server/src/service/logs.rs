@@ -4,9 +4,9 @@ use super::access::Caller;
 use super::failure::Failure;
 use super::status::limit;
 use crate::server::Server;
-use crate::store;
+use crate::store::{self, EventFilter};
 use leasehold_core::access::ServerAction;
-use leasehold_wire::server::{AuditView, EventView, Page, PageQuery};
+use leasehold_wire::server::{AuditView, EventQuery, EventView, Page, PageQuery};
 
 impl Server {
     /// The audit log, newest first.
@@ -15,7 +15,7 @@ impl Server {
     /// [`Failure::SignIn`], [`Failure::BadField`], or the database's.
     pub async fn audit_log(&self, caller: &Caller, query: &PageQuery) -> Result<Page<AuditView>, Failure> {
         self.authorize(caller, ServerAction::Administer)?;
-        let (below, wanted) = position(query)?;
+        let (below, wanted) = position(query.after.as_deref(), query.limit)?;
         let rows = self.0.db.read_async(move |tx| store::audit_page(tx, below, fetched(wanted))).await?;
         Ok(page(rows, wanted, |row| row.id))
     }
@@ -24,11 +24,13 @@ impl Server {
     ///
     /// # Errors
     /// [`Failure::SignIn`], [`Failure::BadField`], or the database's.
-    pub async fn usage_log(&self, caller: &Caller, query: &PageQuery) -> Result<Page<EventView>, Failure> {
+    pub async fn usage_log(&self, caller: &Caller, query: &EventQuery) -> Result<Page<EventView>, Failure> {
         self.authorize(caller, ServerAction::ReadUsage)?;
-        let (below, wanted) = position(query)?;
-        let rows = self.0.db.read_async(move |tx| store::events_page(tx, below, fetched(wanted))).await?;
-        Ok(page(rows, wanted, |row| row.id))
+        let (below, wanted) = position(query.after.as_deref(), query.limit)?;
+        let limit = u32::try_from(wanted).unwrap_or(u32::MAX);
+        let filter = EventFilter { kind: query.kind, feature: query.feature.clone(), below, limit };
+        let (items, next) = self.0.db.read_async(move |tx| store::events_page(tx, &filter)).await?;
+        Ok(Page { items, next: next.map(|row| row.to_string()) })
     }
 }
 
@@ -37,12 +39,12 @@ fn fetched(wanted: usize) -> u32 {
     u32::try_from(wanted + 1).unwrap_or(u32::MAX)
 }
 
-fn position(query: &PageQuery) -> Result<(i64, usize), Failure> {
-    let below = match &query.after {
+fn position(after: Option<&str>, wanted: Option<u32>) -> Result<(i64, usize), Failure> {
+    let below = match after {
         None => i64::MAX,
         Some(text) => text.parse().map_err(|_| Failure::BadField("`after` must be the `next` of a page".to_owned()))?,
     };
-    Ok((below, limit(query.limit)?))
+    Ok((below, limit(wanted)?))
 }
 
 fn page<T>(mut rows: Vec<T>, wanted: usize, id: impl Fn(&T) -> u64) -> Page<T> {

@@ -15,7 +15,7 @@ pub(crate) use audit::{add as add_audit, page as audit_page};
 pub(crate) use documents::{
     StoredDocument, by_sha256 as document_by_sha256, in_force, newest as newest_document, older,
 };
-pub(crate) use events::{ended_since, page as events_page};
+pub(crate) use events::{EventFilter, ended_since, page as events_page};
 pub(crate) use leases::all as leases;
 pub(crate) use schema::MIGRATIONS;
 pub(crate) use sessions::{

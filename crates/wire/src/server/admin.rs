@@ -1,10 +1,12 @@
 //! What the administrator of a license server sends and gets.
 
 use crate::time::Time;
+use leasehold_core::engine::EventKind;
 use leasehold_core::ids::{LeaseId, SessionId, WorkstationId};
+use leasehold_core::license::FeatureCode;
 use serde::{Deserialize, Serialize};
 use std::fmt;
-use utoipa::ToSchema;
+use utoipa::{IntoParams, ToSchema};
 
 /// Answer to `POST /v1/activation`: the uploaded `.crt` is in force.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize, ToSchema)]
@@ -126,6 +128,28 @@ pub struct AuditView {
     pub action: String,
     /// What it did.
     pub detail: String,
+}
+
+/// Which events of the usage log.
+#[derive(Clone, Default, PartialEq, Eq, Debug, Serialize, Deserialize, IntoParams)]
+#[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
+pub struct EventQuery {
+    /// Only events of this kind, such as `denied`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[param(value_type = Option<String>)]
+    pub kind: Option<EventKind>,
+    /// Only events of this feature.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[param(value_type = Option<String>)]
+    pub feature: Option<FeatureCode>,
+    /// `next` of the page before. A search looks at a part of the log at a time: a page may be short or empty and still
+    /// have a `next`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub after: Option<String>,
+    /// Most items on the page, 1 to 200; 50 if not given.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub limit: Option<u32>,
 }
 
 /// One row of the usage log.
