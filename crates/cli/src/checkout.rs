@@ -45,7 +45,7 @@ pub(crate) fn checkout(args: CheckoutArgs) -> Result<u8, Failure> {
     }
     // Before the seat is taken: a seat that cannot be remembered could not be given back.
     let left_seats = LeftSeats::of_this_user()?;
-    let seat = client.checkout(&args.seat.checkout())?;
+    let seat = client.checkout(&args.seat.checkout()).map_err(|no_seat| args.seat.refused(no_seat))?;
     let (info, left) = (seat.info(), seat.left());
     let Some(left_seat) = seat.leave() else {
         return Err(Failure::of("The seat was lost again at once. Try once more."));

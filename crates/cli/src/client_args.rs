@@ -3,7 +3,8 @@
 use crate::failure::Failure;
 use crate::output::Output;
 use clap::Args;
-use leasehold_client::{Checkout, Client, Date};
+use leasehold_client::{Checkout, Client, Date, NoSeat, ServerTrouble};
+use leasehold_core::codes::DenialCode;
 use std::path::PathBuf;
 
 /// Whom to ask and whom to trust.
@@ -53,6 +54,17 @@ pub(crate) struct SeatArgs {
 }
 
 impl SeatArgs {
+    /// The failure that a refused checkout is, with what these options could change about it.
+    pub(crate) fn refused(&self, no_seat: NoSeat) -> Failure {
+        let too_new = |entry: &ServerTrouble| entry.trouble.code() == DenialCode::VersionTooNew.word();
+        let undated = self.released_on.is_none() && no_seat.servers().iter().any(too_new);
+        let mut failure = Failure::from(no_seat);
+        if undated {
+            failure.sentence.push_str(" No release date was given, which counts as too new: see --released-on.");
+        }
+        failure
+    }
+
     pub(crate) fn checkout(&self) -> Checkout {
         let checkout =
             Checkout::of(&self.feature).seats(self.seats).version(concat!("leasehold ", env!("CARGO_PKG_VERSION")));

@@ -20,6 +20,7 @@ mod status;
 
 use clap::{Parser, Subcommand};
 use failure::Failure;
+use std::io::IsTerminal;
 use std::process::ExitCode;
 use tracing_subscriber::EnvFilter;
 
@@ -48,9 +49,14 @@ enum Command {
 }
 
 impl Command {
-    /// What is logged without `LEASEHOLD_LOG`: services tell what they do, client commands only what is wrong.
+    /// What is logged without `LEASEHOLD_LOG`: services tell what they do, other commands only what is wrong.
     fn log_level(&self) -> &'static str {
-        if matches!(self, Command::Portal(_) | Command::Server(_)) { "info" } else { "warn" }
+        let serves = match self {
+            Command::Portal(command) => command.serves(),
+            Command::Server(command) => command.serves(),
+            _ => false,
+        };
+        if serves { "info" } else { "warn" }
     }
 
     fn run(self) -> Result<u8, Failure> {
@@ -88,5 +94,7 @@ fn main() -> ExitCode {
 fn log(level: &str) {
     let filter = std::env::var("LEASEHOLD_LOG").ok().and_then(|text| EnvFilter::try_new(text).ok());
     let filter = filter.unwrap_or_else(|| EnvFilter::new(level));
-    tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).with_target(false).init();
+    let ansi = std::io::stderr().is_terminal();
+    let logs = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).with_ansi(ansi);
+    logs.with_target(false).init();
 }

@@ -19,6 +19,13 @@ pub(crate) struct PortalCommand {
     what: What,
 }
 
+impl PortalCommand {
+    /// Whether it stays and serves.
+    pub(crate) fn serves(&self) -> bool {
+        matches!(self.what, What::Serve { .. })
+    }
+}
+
 /// Where the data is.
 #[derive(Args, Debug)]
 struct Folder {
@@ -184,8 +191,7 @@ fn serve(folder: &Folder, listen: Option<SocketAddr>, parent: &Parent) -> Result
     let stop = Stop::watch(parent.until_stdin_ends)?;
     let (clock, random) = (Arc::new(SystemClock::new()), Box::new(OsRandom));
     serving::block_on(async {
-        let service =
-            leasehold_portal::serve(config, clock, random, stop.wait(), |address| serving::ready("portal", address));
+        let service = leasehold_portal::serve(config, clock, random, stop.wait(), |_| serving::ready());
         service.await.map_err(Failure::of)
     })
 }

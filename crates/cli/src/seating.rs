@@ -42,7 +42,8 @@ pub(crate) fn take(
         };
         match (next, interrupted) {
             (Some(Woken::Checkout(outcome)), None) => {
-                let (seat, changes) = ((*outcome)?, sender.clone());
+                let seat = outcome.map_err(|no_seat| args.refused(no_seat))?;
+                let changes = sender.clone();
                 seat.on_change(move |change| drop(changes.send(Woken::Changed(change))));
                 return Ok(seat);
             }

@@ -24,6 +24,13 @@ pub(crate) struct ServerCommand {
     what: What,
 }
 
+impl ServerCommand {
+    /// Whether it stays and serves.
+    pub(crate) fn serves(&self) -> bool {
+        matches!(self.what, What::Serve(_))
+    }
+}
+
 /// Where the data is.
 #[derive(Args, Debug)]
 struct Folder {
@@ -218,7 +225,7 @@ fn serve(args: ServeArgs) -> Result<u8, Failure> {
     serving::block_on(async {
         let ready = |ready: Ready| {
             announce(&ready, setup_secret_file.as_deref());
-            serving::ready("license server", ready.address);
+            serving::ready();
         };
         let served = leasehold_server::serve(options, stop.wait(), ready).await;
         served.map_err(|error| Failure::new(error.exit_code(), error.to_string()))

@@ -5,7 +5,6 @@ use crate::signals::{self, ENDING};
 use clap::Args;
 use std::future::Future;
 use std::io;
-use std::net::SocketAddr;
 use std::thread;
 use tokio::sync::watch;
 
@@ -59,8 +58,7 @@ pub(crate) fn block_on<T>(service: impl Future<Output = Result<T, Failure>>) -> 
     runtime.map_err(|error| Failure::of(format!("Cannot start the service's threads: {error}.")))?.block_on(service)
 }
 
-/// Tells the supervisor and the log that requests are taken.
-pub(crate) fn ready(what: &str, address: SocketAddr) {
-    tracing::info!(%address, "the {what} is ready");
+/// Tells the supervisor that requests are taken.
+pub(crate) fn ready() {
     let _ = sd_notify::notify(&[sd_notify::NotifyState::Ready]);
 }

@@ -12,7 +12,7 @@ use leasehold_core::license::FeatureCode;
 use leasehold_core::text;
 use leasehold_core::time::{Clock, Ms};
 use leasehold_host::SystemClock;
-use leasehold_wire::server::{CheckoutRequest, LeaseView, StatusResponse};
+use leasehold_wire::server::{CheckoutRequest, StatusResponse};
 use std::collections::BTreeMap;
 use std::fmt;
 use std::path::Path;
@@ -244,11 +244,6 @@ impl Client {
     /// What each server tells about itself, asked in parallel, in the order of the list.
     pub fn status(&self) -> Vec<(ServerAddress, Result<StatusResponse, Trouble>)> {
         self.each(|link| (link.address.clone(), link.status()))
-    }
-
-    /// Who holds seats of a feature on each server, where everybody may see that; the first 200.
-    pub fn holders(&self, feature: &FeatureCode) -> Vec<(ServerAddress, Result<Vec<LeaseView>, Trouble>)> {
-        self.each(|link| (link.address.clone(), link.holders(feature.as_str()).map(|page| page.items)))
     }
 
     /// Looks at each server closely, for `doctor`: in parallel, in the order of the list.

@@ -98,7 +98,8 @@ impl Examination {
     fn told(&mut self, status: &StatusResponse, here: Ms) {
         self.version = Some(status.version.clone());
         self.state = Some(status.state);
-        let ahead_ms = status.server_time.0.since(here);
+        // The server tells whole seconds: on average it is half a second later there than it says.
+        let ahead_ms = status.server_time.0.since(here) + 500;
         self.clock_ahead_s = Some((ahead_ms + 500).div_euclid(1_000));
         let feature = |f: &leasehold_wire::server::FeatureStatus| FeatureFound {
             feature: f.feature.to_string(),

@@ -16,7 +16,7 @@ use leasehold_trust::{SERVER_DNS_NAME, VendorRef, VendorRoot};
 use leasehold_wire::problem::Problem;
 use leasehold_wire::server::{
     CheckoutRequest, DenialResponse, EndedResponse, GrantResponse, HeartbeatRequest, IDEMPOTENCY_KEY, LeaseResponse,
-    LeaseView, Page, PingResponse, ResumeRequest, ServerState, StatusResponse, codes,
+    PingResponse, ResumeRequest, ServerState, StatusResponse, codes,
 };
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -130,12 +130,6 @@ impl Link {
     /// `GET /v1/status`.
     pub(crate) fn status(&self) -> Result<StatusResponse, Trouble> {
         let answer = self.call(Call::new(Method::GET, "/v1/status"))?;
-        self.read(&answer)
-    }
-
-    /// `GET /v1/leases` of a feature, first page; refused where only administrators may see holders.
-    pub(crate) fn holders(&self, feature: &str) -> Result<Page<LeaseView>, Trouble> {
-        let answer = self.call(Call::new(Method::GET, &format!("/v1/leases?feature={feature}&limit=200")))?;
         self.read(&answer)
     }
 

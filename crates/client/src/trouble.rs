@@ -71,10 +71,10 @@ impl Trouble {
         let text = match self {
             Trouble::Unreachable { why } => format!("The license server {server} cannot be reached: {why}."),
             Trouble::NoAnswer { why } => format!("The license server {server} did not answer: {why}."),
-            Trouble::Denied { code, denial } => {
-                let numbers = denial.as_deref().map(numbers).unwrap_or_default();
-                format!("{server}: {}{numbers}", code.explain().what)
+            Trouble::Denied { code: DenialCode::NoSeats, denial: Some(denial) } => {
+                format!("{server}: {}", no_seats(denial))
             }
+            Trouble::Denied { code, .. } => format!("{server}: {}", code.explain().what),
             Trouble::Refused(problem) if problem.detail.is_empty() => format!("{server}: {}", problem.title),
             Trouble::Refused(problem) => format!("{server}: {} {}", problem.title, problem.detail),
             Trouble::OtherVendor { theirs, ours } => {
@@ -131,15 +131,18 @@ impl Trouble {
 
 const ADMINISTRATOR: &str = "the administrator of the license server";
 
-fn numbers(denial: &DenialResponse) -> String {
-    let mut text = format!(" ({} of {} in use", denial.in_use, denial.total);
-    if denial.seats > 1 {
-        text.push_str(&format!(", {} asked for", denial.seats));
+/// Why there are no seats, in numbers.
+fn no_seats(denial: &DenialResponse) -> String {
+    let mut text = if denial.seats > denial.total {
+        format!("{} seats were asked for, and the server has {} in all.", denial.seats, denial.total)
+    } else if denial.free > 0 {
+        format!("{} seats were asked for, and {} of {} are free.", denial.seats, denial.free, denial.total)
+    } else {
+        format!("{} ({} of {})", DenialCode::NoSeats.explain().what, denial.in_use, denial.total)
+    };
+    if let Some(free_in_s) = denial.free_in_s.filter(|_| denial.seats <= denial.total) {
+        text.push_str(&format!(" The next one is free in {} at the latest if its holder is gone.", span(free_in_s)));
     }
-    if let Some(free_in_s) = denial.free_in_s.filter(|_| denial.total > 0) {
-        text.push_str(&format!(", the next one free in {} at the latest if its holder is gone", span(free_in_s)));
-    }
-    text.push(')');
     let holders: Vec<String> =
         denial.holders.iter().take(3).map(|holder| format!("{} on {}", holder.user, holder.host)).collect();
     if !holders.is_empty() {
@@ -301,6 +304,14 @@ mod tests {
         let json = serde_json::to_value(&no_seat).unwrap();
         assert_eq!(json["servers"][1]["code"], "NO_SEATS");
         assert_eq!(json["servers"][1]["denial"]["total"], 10);
+    }
+
+    #[test]
+    fn asking_for_too_many_is_not_called_all_in_use() {
+        let Trouble::Denied { denial: Some(denial), .. } = denied() else { unreachable!() };
+        let what = |seats, free| no_seats(&DenialResponse { seats, free, ..(*denial).clone() });
+        assert!(what(50, 4).starts_with("50 seats were asked for, and the server has 10 in all."));
+        assert!(what(6, 4).starts_with("6 seats were asked for, and 4 of 10 are free."));
     }
 
     #[test]
