@@ -72,6 +72,12 @@ pub fn date_end(date: Date) -> Ms {
     noon.map(|z| Ms(z.timestamp().as_millisecond())).unwrap_or(Ms(i64::MAX / 2))
 }
 
+/// The last date that has ended everywhere on earth by `end`: what a date field shows of an instant, so that
+/// `date_end(last_full_day(end)) <= end`.
+pub fn last_full_day(end: Ms) -> Date {
+    end.plus(-36 * HOUR_MS).utc_date()
+}
+
 /// When a right that starts "on date D" begins: the start of D where it is first D on earth (D-1 10:00 UTC).
 pub fn date_start(date: Date) -> Ms {
     let previous = date.yesterday().unwrap_or(Date::MIN);
@@ -130,6 +136,14 @@ mod tests {
     fn a_date_ends_when_it_has_ended_everywhere_on_earth() {
         assert_eq!(date_end(date(2026, 12, 31)).rfc3339(), "2027-01-01T12:00:00Z");
         assert_eq!(date_start(date(2027, 1, 1)).rfc3339(), "2026-12-31T10:00:00Z");
+    }
+
+    #[test]
+    fn a_date_field_never_promises_more_than_the_instant_behind_it() {
+        let day = date(2026, 12, 31);
+        assert_eq!(last_full_day(date_end(day)), day);
+        assert_eq!(last_full_day(date_end(day).plus(-1)), date(2026, 12, 30));
+        assert_eq!(last_full_day(date_end(day).plus(DAY_MS - 1)), day);
     }
 
     #[test]

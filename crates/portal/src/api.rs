@@ -10,7 +10,7 @@ mod licenses;
 mod overview;
 mod products;
 mod sessions;
-pub(crate) mod workstations;
+mod workstations;
 
 use crate::front::Front;
 use crate::service::IdempotencyKey;
@@ -27,6 +27,7 @@ use utoipa::OpenApi;
 use utoipa::openapi::security::{Http, HttpAuthScheme, SecurityScheme};
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
+pub(crate) use workstations::download;
 
 /// Largest body of a request that carries a file as text: 256 KiB of file, its escapes, and the other fields.
 const FILE_BODY_BYTES_MAX: usize = 1024 * 1024;

@@ -12,6 +12,7 @@ pub mod front;
 pub mod grants_log;
 mod jobs;
 pub mod keys;
+pub mod pages;
 pub mod passwords;
 pub mod serve;
 pub mod service;

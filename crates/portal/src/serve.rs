@@ -3,7 +3,7 @@
 use crate::admin::{self, AdminError};
 use crate::config::ConfigError;
 use crate::front::Front;
-use crate::{Config, api, jobs};
+use crate::{Config, api, jobs, pages};
 use axum::Router;
 use leasehold_core::random::Random;
 use leasehold_core::time::Clock;
@@ -93,9 +93,11 @@ pub async fn serve(
 /// All routes of the portal with the layers around them. Requests must carry the extension that
 /// [`leasehold_web::listener`] gives them.
 pub fn router(front: &Front, config: &Config) -> Result<Router, AdminError> {
-    let routes = api::router(front).fallback(not_found).method_not_allowed_fallback(method_not_allowed);
+    let routes = api::router(front).merge(pages::router(front));
+    let routes = routes.fallback(not_found).method_not_allowed_fallback(method_not_allowed);
     front
         .guard(routes)
+        .map(|guarded| pages::around(front, guarded))
         .map_err(|why| AdminError::Config(ConfigError::Invalid { path: config.folder.join(crate::config::FILE), why }))
 }
 

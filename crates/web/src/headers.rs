@@ -32,12 +32,16 @@ pub enum Hsts {
 /// Wraps a router of pages.
 pub fn for_pages<S: Clone + Send + Sync + 'static>(router: Router<S>, hsts: Hsts) -> Router<S> {
     router.layer(MapResponseLayer::new(move |mut response: Response| {
-        let headers = response.headers_mut();
-        common(headers, PAGE_POLICY, hsts);
-        add(headers, header::REFERRER_POLICY, HeaderValue::from_static("same-origin"));
-        add(headers, HeaderName::from_static("cross-origin-opener-policy"), HeaderValue::from_static("same-origin"));
+        of_page(response.headers_mut(), hsts);
         response
     }))
+}
+
+/// Adds the headers of a page: for a page that is drawn outside of its router, such as one that shows a problem.
+pub fn of_page(headers: &mut HeaderMap, hsts: Hsts) {
+    common(headers, PAGE_POLICY, hsts);
+    add(headers, header::REFERRER_POLICY, HeaderValue::from_static("same-origin"));
+    add(headers, HeaderName::from_static("cross-origin-opener-policy"), HeaderValue::from_static("same-origin"));
 }
 
 /// Wraps an API router.

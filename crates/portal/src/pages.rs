@@ -1,0 +1,101 @@
+//! The portal's HTML pages: parse, call one service, draw. They hold no rule and work without script.
+//!
+//! After a form that did something the browser is sent to the page of the thing (303), so a reload repeats nothing. A
+//! form that was refused is shown again with what was entered and the reason in place.
+
+mod accounts;
+mod audit;
+mod fields;
+mod home;
+mod licenses;
+mod lists;
+mod look;
+mod problems;
+mod products;
+mod session;
+mod workstations;
+
+use crate::front::Front;
+use axum::Router;
+use axum::extract::DefaultBodyLimit;
+use axum::http::Method;
+use axum::middleware::from_fn_with_state;
+use axum::response::{IntoResponse, Redirect, Response};
+use axum::routing::{MethodRouter, get, post};
+use leasehold_web::assets;
+use leasehold_web::headers::for_pages;
+use leasehold_web::problem::ApiProblem;
+
+/// Largest form: a file of 256 KiB as text, escaped for the way, and the other fields.
+const FORM_BODY_BYTES_MAX: usize = 1024 * 1024;
+
+/// What a handler answers.
+type Answer = Result<Response, ApiProblem>;
+
+/// A page: its method, its address, and what answers there.
+struct Page(Method, &'static str, MethodRouter<Front>);
+
+fn pages() -> Vec<Page> {
+    let read = |path, answer: MethodRouter<Front>| Page(Method::GET, path, answer);
+    let send = |path, answer: MethodRouter<Front>| Page(Method::POST, path, answer);
+    vec![
+        read("/", get(home::show)),
+        read("/sign-in", get(session::sign_in_form)),
+        send("/sign-in", post(session::sign_in)),
+        send("/sign-out", post(session::sign_out)),
+        read("/password", get(session::password_form)),
+        send("/password", post(session::change_password)),
+        read("/licenses", get(licenses::list)),
+        read("/licenses/new", get(licenses::new_form)),
+        send("/licenses/new", post(licenses::sell)),
+        read("/licenses/{license}", get(licenses::show)),
+        send("/licenses/{license}", post(licenses::change_seats)),
+        read("/licenses/{license}/end", get(licenses::end_form)),
+        send("/licenses/{license}/end", post(licenses::end)),
+        read("/workstations", get(workstations::list)),
+        read("/workstations/activate", get(workstations::activate::form)),
+        send("/workstations/activate", post(workstations::activate::upload)),
+        read("/workstations/activate/confirm", get(workstations::activate::again)),
+        send("/workstations/activate/confirm", post(workstations::activate::confirm)),
+        read("/workstations/receipt", get(workstations::receipt::form)),
+        send("/workstations/receipt", post(workstations::receipt::upload)),
+        read("/workstations/{workstation}", get(workstations::show)),
+        read("/workstations/{workstation}/certificate", get(workstations::download)),
+        read("/workstations/{workstation}/renew", get(workstations::renew::form)),
+        send("/workstations/{workstation}/renew", post(workstations::renew::confirm)),
+        read("/workstations/{workstation}/revoke", get(workstations::revoke::form)),
+        send("/workstations/{workstation}/revoke", post(workstations::revoke::confirm)),
+        read("/accounts", get(accounts::list)),
+        read("/accounts/new", get(accounts::new_form)),
+        send("/accounts/new", post(accounts::create)),
+        read("/accounts/{account}", get(accounts::show)),
+        read("/products", get(products::list)),
+        read("/products/new", get(products::new_form)),
+        send("/products/new", post(products::create)),
+        read("/products/{product}", get(products::edit_form)),
+        send("/products/{product}", post(products::change)),
+        read("/audit", get(audit::list)),
+    ]
+}
+
+/// Method and address of every page, so that a test can say who may open it.
+pub fn all() -> Vec<(Method, &'static str)> {
+    pages().into_iter().map(|Page(method, path, _)| (method, path)).collect()
+}
+
+/// The routes of the pages and of the files that they load.
+pub(crate) fn router(front: &Front) -> Router {
+    let routes = pages().into_iter().fold(Router::new(), |router, Page(_, path, answer)| router.route(path, answer));
+    let routes = routes.layer(DefaultBodyLimit::max(FORM_BODY_BYTES_MAX)).with_state(front.clone());
+    for_pages(routes.merge(assets::router()), front.hsts())
+}
+
+/// Around everything else: whoever reads with a browser gets problems as pages.
+pub(crate) fn around(front: &Front, routes: Router) -> Router {
+    routes.layer(from_fn_with_state(front.clone(), problems::as_pages))
+}
+
+/// Sends the browser to a page after a form did what it says.
+fn go(to: &str) -> Answer {
+    Ok(Redirect::to(to).into_response())
+}

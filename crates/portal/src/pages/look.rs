@@ -1,0 +1,159 @@
+//! The frame around the portal's pages: whose portal it is, the menu of whoever is signed in, and who that is.
+
+use crate::Portal;
+use crate::failure::Failure;
+use crate::front::{Front, SignedIn};
+use crate::service::Caller;
+use axum::extract::FromRequestParts;
+use axum::http::request::Parts;
+use leasehold_core::access::{PortalAction, Verdict, portal_may};
+use leasehold_core::time::Ms;
+use leasehold_web::components::{Tone, wrapped};
+use leasehold_web::maud::{Markup, html};
+use leasehold_web::page::{self, Account, Frame, Link, Menu, Notice, Width};
+use leasehold_web::problem::ApiProblem;
+
+pub(super) const VERSION: &str = concat!("Leasehold ", env!("CARGO_PKG_VERSION"));
+
+const LICENSES: Menu = Menu::Link(Link { label: "LICENSES", href: "/licenses" });
+const WORKSTATIONS: Menu = Menu::Link(Link { label: "WORKSTATIONS", href: "/workstations" });
+const CUSTOMER_MENU: &[Menu] = &[LICENSES, WORKSTATIONS];
+const OPERATOR_MENU: &[Menu] = &[
+    Menu::Link(Link { label: "HOME", href: "/" }),
+    Menu::Link(Link { label: "ACCOUNTS", href: "/accounts" }),
+    Menu::Link(Link { label: "PRODUCTS", href: "/products" }),
+    LICENSES,
+    WORKSTATIONS,
+    Menu::Link(Link { label: "AUDIT LOG", href: "/audit" }),
+];
+const ACCOUNT_LINKS: &[Link] = &[Link { label: "Change password", href: "/password" }];
+
+/// Whoever is looking, signed in.
+#[derive(Clone, Debug)]
+pub(super) struct Viewer {
+    front: Front,
+    caller: Caller,
+}
+
+impl FromRequestParts<Front> for Viewer {
+    type Rejection = ApiProblem;
+
+    async fn from_request_parts(parts: &mut Parts, front: &Front) -> Result<Self, ApiProblem> {
+        let SignedIn(caller) = SignedIn::from_request_parts(parts, front).await?;
+        Ok(Viewer { front: front.clone(), caller })
+    }
+}
+
+/// What is particular to one page.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Head<'a> {
+    /// For the browser's tab.
+    pub title: &'a str,
+    /// The entry of the menu under which it stands.
+    pub current: &'a str,
+    /// How wide.
+    pub width: Width,
+    /// Above the content.
+    pub notices: &'a [Notice],
+}
+
+impl<'a> Head<'a> {
+    pub(super) fn wide(title: &'a str, current: &'a str) -> Head<'a> {
+        Head { title, current, width: Width::Wide, notices: &[] }
+    }
+
+    pub(super) fn narrow(title: &'a str, current: &'a str) -> Head<'a> {
+        Head { width: Width::Narrow, ..Head::wide(title, current) }
+    }
+}
+
+impl Viewer {
+    /// Calls a service as whoever is looking.
+    pub(super) async fn run<T: Send + 'static>(
+        &self,
+        work: impl FnOnce(&Portal, &Caller) -> Result<T, Failure> + Send + 'static,
+    ) -> Result<T, Failure> {
+        let caller = self.caller.clone();
+        self.front.portal().run(move |portal| work(portal, &caller)).await
+    }
+
+    pub(super) fn front(&self) -> &Front {
+        &self.front
+    }
+
+    pub(super) fn now(&self) -> Ms {
+        self.front.portal().now()
+    }
+
+    pub(super) fn is_operator(&self) -> bool {
+        self.caller.is_operator()
+    }
+
+    /// Asks the table of rights before a form is shown that could not be sent.
+    pub(super) fn check(&self, action: PortalAction) -> Result<(), Failure> {
+        match portal_may(self.caller.actor(), action, None) {
+            Verdict::Allowed => Ok(()),
+            Verdict::SignIn => Err(Failure::SignIn),
+            Verdict::Forbidden => Err(Failure::Forbidden),
+            Verdict::NotFound => Err(Failure::NotFound),
+        }
+    }
+
+    /// A whole document.
+    pub(super) fn page(&self, head: Head<'_>, content: Markup) -> Markup {
+        page(&self.front, &self.caller, head, content)
+    }
+}
+
+/// A whole document, for somebody who may not be signed in.
+pub(super) fn page(front: &Front, caller: &Caller, head: Head<'_>, content: Markup) -> Markup {
+    let Head { title, current, width, notices } = head;
+    let account = caller.account().map(|account| Account {
+        name: &account.name,
+        detail: &account.email,
+        links: ACCOUNT_LINKS,
+        sign_out: "/sign-out",
+    });
+    let menu = match (caller.is_operator(), &account) {
+        (true, _) => OPERATOR_MENU,
+        (false, Some(_)) => CUSTOMER_MENU,
+        (false, None) => &[],
+    };
+    let sign_in = (current != "/sign-in").then_some("/sign-in");
+    let frame = Frame {
+        menu,
+        current,
+        account,
+        sign_in,
+        notices,
+        width,
+        ..Frame::new(front.portal().vendor(), title, VERSION)
+    };
+    page::page(&frame, content)
+}
+
+/// A good notice: what was just done.
+pub(super) fn done(text: Markup) -> Notice {
+    Notice::new(Tone::Good, text)
+}
+
+/// A name above, what it is below.
+pub(super) fn two_lines(first: Markup, second: Markup) -> Markup {
+    html! { div.two-lines { div { (first) } @if !second.0.is_empty() { div.muted { (second) } } } }
+}
+
+/// A sentence with a name from outside in it.
+pub(super) fn named(before: &str, name: &str, after: &str) -> Markup {
+    html! { (before) strong { (wrapped(name)) } (after) }
+}
+
+/// `1 seat`, `12 seats`.
+pub(super) fn seats(count: u32) -> String {
+    counted(u64::from(count), "seat")
+}
+
+/// A number with its noun.
+pub(super) fn counted(count: u64, noun: &str) -> String {
+    let ending = if count == 1 { "" } else { "s" };
+    format!("{} {noun}{ending}", leasehold_web::text::number(count))
+}

@@ -1,0 +1,264 @@
+//! Products: operators say what is sold and what one seat of it holds.
+
+use super::fields::{FORM_KEY, Fields, Mistake, form_key};
+use super::look::{Head, Viewer, done};
+use super::{Answer, go, lists};
+use crate::Failure;
+use crate::service::{IdempotencyKey, products};
+use axum::http::Uri;
+use axum::response::IntoResponse;
+use leasehold_core::access::PortalAction;
+use leasehold_core::ids::ProductId;
+use leasehold_core::license::{FeatureBundle, FeatureCode, Share};
+use leasehold_web::components::{
+    Button, Column, Field, ListQuery, Row, Table, button, card, clip, empty_state, link_button, page_header, table,
+    when,
+};
+use leasehold_web::extract::ApiPath;
+use leasehold_web::maud::{Markup, html};
+use leasehold_web::page::Notice;
+use leasehold_web::text::{shorten, visible};
+use leasehold_wire::portal::{ChangeProduct, NewProduct, Product};
+use std::fmt::Write;
+
+const HERE: &str = "/products";
+const FIELDS: &[&str] = &["code", "name", "features"];
+
+const COLUMNS: &[Column] = &[
+    Column::new("name", "Product").sortable(),
+    Column::new("code", "Code").sortable(),
+    Column::new("features", "One seat holds"),
+    Column::new("share", "Counting"),
+    Column::new("created", "Made").sortable(),
+    Column::new("", "").end(),
+];
+
+fn sharing(share: Share) -> &'static str {
+    match share {
+        Share::None => "Each checkout takes a seat",
+        Share::UserHost => "One seat per user and machine",
+    }
+}
+
+fn bundle(features: &FeatureBundle) -> Markup {
+    html! {
+        ul.plain-list {
+            @for (code, count) in features { li { (count) " × " code { (code) } } }
+        }
+    }
+}
+
+pub(super) async fn list(viewer: Viewer, uri: Uri) -> Answer {
+    viewer.check(PortalAction::ManageCatalog)?;
+    let (query, now) = (ListQuery::of(&uri), viewer.now());
+    let wish = lists::page_query(&query);
+    let mut page = viewer.run(move |portal, caller| products::list(portal, caller, &wish)).await?;
+    let columns = lists::columns(COLUMNS, true, lists::is_whole(&page, &query));
+    lists::sort(&mut page.items, query.sort(&columns), |key, a, b| match key {
+        "code" => a.code.cmp(&b.code),
+        "created" => a.created_at.cmp(&b.created_at),
+        _ => a.name.to_lowercase().cmp(&b.name.to_lowercase()),
+    });
+    let new = || link_button("New Product", "/products/new", Button::Primary);
+    let rows = page.items.iter().map(|product| {
+        Row::from(vec![
+            clip(&product.name),
+            html! { code { (product.code) } },
+            bundle(&product.features),
+            html! { (sharing(product.share)) },
+            when(product.created_at.0, now),
+            html! {
+                a.button.plain href={ (HERE) "/" (product.id) } aria-label={ "Edit " (visible(&product.name)) } { "Edit" }
+            },
+        ])
+    });
+    let content = html! {
+        (page_header("Products", "What is sold, and what one seat of it holds.", new()))
+        (table(&Table {
+            id: "products", caption: "Products", columns: &columns, rows: rows.collect(), query: &query,
+            next: page.next.as_deref(),
+            empty: empty_state("No products yet", "A product bundles the features that one seat holds. Licenses are sold of it.", new()),
+        }))
+    };
+    Ok(viewer.page(Head::wide("Products", HERE), content).into_response())
+}
+
+/// The features as they are typed: one on a line, with how many of it.
+fn as_lines(features: &FeatureBundle) -> String {
+    let mut text = String::new();
+    for (code, count) in features {
+        // Writing to a `String` cannot fail.
+        let _ = writeln!(text, "{code} {count}");
+    }
+    text
+}
+
+fn features(text: &str) -> Result<FeatureBundle, Failure> {
+    let mut bundle = FeatureBundle::new();
+    for line in text.lines().map(str::trim).filter(|line| !line.is_empty()) {
+        let refuse = |why: String| {
+            Failure::invalid("features", format!("cannot be read in the line `{}`: {why}", shorten(line, 80)))
+        };
+        let mut words = line.split_whitespace();
+        let (code, count, rest) = (words.next().unwrap_or_default(), words.next().unwrap_or("1"), words.next());
+        let code = FeatureCode::new(code).map_err(|why| refuse(format!("the code {why}")))?;
+        let count = count.parse().ok().filter(|_| rest.is_none());
+        let count = count.ok_or_else(|| refuse("a line is a code and a number, such as studio.gui 1".to_owned()))?;
+        if bundle.insert(code, count).is_some() {
+            return Err(refuse("the feature stands there twice".to_owned()));
+        }
+    }
+    Ok(bundle)
+}
+
+fn share(fields: &Fields) -> Result<Share, Failure> {
+    Share::from_word(fields.get("share")).ok_or_else(|| Failure::invalid("share", "must be chosen"))
+}
+
+/// The fields that a new product and a changed one have.
+fn common_fields(name: &str, share: &str, features: &str, mistake: &Mistake) -> Markup {
+    html! {
+        (Field::new("name", "Name").required().value(name).error(mistake.at("name", "The name").as_deref()).text())
+        (Field::new("features", "One seat holds").required().value(features)
+            .hint("One feature on a line with how many of it, such as: studio.gui 1. Applications check out these codes.")
+            .error(mistake.at("features", "What one seat holds").as_deref()).text_area(5))
+        (Field::new("share", "Counting").required().value(share)
+            .select(&[("none", sharing(Share::None)), ("user_host", sharing(Share::UserHost))]))
+    }
+}
+
+fn new_page(viewer: &Viewer, fields: &Fields, mistake: &Mistake) -> Markup {
+    let content = card(
+        "",
+        html! {
+            (page_header("New product", "", html! {}))
+            (mistake.panel(FIELDS))
+            form #product method="post" action="/products/new" {
+                (form_key(viewer))
+                (Field::new("code", "Code").required().value(fields.get("code"))
+                    .hint("Lower-case letters, digits, '.', '-' and '_', such as studio. It never changes.")
+                    .error(mistake.at("code", "The code").as_deref()).text())
+                (common_fields(fields.get("name"), fields.get("share"), fields.get("features"), mistake))
+                div.actions { (button("Make Product", Button::Primary)) (link_button("Cancel", HERE, Button::Plain)) }
+            }
+        },
+    );
+    viewer.page(Head::narrow("New product", HERE), content)
+}
+
+pub(super) async fn new_form(viewer: Viewer) -> Answer {
+    viewer.check(PortalAction::ManageCatalog)?;
+    Ok(new_page(&viewer, &Fields::default(), &Mistake::none()).into_response())
+}
+
+fn new_product(fields: &Fields) -> Result<(NewProduct, IdempotencyKey), Failure> {
+    let wish = NewProduct {
+        code: fields.trimmed("code"),
+        name: fields.trimmed("name"),
+        share: share(fields)?,
+        features: features(fields.get("features"))?,
+    };
+    Ok((wish, IdempotencyKey::new(fields.get(FORM_KEY))?))
+}
+
+pub(super) async fn create(viewer: Viewer, fields: Fields) -> Answer {
+    viewer.check(PortalAction::ManageCatalog)?;
+    let made = match new_product(&fields) {
+        Ok((wish, key)) => viewer.run(move |portal, caller| products::create(portal, caller, Some(&key), &wish)).await,
+        Err(failure) => Err(failure),
+    };
+    match made {
+        Ok(product) => go(&format!("{HERE}/{}?done=made", product.id)),
+        Err(failure) => {
+            let mistake = Mistake::from(failure);
+            Ok(mistake.answer(new_page(&viewer, &fields, &mistake)))
+        }
+    }
+}
+
+struct Entered<'a> {
+    name: &'a str,
+    share: &'a str,
+    features: &'a str,
+}
+
+fn edit_page(
+    viewer: &Viewer,
+    product: &Product,
+    entered: &Entered<'_>,
+    notices: &[Notice],
+    mistake: &Mistake,
+) -> Markup {
+    let content = card(
+        "",
+        html! {
+            (page_header(&product.name, "Files that are already issued keep what they say; the next one says it anew.", html! {}))
+            (mistake.panel(FIELDS))
+            form #product method="post" action={ (HERE) "/" (product.id) } {
+                p { span.muted { "Code" } " " code { (product.code) } }
+                (common_fields(entered.name, entered.share, entered.features, mistake))
+                div.actions {
+                    (button("Save", Button::Primary))
+                    (link_button("Sell License", &format!("/licenses/new?product={}", product.id), Button::Plain))
+                    (link_button("All Products", HERE, Button::Plain))
+                }
+            }
+        },
+    );
+    viewer.page(Head { notices, ..Head::narrow(&product.name, HERE) }, content)
+}
+
+pub(super) async fn edit_form(viewer: Viewer, ApiPath(product): ApiPath<ProductId>, uri: Uri) -> Answer {
+    viewer.check(PortalAction::ManageCatalog)?;
+    let product = viewer.run(move |portal, caller| products::get(portal, caller, product)).await?;
+    let said = match ListQuery::of(&uri).get("done") {
+        Some("made") => Some(html! { "The product is made. Licenses can be sold of it." }),
+        Some("saved") => Some(html! { "The product is saved." }),
+        _ => None,
+    };
+    let notices: Vec<Notice> = said.map(done).into_iter().collect();
+    let entered = Entered { name: &product.name, share: product.share.word(), features: &as_lines(&product.features) };
+    Ok(edit_page(&viewer, &product, &entered, &notices, &Mistake::none()).into_response())
+}
+
+fn changes(fields: &Fields) -> Result<ChangeProduct, Failure> {
+    Ok(ChangeProduct {
+        name: Some(fields.trimmed("name")),
+        share: Some(share(fields)?),
+        features: Some(features(fields.get("features"))?),
+    })
+}
+
+pub(super) async fn change(viewer: Viewer, ApiPath(id): ApiPath<ProductId>, fields: Fields) -> Answer {
+    viewer.check(PortalAction::ManageCatalog)?;
+    let changed = match changes(&fields) {
+        Ok(wish) => viewer.run(move |portal, caller| products::change(portal, caller, id, &wish)).await,
+        Err(failure) => Err(failure),
+    };
+    match changed {
+        Ok(product) => go(&format!("{HERE}/{}?done=saved", product.id)),
+        Err(failure @ Failure::Invalid { .. }) => {
+            let mistake = Mistake::from(failure);
+            let product = viewer.run(move |portal, caller| products::get(portal, caller, id)).await?;
+            let entered =
+                Entered { name: fields.get("name"), share: fields.get("share"), features: fields.get("features") };
+            Ok(mistake.answer(edit_page(&viewer, &product, &entered, &[], &mistake)))
+        }
+        Err(failure) => Err(failure.into()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn features_are_typed_one_on_a_line() {
+        let bundle = features("studio.gui 1\r\n\r\n  studio.render   2 \r\nstudio.extra").unwrap();
+        assert_eq!(as_lines(&bundle), "studio.extra 1\nstudio.gui 1\nstudio.render 2\n");
+        assert_eq!(features(&as_lines(&bundle)).unwrap(), bundle);
+        for bad in ["Studio 1", "a b", "a 1 2", "a -1", "a 1\na 2", "<b> 1"] {
+            assert!(features(bad).is_err(), "{bad}");
+        }
+    }
+}
