@@ -1,0 +1,105 @@
+//! `leasehold portal ...` and `leasehold server ...` as an administrator types them.
+
+use crate::support::{Machine, Site, Staying, mode, wait_for_text};
+use rustix::process::Signal;
+use std::net::TcpListener;
+
+const PASSPHRASE: &str = "correct horse battery staple\n";
+
+#[test]
+fn a_vendor_is_made_served_backed_up_and_restored() {
+    let machine = Machine::new();
+    let made =
+        machine.run_with(&["portal", "init", "--vendor", "Acme", "--data", "p", "--json"], PASSPHRASE).ok().json();
+    assert_eq!(made["root_fingerprint_sha256"].as_str().unwrap().len(), 64);
+    let key = std::path::PathBuf::from(made["root_key"].as_str().unwrap());
+    assert_eq!(mode(&machine.path("").join(key)), 0o600);
+    machine.run_with(&["portal", "init", "--vendor", "Acme", "--data", "p"], PASSPHRASE).failed(1, &["p"]);
+    let password = machine.write("password", "a good long password\n");
+    let operator = ["portal", "admin", "create-operator", "--data", "p", "--email", "op@acme.example", "--name", "Op"];
+    let by_file = [operator.as_slice(), &["--password-file", password.to_str().unwrap(), "--json"]].concat();
+    assert_eq!(machine.run(&by_file).ok().json()["role"], "operator");
+    machine.run_with(&operator, "").failed(1, &["password of the operator is empty"]);
+
+    let taken = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = taken.local_addr().unwrap().to_string();
+    machine.run(&["portal", "serve", "--data", "p", "--listen", &address]).failed(1, &[&address]);
+    drop(taken);
+    let serve = ["portal", "serve", "--data", "p", "--listen", "127.0.0.1:0"];
+    let (mut command, log) = (machine.command(&serve), machine.path("log"));
+    command.stderr(std::fs::File::create(&log).unwrap());
+    let serving = Staying::start(command);
+    wait_for_text(&log, "takes requests");
+    machine.run(&serve).failed(1, &["in use by process"]);
+    machine.run(&["portal", "backup", "--data", "p", "--to", "b"]).ok();
+    serving.signal(Signal::TERM);
+    serving.finish().ok();
+    machine.run(&["portal", "restore", "--data", "r", "--from", "b"]).ok();
+    machine.run(&["portal", "migrate", "--data", "r"]).ok();
+    machine.run(&["portal", "serve", "--data", "nowhere"]).failed(1, &["nowhere", "portal init"]);
+}
+
+#[test]
+fn a_server_is_activated_shown_backed_up_and_disabled() {
+    let site = Site::not_activated();
+    let machine = &site.machine;
+    let server = |arguments: &[&str]| machine.run(&[&["server"], arguments, &["--data", "server"]].concat());
+    assert!(server(&["status"]).ok().out.contains("Not activated"));
+    let request = server(&["request"]).ok().out;
+    assert!(request.contains("BEGIN CERTIFICATE REQUEST"));
+    let file = machine.write("server.crt", &site.activation_file(&request, 5));
+    let file = file.to_str().unwrap();
+    let imported = server(&["import", file]).ok().out;
+    assert!(imported.contains("5 product seats") && imported.contains("Compare the fingerprint"), "{imported}");
+    let twice = server(&["import", file, "--json"]);
+    assert_eq!(twice.code, 1, "{twice:?}");
+    assert!(twice.json()["error"]["detail"]["code"].is_string(), "{twice:?}");
+    let swapped = machine.write("request.pem", &request);
+    server(&["import", swapped.to_str().unwrap()]).failed(1, &["request"]);
+    assert!(server(&["status"]).ok().out.contains("studio.gui"));
+    server(&["backup", "--to", "copy"]).ok();
+    server(&["backup", "--to", "copy"]).failed(1, &["copy"]);
+    server(&["receipt"]).failed(1, &[]);
+    assert_eq!(server(&["disable", "--json"]).ok().json()["receipt_ready"], true);
+    assert!(server(&["receipt"]).ok().out.contains("LEASEHOLD RECEIPT"));
+}
+
+#[test]
+fn what_keeps_a_server_from_starting_is_said_with_the_next_step() {
+    let site = Site::not_activated();
+    let machine = &site.machine;
+    machine
+        .run(&["server", "serve", "--data", "server", "--listen", "127.0.0.1:0"])
+        .failed(1, &["in use by process", "--data"]);
+    machine.run(&["server", "serve", "--data", "other", "--listen", &site.address]).failed(1, &[&site.address]);
+    machine.run(&["server", "status", "--data", "nowhere"]).failed(1, &["nowhere"]);
+}
+
+#[test]
+fn the_setup_secret_can_go_to_a_private_file_instead() {
+    let machine = Machine::new();
+    let arguments = [
+        "server",
+        "serve",
+        "--data",
+        "s",
+        "--listen",
+        "127.0.0.1:0",
+        "--setup-secret-file",
+        "secret",
+        "--until-stdin-ends",
+    ];
+    // Its standard input has ended, so it stops as soon as it runs.
+    let finished = machine.run(&arguments).ok();
+    assert_eq!((finished.out.as_str(), mode(&machine.path("secret"))), ("", 0o600));
+    assert!(std::fs::read_to_string(machine.path("secret")).unwrap().len() >= 20);
+}
+
+#[test]
+fn the_interface_descriptions_are_printed() {
+    let machine = Machine::new();
+    for service in ["portal", "server"] {
+        let document = machine.run(&[service, "openapi"]).ok().json();
+        assert!(document["openapi"].as_str().unwrap().starts_with("3."), "{service}");
+    }
+}
