@@ -33,8 +33,8 @@ grants_log = "grants.log"
 # Proxies whose X-Forwarded-For and X-Forwarded-Proto headers are believed: addresses or networks.
 # trusted_proxies = ["10.0.0.5"]
 
-# PostgreSQL instead of the file portal.db.
-# database_url = "postgres://leasehold:PASSWORD@db.example.com/leasehold?sslmode=require"
+# PostgreSQL instead of the file portal.db. TLS to it needs the certificate of the authority that signed the server's.
+# database_url = "postgres://leasehold:PASSWORD@db.example.com/leasehold?sslmode=require&sslrootcert=/etc/ssl/certs/ca-certificates.crt"
 
 # HTTPS by the portal itself: the certificate with its intermediates, and its key, in PEM.
 # [tls]
