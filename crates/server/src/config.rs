@@ -107,7 +107,9 @@ pub(crate) enum ConfigError {
     #[error("`{0}` in server.toml must start with https:// or http://")]
     Url(&'static str),
     /// More than a browser sends as its origin.
-    #[error("`public_url` in server.toml must be like https://licenses.example.com or http://10.0.0.7:8080, without a path")]
+    #[error(
+        "`public_url` in server.toml must be like https://licenses.example.com or http://10.0.0.7:8080, without a path"
+    )]
     PublicUrl,
     /// Out of range.
     #[error("`usage_keep_days` in server.toml must be 1 to 3650")]

@@ -64,7 +64,7 @@ pub enum LocalError {
     },
     /// The server, or the use case in this process, says no.
     #[error("{0}")]
-    Refused(Problem),
+    Refused(Box<Problem>),
     /// This process cannot work.
     #[error("cannot start: {0}. Check the limits of this user and try again")]
     Process(std::io::Error),
@@ -72,7 +72,7 @@ pub enum LocalError {
 
 impl From<Failure> for LocalError {
     fn from(failure: Failure) -> LocalError {
-        LocalError::Refused(failure.problem())
+        LocalError::Refused(Box::new(failure.problem()))
     }
 }
 
@@ -234,7 +234,7 @@ impl Running {
             return Ok(bytes);
         }
         match serde_json::from_slice::<Problem>(&bytes) {
-            Ok(problem) => Err(LocalError::Refused(problem)),
+            Ok(problem) => Err(LocalError::Refused(Box::new(problem))),
             Err(_) => Err(self.unreachable(&format!("it answered with status {status}"))),
         }
     }

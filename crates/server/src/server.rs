@@ -9,7 +9,7 @@ use crate::service::{Administrator, Serials};
 use crate::store;
 use crate::tls::{Certificates, TlsError};
 use crate::upstream::files;
-use leasehold_core::clock::{EARLIEST_PLAUSIBLE, StartVerdict};
+use leasehold_core::clock::StartVerdict;
 use leasehold_core::engine::Engine;
 use leasehold_core::random::Random;
 use leasehold_core::time::{Clock, Ms, SECOND_MS};
@@ -32,7 +32,7 @@ const CHECKED_BYTES_MAX: u64 = 512 * 1024 * 1024;
 /// Why a license server does not start. Nothing was changed; each sentence says what to do.
 #[derive(Debug, thiserror::Error)]
 #[error(transparent)]
-pub struct StartError(StartProblem);
+pub struct StartError(Box<StartProblem>);
 
 #[derive(Debug, thiserror::Error)]
 enum StartProblem {
@@ -67,7 +67,7 @@ enum StartProblem {
 
 impl<E: Into<StartProblem>> From<E> for StartError {
     fn from(error: E) -> StartError {
-        StartError(error.into())
+        StartError(Box::new(error.into()))
     }
 }
 
@@ -110,11 +110,10 @@ impl Server {
         let (clock, verdict) = ServerClock::start(machine, state.mark);
         say(verdict);
         if verdict == StartVerdict::Implausible {
-            debug_assert!(wall < EARLIEST_PLAUSIBLE);
             return Err(StartProblem::Clock(wall).into());
         }
         let now = clock.now();
-        let mut random = SharedRandom::new(random);
+        let random = SharedRandom::new(random);
         let certificates = Arc::new(Certificates::open(folder, &config, now)?);
         let keys = Arc::new(Keys::open(folder, random.clone(), Arc::clone(&certificates))?);
         keys.finish_retirement(&receipts, now);
@@ -143,9 +142,9 @@ impl Server {
             keys,
             certificates,
             trust: RwLock::new(trust),
-            administrator: Administrator::new(state.password_hash.is_some(), &mut random),
+            administrator: Administrator::new(state.password_hash.is_some(), &random),
             importing: tokio::sync::Mutex::new(()),
-            serials: Serials::new(&mut random),
+            serials: Serials::new(&random),
             random,
             thread: Mutex::new(Some(thread)),
             _lock: lock,

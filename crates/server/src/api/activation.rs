@@ -2,20 +2,22 @@
 
 use super::{Asking, Refused};
 use crate::server::Server;
-use axum::body::Bytes;
+use crate::service::Failure;
+use axum::body::{Body, HttpBody};
 use axum::extract::{Request, State};
 use axum::http::{HeaderName, header};
 use leasehold_trust::{FILE_BYTES_MAX, FileProblem};
 use leasehold_web::extract::ApiJson;
 use leasehold_web::problem::{ApiProblem, Problem, who};
 use leasehold_wire::server::{ActivationResponse, DisableResponse};
+use std::future::poll_fn;
+use std::pin::Pin;
 use std::time::Duration;
 
 /// A whole file must arrive within this time.
 const UPLOAD_WAIT: Duration = Duration::from_secs(30);
-/// What is taken off the wire at most. More than is read, so that a file that is somewhat too large is answered and not
-/// cut off.
-const TAKEN_BYTES_MAX: usize = 4 * FILE_BYTES_MAX;
+/// What is taken off the wire at most; beyond that the connection is closed.
+const TAKEN_BYTES_MAX: u64 = 64 * 1024 * 1024;
 
 type TextFile = ([(HeaderName, &'static str); 2], String);
 
@@ -46,25 +48,35 @@ pub(super) async fn import(
 ) -> Result<ApiJson<ActivationResponse>, Refused> {
     // A stranger's upload is not even read.
     server.may_import(&caller)?;
-    let bytes = file(request).await?;
+    let (bytes, length) = file(request).await?;
+    if bytes.len() > FILE_BYTES_MAX {
+        return Err(Failure::File(FileProblem::Oversized { bytes: length, max: FILE_BYTES_MAX as u64 }).into());
+    }
     Ok(ApiJson(server.import(&caller, &bytes).await?))
 }
 
-async fn file(request: Request) -> Result<Bytes, Refused> {
-    let said = request.headers().get(header::CONTENT_LENGTH).and_then(|value| value.to_str().ok()?.parse().ok());
-    let read = tokio::time::timeout(UPLOAD_WAIT, axum::body::to_bytes(request.into_body(), TAKEN_BYTES_MAX)).await;
-    match read {
-        Ok(Ok(bytes)) => Ok(bytes),
-        Ok(Err(_)) if said.is_none_or(|said: u64| said > TAKEN_BYTES_MAX as u64) => {
-            let max = FILE_BYTES_MAX as u64;
-            Err(crate::Failure::File(FileProblem::Oversized { bytes: said.unwrap_or(max + 1), max }).into())
+/// The body as it may be read, and its whole length. What is too long is taken off the wire and dropped, so that its
+/// sender gets to read the answer.
+async fn file(request: Request) -> Result<(Vec<u8>, u64), Refused> {
+    let taken = tokio::time::timeout(UPLOAD_WAIT, take(request.into_body())).await;
+    taken.ok().flatten().ok_or_else(|| {
+        let problem = Problem::new(400, "BODY_CUT_OFF", "The upload did not arrive whole.");
+        ApiProblem::from(problem.next("Upload the file again.", who::YOU)).into()
+    })
+}
+
+async fn take(mut body: Body) -> Option<(Vec<u8>, u64)> {
+    let (mut kept, mut length) = (Vec::new(), 0);
+    while let Some(frame) = poll_fn(|context| Pin::new(&mut body).poll_frame(context)).await {
+        let Ok(data) = frame.ok()?.into_data() else { continue };
+        length += data.len() as u64;
+        if length > TAKEN_BYTES_MAX {
+            return None;
         }
-        Ok(Err(_)) | Err(_) => Err(ApiProblem::from(
-            Problem::new(400, "BODY_CUT_OFF", "The upload did not arrive whole.")
-                .next("Upload the file again.", who::YOU),
-        )
-        .into()),
+        let room = (FILE_BYTES_MAX + 1).saturating_sub(kept.len());
+        kept.extend_from_slice(&data[..data.len().min(room)]);
     }
+    Some((kept, length))
 }
 
 /// Give up the key: no new seats; when the last lease has ended, the receipt is made and the key destroyed. Again says

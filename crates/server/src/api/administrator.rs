@@ -7,8 +7,8 @@ use axum::http::StatusCode;
 use leasehold_web::extract::{ApiJson, ApiQuery};
 use leasehold_wire::problem::Problem;
 use leasehold_wire::server::{
-    AuditView, BackupRequest, EventQuery, EventView, Page, PageQuery, PasswordRequest, SettingsRequest, SettingsResponse,
-    SetupRequest, SignInRequest, SignInResponse,
+    AuditView, BackupRequest, EventQuery, EventView, Page, PageQuery, PasswordRequest, SettingsRequest,
+    SettingsResponse, SetupRequest, SignInRequest, SignInResponse,
 };
 
 /// Set the administrator's first password with the secret that the server printed, and sign in.

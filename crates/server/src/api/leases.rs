@@ -33,10 +33,9 @@ use serde::Serialize;
 )]
 pub(super) async fn checkout(State(server): State<Server>, request: Request) -> Result<Response, Refused> {
     let source = source(&server, &request)?;
-    let key =
-        request.headers().get(IDEMPOTENCY_KEY).and_then(|value| value.to_str().ok()).unwrap_or_default().to_owned();
+    let key = request.headers().get(IDEMPOTENCY_KEY).and_then(|value| value.to_str().ok()).unwrap_or_default().into();
     let ApiJson(wish) = ApiJson::<CheckoutRequest>::from_request(request, &()).await?;
-    Ok(answer(server.checkout(source, &key, wish).await?))
+    Ok(answer(server.checkout(source, key, wish).await?))
 }
 
 /// Hold on to a lease.

@@ -26,13 +26,20 @@ pub(crate) enum Refusal {
     OutcomeUnknown,
 }
 
+/// A question to the engine.
+pub(super) type Look = Box<dyn FnOnce(&Engine, Ms) + Send>;
+
+#[expect(
+    clippy::large_enum_variant,
+    reason = "nearly every message is a step: boxing it would cost each one an allocation"
+)]
 pub(super) enum Message {
     Step {
         input: Input,
         reply: Reply,
     },
     /// A question, answered when the batch it came with is on disk.
-    Look(Box<dyn FnOnce(&Engine, Ms) + Send>),
+    Look(Look),
     Stop,
 }
 

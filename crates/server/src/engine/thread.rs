@@ -1,7 +1,7 @@
 //! The engine's thread: takes what waits, steps it at one instant, writes it in one commit, answers it.
 
 use super::health::{Health, Reporter};
-use super::mailbox::{EngineHandle, Message, Refusal, Reply};
+use super::mailbox::{EngineHandle, Look, Message, Refusal, Reply};
 use super::restore::Restorer;
 use crate::clock::ServerClock;
 use crate::keys::Keys;
@@ -76,7 +76,6 @@ struct Ended;
 /// Lease, number and nonce of what may be done again after a rebuild, because it changes memory only.
 type Beat = Option<(LeaseId, u64, Box<str>)>;
 type Stepped = (Reply, Beat, Output);
-type Look = Box<dyn FnOnce(&Engine, Ms) + Send>;
 
 impl Thread {
     fn run(&mut self) {
@@ -115,7 +114,7 @@ impl Thread {
         let now = self.parts.clock.now();
         let due = self.parts.engine.pool().next_freed_at().map_or(self.next_tick, |due| due.min(self.next_tick));
         let wait_ms = due.since(now).clamp(0, SLEEP_MAX_MS);
-        // While the disk is full nothing comes due: it is looked at again after the pause.
+        // While nothing can be stored, nothing comes due: it is tried again after the pause.
         let wait_ms = self.stalled_until.map_or(wait_ms, |until| until.since(now).clamp(0, SLEEP_MAX_MS));
         Duration::from_millis(u64::try_from(wait_ms).unwrap_or(0))
     }
@@ -123,7 +122,10 @@ impl Thread {
     /// One batch: step, commit, answer.
     fn batch(&mut self, messages: Vec<Message>, stop: bool) -> Result<(), Ended> {
         let now = self.parts.clock.now();
-        let paused = self.stalled_until.is_some_and(|until| now < until);
+        let paused = match self.stalled_until {
+            None => false,
+            Some(until) => now < until || !self.stores_again(now)?,
+        };
         let mut writes = Vec::new();
         let mut stepped = Vec::with_capacity(messages.len());
         let mut looks: Vec<Look> = Vec::new();
@@ -142,7 +144,7 @@ impl Thread {
                 Message::Stop => {}
             }
         }
-        let tick = !paused && (stop || now >= self.next_tick || self.is_due(now) || self.stalled_until.is_some());
+        let tick = !paused && (stop || now >= self.next_tick || self.is_due(now));
         if tick {
             self.parts.engine.step(now, Input::Tick, &mut writes);
             self.next_tick = now.plus(TICK_MS);
@@ -181,6 +183,18 @@ impl Thread {
         self.stalled_until = None;
         self.reporter.report(Health::Ok);
         Ok(())
+    }
+
+    /// Tries whether changes can be stored again, with a commit that leaves nothing in memory to be undone.
+    fn stores_again(&mut self, now: Ms) -> Result<bool, Ended> {
+        match self.commit(now, Vec::new(), true) {
+            Ok(()) => Ok(true),
+            Err(error) if nothing_stored(&error) => {
+                self.stalled_until = Some(now.plus(STALL_PAUSE_MS));
+                Ok(false)
+            }
+            Err(error) => self.fail(&error, Vec::new()).map(|()| false),
+        }
     }
 
     /// Nothing of the batch was stored, so memory is built anew from what was. Heartbeats go on: they need no disk.

@@ -47,7 +47,7 @@ pub(crate) struct Administrator {
 
 impl Administrator {
     /// `set_up` tells whether there is a password; without one a setup secret is drawn.
-    pub(crate) fn new(set_up: bool, random: &mut SharedRandom) -> Administrator {
+    pub(crate) fn new(set_up: bool, random: &SharedRandom) -> Administrator {
         let secret = (!set_up).then(|| random.draw(secret_text));
         Administrator {
             passwords: Passwords::new(),

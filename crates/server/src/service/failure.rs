@@ -15,7 +15,6 @@ const ADMINISTRATOR: &str = "the administrator of the license server";
 
 /// Why a use case did not happen.
 #[derive(Debug, thiserror::Error)]
-#[non_exhaustive]
 pub enum Failure {
     /// The administrator must sign in.
     #[error("not signed in")]

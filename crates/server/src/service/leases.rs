@@ -61,16 +61,16 @@ impl Server {
     pub(crate) async fn checkout(
         &self,
         source: Source,
-        key: &str,
+        key: Arc<str>,
         request: CheckoutRequest,
     ) -> Result<LeaseOutcome, Failure> {
-        if key.is_empty() || text::token(key).is_err() {
+        if key.is_empty() || text::token(&key).is_err() {
             return Err(Failure::KeyMissing);
         }
         let (ask, nonce) = split(request)?;
         let now = self.now();
         let id = self.0.random.draw(|random| LeaseId::draw(now, random));
-        let output = self.0.engine.step(Input::Checkout { id, key: key.into(), ask, source }).await?;
+        let output = self.0.engine.step(Input::Checkout { id, key, ask, source }).await?;
         self.outcome(output, nonce).await
     }
 

@@ -92,7 +92,8 @@ pub(crate) struct EventFilter {
 /// Events, the newest first, and the row from which to go on if it did not look at all of the log. Each look costs at
 /// most [`SEARCHED_AT_ONCE`] rows, however rare what is searched for is.
 pub(crate) fn page(tx: &mut Tx<'_>, filter: &EventFilter) -> Result<(Vec<EventView>, Option<i64>), DbError> {
-    let ends = tx.one("SELECT MIN(id), MAX(id) FROM usage_event", &[], |row| Ok(row.opt_int(0)?.zip(row.opt_int(1)?)))?;
+    let ends =
+        tx.one("SELECT MIN(id), MAX(id) FROM usage_event", &[], |row| Ok(row.opt_int(0)?.zip(row.opt_int(1)?)))?;
     let Some((oldest, newest)) = ends.flatten() else { return Ok((Vec::new(), None)) };
     let below = filter.below.min(newest.saturating_add(1));
     let searched = if filter.kind.is_some() || filter.feature.is_some() { SEARCHED_AT_ONCE } else { i64::MAX };

@@ -71,3 +71,6 @@ fn damaged(what: &'static str) -> DbError {
         "the database holds a {what} that cannot be read: it was edited by hand or is damaged. Restore the last backup"
     ))
 }
+
+#[cfg(test)]
+mod tests;

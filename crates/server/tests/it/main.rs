@@ -1,6 +1,8 @@
 //! The license server as it runs: real sockets, real database, real activation files; only the clock is in the tests'
 //! hands.
 
+#![expect(clippy::unwrap_used, reason = "support functions are part of the tests")]
+
 mod access;
 mod activation;
 mod administrator;

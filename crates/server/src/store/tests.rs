@@ -1,0 +1,142 @@
+use super::*;
+use leasehold_core::engine::{Event, EventKind};
+use leasehold_core::ids::{LeaseId, LineId};
+use leasehold_core::license::FeatureCode;
+use leasehold_core::pool::{Ask, Lease, Placement, Source, Standing};
+use leasehold_core::random::Seeded;
+use leasehold_core::times::LeaseTimes;
+use leasehold_db::Db;
+use leasehold_db::testing::fresh_in_line;
+use std::collections::BTreeMap;
+
+const NOW: Ms = Ms(1_795_348_800_000);
+
+fn database() -> Db {
+    let db = fresh_in_line();
+    db.migrate(MIGRATIONS).unwrap();
+    db
+}
+
+fn store(db: &Db, now: Ms, writes: Vec<Write>, prune_events_before: Option<Ms>) {
+    let batch = Batch { now, writes, prune_events_before };
+    db.write(move |tx| commit(tx, &batch)).unwrap();
+}
+
+fn ask() -> Ask {
+    Ask {
+        feature: FeatureCode::new("studio.gui").unwrap(),
+        seats: 2,
+        version: "2026.1".into(),
+        released_on: "2026-10-01".parse().ok(),
+        user: "zoë <b>".into(),
+        host: "hall3".into(),
+        host_id: "h".into(),
+        boot_id: "b".into(),
+        pid: 7,
+        labels: BTreeMap::from([("project".into(), "x".into())]),
+    }
+}
+
+fn lease(random: &mut Seeded, standing: Standing) -> Lease {
+    let id = LeaseId::draw(NOW, random);
+    Lease {
+        id,
+        key: format!("key-{id}").into(),
+        ask: ask(),
+        source: Source { address: "2001:db8::1".parse().unwrap(), loopback: true },
+        standing,
+        started_at: NOW,
+        seen_at: NOW,
+        freed_at: NOW,
+        times: LeaseTimes::DEFAULT,
+        n: 3,
+        nonce: "n".into(),
+        withdrawn: false,
+    }
+}
+
+fn placement(random: &mut Seeded) -> Placement {
+    [(LineId::draw(NOW, random), 1), (LineId::draw(NOW, random), 1)].into()
+}
+
+#[test]
+fn leases_come_back_as_they_were_and_shared_seats_move_as_one() {
+    let (db, mut random) = (database(), Seeded::new(1));
+    let (from, to) = (placement(&mut random), placement(&mut random));
+    let seat = LeaseId::draw(NOW, &mut random);
+    let own = lease(&mut random, Standing::Own(from.clone()));
+    let shared = |random: &mut Seeded| lease(random, Standing::Shared { seat, placement: from.clone() });
+    let (first, second) = (shared(&mut random), shared(&mut random));
+    let writes = [&own, &first, &second].map(|lease| Write::Lease(Box::new(lease.clone())));
+    store(&db, NOW, writes.to_vec(), None);
+    let read = db.read(leases).unwrap();
+    assert_eq!(read.len(), 3);
+    let found = read.iter().find(|lease| lease.id == own.id).unwrap();
+    assert_eq!((&found.ask, found.source, &found.key), (&own.ask, own.source, &own.key));
+    assert_eq!((&found.standing, found.started_at, found.n), (&own.standing, NOW, 0));
+
+    store(&db, NOW, vec![Write::SeatMoved { seat, placement: to.clone() }], None);
+    store(&db, NOW, vec![Write::LeaseSeen { id: own.id, at: NOW.plus(5) }], None);
+    for lease in db.read(leases).unwrap() {
+        let expected = if lease.id == own.id {
+            Standing::Own(from.clone())
+        } else {
+            Standing::Shared { seat, placement: to.clone() }
+        };
+        assert_eq!(lease.standing, expected);
+        assert_eq!(lease.seen_at, if lease.id == own.id { NOW.plus(5) } else { NOW });
+    }
+    store(&db, NOW, vec![Write::SeatMoved { seat: own.id, placement: to.clone() }], None);
+    store(&db, NOW, vec![Write::LeaseEnded { id: first.id }], None);
+    let read = db.read(leases).unwrap();
+    assert_eq!(read.len(), 2);
+    assert_eq!(read.iter().find(|lease| lease.id == own.id).unwrap().standing, Standing::Own(to));
+}
+
+fn event(at: Ms, kind: EventKind, random: &mut Seeded) -> Write {
+    Write::Event(Box::new(Event {
+        at,
+        kind,
+        lease: Some(LeaseId::draw(at, random)),
+        key: format!("{kind}-{}", at.0).into(),
+        feature: FeatureCode::new("studio.gui").unwrap(),
+        seats: 1,
+        user: "".into(),
+        host: "".into(),
+        code: None,
+    }))
+}
+
+#[test]
+fn keys_that_ended_lately_are_found_in_order_of_time_however_many_events_there_are() {
+    let (db, mut random) = (database(), Seeded::new(1));
+    // More than one look's worth, so that going back over several looks is shown.
+    let events = 0..25_000_i64;
+    let writes = events
+        .map(|n| {
+            let kind = [EventKind::Checkout, EventKind::Checkin, EventKind::Expired, EventKind::Denied][n as usize % 4];
+            event(NOW.plus(n), kind, &mut random)
+        })
+        .collect();
+    store(&db, NOW, writes, None);
+    let ended = db.read(|tx| ended_since(tx, NOW.plus(2_000))).unwrap();
+    assert_eq!(ended.len(), 11_500);
+    assert!(ended.is_sorted_by_key(|(at, ..)| *at) && ended[0].0 >= NOW.plus(2_000));
+    assert!(ended.iter().all(|(_, _, key)| key.starts_with("checkin-") || key.starts_with("expired-")));
+}
+
+#[test]
+fn old_events_go_some_at_a_time_and_the_mark_of_time_stays() {
+    let (db, mut random) = (database(), Seeded::new(1));
+    let writes = (0..5_000).map(|n| event(NOW.plus(n), EventKind::Checkout, &mut random)).collect();
+    store(&db, NOW, writes, None);
+    let left = |db: &Db| db.read(|tx| tx.one("SELECT COUNT(*) FROM usage_event", &[], |row| row.int(0))).unwrap();
+    let keep_from = NOW.plus(4_000);
+    let mut counts = Vec::new();
+    for _ in 0..4 {
+        store(&db, NOW.plus(9_000), Vec::new(), Some(keep_from));
+        counts.push(left(&db).unwrap());
+    }
+    assert_eq!(counts, [3_000, 1_000, 1_000, 1_000]);
+    assert_eq!(db.read(state).unwrap().mark, Some(NOW.plus(9_000)));
+}
