@@ -103,7 +103,16 @@ impl Server {
     fn restart(&mut self, now: Ms, verdict: StartVerdict) {
         let restored = Restored {
             document: self.engine.document.clone(),
-            former_lines: self.engine.pool.view(now).lines.into_iter().map(|view| view.line).collect(),
+            // As the shell reads them: only what the document in force does not say.
+            former_lines: self
+                .engine
+                .pool
+                .view(now)
+                .lines
+                .into_iter()
+                .filter(|view| !view.granted)
+                .map(|view| view.line)
+                .collect(),
             leases: self.engine.pool.leases().map(|lease| self.as_on_disk(lease)).collect(),
             ended: Vec::new(),
             draining: self.engine.draining,

@@ -51,17 +51,19 @@ pub struct Pool {
 
 impl Pool {
     /// A pool as it stood on disk. `freed_at` of each lease is already the full right from the start of the server.
-    /// `former` are lines of older documents, on which leases may still be running out. Leases that no longer fit
-    /// are kept, as withdrawn.
+    /// `former` are lines of older documents, on which leases may still be running out; what the document in force says
+    /// of a line comes first. Leases that no longer fit are kept, as withdrawn.
     pub fn restore(grant: Option<&Grant>, former: Vec<Line>, leases: Vec<Lease>, now: Ms) -> Pool {
         let mut pool = Pool::default();
+        // The lines before the leases: a lease counts on a line that is there.
+        pool.set_lines(grant);
         for line in former {
-            pool.lines.insert(line.line, LineState { line, out: BTreeMap::new(), granted: true });
+            pool.lines.entry(line.line).or_insert(LineState { line, out: BTreeMap::new(), granted: false });
         }
         for lease in leases {
             pool.insert(lease);
         }
-        pool.set_lines(grant);
+        pool.lines.retain(|_, state| state.granted || state.out.values().any(|out| *out > 0));
         pool.withdraw_what_does_not_fit(now);
         pool
     }

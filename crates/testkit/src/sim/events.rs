@@ -1,0 +1,99 @@
+//! Everything that can happen, as values in the queue.
+
+use leasehold_core::session::{Reply, Request, SessionInput};
+use leasehold_wire::portal::ChosenLine;
+use std::sync::Arc;
+
+/// One thing that happens.
+#[derive(Debug)]
+pub(super) enum Event {
+    /// A message has crossed the network to a server.
+    AtServer { server: usize, letter: Letter },
+    /// Something reaches the process of an application: an answer, a time-out, a timer.
+    AtApp { app: usize, process: u64, input: SessionInput },
+    /// An application is started, or tries again.
+    StartApp { app: usize },
+    /// An application no longer needs its seat.
+    ReleaseApp { app: usize, process: u64 },
+    /// A sleeping machine wakes up.
+    Wake { machine: usize },
+    /// A link works again.
+    LinkUp { app: usize, server: usize },
+    /// The server's thread runs: what has arrived, and what is due.
+    Batch { server: usize },
+    /// A server that is down starts.
+    StartServer { server: usize },
+    /// A file is carried to the portal, or somebody presses a button there.
+    AtPortal(PortalAct),
+    /// A `.crt` file is carried to a server.
+    Import { server: usize, file: Arc<str>, tries: u32 },
+    /// An administrator makes a request file.
+    MakeRequest { server: usize },
+    /// The next thing goes wrong.
+    Chaos,
+    /// From now on nothing goes wrong any more.
+    Heal,
+    /// The end.
+    End,
+}
+
+/// A message to a server.
+#[derive(Clone, Debug)]
+pub(super) struct Letter {
+    pub(super) app: usize,
+    pub(super) process: u64,
+    /// The call that waits for the answer; `None` if nobody does.
+    pub(super) call: Option<u64>,
+    pub(super) what: What,
+}
+
+/// What a server is asked.
+#[derive(Clone, Debug)]
+pub(super) enum What {
+    /// Are you there?
+    Probe,
+    /// A call of a client.
+    Client(Request),
+}
+
+/// Something done at the portal. Repeated with the same key while its outcome is unknown.
+#[derive(Clone, Debug)]
+pub(super) struct PortalAct {
+    pub(super) key: String,
+    pub(super) what: PortalWhat,
+    /// What the workstation is to hold, once somebody has chosen it. `Some(None)`: the preset.
+    pub(super) lines: Option<Option<Vec<ChosenLine>>>,
+}
+
+/// What is done.
+#[derive(Clone)]
+pub(super) enum PortalWhat {
+    /// A request file is uploaded. `rev` is what it says of the document in use.
+    Activate { server: usize, file: Arc<str>, rev: Option<u64> },
+    /// The renew button.
+    Renew { server: usize },
+    /// The revoke button.
+    Revoke { server: usize },
+    /// A receipt is uploaded.
+    Receipt { file: Arc<str> },
+    /// The vendor changes how many seats a license has.
+    Seats,
+}
+
+impl std::fmt::Debug for PortalWhat {
+    /// Without the files, which are long and signed anew each time.
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            PortalWhat::Activate { server, rev, .. } => write!(f, "upload the request of server{server} (rev {rev:?})"),
+            PortalWhat::Renew { server } => write!(f, "renew server{server}"),
+            PortalWhat::Revoke { server } => write!(f, "revoke server{server}"),
+            PortalWhat::Receipt { .. } => write!(f, "upload a receipt"),
+            PortalWhat::Seats => write!(f, "change the seats of a license"),
+        }
+    }
+}
+
+/// An answer on its way back.
+pub(super) fn answered(call: u64, reply: Reply) -> SessionInput {
+    SessionInput::Answered { call, reply }
+}

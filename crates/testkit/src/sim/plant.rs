@@ -1,0 +1,20 @@
+//! Bugs that are planted on purpose, from outside, in the simulation's own shell: the laws must notice each of them.
+
+/// A bug.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Plant {
+    /// The server answers before its commit.
+    AnswerBeforeCommit,
+    /// The client counts its right from the answer instead of from before the request.
+    CountFromAnswer,
+    /// The server frees a lease before its holder has stopped.
+    FreeEarly,
+    /// After a restart leases run from what is on disk instead of a full right from the start.
+    RestartFromDisk,
+    /// The portal counts the newest document of a workstation only.
+    CountNewestOnly,
+    /// The server loads a document that is older than the one in use.
+    LoadOlder,
+    /// The keys of ended leases are forgotten at a restart.
+    ForgetKeys,
+}

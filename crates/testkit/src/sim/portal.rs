@@ -1,0 +1,286 @@
+//! The portal: its own services over an in-line database, and what people do there.
+
+use super::events::{Event, PortalAct, PortalWhat};
+use super::outcome::{Law, Violation};
+use super::plant::Plant;
+use super::world::{World, tell};
+use leasehold_core::grant::{CountedLine, IssuedDocument, counted_seats};
+use leasehold_core::ids::{GrantId, LicenseId, WorkstationId};
+use leasehold_core::license::{Channel, Kind, Term};
+use leasehold_core::time::{DAY_MS, HOUR_MS, MINUTE_MS, SECOND_MS};
+use leasehold_db::DbError;
+use leasehold_portal::service::activation::{self, Wish};
+use leasehold_portal::service::{IdempotencyKey, licenses, workstations as desk};
+use leasehold_portal::store::{Keyset, documents, workstations};
+use leasehold_portal::{Failure, admin};
+use leasehold_wire::portal::{Activated, ChosenLine, NewLicense, WorkstationStatus};
+use leasehold_wire::time::Time;
+use std::collections::{BTreeMap, BTreeSet};
+
+impl World<'_, '_> {
+    pub(super) fn sell_licenses(&mut self) {
+        for _ in 0..1 + self.below(3) {
+            let chosen = self.pick(self.sim.products.len());
+            let (product, features) = self.sim.products[chosen].clone();
+            self.sold.push(features);
+            let seats = 1 + u32::try_from(self.below(6)).unwrap_or(0);
+            let wish = NewLicense {
+                owner: self.sim.customer,
+                product,
+                seats,
+                kind: Kind::Floating,
+                channel: Channel::Commercial,
+                term: Term::Subscription { until: self.now().plus(400 * DAY_MS).utc_date() },
+                starts_on: None,
+                label: String::new(),
+            };
+            let license = licenses::create(&self.sim.portal, &self.sim.operator, None, &wish).expect("a license");
+            self.truth.bought.insert(license.id, seats);
+        }
+    }
+
+    /// What somebody chooses for a workstation: seats of some licenses, until some day; or the preset. Mostly what can
+    /// be had.
+    fn choose(&mut self, server: Option<usize>) -> Option<Vec<ChosenLine>> {
+        if self.per_mille(250) {
+            return None;
+        }
+        let workstation = server.and_then(|server| self.servers[server].workstation);
+        let modest = self.per_mille(800);
+        let terms_ms = [25 * MINUTE_MS, 70 * MINUTE_MS, 4 * HOUR_MS, DAY_MS, 6 * DAY_MS, 8 * DAY_MS, 60 * DAY_MS];
+        let bought: Vec<(LicenseId, u32)> = self.truth.bought.iter().map(|(id, seats)| (*id, *seats)).collect();
+        let mut lines = Vec::new();
+        for (license, bought) in bought {
+            let here = workstation.map_or(0, |workstation| self.truth.counted(workstation, license, self.now()));
+            let elsewhere = self.truth.counted_everywhere(license, self.now()) - here;
+            let most = if modest { bought.saturating_sub(elsewhere) } else { bought };
+            let seats = u32::try_from(self.below(u64::from(most) + 1)).unwrap_or(0);
+            let until = Time(self.now().plus(terms_ms[self.pick(terms_ms.len())]));
+            if seats > 0 {
+                lines.push(ChosenLine { license, seats, until });
+            }
+        }
+        Some(lines)
+    }
+
+    /// Somebody does something at the portal. It may die before or after it has stored it.
+    pub(super) fn at_portal(&mut self, mut act: PortalAct) -> Result<(), Violation> {
+        self.sim.portal_clock.set(self.now(), self.at_ms + MINUTE_MS);
+        if act.lines.is_none() {
+            let server = match &act.what {
+                PortalWhat::Activate { server, .. } | PortalWhat::Renew { server } => Some(*server),
+                _ => None,
+            };
+            act.lines = Some(self.choose(server));
+        }
+        self.count_newest_only();
+        let outcome = self.do_at_portal(&act);
+        let died = self.sim.portal_db.db.failed().is_some();
+        if died {
+            self.sim.portal_db.db.restart().expect("an in-line database");
+            self.tally.count("portal died at a commit");
+        }
+        self.learn_documents();
+        let issued = self.newly_issued.take();
+        match &outcome {
+            Ok(done) => {
+                tell!(self, "portal: {:?} {:?} -> {done}", act.what, act.lines);
+                self.tally.count(done);
+            }
+            Err(failure) => {
+                tell!(self, "portal: {:?} -> died: {died}, {failure:?}", act.what);
+                self.tally.count(if died { "portal outcome unknown" } else { "portal refused" });
+            }
+        }
+        // Stored is what counts, whether or not anybody was told.
+        self.learn_acknowledged(&act.what, issued);
+        if died {
+            let again_ms = self.between(SECOND_MS, MINUTE_MS);
+            self.push(again_ms, Event::AtPortal(act));
+        }
+        self.check_portal()
+    }
+
+    fn do_at_portal(&mut self, act: &PortalAct) -> Result<&'static str, Failure> {
+        let (portal, operator) = (self.sim.portal.clone(), self.sim.operator.clone());
+        let key = IdempotencyKey::new(&act.key)?;
+        let lines = act.lines.clone().flatten();
+        match &act.what {
+            PortalWhat::Activate { server, file, .. } => {
+                let wish = Wish { lines, account: Some(self.sim.customer), ..Wish::default() };
+                let done = activation::activate(&portal, &operator, Some(&key), file.as_bytes(), &wish)?;
+                self.download(*server, &done)?;
+                Ok("workstation activated")
+            }
+            PortalWhat::Renew { server } => {
+                let Some(workstation) = self.servers[*server].workstation else { return Ok("nothing to renew") };
+                let done = activation::renew(&portal, &operator, Some(&key), workstation, lines.as_deref())?;
+                self.download(*server, &done)?;
+                Ok("workstation renewed")
+            }
+            PortalWhat::Revoke { server } => {
+                let Some(workstation) = self.servers[*server].workstation else { return Ok("nothing to revoke") };
+                desk::revoke(&portal, &operator, workstation)?;
+                Ok("workstation revoked")
+            }
+            PortalWhat::Receipt { file } => {
+                desk::take_receipt(&portal, &operator, file.as_bytes())?;
+                Ok("receipt taken")
+            }
+            PortalWhat::Seats => {
+                let ids: Vec<LicenseId> = self.truth.bought.keys().copied().collect();
+                let license = ids[self.pick(ids.len())];
+                let seats = 1 + u32::try_from(self.below(7)).unwrap_or(0);
+                licenses::change_seats(&portal, &operator, license, seats)?;
+                Ok("seats changed")
+            }
+        }
+    }
+
+    /// The `.crt` file is downloaded and carried to its server, sometimes twice, sometimes never.
+    fn download(&mut self, server: usize, done: &Activated) -> Result<(), Failure> {
+        let file = desk::activation_file(&self.sim.portal, &self.sim.operator, done.workstation.id)?;
+        let file: std::sync::Arc<str> = file.text.into();
+        self.servers[server].workstation = Some(done.workstation.id);
+        self.learn_documents();
+        let id = done.workstation.id;
+        let newest = self.sim.portal_db.db.read(move |tx| documents::newest(tx, id)).expect("documents");
+        if let Some(newest) = newest {
+            self.truth.handed_out(id, newest.id);
+        }
+        self.files.push((done.workstation.id, file.clone()));
+        let times = match self.below(10) {
+            0 if !self.healed => 0,
+            1 => 2,
+            _ => 1,
+        };
+        for _ in 0..times {
+            let in_ms = self.carrying_ms();
+            self.push(in_ms, Event::Import { server, file: file.clone(), tries: 0 });
+        }
+        Ok(())
+    }
+
+    /// Reads which documents the portal has stored since somebody looked.
+    fn learn_documents(&mut self) -> BTreeSet<GrantId> {
+        let (now, read_to) = (self.now(), std::mem::take(&mut self.read_to));
+        let from = read_to.clone();
+        let read = self.sim.portal_db.db.read(move |tx| {
+            let all = Keyset { before: None, limit: 100 };
+            let mut found = Vec::new();
+            for owned in workstations::list(tx, &all)? {
+                let from = from.get(&owned.row.id).map_or(0, |rev| rev + 1);
+                let mut documents = documents::alive_from(tx, owned.row.id, from, now)?;
+                // One that holds nothing is none of those.
+                documents.extend(documents::newest(tx, owned.row.id)?.filter(|newest| newest.rev >= from));
+                found.push((owned.row.id, owned.row.status, documents));
+            }
+            Ok::<_, DbError>(found)
+        });
+        let seats = self.sim.portal_db.db.read(|tx| {
+            let all = Keyset { before: None, limit: 100 };
+            leasehold_portal::store::licenses::list(tx, &all)
+        });
+        for license in seats.expect("licenses") {
+            self.truth.bought.insert(license.id, license.seats);
+        }
+        let mut stored = BTreeSet::new();
+        self.read_to = read_to;
+        for (workstation, status, documents) in read.expect("documents") {
+            for document in documents {
+                stored.insert(document.id);
+                let read_to = self.read_to.entry(workstation).or_default();
+                *read_to = document.rev.max(*read_to);
+                let line = |stored: &documents::StoredLine| CountedLine {
+                    license: stored.line.license,
+                    seats: stored.line.seats,
+                    freed_at: stored.freed_at,
+                };
+                let lines = document.lines.iter().map(line).collect();
+                if self.truth.issued(workstation, document.id, IssuedDocument { rev: document.rev, lines }) {
+                    self.newly_issued = Some(workstation);
+                }
+            }
+            if status == WorkstationStatus::Released
+                && let Some(truth) = self.truth.workstations.get_mut(&workstation)
+            {
+                truth.acknowledged_rev = u64::MAX;
+            }
+        }
+        stored
+    }
+
+    /// A request file that was taken says which document its server obeys.
+    fn learn_acknowledged(&mut self, what: &PortalWhat, issued: Option<WorkstationId>) {
+        let (PortalWhat::Activate { rev: Some(rev), .. }, Some(workstation)) = (what, issued) else { return };
+        if *rev <= self.truth.newest_rev(workstation)
+            && let Some(truth) = self.truth.workstations.get_mut(&workstation)
+        {
+            truth.acknowledged_rev = truth.acknowledged_rev.max(*rev);
+        }
+    }
+
+    /// The portal must count at least what any server may obey, and never issue more than was bought.
+    pub(super) fn check_portal(&self) -> Result<(), Violation> {
+        let now = self.now();
+        for license in self.truth.bought.keys().copied() {
+            let claims = self.sim.portal_db.db.read(move |tx| documents::claims(tx, license, now)).expect("claims");
+            let mut counted: BTreeMap<WorkstationId, u32> = BTreeMap::new();
+            for claim in claims {
+                let seats = counted_seats(&claim.documents, claim.acknowledged_rev, license, now);
+                counted.insert(claim.workstation, seats);
+            }
+            for workstation in self.truth.workstations.keys() {
+                let obeyable = self.truth.counted(*workstation, license, now);
+                let counts = counted.get(workstation).copied().unwrap_or(0);
+                if counts < obeyable {
+                    let what = format!(
+                        "the portal counts {counts} seats of {license} at {workstation}, which may use {obeyable}"
+                    );
+                    return self.broken(Law::One, what);
+                }
+            }
+            let (all, ceiling) = (self.truth.counted_everywhere(license, now), self.truth.ceiling(license, now));
+            if all > ceiling {
+                return self.broken(Law::One, format!("{all} seats of {license} are granted, {ceiling} were bought"));
+            }
+        }
+        Ok(())
+    }
+
+    /// [`Plant::CountNewestOnly`]: as if every server had said that it obeys the newest document.
+    fn count_newest_only(&self) {
+        if self.plant != Some(Plant::CountNewestOnly) {
+            return;
+        }
+        let spoiled = self.sim.portal_db.db.write(|tx| {
+            for mut owned in workstations::list(tx, &Keyset { before: None, limit: 100 })? {
+                owned.row.acknowledged_rev = owned.row.newest_rev;
+                workstations::update(tx, &owned.row)?;
+            }
+            Ok::<_, DbError>(())
+        });
+        // It may die here as anywhere; then it is spoiled the next time.
+        drop(spoiled);
+    }
+
+    /// Somebody copies the portal's database.
+    pub(super) fn copy_portal(&mut self) {
+        self.portal_copy = Some(self.sim.portal_db.db.snapshot().expect("a snapshot"));
+    }
+
+    /// Somebody puts the copy back and replays `grants.log`, as `portal restore` does.
+    pub(super) fn restore_portal(&mut self) -> Result<(), Violation> {
+        let Some(copy) = self.portal_copy.clone() else { return Ok(()) };
+        self.sim.portal_clock.set(self.now(), self.at_ms + MINUTE_MS);
+        self.sim.portal_db.disarm();
+        self.sim.portal_db.db.restore(&copy).expect("the copy");
+        let report = admin::replay(&self.sim.portal, &[&self.sim.grants_log()]).expect("a replayed log");
+        tell!(self, "the portal is set back; {} documents are adopted from grants.log", report.adopted);
+        self.tally.count("portal restored");
+        self.read_to.clear();
+        let stored = self.learn_documents();
+        self.truth.forget_unseen(&stored);
+        self.check_portal()
+    }
+}

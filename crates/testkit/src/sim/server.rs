@@ -1,0 +1,454 @@
+//! The shell around a license server: batches, commits, crashes and starts, over the server's own store.
+
+use super::events::{Event, Letter, What};
+use super::machine::Machine;
+use super::outcome::{Law, Violation};
+use super::plant::Plant;
+use super::truth::OnDisk;
+use super::world::{World, tell};
+use leasehold_core::clock::{EngineClock, StartVerdict};
+use leasehold_core::codes::LeaseEnd;
+use leasehold_core::engine::{Act, Document, Engine, EventKind, Input, Output, Write};
+use leasehold_core::ids::{LeaseId, WorkstationId};
+use leasehold_core::session::{Reply, Request, SessionInput};
+use leasehold_core::time::{MINUTE_MS, Ms, SECOND_MS};
+use leasehold_core::times::TimeTable;
+use leasehold_db::DbError;
+use leasehold_server::testing;
+use leasehold_trust::SigningKey;
+
+/// After a full disk nothing is stored for this long, as in the server's own thread.
+const STALL_MS: i64 = SECOND_MS;
+
+/// A license server with its machine.
+#[derive(Debug)]
+pub(super) struct Server {
+    pub(super) machine: Machine,
+    /// Its key file: which of the simulator's keys.
+    pub(super) key: Option<usize>,
+    pub(super) running: Option<Running>,
+    /// What has arrived and waits for the server's thread.
+    pub(super) inbox: Vec<Letter>,
+    pub(super) commands: Vec<Command>,
+    /// When its thread runs next.
+    batch_ms: i64,
+    /// As which workstation the portal knows it.
+    pub(super) workstation: Option<WorkstationId>,
+    /// A copy of its data folder that somebody made.
+    pub(super) copy: Option<DiskCopy>,
+}
+
+/// A copy of a data folder.
+#[derive(Clone, Debug)]
+pub(super) struct DiskCopy {
+    pub(super) database: Vec<u8>,
+    pub(super) key: Option<usize>,
+    pub(super) on_disk: OnDisk,
+}
+
+/// The process.
+#[derive(Debug)]
+pub(super) struct Running {
+    pub(super) engine: Engine,
+    pub(super) clock: EngineClock,
+    next_tick: Ms,
+    stalled_until: Option<Ms>,
+}
+
+/// An act of an administrator, waiting for the server's thread.
+#[derive(Debug)]
+pub(super) enum Command {
+    Install(Box<Document>),
+    Drain,
+}
+
+/// How a commit came out.
+enum Commit {
+    Stored,
+    DiskFull,
+    Died,
+}
+
+/// What can be done again after memory was rebuilt, because it needs no disk.
+type Beat = Option<Input>;
+
+pub(super) fn act() -> Act {
+    Act { who: "administrator".into(), address: None }
+}
+
+impl World<'_, '_> {
+    pub(super) fn add_server(&mut self) {
+        let drift_ppm = self.between(-500, 500);
+        self.servers.push(Server {
+            machine: Machine::new(drift_ppm, true),
+            key: None,
+            running: None,
+            inbox: Vec::new(),
+            commands: Vec::new(),
+            batch_ms: i64::MAX,
+            workstation: None,
+            copy: None,
+        });
+        self.truth.servers.push(super::truth::ServerTruth::default());
+    }
+
+    /// The server's now, if it runs.
+    pub(super) fn server_now(&self, server: usize) -> Option<Ms> {
+        let server = &self.servers[server];
+        server.running.as_ref().map(|running| running.clock.now(server.machine.boottime_ms(self.at_ms)))
+    }
+
+    pub(super) fn key_of(&self, server: usize) -> Option<SigningKey> {
+        self.servers[server].key.map(|key| self.sim.keys[key].clone())
+    }
+
+    fn times(&self) -> TimeTable {
+        let mut times = TimeTable::DEFAULT;
+        if self.plant == Some(Plant::FreeEarly) {
+            times.lease_allowance_ms = -20_000;
+        }
+        times
+    }
+
+    /// Something waits: the thread takes it when the commit before it is done.
+    pub(super) fn run_soon(&mut self, server: usize) {
+        let at_ms = self.at_ms + self.between(0, 15);
+        self.run_at(server, at_ms);
+    }
+
+    fn run_at(&mut self, server: usize, at_ms: i64) {
+        if at_ms < self.servers[server].batch_ms {
+            self.servers[server].batch_ms = at_ms;
+            self.queue.push(at_ms, Event::Batch { server });
+        }
+    }
+
+    /// One batch of the server's thread: step, commit, answer.
+    pub(super) fn batch(&mut self, server: usize) -> Result<(), Violation> {
+        if self.at_ms < self.servers[server].batch_ms {
+            return Ok(());
+        }
+        self.servers[server].batch_ms = i64::MAX;
+        let Some(now) = self.server_now(server) else { return Ok(()) };
+        let mut writes = Vec::new();
+        let (stepped, tick) = self.step_all(server, now, &mut writes);
+        if self.plant == Some(Plant::AnswerBeforeCommit) {
+            self.answer(server, &stepped);
+        }
+        match self.commit(server, now, writes, tick)? {
+            Commit::Stored => {
+                self.check_answers(server, &stepped)?;
+                if self.plant != Some(Plant::AnswerBeforeCommit) {
+                    self.answer(server, &stepped);
+                }
+                self.retire_if_drained(server, now)?;
+            }
+            Commit::DiskFull => self.stall(server, now, stepped)?,
+            Commit::Died => {}
+        }
+        self.set_server_timer(server);
+        Ok(())
+    }
+
+    fn set_server_timer(&mut self, server: usize) {
+        let Some(now) = self.server_now(server) else { return };
+        let late_ms = self.between(0, SECOND_MS);
+        let Some(running) = &self.servers[server].running else { return };
+        let due = running.engine.pool().next_freed_at().map_or(running.next_tick, |due| due.min(running.next_tick));
+        let due = running.stalled_until.unwrap_or(due);
+        let waits = !self.servers[server].inbox.is_empty() || !self.servers[server].commands.is_empty();
+        let in_ms = if waits { 1 } else { due.since(now).max(0) + late_ms };
+        self.run_at(server, self.at_ms + in_ms);
+    }
+
+    fn step_all(&mut self, server: usize, now: Ms, writes: &mut Vec<Write>) -> (Vec<(Letter, Beat, Output)>, bool) {
+        let letters = std::mem::take(&mut self.servers[server].inbox);
+        let commands = std::mem::take(&mut self.servers[server].commands);
+        let inputs: Vec<(Letter, Input)> =
+            letters.into_iter().filter_map(|letter| Some((letter.clone(), self.input(&letter, now)?))).collect();
+        let wall = self.servers[server].machine.wall(self.at_ms);
+        let Some(running) = &mut self.servers[server].running else { return (Vec::new(), false) };
+        let paused = running.stalled_until.is_some_and(|until| now < until);
+        let mut stepped = Vec::new();
+        let mut refused = Vec::new();
+        for (letter, input) in inputs {
+            let known = |lease: &LeaseId| running.engine.pool().lease(*lease).is_some();
+            let beat = match &input {
+                Input::Heartbeat { .. } => Some(input.clone()),
+                Input::Resume { lease, n, nonce, .. } if known(lease) => {
+                    Some(Input::Heartbeat { lease: *lease, n: *n, nonce: nonce.clone() })
+                }
+                _ => None,
+            };
+            if paused && beat.is_none() {
+                refused.push(letter);
+                continue;
+            }
+            let output = running.engine.step(now, input, writes);
+            stepped.push((letter, beat, output));
+        }
+        for command in commands {
+            let input = match command {
+                Command::Install(document) => Input::Install { document: *document, wall, act: act() },
+                Command::Drain => Input::Drain { act: act() },
+            };
+            if !paused {
+                running.engine.step(now, input, writes);
+            }
+        }
+        let due = running.engine.pool().next_freed_at().is_some_and(|due| due <= now);
+        let tick = !paused && (due || now >= running.next_tick || running.stalled_until.is_some());
+        if tick {
+            running.engine.step(now, Input::Tick, writes);
+            running.next_tick = now.plus(MINUTE_MS);
+        }
+        for letter in refused {
+            self.fail(server, &letter);
+        }
+        (stepped, tick)
+    }
+
+    fn input(&mut self, letter: &Letter, now: Ms) -> Option<Input> {
+        let What::Client(request) = &letter.what else { return None };
+        let app = &self.apps[letter.app];
+        Some(match request.clone() {
+            Request::Checkout { key, .. } => {
+                let (ask, source) = (app.ask.clone(), app.source);
+                Input::Checkout { id: LeaseId::draw(now, &mut self.random), key, ask, source }
+            }
+            Request::Heartbeat { lease, n, nonce } => Input::Heartbeat { lease, n, nonce },
+            Request::Resume { lease, key, n, nonce } => {
+                Input::Resume { lease, key, ask: app.ask.clone(), source: app.source, n, nonce }
+            }
+            Request::Checkin { lease } => Input::Checkin { lease },
+            Request::CheckinKey { key } => Input::CheckinKey { key },
+        })
+    }
+
+    fn answer(&mut self, server: usize, stepped: &[(Letter, Beat, Output)]) {
+        for (letter, _, output) in stepped {
+            tell!(self, "server{server} -> app{}: {}", letter.app, told(output));
+            if let Some(call) = letter.call {
+                let answer = super::events::answered(call, reply(output));
+                self.back(server, letter.app, letter.process, answer);
+            }
+        }
+    }
+
+    fn fail(&mut self, server: usize, letter: &Letter) {
+        if let Some(call) = letter.call {
+            self.back(server, letter.app, letter.process, SessionInput::Failed { call });
+        }
+    }
+
+    fn commit(&mut self, server: usize, now: Ms, writes: Vec<Write>, tick: bool) -> Result<Commit, Violation> {
+        if writes.is_empty() && !tick {
+            return Ok(Commit::Stored);
+        }
+        let db = self.sim.server_dbs[server].clone();
+        let before = db.commits();
+        let outcome = testing::commit(&db.db, now, writes.clone());
+        if db.commits() > before {
+            self.committed(server, &writes)?;
+        }
+        match outcome {
+            Ok(()) => {
+                self.tally.count("commit");
+                if let Some(running) = &mut self.servers[server].running {
+                    running.stalled_until = None;
+                }
+                Ok(Commit::Stored)
+            }
+            Err(DbError::Full { .. }) => {
+                self.tally.count("disk full");
+                tell!(self, "server{server}: the disk is full");
+                Ok(Commit::DiskFull)
+            }
+            Err(error) => {
+                tell!(self, "server{server} dies at a commit, stored: {}: {error}", db.commits() > before);
+                self.tally.count("server died at a commit");
+                self.crash(server);
+                Ok(Commit::Died)
+            }
+        }
+    }
+
+    fn committed(&mut self, server: usize, writes: &[Write]) -> Result<(), Violation> {
+        if self.is_traced() {
+            for write in writes {
+                self.tell(&format!("server{server} stores {}", written(write)));
+            }
+        }
+        let committed = self.truth.committed(server, writes);
+        for kind in &committed.kinds {
+            self.tally.count(match kind {
+                EventKind::Checkout => "event checkout",
+                EventKind::Checkin => "event checkin",
+                EventKind::Expired => "event expired",
+                EventKind::Denied => "event denied",
+                EventKind::Copied => "event copied",
+                EventKind::Adopted => "event adopted",
+            });
+        }
+        if let Some((key, first, second)) = committed.second_lease {
+            return self.broken(Law::Three, format!("key {key} has lease {first} and then {second} of server{server}"));
+        }
+        if committed.document {
+            self.tally.count("document loaded");
+            self.check_document(server)?;
+        }
+        self.check_created(server, writes)
+    }
+
+    /// The engine's last step before the key is destroyed.
+    pub(super) fn store_retirement(&mut self, server: usize, now: Ms, writes: Vec<Write>) -> Result<(), Violation> {
+        match self.commit(server, now, writes, false)? {
+            Commit::Stored => {
+                self.servers[server].key = None;
+                self.carry_receipt(server);
+                Ok(())
+            }
+            Commit::DiskFull => self.stall(server, now, Vec::new()),
+            Commit::Died => Ok(()),
+        }
+    }
+
+    /// Nothing was stored: memory is built anew from what was, and heartbeats go on.
+    fn stall(&mut self, server: usize, now: Ms, stepped: Vec<(Letter, Beat, Output)>) -> Result<(), Violation> {
+        self.rebuild(server, now)?;
+        let mut writes = Vec::new();
+        let mut again = Vec::new();
+        for (letter, beat, _) in stepped {
+            let Some(running) = &mut self.servers[server].running else { return Ok(()) };
+            running.stalled_until = Some(now.plus(STALL_MS));
+            match beat {
+                Some(input) if writes.is_empty() => {
+                    let output = running.engine.step(now, input.clone(), &mut writes);
+                    match writes.is_empty() {
+                        true => again.push((letter, Some(input), output)),
+                        false => self.fail(server, &letter),
+                    }
+                }
+                _ => self.fail(server, &letter),
+            }
+        }
+        self.answer(server, &again);
+        if let Some(running) = &mut self.servers[server].running {
+            running.stalled_until = Some(now.plus(STALL_MS));
+        }
+        if writes.is_empty() { Ok(()) } else { self.rebuild(server, now) }
+    }
+
+    fn rebuild(&mut self, server: usize, now: Ms) -> Result<(), Violation> {
+        let closed = self.servers[server].running.as_ref().is_some_and(|r| r.engine.no_new_until(now).is_some());
+        let verdict = if closed { StartVerdict::Behind { by_ms: 0 } } else { StartVerdict::Plausible };
+        let engine = self.engine_from_disk(server, verdict, now, None)?;
+        if let Some(running) = &mut self.servers[server].running {
+            running.engine = engine;
+        }
+        Ok(())
+    }
+
+    /// The process is gone, and with it what it had not stored.
+    pub(super) fn crash(&mut self, server: usize) {
+        let down = &mut self.servers[server];
+        if down.running.take().is_none() {
+            return;
+        }
+        down.inbox.clear();
+        down.commands.clear();
+        down.batch_ms = i64::MAX;
+        let in_ms = if self.healed { SECOND_MS } else { self.between(200, self.dice.down_ms_max) };
+        tell!(self, "server{server} is down for {in_ms} ms");
+        self.push(in_ms, Event::StartServer { server });
+    }
+
+    /// A process starts on what is on disk.
+    pub(super) fn start_server(&mut self, server: usize) -> Result<(), Violation> {
+        if self.servers[server].running.is_some() {
+            return Ok(());
+        }
+        let db = self.sim.server_dbs[server].db.clone();
+        db.restart().expect("an in-line database");
+        self.finish_retirement(server);
+        let mark = testing::mark(&db).expect("the mark");
+        let machine = &self.servers[server].machine;
+        let (wall, boottime_ms) = (machine.wall(self.at_ms), machine.boottime_ms(self.at_ms));
+        let (clock, verdict) = EngineClock::start(wall, boottime_ms, mark);
+        let now = clock.now(boottime_ms);
+        tell!(self, "server{server} starts: {verdict:?}, its now is {} ms off", now.since(self.now()));
+        self.tally.count(match verdict {
+            StartVerdict::Behind { .. } => "start with the clock behind",
+            StartVerdict::Ahead { .. } => "start with the clock ahead",
+            _ => "start",
+        });
+        let engine = self.engine_from_disk(server, verdict, now, mark)?;
+        let running = Running { engine, clock, next_tick: now, stalled_until: None };
+        self.servers[server].running = Some(running);
+        self.run_soon(server);
+        Ok(())
+    }
+
+    fn engine_from_disk(
+        &mut self,
+        server: usize,
+        verdict: StartVerdict,
+        now: Ms,
+        mark: Option<Ms>,
+    ) -> Result<Engine, Violation> {
+        let trust = self.sim.portal.root().clone();
+        let key = self.key_of(server).map(|key| key.public());
+        let mut restored = match testing::restored(&self.sim.server_dbs[server].db, now, Some(trust), key) {
+            Ok(restored) => restored,
+            Err(why) => return self.broken(Law::Two, format!("server{server} cannot start: {why}")),
+        };
+        self.check_restored(server, &restored)?;
+        if self.plant == Some(Plant::ForgetKeys) {
+            restored.ended.clear();
+        }
+        let from = match (self.plant, mark) {
+            (Some(Plant::RestartFromDisk), Some(mark)) => mark,
+            _ => now,
+        };
+        Ok(Engine::restore(restored, verdict, from, self.times()))
+    }
+}
+
+fn reply(output: &Output) -> Reply {
+    match output {
+        Output::Leased(answer) => Reply::Leased { lease: answer.lease, times: answer.times },
+        Output::Denied(denial) => Reply::Denied(denial.code),
+        Output::Ended { end, left_ms } => Reply::Ended { end: *end, left_ms: *left_ms },
+        // 404 to a checkin: the client takes it as done.
+        Output::Released | Output::Unknown => Reply::Released,
+        Output::KeyReused => Reply::Refused,
+        _ => Reply::Ended { end: LeaseEnd::LeaseGone, left_ms: 0 },
+    }
+}
+
+/// An answer in a line of the trace. Signatures differ each time, so nothing that is made of one is told.
+fn told(output: &Output) -> String {
+    match output {
+        Output::Leased(answer) => {
+            let (lease, stops_s) = (answer.lease, answer.times.lessee_stops_after_ms() / 1_000);
+            format!("leased {lease} for {stops_s} s, new: {}", answer.new)
+        }
+        Output::Denied(denial) => format!("denied {} ({:?})", denial.code, denial.capacity),
+        other => format!("{other:?}"),
+    }
+}
+
+fn written(write: &Write) -> String {
+    match write {
+        Write::Lease(lease) => format!("{} on {:?}, key {}", lease.id, lease.standing, lease.key),
+        Write::LeaseEnded { id } => format!("the end of {id}"),
+        Write::Document(document) => {
+            let lines = document.grant.lines.iter().map(|line| (line.line, line.seats, line.until.rfc3339()));
+            format!("document rev {} {:?}", document.grant.rev, lines.collect::<Vec<_>>())
+        }
+        Write::Event(event) => format!("event {}", event.kind),
+        Write::Audit(audit) => format!("audit {}", audit.action),
+        Write::Retired { .. } => "its retirement".to_owned(),
+        Write::SeatMoved { .. } | Write::LeaseSeen { .. } | Write::Draining => format!("{write:?}"),
+    }
+}

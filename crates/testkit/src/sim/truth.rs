@@ -1,0 +1,211 @@
+//! What is really so, kept apart from what any part of the system believes: rows that reached a disk, documents that
+//! were issued, seats that were bought. Fed by what was committed, never by what somebody counted.
+
+use leasehold_core::engine::{EventKind, Write};
+use leasehold_core::grant::{CountedLine, IssuedDocument, Line, counted_seats};
+use leasehold_core::ids::{GrantId, LeaseId, LicenseId, LineId, WorkstationId};
+use leasehold_core::license::FeatureCode;
+use leasehold_core::pool::Placement;
+use leasehold_core::time::Ms;
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
+use std::sync::Arc;
+
+/// A lease that reached a server's disk.
+#[derive(Clone, Debug)]
+pub(super) struct LeaseTruth {
+    /// The seat it sits on, named by a lease.
+    pub(super) seat: LeaseId,
+    pub(super) feature: FeatureCode,
+    pub(super) placement: Placement,
+}
+
+/// What one server has on disk.
+#[derive(Clone, Debug, Default)]
+pub(super) struct OnDisk {
+    pub(super) leases: BTreeMap<LeaseId, LeaseTruth>,
+    /// Workstation and number of the document in force.
+    pub(super) document: Option<(WorkstationId, u64)>,
+    pub(super) draining: bool,
+    pub(super) receipts: usize,
+    /// Lines of every document that was in force, as the newest of them said.
+    pub(super) lines: HashMap<LineId, Line>,
+}
+
+/// One server as an observer knows it.
+#[derive(Clone, Debug, Default)]
+pub(super) struct ServerTruth {
+    pub(super) on_disk: OnDisk,
+    /// Leases that a restore forgot, and when: their holders know nothing of it.
+    pub(super) orphans: BTreeMap<LeaseId, i64>,
+    /// It may obey a document that the portal counts as void, because its disk was set back; until this time.
+    pub(super) set_back_until_ms: i64,
+    /// How often its memory of keys was lost with its disk's future.
+    pub(super) forgot: u64,
+}
+
+/// A document that was issued.
+#[derive(Clone, Debug)]
+struct IssuedTruth {
+    id: GrantId,
+    /// Somebody outside the portal has it.
+    handed_out: bool,
+    document: IssuedDocument,
+    /// Seats that each of its licenses had when it was issued.
+    bought: BTreeMap<LicenseId, u32>,
+}
+
+/// One workstation at the portal.
+#[derive(Clone, Debug, Default)]
+pub(super) struct WorkstationTruth {
+    issued: Vec<IssuedTruth>,
+    /// Documents before this number are void: its server said so in a file that the portal has taken.
+    pub(super) acknowledged_rev: u64,
+}
+
+/// What an observer of everything knows.
+#[derive(Debug, Default)]
+pub(super) struct Truth {
+    /// Every lease that ever reached a disk.
+    pub(super) known: HashSet<LeaseId>,
+    /// Every line that any server ever loaded: of which license it is, and of what.
+    pub(super) lines: HashMap<LineId, Line>,
+    /// The lease made under each key, at which server, and how often that server had forgotten then.
+    keys: HashMap<Arc<str>, (usize, LeaseId, u64)>,
+    pub(super) servers: Vec<ServerTruth>,
+    pub(super) bought: BTreeMap<LicenseId, u32>,
+    pub(super) workstations: BTreeMap<WorkstationId, WorkstationTruth>,
+    /// Leases of which a clone of the holder's machine has a copy.
+    pub(super) copied: BTreeSet<LeaseId>,
+}
+
+/// What a commit did that somebody has to look at.
+#[derive(Debug, Default)]
+pub(super) struct Committed {
+    /// A key that got a second lease.
+    pub(super) second_lease: Option<(Arc<str>, LeaseId, LeaseId)>,
+    /// A new document is in force.
+    pub(super) document: bool,
+    pub(super) kinds: Vec<EventKind>,
+}
+
+impl Truth {
+    /// Rows of a server that are on its disk now.
+    pub(super) fn committed(&mut self, server: usize, writes: &[Write]) -> Committed {
+        let mut committed = Committed::default();
+        let truth = &mut self.servers[server];
+        for write in writes {
+            match write {
+                Write::Lease(lease) => {
+                    let placement = match &lease.standing {
+                        leasehold_core::pool::Standing::Own(placement)
+                        | leasehold_core::pool::Standing::Shared { placement, .. } => placement.clone(),
+                    };
+                    self.known.insert(lease.id);
+                    truth.orphans.remove(&lease.id);
+                    let known = self.keys.insert(lease.key.clone(), (server, lease.id, truth.forgot));
+                    if let Some((at, other, forgot)) = known
+                        && (at, forgot) == (server, truth.forgot)
+                        && other != lease.id
+                    {
+                        committed.second_lease = Some((lease.key.clone(), other, lease.id));
+                    }
+                    let feature = lease.ask.feature.clone();
+                    truth.on_disk.leases.insert(lease.id, LeaseTruth { seat: lease.seat(), feature, placement });
+                }
+                Write::SeatMoved { seat, placement } => {
+                    for lease in truth.on_disk.leases.values_mut().filter(|lease| lease.seat == *seat) {
+                        lease.placement = placement.clone();
+                    }
+                }
+                Write::LeaseEnded { id } => {
+                    truth.on_disk.leases.remove(id);
+                }
+                Write::Document(document) => {
+                    for line in &document.grant.lines {
+                        self.lines.insert(line.line, line.clone());
+                        truth.on_disk.lines.insert(line.line, line.clone());
+                    }
+                    truth.on_disk.document = Some((document.grant.workstation, document.grant.rev));
+                    committed.document = true;
+                }
+                Write::Draining => truth.on_disk.draining = true,
+                Write::Retired { .. } => {
+                    truth.on_disk.draining = false;
+                    truth.on_disk.document = None;
+                    truth.on_disk.receipts += 1;
+                }
+                Write::Event(event) => committed.kinds.push(event.kind),
+                Write::LeaseSeen { .. } | Write::Audit(_) => {}
+            }
+        }
+        committed
+    }
+
+    /// A server's disk was set back to a copy.
+    pub(super) fn set_back(&mut self, server: usize, copy: OnDisk, at_ms: i64) {
+        let truth = &mut self.servers[server];
+        for lease in truth.on_disk.leases.keys().filter(|lease| !copy.leases.contains_key(lease)) {
+            truth.orphans.insert(*lease, at_ms);
+        }
+        truth.on_disk = copy;
+        truth.forgot += 1;
+    }
+
+    /// A document was issued; `false` if it is known.
+    pub(super) fn issued(&mut self, workstation: WorkstationId, id: GrantId, document: IssuedDocument) -> bool {
+        let issued = &mut self.workstations.entry(workstation).or_default().issued;
+        if issued.iter().any(|known| known.id == id) {
+            return false;
+        }
+        let bought = document.lines.iter().filter_map(|line| Some((line.license, *self.bought.get(&line.license)?)));
+        let bought = bought.collect();
+        issued.push(IssuedTruth { id, handed_out: false, document, bought });
+        true
+    }
+
+    /// A document has left the portal.
+    pub(super) fn handed_out(&mut self, workstation: WorkstationId, id: GrantId) {
+        let truth = self.workstations.get_mut(&workstation);
+        if let Some(issued) = truth.and_then(|truth| truth.issued.iter_mut().find(|issued| issued.id == id)) {
+            issued.handed_out = true;
+        }
+    }
+
+    /// The portal's database was set back: documents that it had stored and nobody got are as if they never were.
+    pub(super) fn forget_unseen(&mut self, stored: &BTreeSet<GrantId>) {
+        for truth in self.workstations.values_mut() {
+            truth.issued.retain(|issued| issued.handed_out || stored.contains(&issued.id));
+        }
+    }
+
+    /// Seats of a license that a workstation may be using at true time `now`.
+    pub(super) fn counted(&self, workstation: WorkstationId, license: LicenseId, now: Ms) -> u32 {
+        let Some(truth) = self.workstations.get(&workstation) else { return 0 };
+        let one = |issued: &IssuedTruth| {
+            counted_seats(std::slice::from_ref(&issued.document), truth.acknowledged_rev, license, now)
+        };
+        truth.issued.iter().map(one).max().unwrap_or(0)
+    }
+
+    /// The same over all workstations.
+    pub(super) fn counted_everywhere(&self, license: LicenseId, now: Ms) -> u32 {
+        self.workstations.keys().map(|workstation| self.counted(*workstation, license, now)).sum()
+    }
+
+    /// The most seats of a license that may rightly be in use at `now`: what is bought, or what was bought when a
+    /// document was issued that has not ended, if the vendor took seats back since.
+    pub(super) fn ceiling(&self, license: LicenseId, now: Ms) -> u32 {
+        let alive = |line: &CountedLine| line.license == license && now < line.freed_at;
+        let documents = self.workstations.values().flat_map(|workstation| &workstation.issued);
+        let then = documents
+            .filter(|issued| issued.document.lines.iter().any(alive))
+            .filter_map(|issued| issued.bought.get(&license));
+        then.chain(self.bought.get(&license)).copied().max().unwrap_or(0)
+    }
+
+    /// The highest number issued to a workstation.
+    pub(super) fn newest_rev(&self, workstation: WorkstationId) -> u64 {
+        let truth = self.workstations.get(&workstation);
+        truth.into_iter().flat_map(|truth| &truth.issued).map(|issued| issued.document.rev).max().unwrap_or(0)
+    }
+}

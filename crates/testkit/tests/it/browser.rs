@@ -1,0 +1,2 @@
+//! placeholder
+use thirtyfour as _;

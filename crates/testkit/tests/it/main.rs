@@ -1,0 +1,7 @@
+//! Tests of the whole system, one file for each topic.
+
+#![expect(clippy::unwrap_used, reason = "helpers of tests fail as tests do")]
+
+mod client;
+mod client_site;
+mod simulation;
