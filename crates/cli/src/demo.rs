@@ -51,15 +51,13 @@ pub(crate) struct Places {
 }
 
 pub(crate) fn demo(args: DemoArgs) -> Result<u8, Failure> {
-    let places = Places {
-        portal: free_address(args.portal_port, "portal", "--portal-port")?,
-        server: free_address(args.server_port, "license server", "--server-port")?,
-    };
+    check_port(args.portal_port, "portal", "--portal-port")?;
+    check_port(args.server_port, "license server", "--server-port")?;
     let clock = SystemClock::new();
     let folder = Folder::open(&args.data)?;
-    let mut sign_ins = folder.sign_ins(clock.wall())?;
+    let sign_ins = folder.sign_ins(clock.wall())?;
     let mut stage = Stage::new(clock)?;
-    match play(&args, &places, &folder, &mut sign_ins, &mut stage) {
+    match play(&args, &folder, &sign_ins, &mut stage) {
         Ok(()) | Err(Stopped::OnRequest) => Ok(0),
         Err(Stopped::By(failure)) => Err(failure),
     }
@@ -79,24 +77,16 @@ impl From<Failure> for Stopped {
     }
 }
 
-fn play(
-    args: &DemoArgs,
-    places: &Places,
-    folder: &Folder,
-    sign_ins: &mut SignIns,
-    stage: &mut Stage,
-) -> Result<(), Stopped> {
+fn play(args: &DemoArgs, folder: &Folder, sign_ins: &SignIns, stage: &mut Stage) -> Result<(), Stopped> {
     if !folder.portal().join("portal.toml").exists() {
         setting::make_vendor(stage, folder, sign_ins)?;
     }
-    let portal = stage.start("portal", &service("portal", &folder.portal(), places.portal), folder)?;
-    stage.wait_for(&portal, &format!("http://{}/readyz", places.portal))?;
+    let (portal, portal_address) = stage.serve("portal", args.portal_port, &folder.portal(), &[], folder)?;
     folder.keep_root()?;
-    folder.write_server_settings(places)?;
-    let mut arguments = service("server", &folder.server(), places.server);
-    arguments.extend(["--setup-secret-file".to_owned(), folder.setup_secret().display().to_string()]);
-    let server = stage.start("server", &arguments, folder)?;
-    stage.wait_for(&server, &format!("http://{}/healthz", places.server))?;
+    folder.write_server_settings(portal_address)?;
+    let secret = ["--setup-secret-file".to_owned(), folder.setup_secret().display().to_string()];
+    let (server, server_address) = stage.serve("server", args.server_port, &folder.server(), &secret, folder)?;
+    let places = &Places { portal: portal_address, server: server_address };
     setting::prepare(places, folder, sign_ins)?;
     for application in APPLICATIONS {
         stage.start(application.name, &application_arguments(application, places, folder), folder)?;
@@ -107,12 +97,6 @@ fn play(
         line_out(&welcome(places, folder, sign_ins))?;
     }
     stage.stay(args.for_s.map(|seconds| i64::from(seconds) * SECOND_MS), &[portal, server])
-}
-
-fn service(kind: &str, folder: &std::path::Path, listen: SocketAddr) -> Vec<String> {
-    let folder = folder.display().to_string();
-    let listen = listen.to_string();
-    [kind, "serve", "--data", &folder, "--listen", &listen, "--until-stdin-ends"].map(str::to_owned).to_vec()
 }
 
 fn application_arguments(application: &Application, places: &Places, folder: &Folder) -> Vec<String> {
@@ -138,9 +122,10 @@ fn application_arguments(application: &Application, places: &Places, folder: &Fo
     arguments.map(str::to_owned).to_vec()
 }
 
-fn free_address(port: u16, what: &str, option: &str) -> Result<SocketAddr, Failure> {
-    let bound = TcpListener::bind((Ipv4Addr::LOCALHOST, port)).and_then(|listener| listener.local_addr());
-    bound.map_err(|error| match error.kind() {
+/// Says which port is taken before anything is made. Whoever takes it after this is told of by the service.
+fn check_port(port: u16, what: &str, option: &str) -> Result<(), Failure> {
+    let bound = TcpListener::bind((Ipv4Addr::LOCALHOST, port));
+    bound.map(drop).map_err(|error| match error.kind() {
         std::io::ErrorKind::AddrInUse => Failure::of(format!(
             "Port {port}, on which the {what} would listen, is taken by another program. Stop that program, or choose \
              another port with {option} PORT ({option} 0 picks a free one)."

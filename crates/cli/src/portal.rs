@@ -191,7 +191,8 @@ fn serve(folder: &Folder, listen: Option<SocketAddr>, parent: &Parent) -> Result
     let stop = Stop::watch(parent.until_stdin_ends)?;
     let (clock, random) = (Arc::new(SystemClock::new()), Box::new(OsRandom));
     serving::block_on(async {
-        let service = leasehold_portal::serve(config, clock, random, stop.wait(), |_| serving::ready());
+        let service =
+            leasehold_portal::serve(config, clock, random, stop.wait(), |address| serving::ready(parent, address));
         service.await.map_err(Failure::of)
     })
 }

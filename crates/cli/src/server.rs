@@ -219,18 +219,28 @@ fn describe(status: &StatusResponse) -> String {
 
 fn serve(args: ServeArgs) -> Result<u8, Failure> {
     let stop = Stop::watch(args.parent.until_stdin_ends)?;
-    let ServeArgs { folder, listen, setup_secret_file, .. } = args;
+    let ServeArgs { folder, listen, setup_secret_file, parent } = args;
     let (clock, random) = (Arc::new(SystemClock::new()), Box::new(OsRandom));
     let options = ServeOptions { folder: folder.data, listen, clock, random };
     serving::block_on(async {
         let ready = |ready: Ready| {
             announce(&ready, setup_secret_file.as_deref());
-            serving::ready();
+            serving::ready(&parent, ready.address);
         };
         let served = leasehold_server::serve(options, stop.wait(), ready).await;
         served.map_err(|error| Failure::new(error.exit_code(), error.to_string()))
     })?;
     Ok(0)
+}
+
+/// Where a browser finds the server. Nobody can open "all addresses".
+fn places(address: SocketAddr) -> String {
+    let port = address.port();
+    if address.ip().is_unspecified() {
+        format!("https://localhost:{port}/ on this machine, or https://{}:{port}/ from another,", leasehold_host::host_name())
+    } else {
+        format!("https://{address}/")
+    }
 }
 
 /// Tells whoever started the server how to set it up. The secret is printed once and not logged.
@@ -239,9 +249,10 @@ fn announce(ready: &Ready, file: Option<&Path>) {
     let written = match file {
         Some(path) => private_file::write_atomic(path, secret.as_bytes()).map_err(Failure::of),
         None => line_out(&format!(
-            "No administrator yet. Open https://{}/ and set the password with this one-time secret:\n  {secret}\n\
+            "No administrator yet. Open {} and set the password with this one-time secret:\n  {secret}\n\
              The browser warns of the certificate; it must have this fingerprint (SHA-256):\n  {}",
-            ready.address, ready.fingerprint
+            places(ready.address),
+            ready.fingerprint
         )),
     };
     if let Err(failure) = written {

@@ -3,17 +3,23 @@
 use crate::failure::Failure;
 use crate::signals::{self, ENDING};
 use clap::Args;
+use leasehold_host::private_file;
 use std::future::Future;
 use std::io;
+use std::net::SocketAddr;
+use std::path::PathBuf;
 use std::thread;
 use tokio::sync::watch;
 
-/// How a service notices that whoever started it is gone.
+/// What a parent process wants of a service that it starts.
 #[derive(Args, Debug)]
 pub(crate) struct Parent {
     /// Stop when standard input ends as well
     #[arg(long, hide = true)]
     pub(crate) until_stdin_ends: bool,
+    /// Write the real address to this file once requests are taken
+    #[arg(long, hide = true, value_name = "FILE")]
+    address_file: Option<PathBuf>,
 }
 
 /// Becomes ready at the first signal that ends a program.
@@ -58,7 +64,12 @@ pub(crate) fn block_on<T>(service: impl Future<Output = Result<T, Failure>>) -> 
     runtime.map_err(|error| Failure::of(format!("Cannot start the service's threads: {error}.")))?.block_on(service)
 }
 
-/// Tells the supervisor that requests are taken.
-pub(crate) fn ready() {
+/// Tells the supervisor, or the parent, that requests are taken.
+pub(crate) fn ready(parent: &Parent, address: SocketAddr) {
+    if let Some(path) = &parent.address_file
+        && let Err(error) = private_file::write_atomic(path, address.to_string().as_bytes())
+    {
+        tracing::error!(%error, "the address cannot be told");
+    }
     let _ = sd_notify::notify(&[sd_notify::NotifyState::Ready]);
 }

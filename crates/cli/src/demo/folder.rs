@@ -1,11 +1,11 @@
 //! The demo's data folder, and the sign-ins that are kept in it.
 
-use super::Places;
 use crate::failure::Failure;
 use leasehold_core::random;
 use leasehold_core::time::{Ms, rfc3339};
 use leasehold_host::{OsRandom, private_file};
 use serde::{Deserialize, Serialize};
+use std::net::SocketAddr;
 use std::os::unix::fs::DirBuilderExt;
 use std::path::{Path, PathBuf};
 
@@ -98,9 +98,9 @@ impl Folder {
     }
 
     /// What the server's administrator would write: the portal's address, for the steps of activation.
-    pub(super) fn write_server_settings(&self, places: &Places) -> Result<(), Failure> {
+    pub(super) fn write_server_settings(&self, portal: SocketAddr) -> Result<(), Failure> {
         let folder = self.server();
-        let text = format!("listen = \"{}\"\nportal_url = \"http://{}\"\n", places.server, places.portal);
+        let text = format!("listen = \"127.0.0.1:30304\"\nportal_url = \"http://{portal}\"\n");
         let made = std::fs::DirBuilder::new().recursive(true).mode(0o700).create(&folder);
         let written = made.and_then(|()| std::fs::write(folder.join("server.toml"), text));
         written.map_err(|error| Failure::of(format!("Cannot write to {}: {error}.", folder.display())))

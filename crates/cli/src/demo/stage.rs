@@ -10,6 +10,7 @@ use rustix::process::{Pid, Signal, kill_process};
 use signal_hook::consts::SIGCHLD;
 use std::fs::File;
 use std::io::Write;
+use std::net::SocketAddr;
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
@@ -38,6 +39,12 @@ impl Started {
 
     pub(crate) fn log(&self) -> &Path {
         &self.log
+    }
+
+    fn last_words(&self) -> String {
+        let said = std::fs::read_to_string(&self.log).unwrap_or_default();
+        let lines: Vec<&str> = said.lines().collect();
+        lines[lines.len().saturating_sub(5)..].join("\n")
     }
 }
 
@@ -103,22 +110,45 @@ impl Stage {
         Ok(started)
     }
 
-    /// Waits until a service answers at `url`.
-    pub(super) fn wait_for(&mut self, service: &Started, url: &str) -> Result<(), Stopped> {
-        let config = ureq::Agent::config_builder().proxy(None).timeout_global(Some(Duration::from_secs(2))).build();
-        let agent = config.new_agent();
+    /// Starts one of the two services on its data folder and waits until it takes requests; answers where.
+    pub(super) fn serve(
+        &mut self,
+        kind: &'static str,
+        port: u16,
+        data: &Path,
+        more: &[String],
+        folder: &Folder,
+    ) -> Result<(Started, SocketAddr), Stopped> {
+        let address_file = folder.logs().join(format!("{kind}.address"));
+        // One of an earlier start would be believed.
+        let _ = std::fs::remove_file(&address_file);
+        let (data, listen) = (data.display().to_string(), format!("127.0.0.1:{port}"));
+        let address_option = address_file.display().to_string();
+        let arguments = [
+            kind,
+            "serve",
+            "--data",
+            &data,
+            "--listen",
+            &listen,
+            "--address-file",
+            &address_option,
+            "--until-stdin-ends",
+        ];
+        let arguments = [arguments.map(str::to_owned).as_slice(), more].concat();
+        let started = self.start(kind, &arguments, folder)?;
         let deadline_ms = self.clock.boottime_ms() + READY_MS;
-        while agent.get(url).call().is_err() {
+        loop {
+            let told = std::fs::read_to_string(&address_file).ok();
+            if let Some(address) = told.and_then(|text| text.parse().ok()) {
+                return Ok((started, address));
+            }
             self.listen()?;
             self.reap(false);
-            if self.processes[service.index].ended || self.clock.boottime_ms() > deadline_ms {
-                let said = std::fs::read_to_string(&service.log).unwrap_or_default();
-                let last: Vec<&str> = said.lines().rev().take(5).collect();
-                let last: Vec<&str> = last.into_iter().rev().collect();
-                return Err(Failure::of(format!("The {} did not start:\n{}", service.name, last.join("\n"))).into());
+            if self.processes[started.index].ended || self.clock.boottime_ms() > deadline_ms {
+                return Err(Failure::of(format!("The {kind} did not start:\n{}", started.last_words())).into());
             }
         }
-        Ok(())
     }
 
     /// Stays until a signal, for `for_ms` at most, or until one of `needed` has ended.

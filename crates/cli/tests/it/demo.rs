@@ -8,7 +8,8 @@ use std::net::TcpListener;
 fn start(machine: &Machine) -> (Staying, Value) {
     let ports = ["--portal-port", "0", "--server-port", "0"];
     let mut demo = Staying::start(machine.command(&[["demo", "--data", "d", "--json"].as_slice(), &ports].concat()));
-    let told = serde_json::from_str(&demo.line()).unwrap();
+    let told: Value = serde_json::from_str(&demo.line()).unwrap();
+    assert!(told["error"].is_null(), "{told}");
     (demo, told)
 }
 
@@ -39,6 +40,27 @@ fn applications_hold_seats_and_a_second_start_goes_on_from_the_same_folder() {
     assert_eq!(first["sign_ins"], second["sign_ins"]);
     let operator = &second["sign_ins"]["operator"];
     assert!(operator["email"].is_string() && operator["password"].as_str().unwrap().len() >= 20);
+    demo.signal(Signal::TERM);
+    demo.finish().ok();
+}
+
+#[test]
+fn nothing_outlives_a_demo_that_was_killed() {
+    let machine = Machine::new();
+    let (demo, told) = start(&machine);
+    let addresses = ["portal", "server"].map(|service| told[service].as_str().unwrap()["http://".len()..].to_owned());
+    demo.signal(Signal::KILL);
+    demo.finish();
+    let (_keep, never) = std::sync::mpsc::channel::<()>();
+    let gone = |address: &String| std::net::TcpStream::connect(address).is_err();
+    let all_gone = (0..300).any(|_| {
+        let _ = never.recv_timeout(std::time::Duration::from_millis(100));
+        addresses.iter().all(gone)
+    });
+    assert!(all_gone, "a service still listens on {addresses:?}");
+    // The folder is free again, with everything in it.
+    let (demo, again) = start(&machine);
+    assert_eq!(again["sign_ins"], told["sign_ins"]);
     demo.signal(Signal::TERM);
     demo.finish().ok();
 }

@@ -1,5 +1,7 @@
 //! The binary as people and scripts use it: real processes, real sockets, exit codes and sentences.
 
+#![expect(clippy::unwrap_used, reason = "helpers of tests fail as tests do")]
+
 mod client_settings;
 mod demo;
 mod run;
