@@ -10,7 +10,7 @@ use axum::response::{IntoResponse, Response};
 use leasehold_core::time::Ms;
 use leasehold_web::components::{
     Button, Field, Tone, badge, button, card, clip, code_block, definitions, link_button, meter, page_header,
-    problem_panel, step_panel, steps, when, wrapped,
+    problem_panel, step_panel, when, wrapped,
 };
 use leasehold_web::extract::Upload;
 use leasehold_web::maud::{Markup, html};
@@ -75,23 +75,29 @@ fn content(seen: &StatusResponse, outcome: &Outcome, portal: Option<&str>, host:
     } else {
         "This server needs no internet access for it: two files are carried by hand, which takes a few minutes."
     };
-    let done = match outcome {
-        Outcome::Loaded(_) => 3,
-        Outcome::Refused(_) => 2,
-        Outcome::None => 0,
-    };
+    if let (Outcome::Loaded(loaded), Some(activation)) = (outcome, &seen.activation) {
+        return html! {
+            (page_header("Activate offline", "The activation file was checked and is in force.", html! {}))
+            (loaded_panel(loaded, activation, seen))
+        };
+    }
     html! {
         (page_header("Activate offline", lead, html! {}))
-        @match (outcome, &seen.activation) {
-            (Outcome::Loaded(loaded), Some(activation)) => (loaded_panel(loaded, activation, seen)),
-            (_, Some(activation)) => (in_use_panel(activation, seen)),
-            (_, None) => {}
-        }
+        @if let Outcome::Refused(problem) = outcome { (refused_panel(problem)) }
+        @if let Some(activation) = &seen.activation { (in_use_panel(activation, seen)) }
         @if seen.state == ServerState::Draining { (draining()) }
-        (steps(&["Download the request", "Activate it in the portal", "Upload the .crt file"], done))
         (step_panel(1, "Download the activation request file", step_1(name, host)))
         (step_panel(2, "Upload it in the portal", step_2(name, portal)))
-        (step_panel(3, "Upload the .crt file here", step_3(outcome)))
+        (step_panel(3, "Upload the .crt file here", step_3()))
+    }
+}
+
+fn refused_panel(problem: &Problem) -> Markup {
+    html! {
+        div #upload-refused.group {
+            (problem_panel(problem))
+            p { strong { "Nothing was changed." } " Below, in step 3, another file can be uploaded." }
+        }
     }
 }
 
@@ -110,8 +116,8 @@ fn step_1(name: Option<&str>, host: &str) -> Markup {
     html! {
         p {
             @match name {
-                Some(name) => { "It names the key of " (clip(name)) ", so the portal knows which workstation is renewed." }
-                None => { "It names this server (" (clip(host)) ") and its key. There is nothing secret in it." }
+                Some(name) => { "It names the key of " (wrapped(name)) ", so the portal knows which workstation is renewed." }
+                None => { "It names this server (" (wrapped(host)) ") and its key. There is nothing secret in it." }
             }
         }
         (link_button("Download request file", "/activate/request", Button::Primary))
@@ -123,17 +129,18 @@ fn step_2(name: Option<&str>, portal: Option<&str>) -> Markup {
         p { "On a computer with internet access, sign in with your " strong { "account at the portal" } ", not with the password of this server." }
         @if let Some(portal) = portal {
             (code_block("portal-address", "Address of the portal", portal))
+            p { a href=(portal) rel="noreferrer" target="_blank" { "Open the portal in a new tab" } ", if this computer can reach it." }
         } @else {
             p.hint {
                 "Your software vendor knows the portal's address. Write it as " code { "portal_url" } " in this server's "
                 code { "server.toml" } " to have it shown here."
             }
         }
-        ol.todo {
+        ol.numbered {
             li { "Open " strong { "WORKSTATIONS" } " and press " strong { "Activate Workstation" } "." }
             li { "Upload the request file from step 1." }
             @if let Some(name) = name {
-                li { "The portal shows that it is a renewal of " strong { (clip(name)) } ". Check the seats and the date, then confirm." }
+                li { "The portal shows that it is a renewal of " strong { (wrapped(name)) } ". Check the seats and the date, then confirm." }
             } @else {
                 li { "Give this server a name. Check the seats and the date until which they leave your pool, then confirm." }
             }
@@ -142,12 +149,8 @@ fn step_2(name: Option<&str>, portal: Option<&str>) -> Markup {
     }
 }
 
-fn step_3(outcome: &Outcome) -> Markup {
+fn step_3() -> Markup {
     html! {
-        @if let Outcome::Refused(problem) = outcome {
-            div #upload-refused.wide { (problem_panel(problem)) }
-            p { strong { "Nothing was changed." } }
-        }
         form #upload-form method="post" action="/activate" enctype="multipart/form-data" {
             (Field::new("file", "Activation file (.crt)").hint("From the portal, at most 256 KiB. It is checked as a whole before anything is changed.").required().file(".crt,.pem"))
             div.actions { (button("UPLOAD", Button::Primary)) }
@@ -183,7 +186,10 @@ fn loaded_panel(loaded: &ActivationResponse, activation: &ActivationStatus, seen
                 }
             }
             (definitions(&list))
-            div.actions { (link_button("See the licenses", "/", Button::Primary)) }
+            div.actions {
+                (link_button("See the licenses", "/", Button::Primary))
+                (link_button("Upload another file", "/activate", Button::Plain))
+            }
         }
     }
 }
@@ -192,12 +198,12 @@ fn about(activation: &ActivationStatus, now: Ms) -> Vec<(&'static str, Markup)> 
     vec![
         (
             "Workstation",
-            html! { strong { (wrapped(&activation.workstation_name)) } div.small { code { (activation.workstation) } } },
+            html! { strong { (wrapped(&activation.workstation_name)) } div.hint { code { (activation.workstation) } } },
         ),
         ("Account", wrapped(&activation.account_name)),
         (
             "Vendor",
-            html! { (wrapped(&activation.vendor)) div.small { "Root fingerprint (SHA-256) " code.fingerprint { (activation.vendor_fingerprint) } } },
+            html! { (wrapped(&activation.vendor)) div.hint { "Root fingerprint (SHA-256) " code.fingerprint { (activation.vendor_fingerprint) } } },
         ),
         ("Document", html! { "Number " (activation.rev) ", issued " (when(activation.issued_at.0, now)) }),
         ("Runs until", when(activation.ends_at.0, now)),
@@ -208,7 +214,7 @@ fn seats(seen: &StatusResponse) -> Markup {
     let all = products(seen);
     html! {
         @if all.is_empty() { "None" }
-        ul.plain-list {
+        ul.plain-list.seat-list {
             @for product in &all {
                 li {
                     span.list-name { (clip(product.name)) }

@@ -95,7 +95,7 @@ fn ask(activation: &ActivationStatus, seen: &StatusResponse) -> Markup {
                 li { (in_use_now(in_use, seen, now)) }
                 li {
                     "When the last of them is back, the server's key is destroyed and you get a " strong { "receipt" }
-                    ". With it the portal counts the seats as free at once; without it, a day after they end ("
+                    ". With it the portal counts the seats as free at once; without it, they stay out of your pool until a day after they end ("
                     (when(activation.ends_at.0, now)) ")."
                 }
                 li { "To use this server again, activate it anew: it then has a new key. This step cannot be taken back." }

@@ -33,15 +33,15 @@ fn row(lease: &LeaseView, now: Ms) -> Row {
     Row::from(vec![
         user(lease),
         html! {
-            div.stack {
+            div.two-lines {
                 (name_or(&lease.host, "no name given"))
-                span.small { code { (lease.address) } }
+                div.muted { code { (lease.address) } }
             }
         },
         html! {
-            div.stack {
+            div.two-lines {
                 code { (lease.feature.as_str()) }
-                span.badges {
+                div.badges {
                     @if lease.seats > 1 { (badge(&format!("{} seats", lease.seats), Tone::Neutral)) }
                     @if lease.shared {
                         span title="Shares one seat with other applications of this user on this machine." { (badge("shared", Tone::Neutral)) }
@@ -56,17 +56,12 @@ fn row(lease: &LeaseView, now: Ms) -> Row {
 }
 
 fn user(lease: &LeaseView) -> Markup {
+    let labels: Vec<String> = lease.labels.iter().map(|(name, value)| format!("{name}: {value}")).collect();
+    let labels = labels.join(", ");
     html! {
-        div.stack {
+        div.two-lines {
             (name_or(&lease.user, "no name given"))
-            @if !lease.labels.is_empty() {
-                span.small {
-                    @for (i, (name, value)) in lease.labels.iter().enumerate() {
-                        @if i > 0 { ", " }
-                        (clip(name)) ": " (clip(value))
-                    }
-                }
-            }
+            @if !lease.labels.is_empty() { div.muted { (clip(&labels)) } }
         }
     }
 }
@@ -85,16 +80,16 @@ fn heartbeat(lease: &LeaseView, now: Ms) -> Markup {
     let grace_ms = i64::from(TimeTable::DEFAULT.lease.grace_s) * SECOND_MS + TimeTable::DEFAULT.lease_allowance_ms;
     let late = now.since(lease.seen_at.0) > quiet_ms() && lease.freed_at.0.since(now) <= grace_ms;
     html! {
-        div.stack {
+        div.two-lines {
             @if lease.withdrawn {
                 (status("Runs out", Tone::Warning))
-                span.small title="The license behind it was reduced or taken away, so it is not renewed." { "freed " (relative(lease.freed_at.0, now)) }
+                div.muted title="The license behind it was reduced or taken away, so it is not renewed." { "freed " (relative(lease.freed_at.0, now)) }
             } @else if late {
                 (status("Not heard of", Tone::Warning))
-                span.small { "heard " (ago(lease.seen_at.0, now)) ", freed " (relative(lease.freed_at.0, now)) }
+                div.muted { "heard " (ago(lease.seen_at.0, now)) ", freed " (relative(lease.freed_at.0, now)) }
             } @else {
                 (status("Running", Tone::Good))
-                span.small { (heard(lease.seen_at.0, now)) }
+                div.muted { (heard(lease.seen_at.0, now)) }
             }
         }
     }
@@ -103,7 +98,7 @@ fn heartbeat(lease: &LeaseView, now: Ms) -> Markup {
 /// Within the rhythm of heartbeats the seconds say nothing; without them the table changes when something happened.
 fn heard(at: Ms, now: Ms) -> Markup {
     if now.since(at) < 2 * MINUTE_MS {
-        html! { time datetime=(at.rfc3339()) title=(super::words::minute(at)) { "in the last 2 min" } }
+        html! { time datetime=(at.rfc3339()) title=(super::words::minute(at)) { "within 2 min" } }
     } else {
         ago(at, now)
     }

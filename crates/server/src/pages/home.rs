@@ -88,10 +88,7 @@ impl Live for HomeStream {
 }
 
 fn content(home: &Home, query: &ListQuery) -> Markup {
-    let action = match home.seen.state {
-        ServerState::Active => ("Renew", Button::Plain),
-        _ => ("Activate offline", Button::Primary),
-    };
+    let renewable = home.seen.state == ServerState::Active && !home.seen.lines.is_empty();
     let lead = match &home.seen.activation {
         Some(activation) => {
             format!("{} · {} · {}", activation.workstation_name, activation.account_name, activation.vendor)
@@ -101,7 +98,7 @@ fn content(home: &Home, query: &ListQuery) -> Markup {
     let all = products(&home.seen);
     html! {
         (page_header("Licenses", &lead, html! {
-            @if home.administrator && home.seen.state != ServerState::Draining { (link_button(action.0, "/activate", action.1)) }
+            @if home.administrator && renewable { (link_button("Renew", "/activate", Button::Plain)) }
         }))
         @if all.is_empty() {
             (nothing_yet(home))
@@ -121,14 +118,19 @@ fn nothing_yet(home: &Home) -> Markup {
             "First set the administrator's password of this server, with the setup secret that it printed when it started. Then activate it with a file from the portal.",
             link_button("Set the password", "/setup", Button::Primary),
         ),
+        ServerState::Disabled => empty_state(
+            "This server is disabled",
+            "It holds no seats. To use it again, activate it anew; it then gets a new key.",
+            link_button("Activate offline", "/activate", Button::Primary),
+        ),
         ServerState::Active => empty_state(
             "The activation file holds no seats",
             "This server is activated, but no seats were given to it. In the portal, renew this workstation with seats and upload the new .crt file here.",
             link_button("Renew", "/activate", Button::Primary),
         ),
         _ => empty_state(
-            "No licenses yet",
-            "This server gives seats once it is activated: download its request file, upload that in the portal, and bring the .crt file back.",
+            "This server is not activated yet",
+            "It gives seats as soon as it is: download its request file, upload that in the portal, and bring the .crt file back.",
             link_button("Activate offline", "/activate", Button::Primary),
         ),
     }
@@ -150,6 +152,12 @@ fn figures(all: &[Product<'_>], seen: &StatusResponse) -> [Tile; 4] {
     let in_use: u64 = all.iter().map(Product::in_use).sum();
     let free: u64 = all.iter().map(Product::free).sum();
     let soon = all.iter().any(|product| product.ending_soon().is_some());
+    let free_tone = match (seen.state, free) {
+        (ServerState::Active, 0) => Tone::Warning,
+        (ServerState::Active, _) => Tone::Good,
+        // Free, but given to nobody.
+        _ => Tone::Neutral,
+    };
     let end: Option<Ms> = all.iter().filter_map(Product::first_end).min();
     [
         Tile {
@@ -158,12 +166,7 @@ fn figures(all: &[Product<'_>], seen: &StatusResponse) -> [Tile; 4] {
             detail: format!("of {}", number(total)),
             tone: if in_use > total { Tone::Bad } else { Tone::Neutral },
         },
-        Tile {
-            label: "Seats free",
-            value: number(free),
-            detail: String::new(),
-            tone: if free == 0 { Tone::Warning } else { Tone::Good },
-        },
+        Tile { label: "Seats free", value: number(free), detail: String::new(), tone: free_tone },
         Tile {
             label: "Applications",
             value: number(seen.leases_out),

@@ -105,7 +105,7 @@ fn event_row(event: &EventView, query: &ListQuery, now: Ms) -> Row {
     Row::from(vec![
         when(event.at.0, now),
         what(event),
-        html! { a.feature href=(query.with("feature", Some(&event.feature))) title="Only this feature" { code { (clip(&event.feature)) } } },
+        html! { a href=(query.with("feature", Some(&event.feature))) title="Only this feature" { code { (event.feature) } } },
         html! { (event.seats) },
         clip(&event.user),
         clip(&event.host),
@@ -123,10 +123,10 @@ fn what(event: &EventView) -> Markup {
         None => (event.kind.as_str(), Tone::Neutral),
     };
     html! {
-        div.stack {
+        div.two-lines {
             (status(word, tone))
             @if let Some(code) = &event.code {
-                span.small {
+                div.muted {
                     @match DenialCode::from_word(code) {
                         Some(known) => (tooltip(code, known.explain().what)),
                         None => (clip(code)),
@@ -141,7 +141,7 @@ fn audit_content(rows: &Page<AuditView>, query: &ListQuery, now: Ms) -> Markup {
     let cells = |row: &AuditView| {
         Row::from(vec![
             when(row.at.0, now),
-            clip(&row.who),
+            html! { @if row.who.is_empty() { span.muted { "–" } } @else { (clip(&row.who)) } },
             html! { @if row.address.is_empty() { span.muted { "–" } } @else { code { (clip(&row.address)) } } },
             html! { (deed(&row.action)) },
             html! { span.detail { (wrapped(&row.detail)) } },

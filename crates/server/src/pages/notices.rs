@@ -1,11 +1,12 @@
 //! What stands above every page's content until its cause is gone. Pure: from the status to sentences.
 
-use super::products::{Product, products};
+use super::products::{NAME_CHARS_SHOWN, Product, products};
 use super::words;
 use leasehold_core::time::{MINUTE_MS, SECOND_MS};
-use leasehold_web::components::{Tone, clip, relative};
+use leasehold_web::components::{Tone, relative, wrapped};
 use leasehold_web::maud::{Markup, html};
 use leasehold_web::page::Notice;
+use leasehold_web::text::{shorten, visible};
 use leasehold_wire::server::{ClockVerdict, ServerState, StatusResponse};
 
 /// A wall clock that differs from the server's time by more than this was set while the server ran, in seconds.
@@ -25,7 +26,7 @@ pub(super) fn notices(seen: &StatusResponse) -> Vec<Notice> {
     notices.extend(ended(&all));
     notices.extend(ends_soon(&all, seen));
     notices.extend(over(&all));
-    if seen.setup_needed {
+    if seen.setup_needed && !all.is_empty() {
         let text = html! {
             "No administrator's password is set yet. " a href="/setup" { "Set it with the setup secret" }
             " that the server printed when it started."
@@ -38,7 +39,7 @@ pub(super) fn notices(seen: &StatusResponse) -> Vec<Notice> {
 fn storage(problem: &str) -> Notice {
     let text = html! {
         strong { "The server cannot store changes. " }
-        "Applications that hold a seat go on; new seats are refused. " (leasehold_web::text::visible(problem))
+        "Applications that hold a seat go on; new seats are refused. " (visible(problem))
     };
     Notice::new(Tone::Bad, text)
 }
@@ -94,14 +95,8 @@ fn state(seen: &StatusResponse) -> Option<Notice> {
             };
             Some(Notice::new(Tone::Warning, text))
         }
-        ServerState::NotActivated => {
-            let text = html! {
-                strong { "This server is not activated yet, " } "so it gives no seats. "
-                a href="/activate" { "Activate offline" } " takes two files and a few minutes."
-            };
-            Some(Notice::new(Tone::Info, text))
-        }
-        ServerState::Active => None,
+        // The home page is empty then, and says what to do.
+        ServerState::NotActivated | ServerState::Active => None,
     }
 }
 
@@ -146,8 +141,11 @@ fn names(of: &[&Product<'_>]) -> Markup {
     html! {
         @for (i, product) in of.iter().take(NAMED_MAX).enumerate() {
             @if i > 0 { ", " }
-            (clip(product.name))
+            (wrapped(&shorten(product.name, NAME_CHARS_SHOWN)))
         }
         @if of.len() > NAMED_MAX { " and " (of.len() - NAMED_MAX) " more" }
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -6,10 +6,10 @@ use leasehold_core::time::{DAY_MS, Ms};
 use leasehold_web::components::{Align, Button};
 use leasehold_web::components::{
     Column, FilterOption, ListQuery, Row, Sort, Table, Tone, badge, channel_badge, clip, empty_state, filter_group,
-    link_button, meter, relative, search_box, status, table, when,
+    link_button, meter, relative, search_box, status, table, when, wrapped,
 };
 use leasehold_web::maud::{Markup, html};
-use leasehold_web::text::number;
+use leasehold_web::text::{number, shorten};
 use leasehold_wire::server::{FeatureStatus, LineStatus, StatusResponse};
 use std::cmp::Ordering;
 use std::collections::BTreeSet;
@@ -17,9 +17,12 @@ use std::collections::BTreeSet;
 /// Seats that end within this time are pointed out, in milliseconds.
 pub(super) const ENDS_SOON_MS: i64 = 14 * DAY_MS;
 
+/// Characters of a product's name that are shown; longer ones would push everything else off the screen.
+pub(super) const NAME_CHARS_SHOWN: usize = 100;
+
 const COLUMNS: &[Column] = &[
     Column::new("name", "Product and features").sortable(),
-    Column::new("state", "Kept"),
+    Column::new("state", "Mode"),
     Column::new("use", "In use").sortable(),
     Column { key: "free", label: "Free", align: Align::End, sortable: true },
     Column::new("until", "Expires").sortable(),
@@ -113,7 +116,7 @@ pub(super) fn toolbar(all: &[Product<'_>], query: &ListQuery) -> Markup {
     let counted = |of: &dyn Fn(&Product<'_>) -> bool| Some(all.iter().filter(|product| of(product)).count() as u64);
     html! {
         div #filters.toolbar {
-            (filter_group("Kept", "state", &[
+            (filter_group("Mode", "state", &[
                 FilterOption { value: "", label: "All", count: Some(all.len() as u64) },
                 FilterOption { value: "online", label: "Online", count: counted(&|product| product.is(false)) },
                 FilterOption { value: "offline", label: "Offline", count: counted(&|product| product.is(true)) },
@@ -130,7 +133,7 @@ pub(super) fn toolbar(all: &[Product<'_>], query: &ListQuery) -> Markup {
 
 /// Whether a product is among those that the filters of the address ask for.
 fn wanted(product: &Product<'_>, query: &ListQuery) -> bool {
-    let kept = match query.get("state") {
+    let mode = match query.get("state") {
         Some("online") => product.is(false),
         Some("offline") => product.is(true),
         _ => true,
@@ -140,7 +143,7 @@ fn wanted(product: &Product<'_>, query: &ListQuery) -> bool {
         Some("in_use") => product.in_use() > 0,
         _ => true,
     };
-    kept && used && query.get("q").is_none_or(|text| product.matches(text))
+    mode && used && query.get("q").is_none_or(|text| product.matches(text))
 }
 
 fn order(a: &Product<'_>, b: &Product<'_>, sort: Sort) -> Ordering {
@@ -173,7 +176,7 @@ pub(super) fn products_table(all: &[Product<'_>], query: &ListQuery, holders_sho
 fn rows(product: &Product<'_>, all: &[Product<'_>], query: &ListQuery, holders_shown: bool) -> Vec<Row> {
     let mut rows = vec![Row::from(vec![
         name(product),
-        kept(product),
+        mode(product),
         meter(product.name, product.in_use(), product.seats()),
         html! { (number(product.free())) },
         expiry(product),
@@ -195,10 +198,13 @@ fn name(product: &Product<'_>) -> Markup {
     let channels: BTreeSet<Channel> = product.lines.iter().map(|line| line.channel).collect();
     let has = |of: &dyn Fn(&LineStatus) -> bool| product.alive().any(of);
     html! {
-        div.stack {
-            strong { (clip(product.name)) }
-            span.badges {
-                @for channel in channels { (channel_badge(channel.word())) }
+        div.two-lines {
+            div { strong { (wrapped(&shorten(product.name, NAME_CHARS_SHOWN))) } }
+            div.badges {
+                // What was simply bought needs no word, unless there is also something else.
+                @if channels.iter().any(|channel| *channel != Channel::Commercial) {
+                    @for channel in channels { (channel_badge(channel.word())) }
+                }
                 @if has(&|line| line.kind == Kind::Named) { (badge("named", Tone::Neutral)) }
                 @if has(&|line| line.assigned) {
                     span title="For the person at the license server's own machine only." { (badge("this machine only", Tone::Info)) }
@@ -214,9 +220,9 @@ fn name(product: &Product<'_>) -> Markup {
     }
 }
 
-fn kept(product: &Product<'_>) -> Markup {
+fn mode(product: &Product<'_>) -> Markup {
     html! {
-        div.stack {
+        div.two-lines {
             @if product.is(false) {
                 span title="Renewed with the portal by itself." { (status("Online", Tone::Good)) }
             }
@@ -230,8 +236,8 @@ fn kept(product: &Product<'_>) -> Markup {
 fn expiry(product: &Product<'_>) -> Markup {
     let Some(first) = product.first_end() else {
         return html! {
-            div.stack {
-                span { (badge("expired", Tone::Bad)) }
+            div.two-lines {
+                div { (badge("expired", Tone::Bad)) }
                 @if let Some(ended) = product.last_end() { (when(ended, product.now)) }
             }
         };
@@ -239,12 +245,12 @@ fn expiry(product: &Product<'_>) -> Markup {
     let later = product.last_end().filter(|last| *last != first);
     let covered = product.alive().filter_map(|line| line.maintenance_until).max();
     html! {
-        div.stack {
-            (when(first, product.now))
-            @if let Some((seats, _)) = product.ending_soon() { span { (badge(&format!("{} end soon", words::seats(seats)), Tone::Warning)) } }
-            @if let Some(last) = later { span.small { "the last " (relative(last, product.now)) } }
+        div.two-lines {
+            div { (when(first, product.now)) }
+            @if let Some((seats, _)) = product.ending_soon() { div { (badge(&words::count(seats, "seat ends soon", "seats end soon"), Tone::Warning)) } }
+            @if let Some(last) = later { div.muted { "the last " (relative(last, product.now)) } }
             @if let Some(date) = covered {
-                span.small title="A perpetual license: releases after this date need a renewal of the maintenance." { "releases to " (date) }
+                div.muted title="A perpetual license: releases after this date need a renewal of the maintenance." { "releases to " (date) }
             }
         }
     }
@@ -267,14 +273,14 @@ fn feature_name(
         .map(|other| other.name)
         .collect();
     html! {
-        div.stack {
+        div.two-lines {
             @if holders_shown {
-                a.feature href={ (query.with("feature", (!chosen).then_some(code))) "#holders" }
+                a href={ (query.with("feature", (!chosen).then_some(code))) "#holders" }
                     aria-current=[chosen.then_some("true")] title={ "Who holds " (code) } { code { (code) } }
             } @else {
                 code { (code) }
             }
-            @if !others.is_empty() { span.small { "counted together with " (clip(&others.join(", "))) } }
+            @if !others.is_empty() { div.muted { "counted together with " (clip(&others.join(", "))) } }
         }
     }
 }
@@ -286,3 +292,6 @@ fn feature_expiry(feature: &FeatureStatus, product: &Product<'_>) -> Markup {
         _ => html! {},
     }
 }
+
+#[cfg(test)]
+pub(super) mod tests;

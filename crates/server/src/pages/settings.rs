@@ -1,6 +1,6 @@
 //! Settings of this server, and what an administrator wants to know about its machine.
 
-use super::sign_in::{NewPassword, PasswordRefused, new_password_hint};
+use super::sign_in::{NewPassword, Refused, new_password_hint};
 use super::visit::{Administrator, Visit};
 use super::words;
 use crate::service::Installation;
@@ -10,7 +10,7 @@ use leasehold_web::components::{
 };
 use leasehold_web::extract::PageForm;
 use leasehold_web::maud::{Markup, html};
-use leasehold_web::page::{Frame, Notice, page};
+use leasehold_web::page::{Notice, page};
 use leasehold_web::problem::ApiProblem;
 use leasehold_wire::server::SettingsRequest;
 use serde::Deserialize;
@@ -51,27 +51,22 @@ pub(super) async fn change_usage(
 
 /// `POST /settings/password`
 pub(super) async fn change_password(
-    administrator: Administrator,
+    Administrator(visit): Administrator,
     PageForm(form): PageForm<NewPassword>,
 ) -> Result<Response, ApiProblem> {
-    match form.change(&administrator).await {
-        Ok(()) => Ok(Redirect::to("/settings?saved=password").into_response()),
-        Err(PasswordRefused::Problem(problem)) => Err(problem),
-        Err(PasswordRefused::Field { field, sentence, status }) => {
-            let Administrator(visit) = administrator;
-            Ok::<_, ApiProblem>((status, draw(&visit, None, Some((field, &sentence))).await?).into_response())
-        }
+    match form.change(&visit).await? {
+        None => Ok(Redirect::to("/settings?saved=password").into_response()),
+        Some(refused) => Ok((refused.status(), draw(&visit, None, Some(&refused)).await?).into_response()),
     }
 }
 
-async fn draw(visit: &Visit, saved: Option<&str>, refused: Option<(&str, &str)>) -> Result<Markup, ApiProblem> {
+async fn draw(visit: &Visit, saved: Option<&str>, refused: Option<&Refused>) -> Result<Markup, ApiProblem> {
     let installation = visit.server.installation(&visit.caller).await?;
     let notices: Vec<Notice> = saved.iter().map(|text| Notice::new(Tone::Good, html! { (text) })).collect();
-    let frame = Frame { ..visit.frame("Settings", &notices) };
-    Ok(page(&frame, content(&installation, visit.server.usage_open(), refused)))
+    Ok(page(&visit.frame("Settings", &notices), content(&installation, visit.server.usage_open(), refused)))
 }
 
-fn content(installation: &Installation, usage_open: bool, refused: Option<(&str, &str)>) -> Markup {
+fn content(installation: &Installation, usage_open: bool, refused: Option<&Refused>) -> Markup {
     html! {
         (page_header("Settings", "Of this license server. What is set before the start stands in server.toml in its data folder.", html! {}))
         div.columns {
@@ -98,8 +93,8 @@ fn usage_form(usage_open: bool) -> Markup {
     }
 }
 
-fn password_form(refused: Option<(&str, &str)>) -> Markup {
-    let error = |field: &str| refused.filter(|(at, _)| *at == field).map(|(_, sentence)| sentence);
+fn password_form(refused: Option<&Refused>) -> Markup {
+    let error = |field: &str| refused.and_then(|refused| refused.at(field));
     let hint = new_password_hint();
     html! {
         form #password-form method="post" action="/settings/password" {
@@ -117,7 +112,7 @@ fn about(installation: &Installation) -> Markup {
         Some(free) => html! {
             (words::bytes(free)) " free"
             @if free < FREE_BYTES_LOW { " " (badge("little", Tone::Warning)) }
-            div.small { "When the disk is full, running applications keep their seats and new ones are refused." }
+            div.hint { "When the disk is full, running applications keep their seats and new ones are refused." }
         },
     };
     html! {

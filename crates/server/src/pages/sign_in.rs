@@ -1,6 +1,6 @@
 //! The first password, signing in and signing out, for the administrator of this server.
 
-use super::visit::{Administrator, Visit, way_back};
+use super::visit::{Visit, way_back};
 use crate::service::{Failure, PASSWORD_CHARS_MAX, PASSWORD_CHARS_MIN};
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Redirect, Response};
@@ -8,7 +8,7 @@ use leasehold_web::components::{Button, Field, Tone, button, card, link_button, 
 use leasehold_web::extract::PageForm;
 use leasehold_web::maud::{Markup, html};
 use leasehold_web::page::{self, Notice};
-use leasehold_web::problem::{ApiProblem, Problem};
+use leasehold_web::problem::ApiProblem;
 use serde::Deserialize;
 
 /// What is entered to set the first password.
@@ -45,10 +45,10 @@ pub(super) async fn set_up(visit: Visit, PageForm(form): PageForm<Setup>) -> Res
         match visit.server.set_up(&visit.caller, &form.secret, &form.password).await {
             Ok(session) => return visit.signed_in(&session.token, "/activate"),
             Err(Failure::AlreadySetUp) => return Ok(Redirect::to("/sign-in").into_response()),
-            Err(failure) => Refused::of(failure)?,
+            Err(failure) => Refused::of(failure, ("secret", "This is not the secret that this server printed."))?,
         }
     } else {
-        Refused { field: "again", problem: Problem::new(422, "NOT_THE_SAME", "The two passwords are not the same.") }
+        Refused::not_the_same()
     };
     Ok((refused.status(), setup_page(&visit, Some(&refused))).into_response())
 }
@@ -75,7 +75,7 @@ pub(super) async fn sign_in(visit: Visit, PageForm(form): PageForm<SignIn>) -> R
         Ok(session) => visit.signed_in(&session.token, next),
         Err(Failure::SetupNeeded) => Ok(Redirect::to("/setup").into_response()),
         Err(failure) => {
-            let refused = Refused::of(failure)?;
+            let refused = Refused::of(failure, ("password", "This is not the administrator's password."))?;
             Ok((refused.status(), sign_in_page(&visit, next, Some(&refused))).into_response())
         }
     }
@@ -92,45 +92,45 @@ pub(super) async fn sign_out(visit: Visit) -> Result<Response, ApiProblem> {
 /// A refusal that belongs beside a field.
 pub(super) struct Refused {
     field: &'static str,
-    problem: Problem,
+    sentence: String,
+    status: StatusCode,
 }
 
 impl Refused {
-    /// What a person can mend in the form; anything else is a problem of its own.
-    fn of(failure: Failure) -> Result<Refused, ApiProblem> {
-        let field = match &failure {
-            Failure::WrongPassword | Failure::TooManyTries { .. } => "secret",
-            Failure::BadField(_) => "password",
+    fn not_the_same() -> Refused {
+        let sentence = "The two passwords are not the same.".to_owned();
+        Refused { field: "again", sentence, status: StatusCode::UNPROCESSABLE_ENTITY }
+    }
+
+    /// What a person can mend in the form; anything else is a problem of its own. `secret` is the field that proves who
+    /// it is, with the sentence for a wrong one.
+    fn of(failure: Failure, secret: (&'static str, &str)) -> Result<Refused, ApiProblem> {
+        let problem = failure.problem();
+        let (field, sentence) = match &failure {
+            Failure::WrongPassword => (secret.0, secret.1.to_owned()),
+            Failure::TooManyTries { .. } => (secret.0, format!("{} {}", problem.title, problem.detail)),
+            Failure::BadField(_) => {
+                ("password", format!("The password must have {PASSWORD_CHARS_MIN} to {PASSWORD_CHARS_MAX} characters."))
+            }
             _ => return Err(failure.into()),
         };
-        let mut problem = failure.problem();
-        if matches!(failure, Failure::BadField(_)) {
-            problem.title =
-                format!("The password must have {PASSWORD_CHARS_MIN} to {PASSWORD_CHARS_MAX} characters.").into();
-        }
-        Ok(Refused { field, problem })
+        let status = StatusCode::from_u16(problem.status).unwrap_or(StatusCode::UNPROCESSABLE_ENTITY);
+        Ok(Refused { field, sentence, status })
     }
 
-    fn status(&self) -> StatusCode {
-        StatusCode::from_u16(self.problem.status).unwrap_or(StatusCode::UNPROCESSABLE_ENTITY)
+    /// The answer's status.
+    pub(super) fn status(&self) -> StatusCode {
+        self.status
     }
 
-    /// The sentence for a field, if it belongs there.
-    fn at(&self, field: &str, also: &str) -> Option<String> {
-        (self.field == field || self.field == also).then(|| {
-            let problem = &self.problem;
-            // A detail that only repeats the field's own name says nothing to a person.
-            if problem.status == 429 {
-                format!("{} {}", problem.title, problem.detail)
-            } else {
-                problem.title.to_string()
-            }
-        })
+    /// What is wrong with a field, if it is this one.
+    pub(super) fn at(&self, field: &str) -> Option<&str> {
+        (self.field == field).then_some(self.sentence.as_str())
     }
 }
 
 fn setup_page(visit: &Visit, refused: Option<&Refused>) -> Markup {
-    let error = |field| refused.and_then(|refused| refused.at(field, field));
+    let error = |field| refused.and_then(|refused| refused.at(field));
     let hint = new_password_hint();
     let content = card(
         "",
@@ -139,11 +139,11 @@ fn setup_page(visit: &Visit, refused: Option<&Refused>) -> Markup {
             form #setup-form method="post" action="/setup" {
                 (Field::new("secret", "Setup secret").required()
                     .hint("The server printed it in its log when it started. If it is lost, restart the server: it prints a new one.")
-                    .error(error("secret").as_deref()).text())
+                    .error(error("secret")).text())
                 (Field::new("password", "New password").required().autocomplete("new-password")
-                    .hint(&hint).error(error("password").as_deref()).password())
+                    .hint(&hint).error(error("password")).password())
                 (Field::new("again", "New password again").required().autocomplete("new-password")
-                    .error(error("again").as_deref()).password())
+                    .error(error("again")).password())
                 div.actions { (button("Set the password", Button::Primary)) }
             }
         },
@@ -159,7 +159,7 @@ pub(super) fn new_password_hint() -> String {
 }
 
 fn sign_in_page(visit: &Visit, next: &str, refused: Option<&Refused>) -> Markup {
-    let error = refused.and_then(|refused| refused.at("password", "secret"));
+    let error = refused.and_then(|refused| refused.at("password"));
     let content = card(
         "",
         html! {
@@ -167,7 +167,7 @@ fn sign_in_page(visit: &Visit, next: &str, refused: Option<&Refused>) -> Markup 
             form #sign-in-form method="post" action="/sign-in" {
                 input type="hidden" name="next" value=(next);
                 (Field::new("password", "Administrator's password").required().autocomplete("current-password")
-                    .error(error.as_deref()).password())
+                    .error(error).password())
                 div.actions { (button("Sign in", Button::Primary)) }
             }
         },
@@ -203,7 +203,7 @@ fn not_here(visit: &Visit, title: &str, path: &str) -> Response {
     (StatusCode::FORBIDDEN, visit.narrow_page(title, content)).into_response()
 }
 
-/// Entered to change the password.
+/// What is entered to change the password.
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct NewPassword {
@@ -213,33 +213,14 @@ pub(super) struct NewPassword {
 }
 
 impl NewPassword {
-    /// Changes it; the error is the field and the sentence.
-    pub(super) async fn change(&self, Administrator(visit): &Administrator) -> Result<(), PasswordRefused> {
+    /// Changes it, or says beside which field what is wrong.
+    pub(super) async fn change(&self, visit: &Visit) -> Result<Option<Refused>, ApiProblem> {
         if self.password != self.again {
-            let sentence = "The two passwords are not the same.".to_owned();
-            return Err(PasswordRefused::Field { field: "again", sentence, status: StatusCode::UNPROCESSABLE_ENTITY });
+            return Ok(Some(Refused::not_the_same()));
         }
-        let Err(failure) = visit.server.change_password(&visit.caller, &self.current, &self.password).await else {
-            return Ok(());
-        };
-        let refused = Refused::of(failure).map_err(PasswordRefused::Problem)?;
-        let (field, also) = if refused.field == "secret" { ("current", "secret") } else { ("password", "password") };
-        let sentence = refused.at(field, also).unwrap_or_default();
-        Err(PasswordRefused::Field { field, sentence, status: refused.status() })
+        match visit.server.change_password(&visit.caller, &self.current, &self.password).await {
+            Ok(()) => Ok(None),
+            Err(failure) => Refused::of(failure, ("current", "This is not the current password.")).map(Some),
+        }
     }
-}
-
-/// Why a password was not changed.
-pub(super) enum PasswordRefused {
-    /// Beside a field.
-    Field {
-        /// Its name.
-        field: &'static str,
-        /// What is wrong.
-        sentence: String,
-        /// The answer's status.
-        status: StatusCode,
-    },
-    /// A problem of its own.
-    Problem(ApiProblem),
 }

@@ -108,7 +108,7 @@ impl Visit {
                 links: ACCOUNT_LINKS,
                 sign_out: "/sign-out",
             }),
-            sign_in: Some("/sign-in"),
+            sign_in: (!matches!(self.path.as_str(), "/sign-in" | "/setup")).then_some("/sign-in"),
             notices,
             ..Frame::new(SERVICE, title, &self.version)
         }
@@ -126,7 +126,8 @@ impl Visit {
 
     /// A problem as a page of its own.
     pub(super) fn problem_page(&self, problem: &Problem) -> Markup {
-        let content = html! { (problem_panel(problem)) p { a href="/" { "Back to the home page" } } };
+        let content =
+            html! { h1.unseen { "Not done" } (problem_panel(problem)) p { a href="/" { "Back to the home page" } } };
         self.narrow_page(&problem.title, content)
     }
 

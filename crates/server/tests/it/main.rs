@@ -8,5 +8,6 @@ mod activation;
 mod administrator;
 mod durability;
 mod leases;
+mod pages;
 mod startup;
 mod support;

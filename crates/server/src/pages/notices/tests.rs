@@ -1,0 +1,47 @@
+use super::super::products::tests::{line, status};
+use super::*;
+use serde_json::{Value, json};
+
+fn said(lines: Vec<Value>, more: Value) -> String {
+    notices(&status(lines, more)).into_iter().map(|notice| notice.text.0).collect::<Vec<_>>().join("\n")
+}
+
+#[test]
+fn a_healthy_server_says_nothing() {
+    assert_eq!(said(vec![line("studio", 10, 5, 90, &["studio.gui"])], json!({})), "");
+}
+
+#[test]
+fn each_trouble_says_what_to_do() {
+    let behind = json!({"clock": {
+        "at_start": "behind", "off_by_s": 7_200, "wall_ahead_s": -7_200, "no_new_leases_until": "2026-11-22T00:07:00Z",
+    }});
+    let stepped = json!({"clock": { "at_start": "plausible", "off_by_s": 0, "wall_ahead_s": 3_600 }});
+    let ahead = json!({"clock": { "at_start": "ahead", "off_by_s": 864_000, "wall_ahead_s": 0 }});
+    let full = json!({"storage": { "ok": false, "problem": "The disk is full: free 64 MiB." }});
+    let draining = json!({"state": "draining", "leases_end_at": "2026-11-22T00:06:00Z"});
+    for (more, parts) in [
+        (behind, ["until 2026-11-22 00:07 UTC (in 7 min)", "Set the clock right"]),
+        (stepped, ["60 min ahead of", "restart the server"]),
+        (ahead, ["10 days old", "check this machine's clock"]),
+        (full, ["new seats are refused", "free 64 MiB"]),
+        (draining, ["4 applications still hold a seat, until 2026-11-22 00:06 UTC", "href=\"/disable\""]),
+        (json!({"state": "disabled"}), ["Download the receipt", "href=\"/activate\""]),
+        (json!({"setup_needed": true}), ["No administrator's password", "href=\"/setup\""]),
+    ] {
+        let text = said(vec![line("studio", 10, 5, 90, &["studio.gui"])], more);
+        for part in parts {
+            assert!(text.contains(part), "{part} is missing in {text}");
+        }
+    }
+}
+
+#[test]
+fn ends_are_said_fourteen_days_before_and_by_how_many_seats() {
+    let of = |days| said(vec![line("studio", 10, 5, days, &["studio.gui"])], json!({}));
+    assert_eq!(of(15), "");
+    assert!(of(14).contains("10 seats end</strong> soon") || of(14).contains("10 seats end soon"), "{}", of(14));
+    assert!(of(-1).contains("Expired: </strong>") && of(-1).contains("Name of studio"), "{}", of(-1));
+    let over = said(vec![line("studio", 10, 12, 90, &["studio.gui"])], json!({}));
+    assert!(over.contains("2 seats more are"), "{over}");
+}

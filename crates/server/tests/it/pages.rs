@@ -1,0 +1,304 @@
+//! The pages as a browser meets them: forms, cookies, what is shown to whom, and requests that other sites make.
+
+use crate::support::{Running, Site, ask};
+use leasehold_core::time::DAY_MS;
+use serde_json::{Value, json};
+use std::time::Duration;
+
+const PASSWORD: &str = "correct horse battery";
+/// Pages of the administrator, to look at.
+const LOOK: &[&str] =
+    &["/activate", "/activate/request", "/disable", "/disable/live", "/disable/receipt", "/settings", "/audit"];
+/// What the administrator's forms send.
+const SEND: &[(&str, &str)] = &[
+    ("/activate", ""),
+    ("/disable", ""),
+    ("/settings/usage", "usage_open=on"),
+    ("/settings/password", "current=a&password=b&again=b"),
+];
+
+/// A browser: it keeps its cookie, and shows where it is led to instead of following.
+struct Browser<'a> {
+    server: &'a Running,
+    agent: ureq::Agent,
+    cookie: Option<String>,
+}
+
+struct Shown {
+    status: u16,
+    text: String,
+    to: String,
+    cookie: Option<String>,
+}
+
+impl<'a> Browser<'a> {
+    fn new(server: &'a Running) -> Browser<'a> {
+        let config = ureq::Agent::config_builder()
+            .http_status_as_error(false)
+            .max_redirects(0)
+            .timeout_global(Some(Duration::from_secs(20)))
+            .build();
+        Browser { server, agent: ureq::Agent::new_with_config(config), cookie: None }
+    }
+
+    fn signed_in(server: &'a Running) -> Browser<'a> {
+        let mut browser = Browser::new(server);
+        let secret = server.ready.setup_secret.clone().unwrap();
+        let done = browser.post("/setup", &format!("secret={secret}&password={PASSWORD}&again={PASSWORD}"));
+        assert_eq!((done.status, done.to.as_str()), (303, "/activate"), "{}", done.text);
+        browser.cookie = done.cookie;
+        browser
+    }
+
+    fn send(&self, method: &str, path: &str, body: &str, headers: &[(&str, &str)]) -> Shown {
+        let mut request = ureq::http::Request::builder().method(method).uri(self.server.url(path));
+        if let Some(cookie) = &self.cookie {
+            request = request.header("cookie", cookie);
+        }
+        for (name, value) in headers {
+            request = request.header(*name, *value);
+        }
+        let reply = if method == "GET" {
+            self.agent.run(request.body(()).unwrap())
+        } else {
+            self.agent.run(request.body(body).unwrap())
+        };
+        let mut reply = reply.unwrap();
+        let header = |name| reply.headers().get(name).map(|value| value.to_str().unwrap().to_owned());
+        let to = header("location").unwrap_or_default();
+        let cookie = header("set-cookie").map(|cookie| cookie.split(';').next().unwrap().to_owned());
+        assert!(header("content-security-policy").is_some_and(|policy| policy.contains("frame-ancestors 'none'")));
+        Shown { status: reply.status().as_u16(), text: reply.body_mut().read_to_string().unwrap(), to, cookie }
+    }
+
+    fn get(&self, path: &str) -> Shown {
+        self.send("GET", path, "", &[])
+    }
+
+    fn post(&self, path: &str, form: &str) -> Shown {
+        self.send("POST", path, form, &[("content-type", "application/x-www-form-urlencoded")])
+    }
+
+    fn upload(&self, file: &str) -> Shown {
+        let body = format!(
+            "--edge\r\nContent-Disposition: form-data; name=\"file\"; filename=\"a.crt\"\r\n\r\n{file}\r\n--edge--\r\n"
+        );
+        self.send("POST", "/activate", &body, &[("content-type", "multipart/form-data; boundary=edge")])
+    }
+}
+
+fn hostile() -> Value {
+    let mut ask = ask();
+    ask["user"] = json!("<script>alert(1)</script>");
+    ask["host"] = json!("\"><img src=x>");
+    ask
+}
+
+#[test]
+fn the_administrator_is_led_to_the_sign_in_and_nobody_else_gets_further() {
+    let site = Site::new();
+    let server = site.with_ten_seats();
+    let nobody = Browser::new(&server);
+    for path in LOOK {
+        let shown = nobody.get(path);
+        assert!(
+            shown.status == 303 && shown.to.starts_with("/sign-in?next=/"),
+            "{path}: {} {}",
+            shown.status,
+            shown.to
+        );
+    }
+    for (path, form) in SEND {
+        assert_eq!(nobody.post(path, form).status, 401, "{path}");
+    }
+    for path in ["/holders", "/usage"] {
+        assert_eq!(nobody.get(path).status, 303, "{path}");
+    }
+    let administrator = Browser::signed_in(&server);
+    for path in LOOK.iter().filter(|path| !path.contains("live") && !path.contains("receipt")) {
+        assert_eq!(administrator.get(path).status, 200, "{path}");
+    }
+    assert_eq!(administrator.get("/disable/receipt").status, 404, "not disabled");
+    assert_eq!(administrator.get("/nothing-here").status, 404);
+}
+
+#[test]
+fn who_holds_what_is_shown_to_the_administrator_only_and_escaped() {
+    let site = Site::new();
+    let server = site.with_ten_seats();
+    assert_eq!(server.checkout_with("k1", hostile()).status, 201);
+    let nobody = Browser::new(&server);
+    let home = nobody.get("/").text;
+    assert!(home.contains("1 of 10") && home.contains("href=\"/sign-in\""), "{home}");
+    assert!(!home.contains("alert(1)"), "no names without signing in");
+
+    let administrator = Browser::signed_in(&server);
+    for path in ["/", "/holders", "/usage", "/?feature=studio.gui", "/?sort=-use&state=offline&use=in_use&q=stud"] {
+        let shown = administrator.get(path).text;
+        assert!(shown.contains("&lt;script&gt;alert(1)") && shown.contains("&quot;&gt;&lt;img"), "{path}: {shown}");
+        assert!(!shown.contains("<script>alert") && !shown.contains("<img"), "{path}");
+    }
+    assert!(!administrator.get("/?feature=other.feature").text.contains("alert(1)"), "others do not hold it");
+
+    assert_eq!(administrator.post("/settings/usage", "usage_open=on").to, "/settings?saved=usage");
+    assert!(nobody.get("/").text.contains("alert(1)"), "opened to everybody");
+    assert_eq!(administrator.post("/settings/usage", "").status, 303);
+    assert!(!nobody.get("/").text.contains("alert(1)"), "and closed again");
+}
+
+#[test]
+fn setup_and_sign_in_say_beside_the_field_what_is_wrong() {
+    let site = Site::new();
+    let server = site.start();
+    let mut browser = Browser::new(&server);
+    assert_eq!(browser.get("/sign-in").to, "/setup");
+    let secret = server.ready.setup_secret.clone().unwrap();
+    for (form, status, sentence) in [
+        (format!("secret=wrong&password={PASSWORD}&again={PASSWORD}"), 401, "not the secret that this server printed"),
+        (format!("secret={secret}&password=short&again=short"), 422, "12 to 256 characters"),
+        (format!("secret={secret}&password={PASSWORD}&again=other"), 422, "not the same"),
+    ] {
+        let shown = browser.post("/setup", &form);
+        assert!(shown.status == status && shown.text.contains(sentence), "{}: {}", shown.status, shown.text);
+        assert!(shown.cookie.is_none() && !shown.text.contains(PASSWORD));
+    }
+    assert_eq!(browser.post("/setup", &format!("secret={secret}&password={PASSWORD}&again={PASSWORD}")).status, 303);
+    let wrong = browser.post("/sign-in", "password=wrong&next=/audit");
+    assert!(
+        wrong.status == 401 && wrong.text.contains("not the administrator") && wrong.text.contains("value=\"/audit\"")
+    );
+    for (next, to) in [("/audit", "/audit"), ("https://evil.example/", "/"), ("//evil.example", "/")] {
+        assert_eq!(browser.post("/sign-in", &format!("password={PASSWORD}&next={next}")).to, to);
+    }
+    browser.cookie = browser.post("/sign-in", &format!("password={PASSWORD}&next=/")).cookie;
+    assert_eq!(browser.get("/audit").status, 200);
+    assert_eq!(browser.post("/sign-out", "").status, 303);
+    assert_eq!(browser.get("/audit").status, 303, "the session has ended, not only the cookie");
+}
+
+#[test]
+fn no_password_is_asked_for_where_it_could_be_read_on_the_way() {
+    let site = Site::new();
+    let server = site.start();
+    drop(Browser::signed_in(&server));
+    let browser = Browser::new(&server);
+    // With this header the connection is not the machine's own, and it is not encrypted.
+    let away = [("x-forwarded-for", "192.0.2.7"), ("host", "licenses.example:30304")];
+    let shown = browser.send("GET", "/sign-in?next=/audit", "", &away);
+    assert_eq!(shown.status, 403);
+    assert!(!shown.text.contains("type=\"password\""), "{}", shown.text);
+    assert!(shown.text.contains("href=\"https://licenses.example:30304/sign-in?next=/audit\""), "{}", shown.text);
+    let form = [away[0], away[1], ("content-type", "application/x-www-form-urlencoded")];
+    let sent = browser.send("POST", "/sign-in", &format!("password={PASSWORD}&next=/"), &form);
+    assert!(sent.status == 403 && sent.text.contains("TLS_REQUIRED") && sent.cookie.is_none());
+}
+
+#[test]
+fn requests_that_another_web_site_makes_change_nothing() {
+    let site = Site::new();
+    let server = site.with_ten_seats();
+    let browser = Browser::signed_in(&server);
+    for (path, form) in SEND.iter().chain(&[("/sign-out", ""), ("/sign-in", "password=x&next=/"), ("/setup", "")]) {
+        let headers = [("content-type", "application/x-www-form-urlencoded"), ("sec-fetch-site", "cross-site")];
+        let shown = browser.send("POST", path, form, &headers);
+        assert!(shown.status == 403 && shown.text.contains("CROSS_SITE"), "{path}: {} {}", shown.status, shown.text);
+    }
+    let status = server.get("/v1/status").json;
+    assert_eq!((&status["state"], &status["usage_open"]), (&json!("active"), &json!(false)));
+    assert_eq!(browser.get("/audit").status, 200, "still signed in");
+    let foreign = browser.send("GET", "/", "", &[("host", "evil.example")]);
+    assert!(foreign.status == 421 && !foreign.text.contains("Studio"), "a foreign name that points here");
+}
+
+#[test]
+fn activation_shows_in_place_what_was_loaded_or_why_not() {
+    let site = Site::new();
+    let server = site.start();
+    let browser = Browser::signed_in(&server);
+    assert!(browser.get("/").text.contains("not activated yet"));
+    let request = browser.get("/activate/request").text;
+    let grant = site.portal.ten_seats(1);
+    let crt = site.portal.crt(&request, &grant);
+
+    let refused = browser.upload("hello");
+    assert!(refused.status == 422 && refused.text.contains("FILE_NOT_OURS"), "{}", refused.text);
+    let none = browser.upload("");
+    assert!(none.status == 422 && none.text.contains("No file was uploaded"), "{}", none.text);
+    assert_eq!(server.get("/v1/status").json["state"], "not_activated", "nothing was changed");
+
+    let loaded = browser.upload(&crt);
+    assert_eq!(loaded.status, 200, "{}", loaded.text);
+    for part in ["Hall 3", "Zoë Ångström", "Acme Software", "Number 1", "10 seats", "trusts the vendor"] {
+        assert!(loaded.text.contains(part), "{part}: {}", loaded.text);
+    }
+    let twice = browser.upload(&crt);
+    assert!(twice.status == 409 && twice.text.contains("FILE_TWICE") && twice.text.contains("In use now"));
+    assert!(browser.get("/activate").text.contains("Hall 3"), "says what is in use");
+}
+
+#[test]
+fn disabling_says_what_it_does_and_ends_with_the_receipt() {
+    let site = Site::new();
+    let server = site.with_ten_seats();
+    let browser = Browser::signed_in(&server);
+    let lease = server.checkout("k1");
+    let question = browser.get("/disable").text;
+    for part in ["Disable Hall 3?", "Disable and give back 10 seats", "1 application holds 1 seat"] {
+        assert!(question.contains(part), "{part}: {question}");
+    }
+    assert_eq!(browser.post("/disable", "").to, "/disable");
+    let waiting = browser.get("/disable").text;
+    assert!(waiting.contains("being disabled") && waiting.contains("data-live=\"/disable/live\""), "{waiting}");
+    assert!(browser.get("/").text.contains("1 application still holds a seat"));
+    assert_eq!(server.checkin(&lease).status, 204);
+    crate::support::eventually("the receipt", || browser.get("/disable/receipt").status == 200);
+    assert!(browser.get("/disable/receipt").text.contains("LEASEHOLD RECEIPT"));
+    assert!(browser.get("/disable").text.contains("Download receipt"));
+}
+
+#[test]
+fn what_ends_soon_is_said_in_time() {
+    let site = Site::new();
+    let now = site.portal.ten_seats(1).issued_at;
+    let far = site.portal.line("studio.gui", 10, now.plus(20 * DAY_MS));
+    let server = site.activated(&site.portal.grant(1, vec![far]));
+    let browser = Browser::new(&server);
+    assert!(!browser.get("/").text.contains("end soon"));
+    site.clock.advance(7 * DAY_MS);
+    let soon = browser.get("/").text;
+    assert!(soon.contains("10 seats end</strong> soon") || soon.contains("10 seats end soon"), "{soon}");
+    site.clock.advance(14 * DAY_MS);
+    assert!(browser.get("/").text.contains("Expired: "));
+}
+
+#[test]
+fn the_usage_log_can_be_searched() {
+    let site = Site::new();
+    let server = site.with_ten_seats();
+    let browser = Browser::signed_in(&server);
+    for (key, feature) in [("k1", "studio.gui"), ("k2", "unknown.feature"), ("k3", "studio.gui")] {
+        let mut ask = ask();
+        ask["feature"] = json!(feature);
+        ask["user"] = json!(format!("user-{key}"));
+        server.checkout_with(key, ask);
+    }
+    let seen = |path: &str| {
+        let text = browser.get(path).text;
+        ["user-k1", "user-k2", "user-k3"].map(|user| text.contains(user))
+    };
+    assert_eq!(seen("/usage"), [true, true, true]);
+    assert_eq!(seen("/usage?kind=denied"), [false, true, false]);
+    assert_eq!(seen("/usage?kind=checkout"), [true, false, true]);
+    assert_eq!(seen("/usage?feature=unknown.feature"), [false, true, false]);
+    assert_eq!(seen("/usage?kind=nonsense&after=x"), [true, true, true]);
+    // Newest first, one at a time, over the same search.
+    let mut after = String::new();
+    let mut users = Vec::new();
+    for _ in 0..2 {
+        let page = server.admin("GET", &format!("/v1/events?kind=checkout&limit=1{after}"), None).json;
+        users.push(page["items"][0]["user"].as_str().unwrap().to_owned());
+        after = format!("&after={}", page["next"].as_str().unwrap_or("1"));
+    }
+    assert_eq!(users, ["user-k3", "user-k1"]);
+    assert_eq!(server.admin("GET", "/v1/events?kind=nonsense", None).status, 400);
+}
