@@ -236,10 +236,12 @@ impl Driver {
     }
 
     fn call(&mut self, call: u64, server: usize, request: Request) {
+        let events = self.events.clone();
         let Some(work) = self.work(server, request) else {
+            // Every call is answered: the session waits for it.
+            let _ = events.send(Event::Called { call, server, outcome: Err(died()) });
             return;
         };
-        let events = self.events.clone();
         spawn(&self.events, Event::Called { call, server, outcome: Err(died()) }, move || {
             let outcome = catch_unwind(AssertUnwindSafe(work)).unwrap_or_else(|_| Err(died()));
             let _ = events.send(Event::Called { call, server, outcome });

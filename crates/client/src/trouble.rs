@@ -293,7 +293,7 @@ mod tests {
         for part in [
             "No seat of studio.gui",
             "a:30304 cannot be reached",
-            "10 of 10 in use",
+            "in use. (10 of 10)",
             "3 minutes",
             "ask one of the holders",
         ] {
