@@ -41,7 +41,12 @@ struct Tail {
 impl GrantsLog {
     /// Opens the log, and makes it if there is none.
     pub fn open(path: &Path) -> io::Result<GrantsLog> {
-        let mut file = OpenOptions::new().create(true).append(true).read(true).open(path)?;
+        let mut options = OpenOptions::new();
+        options.create(true).append(true).read(true);
+        // It names customers, and may stand on a path that others can reach.
+        #[cfg(unix)]
+        std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+        let mut file = options.open(path)?;
         let torn = !ends_with_newline(&mut file)?;
         if let Some(folder) = path.parent().filter(|folder| !folder.as_os_str().is_empty()) {
             File::open(folder)?.sync_all()?;
