@@ -1,2 +1,295 @@
-//! placeholder
-use thirtyfour as _;
+//! The pages in a real browser, against real processes: what a person does from the first start to a revoked
+//! workstation, what assistive technology needs, and what remains without script.
+
+mod site;
+mod window;
+
+use site::{CUSTOMER, OPERATOR, PASSWORD, Site, WORKSTATION, given};
+use std::rc::Rc;
+use thirtyfour::By;
+use window::{Scheme, Window, with_window};
+
+#[test]
+fn an_administrator_activates_a_server_by_file_from_end_to_end() {
+    let site = Rc::new(Site::start());
+    with_window(&site.path(""), {
+        let site = site.clone();
+        async move |window| {
+            set_up(&site, &window).await;
+            let request = ask_for_activation(&site, &window).await;
+            let file = activate_in_the_portal(&site, &window, &request).await;
+            load(&site, &window, &file).await;
+            seats_are_seen(&site, &window).await;
+            a_wrong_file_changes_nothing(&site, &window, &request).await;
+            revoke(&site, &window).await;
+        }
+    });
+}
+
+/// The first start: from the secret to a home page that says what to do next.
+async fn set_up(site: &Site, window: &Window) {
+    window.set_scheme(Scheme::Light).await;
+    window.open(&site.server).await;
+    window.see("main", "First set the administrator's password").await;
+    window.follow("Set the password").await;
+    window.fill("secret", &site.setup_secret).await;
+    window.fill("password", PASSWORD).await;
+    window.fill("again", PASSWORD).await;
+    window.press("Set the password").await;
+    window.see("header", "Sign out").await;
+    window.open(&site.server).await;
+    window.see("main", "This server is not activated yet").await;
+}
+
+async fn ask_for_activation(site: &Site, window: &Window) -> std::path::PathBuf {
+    window.choose("ONLINE LICENSING", "Activate offline").await;
+    window.see("#portal-address", &site.portal).await;
+    window.picture("server-activate.png").await;
+    let request = window.download("Download request file", "pem").await;
+    assert!(std::fs::read_to_string(&request).unwrap().contains("BEGIN CERTIFICATE REQUEST"));
+    request
+}
+
+async fn activate_in_the_portal(site: &Site, window: &Window, request: &std::path::Path) -> std::path::PathBuf {
+    window.sign_in(&site.portal, CUSTOMER).await;
+    window.follow("WORKSTATIONS").await;
+    window.see("main", "No workstations yet").await;
+    window.follow("Activate Workstation").await;
+    window.attach("request", request).await;
+    window.fill("name", WORKSTATION).await;
+    window.press("Upload").await;
+    let before = window.see("#pool-sentence", "leave the pool until").await;
+    window.picture("portal-activate-preview.png").await;
+    for (license, seats) in site.licenses.iter().zip(["3", "0", "7"]) {
+        window.fill(&format!("seats-{license}"), seats).await;
+    }
+    window.press("Update Preview").await;
+    let after = window.see("#pool-sentence", "These 10 seats leave the pool until").await;
+    assert_ne!(before, after);
+    window.press("Activate").await;
+    window.see("main", "10 seats left the pool for this workstation").await;
+    window.download("Download .crt File", "crt").await
+}
+
+async fn load(site: &Site, window: &Window, file: &std::path::Path) {
+    window.open(&format!("{}/activate", site.server)).await;
+    window.attach("file", file).await;
+    window.press("UPLOAD").await;
+    let loaded = window.see("#loaded", WORKSTATION).await;
+    for part in ["Nimbus Software", "Northlight Pictures", "10 seats", "fingerprint"] {
+        assert!(loaded.contains(part), "{part:?} is not in {loaded:?}");
+    }
+    window.follow("See the licenses").await;
+    let products = window.see("#products", "Nimbus Animate").await;
+    assert!(products.contains("Nimbus Render") && !products.contains("Nimbus Paint"), "{products}");
+    window.see("#overview", "Seats in use0of 10").await;
+    window.see("#holders", "Nobody holds a seat").await;
+}
+
+/// By itself, after a reload, and by the filters in the address.
+async fn seats_are_seen(site: &Site, window: &Window) {
+    window.find(By::Css("body.is-live")).await;
+    window.run("window.sameDocument = true", Vec::new()).await.unwrap();
+    site.take_seat(1, "animate.gui", "mira.olsen", "nl-ws-014", "8.2.1");
+    window.see("#holders", "mira.olsen").await;
+    window.see("#overview", "Seats in use1of 10").await;
+    let same = window.run("return window.sameDocument === true", Vec::new()).await.unwrap();
+    assert_eq!(same.json(), &true, "the page was loaded anew");
+    window.reload().await;
+    window.see("#holders", "nl-ws-014").await;
+
+    let filter = |words: &str| By::XPath(format!("//div[@id='filters']//a[starts-with(normalize-space(), '{words}')]"));
+    window.find(filter("In use")).await.click().await.unwrap();
+    window.find(By::Css("#filters a[aria-current=true][href*='use=in_use']")).await;
+    assert!(window.url().await.contains("use=in_use"));
+    let used = window.said("#products").await;
+    assert!(used.contains("Nimbus Animate") && !used.contains("Nimbus Render"), "{used}");
+    window.open(&format!("{}/?use=available", site.server)).await;
+    let available = window.said("#products").await;
+    assert!(available.contains("Nimbus Animate") && available.contains("Nimbus Render"), "{available}");
+    for number in 2..4 {
+        site.take_seat(number, "animate.gui", &format!("user{number}"), &format!("nl-ws-{number}"), "8.2.1");
+    }
+    window.reload().await;
+    let available = window.said("#products").await;
+    assert!(!available.contains("Nimbus Animate") && available.contains("Nimbus Render"), "{available}");
+}
+
+async fn a_wrong_file_changes_nothing(site: &Site, window: &Window, request: &std::path::Path) {
+    let held = site.held();
+    window.open(&format!("{}/activate", site.server)).await;
+    let in_use = window.said("#in-use").await;
+    window.attach("file", request).await;
+    window.press("UPLOAD").await;
+    let refused = window.see("#upload-refused", "Nothing was changed.").await;
+    for part in ["request", "What to do", "Who can"] {
+        assert!(refused.contains(part), "{part:?} is not in {refused:?}");
+    }
+    assert_eq!(window.said("#in-use").await, in_use);
+    assert_eq!(site.held(), held);
+}
+
+async fn revoke(site: &Site, window: &Window) {
+    window.open(&format!("{}/workstations", site.portal)).await;
+    window.follow(WORKSTATION).await;
+    window.follow("Revoke").await;
+    window.see("main", &format!("Revoke workstation {WORKSTATION}?")).await;
+    window.see("main", "can still run until").await;
+    window.press("Revoke Workstation").await;
+    window.see("#notices", "is revoked").await;
+    window.see("#notices", "It can still run until").await;
+}
+
+#[test]
+fn no_page_has_accessibility_violations_in_light_or_dark() {
+    let site = Rc::new(Site::start());
+    with_window(&site.path(""), {
+        let site = site.clone();
+        async move |window| {
+            let mut judge =
+                Judge { window, axe: std::fs::read_to_string(given("LEASEHOLD_TEST_AXE")).unwrap(), found: Vec::new() };
+            judge.visit(&site.server, &["/", "/setup"]).await;
+            let workstation = site.fill();
+            server_pages(&site, &mut judge).await;
+            portal_pages(&site, &workstation, &mut judge).await;
+            assert!(judge.found.is_empty(), "{} violations:\n{}", judge.found.len(), judge.found.join("\n"));
+        }
+    });
+}
+
+/// Visits pages and keeps what axe finds.
+struct Judge {
+    window: Window,
+    axe: String,
+    found: Vec<String>,
+}
+
+impl Judge {
+    async fn visit(&mut self, service: &str, paths: &[&str]) {
+        for path in paths {
+            self.window.open(&format!("{service}{path}")).await;
+            self.look(path).await;
+        }
+    }
+
+    /// The page that is open, in both color schemes.
+    async fn look(&mut self, name: &str) {
+        let title = self.window.title().await;
+        for scheme in Scheme::BOTH {
+            self.window.set_scheme(scheme).await;
+            let violations = self.window.violations(&self.axe).await;
+            self.found
+                .extend(violations.into_iter().map(|line| format!("{title} ({name}), {}: {line}", scheme.word())));
+        }
+    }
+
+    async fn picture(&self, scheme: Scheme, url: &str, name: &str) {
+        self.window.set_scheme(scheme).await;
+        self.window.open(url).await;
+        self.window.picture(name).await;
+    }
+}
+
+async fn server_pages(site: &Site, judge: &mut Judge) {
+    judge.visit(&site.server, &["/", "/sign-in"]).await;
+    judge.window.administer(&site.server).await;
+    let pages = [
+        "/",
+        "/?use=in_use&sort=use",
+        "/?q=nothing+like+it",
+        "/?feature=animate.gui",
+        "/holders",
+        "/activate",
+        "/disable",
+        "/settings",
+        "/usage",
+        "/audit",
+        "/nowhere",
+    ];
+    judge.visit(&site.server, &pages).await;
+    let wrong = site.path("wrong.crt");
+    std::fs::write(&wrong, site.request_file()).unwrap();
+    judge.window.open(&format!("{}/activate", site.server)).await;
+    judge.window.attach("file", &wrong).await;
+    judge.window.press("UPLOAD").await;
+    judge.window.see("#upload-refused", "Nothing was changed.").await;
+    judge.look("a refused upload").await;
+    for scheme in Scheme::BOTH {
+        judge.picture(scheme, &site.server, &format!("server-home-{}.png", scheme.word())).await;
+    }
+}
+
+async fn portal_pages(site: &Site, workstation: &str, judge: &mut Judge) {
+    judge.visit(&site.portal, &["/sign-in"]).await;
+    judge.window.sign_in(&site.portal, CUSTOMER).await;
+    let (license, workstation) = (format!("/licenses/{}", site.licenses[0]), format!("/workstations/{workstation}"));
+    let pages = [
+        "/",
+        "/licenses",
+        &license,
+        "/workstations",
+        "/workstations?status=revoked",
+        &workstation,
+        &format!("{workstation}?issued=1"),
+        &format!("{workstation}/renew"),
+        &format!("{workstation}/revoke"),
+        "/workstations/activate",
+        "/workstations/receipt",
+        "/password",
+        "/nowhere",
+    ];
+    judge.visit(&site.portal, &pages).await;
+    judge.picture(Scheme::Light, &format!("{}/workstations", site.portal), "portal-workstations.png").await;
+
+    let request = site.path("renewal.pem");
+    std::fs::write(&request, site.request_file()).unwrap();
+    judge.window.open(&format!("{}/workstations/activate", site.portal)).await;
+    judge.window.attach("request", &request).await;
+    judge.window.press("Upload").await;
+    judge.window.see("main", "A renewal of").await;
+    judge.look("the preview of a renewal").await;
+
+    judge.window.forget().await;
+    judge.window.sign_in(&site.portal, OPERATOR).await;
+    let pages = [
+        "/",
+        "/accounts",
+        "/accounts/new",
+        &format!("/accounts/{}", site.account),
+        "/products",
+        "/products/new",
+        &format!("/products/{}", site.products[0]),
+        "/licenses",
+        &license,
+        "/licenses/new",
+        &format!("{license}/end"),
+        "/workstations",
+        "/workstations/activate",
+        "/audit",
+    ];
+    judge.visit(&site.portal, &pages).await;
+}
+
+#[test]
+fn pages_work_without_script() {
+    let site = Rc::new(Site::start());
+    site.fill();
+    with_window(&site.path(""), {
+        let site = site.clone();
+        async move |window| {
+            window.devtools("Emulation.setScriptExecutionDisabled", serde_json::json!({ "value": true })).await;
+            window.open("data:text/html,<title>off</title><script>document.title = 'on'</script>").await;
+            assert_eq!(window.title().await, "off", "the browser runs script");
+
+            window.administer(&site.server).await;
+            window.see("#products", "Nimbus Animate").await;
+            window.see("#holders-table", "mira.olsen").await;
+            window.choose("ONLINE LICENSING", "Activate offline").await;
+            window.see("#in-use", WORKSTATION).await;
+
+            window.sign_in(&site.portal, CUSTOMER).await;
+            window.follow("WORKSTATIONS").await;
+            window.see("#workstations", WORKSTATION).await;
+        }
+    });
+}

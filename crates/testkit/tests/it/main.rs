@@ -2,6 +2,7 @@
 
 #![expect(clippy::unwrap_used, reason = "helpers of tests fail as tests do")]
 
+mod browser;
 mod client;
 mod client_site;
 mod simulation;
