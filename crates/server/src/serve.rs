@@ -147,6 +147,6 @@ fn announce(server: &Server, bound: &Bound) -> Result<(), StartError> {
 /// See [`pages::router`].
 fn router(server: &Server, shutdown: Shutdown) -> Result<Router, StartError> {
     // Unknown addresses are answered by the pages.
-    let pages = pages::router(server.clone(), shutdown)?;
-    Ok(api::router(server).method_not_allowed_fallback(method_not_allowed).merge(pages).layer(catch_panic()))
+    let pages = pages::router(server.clone(), shutdown)?.layer(catch_panic());
+    Ok(api::router(server).method_not_allowed_fallback(method_not_allowed).merge(pages))
 }

@@ -4,12 +4,12 @@ use super::{Refused, bearer};
 use crate::server::Server;
 use crate::service::LeaseOutcome;
 use axum::body::Body;
-use axum::extract::{FromRequest, Request, State};
+use axum::extract::{DefaultBodyLimit, FromRequest, Request, State};
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::Response;
 use leasehold_core::ids::LeaseId;
 use leasehold_core::pool::Source;
-use leasehold_web::extract::{ApiJson, ApiPath, ApiQuery};
+use leasehold_web::extract::{API_BODY_BYTES_MAX, ApiJson, ApiPath, ApiQuery};
 use leasehold_web::listener::Connection;
 use leasehold_web::problem::{ApiProblem, internal, respond};
 use leasehold_wire::problem::Problem;
@@ -18,6 +18,7 @@ use leasehold_wire::server::{
     LeaseResponse, PingResponse, ResumeRequest,
 };
 use serde::Serialize;
+use serde::de::DeserializeOwned;
 
 /// Check out: take seats.
 #[utoipa::path(
@@ -34,7 +35,7 @@ use serde::Serialize;
 pub(super) async fn checkout(State(server): State<Server>, request: Request) -> Result<Response, Refused> {
     let source = source(&server, &request)?;
     let key = request.headers().get(IDEMPOTENCY_KEY).and_then(|value| value.to_str().ok()).unwrap_or_default().into();
-    let ApiJson(wish) = ApiJson::<CheckoutRequest>::from_request(request, &()).await?;
+    let wish: CheckoutRequest = read(request).await?;
     Ok(answer(server.checkout(source, key, wish).await?))
 }
 
@@ -56,7 +57,7 @@ pub(super) async fn heartbeat(
 ) -> Result<Response, Refused> {
     let source = source(&server, &request)?;
     let secret = bearer(request.headers()).map(str::to_owned);
-    let ApiJson(beat) = ApiJson::<HeartbeatRequest>::from_request(request, &()).await?;
+    let beat: HeartbeatRequest = read(request).await?;
     Ok(answer(server.heartbeat(source.address, lease, secret.as_deref(), beat).await?))
 }
 
@@ -78,7 +79,7 @@ pub(super) async fn resume(
 ) -> Result<Response, Refused> {
     let source = source(&server, &request)?;
     let secret = bearer(request.headers()).map(str::to_owned);
-    let ApiJson(wish) = ApiJson::<ResumeRequest>::from_request(request, &()).await?;
+    let wish: ResumeRequest = read(request).await?;
     Ok(answer(server.resume(source, lease, secret.as_deref(), wish).await?))
 }
 
@@ -131,6 +132,11 @@ pub(super) async fn grant(State(server): State<Server>, ApiPath(sha256): ApiPath
 #[utoipa::path(get, path = "/v1/ping", tag = "leases", security(()), responses((status = 200, body = PingResponse)))]
 pub(super) async fn ping(State(server): State<Server>) -> Response {
     json(StatusCode::OK, &server.ping())
+}
+
+async fn read<T: DeserializeOwned>(mut request: Request) -> Result<T, ApiProblem> {
+    DefaultBodyLimit::max(API_BODY_BYTES_MAX).apply(&mut request);
+    ApiJson::from_request(request, &()).await.map(|ApiJson(body)| body)
 }
 
 fn source(server: &Server, request: &Request) -> Result<Source, Refused> {
