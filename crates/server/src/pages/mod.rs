@@ -150,9 +150,6 @@ mod tests {
 
     #[test]
     fn file_names_hold_nothing_that_a_header_or_a_disk_minds() {
-        assert_eq!(
-            file_name("request", "lic server\"\r\n/..é", "pem"),
-            "request-lic-server---...-.pem".replace("---...-", "----..-")
-        );
+        assert_eq!(file_name("request", "lic server\"\r\né/x.y", "pem"), "request-lic-server-----x.y.pem");
     }
 }
