@@ -1,4 +1,4 @@
-//! Developer tasks: `cargo xtask test | tidy | codegen | ci`.
+//! Developer tasks: `cargo xtask test | pictures | tidy | codegen | ci`.
 //!
 //! Owns what surrounds the code: which programs a test run needs, which rules the tree keeps, which
 //! committed files are generated, and the order in which all of it is checked. Depends on nothing of
@@ -8,6 +8,7 @@ mod ci;
 mod codegen;
 mod leftovers;
 mod needs;
+mod pictures;
 mod say;
 mod services;
 mod shell;
@@ -31,6 +32,8 @@ struct Cli {
 enum Task {
     /// Run all tests, with a private PostgreSQL and a browser driver that end with the run
     Test(test::Args),
+    /// Draw the pages' pictures in docs/images anew, with the browser tests
+    Pictures,
     /// Check the rules that no compiler knows: who may import whom, where SQL may stand, ...
     Tidy,
     /// Write the committed files that are generated from the code
@@ -42,6 +45,7 @@ enum Task {
 fn main() -> ExitCode {
     let outcome = Shell::new().and_then(|shell| match Cli::parse().task {
         Task::Test(args) => test::run(&shell, args),
+        Task::Pictures => pictures::run(&shell),
         Task::Tidy => tidy::run(&shell),
         Task::Codegen(args) => codegen::run(&shell, args),
         Task::Ci => ci::run(&shell),

@@ -3,7 +3,7 @@
 //! Owns the `LEASEHOLD_TEST_*` variables, by which tests find what they need. A test that misses one
 //! fails with the advice to run this; it never skips.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use anyhow::{Result, bail};
@@ -24,16 +24,28 @@ pub(crate) struct Args {
     /// Test only this package; may be repeated
     #[arg(short, long = "package", value_name = "NAME")]
     packages: Vec<String>,
+    /// Have the browser tests write their pictures there
+    #[arg(skip)]
+    pictures: Option<PathBuf>,
     /// Passed on to `cargo nextest run`, such as a part of a test's name
     #[arg(last = true, value_name = "NEXTEST ARGS")]
     nextest: Vec<String>,
+}
+
+impl Args {
+    /// Only the browser tests, which write their pictures to `folder`.
+    pub(crate) fn pictures(folder: PathBuf) -> Self {
+        let nextest = ["-E", "test(/(^|::)browser::/)"].map(str::to_owned).to_vec();
+        Self { pictures: Some(folder), packages: vec!["leasehold-testkit".to_owned()], nextest, ..Self::default() }
+    }
 }
 
 /// Runs the tests.
 ///
 /// # Errors
 /// A test failed, left something running, or could not be given what it needs.
-pub(crate) fn run(shell: &Shell, args: Args) -> Result<()> {
+pub(crate) fn run(shell: &Shell, mut args: Args) -> Result<()> {
+    let pictures = args.pictures.take();
     let selection = Selection::new(args);
     let workspace = Workspace::load(shell)?;
     let tools = needs::for_tests(shell, &workspace.target_dir)?;
@@ -42,7 +54,13 @@ pub(crate) fn run(shell: &Shell, args: Args) -> Result<()> {
     let watch = Watch::start()?;
     let services = Services::start(shell, &tools)?;
     say::line(format_args!("PostgreSQL {}, chromedriver {}", services.postgres_url(), services.webdriver_url()));
-    let environment = Environment { tools: &tools, services: &services, leasehold: &leasehold, long: selection.long };
+    let environment = Environment {
+        tools: &tools,
+        services: &services,
+        leasehold: &leasehold,
+        long: selection.long,
+        pictures: pictures.as_deref(),
+    };
     let outcomes = [
         doctests(shell, &environment, &selection, &workspace),
         // Last, so that its summary closes the run.
@@ -95,6 +113,7 @@ struct Environment<'a> {
     services: &'a Services,
     leasehold: &'a Path,
     long: bool,
+    pictures: Option<&'a Path>,
 }
 
 impl Environment<'_> {
@@ -113,6 +132,9 @@ impl Environment<'_> {
         if self.long {
             command.env("LEASEHOLD_TEST_LONG", "1");
         }
+        if let Some(folder) = self.pictures {
+            command.env("LEASEHOLD_PICTURES", folder);
+        }
         command
     }
 }
@@ -129,7 +151,7 @@ impl Selection {
     /// Takes `-p NAME` out of nextest's arguments too: the same packages then get their
     /// documentation tests, and `--workspace`, which would win over `-p`, is left out.
     fn new(args: Args) -> Self {
-        let Args { long, mut packages, nextest: given } = args;
+        let Args { long, mut packages, nextest: given, .. } = args;
         let mut nextest = Vec::new();
         let mut given = given.into_iter();
         while let Some(arg) = given.next() {

@@ -64,6 +64,8 @@ fn times_are_exact_and_relative() {
         (-47 * HOUR_MS, "47 h ago"),
         (2 * DAY_MS - 1, "in 47 h"),
         (89 * DAY_MS, "in 89 days"),
+        (91 * DAY_MS, "in 91 days"),
+        (92 * DAY_MS, "in 3 months"),
         (365 * DAY_MS, "in 12 months"),
         (-800 * DAY_MS, "2 years ago"),
     ] {

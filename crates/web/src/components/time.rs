@@ -36,7 +36,8 @@ pub fn relative(at: Ms, now: Ms) -> String {
         d if d < MINUTE_MS => format!("{} s", d / SECOND_MS),
         d if d < 2 * HOUR_MS => format!("{} min", d / MINUTE_MS),
         d if d < 2 * DAY_MS => format!("{} h", d / HOUR_MS),
-        d if d < 90 * DAY_MS => format!("{} days", d / DAY_MS),
+        // Three whole months: 90 days would be "2 months".
+        d if d < 92 * DAY_MS => format!("{} days", d / DAY_MS),
         d if d < 730 * DAY_MS => format!("{} months", d / (30 * DAY_MS + 10 * HOUR_MS)),
         d => format!("{} years", d / (365 * DAY_MS + 6 * HOUR_MS)),
     };

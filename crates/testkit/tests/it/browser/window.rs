@@ -239,7 +239,7 @@ impl Window {
     pub(super) async fn picture(&self, name: &str) {
         let Some(folder) = std::env::var_os("LEASEHOLD_PICTURES") else { return };
         let height = self.run("return document.documentElement.scrollHeight", Vec::new()).await.unwrap();
-        let height = height.json().as_u64().unwrap().clamp(500, 1300);
+        let height = height.json().as_u64().unwrap().clamp(500, 1500);
         let size = json!({ "width": 1280, "height": height, "deviceScaleFactor": 1, "mobile": false });
         self.devtools("Emulation.setDeviceMetricsOverride", size).await;
         self.driver.screenshot(&Path::new(&folder).join(name)).await.unwrap();
