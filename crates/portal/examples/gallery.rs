@@ -47,6 +47,26 @@ fn caller(portal: &Portal, email: &str) -> Result<Caller, Failure> {
     sessions::caller(portal, Some(&token), HERE)
 }
 
+/// Files to upload: a new server's request, a known one's, and its receipt.
+fn write_samples(folder: &Path, now: Ms, key: &SigningKey, known: &Activated) -> Result<(), Box<dyn Error>> {
+    fs::write(folder.join("new.request"), request(now, &SigningKey::generate(), "farm-head-02", None))?;
+    fs::write(folder.join("known.request"), request(now, key, "ws-014", Some(3)))?;
+    fs::write(folder.join("known.receipt"), receipt(now, key, known))?;
+    Ok(())
+}
+
+/// A receipt file as a license server makes it when it is disabled.
+fn receipt(now: Ms, key: &SigningKey, activated: &Activated) -> String {
+    let facts = ReceiptFacts {
+        receipt: ReceiptId::draw(now, &mut OsRandom),
+        workstation: activated.workstation.id,
+        rev_in_use: activated.rev,
+        given_up_at: now,
+        server_version: "0.1.0".into(),
+    };
+    build_receipt(key, &facts)
+}
+
 /// A request file as a license server makes it.
 fn request(now: Ms, key: &SigningKey, host: &str, rev_in_use: Option<u64>) -> String {
     build_request(
@@ -111,7 +131,12 @@ impl Gallery {
     }
 
     /// A studio with some of everything.
-    fn studio(&self, studio: ProductId, node: ProductId, fabric: ProductId) -> Result<(), Failure> {
+    fn studio(
+        &self,
+        studio: ProductId,
+        node: ProductId,
+        fabric: ProductId,
+    ) -> Result<(SigningKey, Activated), Failure> {
         let (portal, operator) = (&self.portal, &self.operator);
         let ada = self.customer("ada@studio.example", "Studio Lovelace")?;
         let main = self.sold(Channel::Commercial, "PO-2026-0147", self.sell(ada, studio, 40, Some(312)))?;
@@ -128,18 +153,11 @@ impl Gallery {
         activation::activate(portal, operator, None, again.as_bytes(), &wish)?;
         let (_, lost) = self.activate(ada, "Laptop of Jo (lost)", "jo-laptop", &[(nodes, 4, 7)])?;
         workstations::revoke(portal, operator, lost.workstation.id)?;
-        let (key, gone) = self.activate(ada, "Old server in the basement", "basement", &[(old, 10, 30)])?;
-        let facts = ReceiptFacts {
-            receipt: ReceiptId::draw(self.clock.wall(), &mut OsRandom),
-            workstation: gone.workstation.id,
-            rev_in_use: 1,
-            given_up_at: self.clock.wall(),
-            server_version: "0.1.0".into(),
-        };
-        workstations::take_receipt(portal, operator, build_receipt(&key, &facts).as_bytes())?;
+        let (gone_key, gone) = self.activate(ada, "Old server in the basement", "basement", &[(old, 10, 30)])?;
+        workstations::take_receipt(portal, operator, receipt(self.clock.wall(), &gone_key, &gone).as_bytes())?;
         licenses::end(portal, operator, old)?;
         licenses::change_seats(portal, operator, nodes, 120)?;
-        Ok(())
+        Ok((key, second))
     }
 
     /// A customer with many workstations and names that nobody would choose in good faith.
@@ -159,7 +177,7 @@ impl Gallery {
         Ok(())
     }
 
-    fn fill(&self) -> Result<(), Failure> {
+    fn fill(&self) -> Result<(SigningKey, Activated), Failure> {
         let studio =
             self.product("studio", "Atelier Studio", Share::None, &[("studio.gui", 1), ("studio.render", 1)])?;
         let node = self.product("node", "Atelier Render Node", Share::None, &[("studio.render", 1)])?;
@@ -168,8 +186,8 @@ impl Gallery {
         let feature = [("hostile.a-rather-long-feature-code.with-parts", 3)];
         let hostile = self.product("hostile", name, Share::None, &feature)?;
         self.customer("empty@example.com", "Nothing Yet Ltd")?;
-        self.studio(studio, node, fabric)?;
-        self.crowd(studio, hostile)
+        self.crowd(studio, hostile)?;
+        self.studio(studio, node, fabric)
     }
 }
 
@@ -183,7 +201,9 @@ fn prepare(folder: &Path, address: &str) -> Result<Config, Box<dyn Error>> {
     let portal = admin::open(&config, Arc::new(SystemClock::new()), Box::new(OsRandom))?;
     accounts::create_operator(&portal, "olga@atelier.example", "Olga Operator", PASSWORD)?;
     let operator = caller(&portal, "olga@atelier.example")?;
-    Gallery { portal, operator, clock }.fill()?;
+    let gallery = Gallery { portal, operator, clock };
+    let (key, known) = gallery.fill()?;
+    write_samples(folder, gallery.clock.wall(), &key, &known)?;
     Ok(config)
 }
 

@@ -44,7 +44,7 @@ pub(super) async fn list(viewer: Viewer, uri: Uri) -> Answer {
     if whole {
         page.items.retain(|account| lists::found(&query, &[&account.name, &account.email]));
     }
-    let columns = lists::columns(COLUMNS, true, whole);
+    let columns = lists::columns(COLUMNS, whole);
     lists::sort(&mut page.items, query.sort(&columns), |key, a, b| match key {
         "role" => a.role.word().cmp(b.role.word()),
         "created" => a.created_at.cmp(&b.created_at),

@@ -26,19 +26,19 @@ const COLUMNS: &[Column] = &[
 /// A deed in words; what is new and not in this list shows as the API calls it.
 fn deed(action: &str) -> &str {
     match action {
-        "account.create" => "Made an account",
-        "password.change" => "Changed the password",
+        "account.create" => "Made account",
+        "password.change" => "Changed password",
         "session.sign_in" => "Signed in",
         "session.sign_out" => "Signed out",
-        "product.create" => "Made a product",
-        "product.change" => "Changed a product",
-        "license.create" => "Sold a license",
+        "product.create" => "Made product",
+        "product.change" => "Changed product",
+        "license.create" => "Sold license",
         "license.seats" => "Changed seats",
-        "license.end" => "Ended a license",
-        "workstation.activate" => "Activated a workstation",
-        "workstation.renew" => "Renewed a workstation",
-        "workstation.revoke" => "Revoked a workstation",
-        "workstation.release" => "Took a receipt",
+        "license.end" => "Ended license",
+        "workstation.activate" => "Activated workstation",
+        "workstation.renew" => "Renewed workstation",
+        "workstation.revoke" => "Revoked workstation",
+        "workstation.release" => "Took receipt",
         other => other,
     }
 }
@@ -76,8 +76,8 @@ fn subject(subject: &str) -> Markup {
     };
     html! {
         @match place {
-            Some(place) => a href={ "/" (place) "/" (subject) } title=(text) { code { (short) } },
-            None => code { (short) },
+            Some(place) => a href={ "/" (place) "/" (subject) } title=(text) { code.nowrap { (short) } },
+            None => code.nowrap { (short) },
         }
     }
 }
@@ -113,7 +113,8 @@ pub(super) fn table_of(
     let columns: Vec<Column> =
         COLUMNS.iter().filter(|column| !(about_one && column.key == "subject")).copied().collect();
     let rows = entries.iter().map(|entry| {
-        let mut cells = vec![when(entry.at.0, now), who(entry), html! { (visible(deed(&entry.action))) }];
+        let mut cells =
+            vec![when(entry.at.0, now), who(entry), html! { span.nowrap { (visible(deed(&entry.action))) } }];
         if !about_one {
             cells.push(subject(&entry.subject));
         }

@@ -2,9 +2,10 @@
 
 use super::fields::{FORM_KEY, Fields, Mistake, form_key, optional};
 use super::lists::{self, Shown};
-use super::look::{Head, Viewer, done, seats, two_lines};
+use super::look::{Head, Viewer, counted, done, on, seats, stack, two_lines};
 use super::{Answer, go};
 use crate::Failure;
+use crate::failure::sentence_time;
 use crate::service::{IdempotencyKey, accounts, licenses, overview, products};
 use axum::http::Uri;
 use axum::response::IntoResponse;
@@ -16,7 +17,7 @@ use leasehold_core::time::Ms;
 use leasehold_web::components::{
     Button, Column, Confirm, Field, FilterOption, ListQuery, Row, Table, Tile, Tone, badge, button, card,
     channel_badge, clip, confirm_panel, definitions, empty_state, filter_group, link_button, meter, page_header,
-    search_box, table, tiles, when,
+    relative, search_box, table, tiles, when,
 };
 use leasehold_web::extract::ApiPath;
 use leasehold_web::maud::{Markup, html};
@@ -30,7 +31,6 @@ const HERE: &str = "/licenses";
 const COLUMNS: &[Column] = &[
     Column::new("product", "Product").sortable(),
     Column::new("owner", "Owner").sortable(),
-    Column::new("channel", "Channel"),
     Column::new("term", "Runs until").sortable(),
     Column::new("out", "Out of bought").sortable(),
     Column::new("free", "Free").sortable().end(),
@@ -54,38 +54,41 @@ fn state(license: &License, now: Ms) -> Markup {
 }
 
 fn term(license: &License, now: Ms) -> Markup {
-    match license.term {
-        Term::Subscription { .. } => match license.ends_at {
-            Some(end) => when(end.0, now),
-            None => html! {},
-        },
-        Term::Perpetual { maintenance_until } => two_lines(
+    match (license.term, license.ends_at) {
+        (Term::Subscription { until }, Some(end)) => two_lines(
+            // The day that was agreed; the instant is half a day later, when it has ended everywhere on earth.
+            html! { time datetime=(end.0.rfc3339()) title=(sentence_time(end.0)) { (until) } },
+            html! { (relative(end.0, now)) },
+        ),
+        (Term::Subscription { until }, None) => html! { (until) },
+        (Term::Perpetual { maintenance_until }, _) => two_lines(
             html! { "Perpetual" },
-            html! { "releases up to " time datetime=(maintenance_until) { (maintenance_until) } },
+            html! { "releases to " time.nowrap datetime=(maintenance_until) { (maintenance_until) } },
         ),
     }
 }
 
-/// "over by 3 until T": more seats may be in use than were bought.
-fn over(license: &License, now: Ms) -> Markup {
+/// Until when more seats may be in use than were bought; by how many stands at the meter.
+fn over(license: &License) -> Markup {
     html! {
-        @if license.over_by > 0 {
-            div.over {
-                (badge(&format!("over by {}", number(license.over_by.into())), Tone::Bad))
-                @if let Some(until) = license.over_until { " until " (when(until.0, now)) }
-            }
+        @if let Some(until) = license.over_until.filter(|_| license.over_by > 0) {
+            div.over { "until " (on(until.0)) }
         }
     }
 }
 
-fn holders(license: &License) -> Markup {
+/// Where the seats are: by name for their owner; operators, who see many owners, get how many.
+fn holders(license: &License, owners: bool) -> Markup {
     const SHOWN: usize = 3;
+    if owners && !license.holders.is_empty() {
+        return html! { a.nowrap href=(address(license.id)) { (counted(license.holders.len() as u64, "workstation")) } };
+    }
     html! {
         ul.plain-list {
             @for holder in license.holders.iter().take(SHOWN) {
                 li {
+                    span.muted { (number(holder.seats.into())) " at" }
                     a href={ "/workstations/" (holder.workstation) } { (clip(&holder.name)) }
-                    " " span.muted { (number(holder.seats.into())) }
                 }
             }
             @if license.holders.len() > SHOWN {
@@ -96,27 +99,27 @@ fn holders(license: &License) -> Markup {
     }
 }
 
-fn row(license: &License, operator: bool, now: Ms) -> Row {
+fn row(license: &License, owners: bool, now: Ms) -> Row {
     let name = two_lines(
         html! { a href=(address(license.id)) { (clip(&license.product.name)) } },
         html! {
+            (channel_badge(license.channel.word())) " "
             @if license.label.is_empty() { (license.kind) } @else { (clip(&license.label)) }
         },
     );
     let owner = html! { a href={ "/accounts/" (license.owner.id) } { (clip(&license.owner.name)) } };
     let mut cells = vec![name, owner];
-    if !operator {
+    if !owners {
         cells.truncate(1);
     }
     cells.extend([
-        channel_badge(license.channel.word()),
-        html! { (term(license, now)) (state(license, now)) },
-        html! {
+        stack(html! { (term(license, now)) (state(license, now)) }),
+        stack(html! {
             (meter(&format!("Seats of {} out", license.product.name), license.seats_out.into(), license.seats.into()))
-            (over(license, now))
-        },
+            (over(license))
+        }),
         html! { strong { (number(license.seats_free.into())) } },
-        holders(license),
+        holders(license, owners),
     ]);
     Row::from(cells)
 }
@@ -124,7 +127,8 @@ fn row(license: &License, operator: bool, now: Ms) -> Row {
 /// Licenses as a table.
 pub(super) fn license_table(mut items: Vec<License>, shown: &Shown<'_>) -> Markup {
     let Shown { owners, sorts, query, next, now, .. } = *shown;
-    let columns = lists::columns(COLUMNS, owners, sorts);
+    let mut columns = lists::columns(COLUMNS, sorts);
+    columns.retain(|column| owners || column.key != "owner");
     lists::sort(&mut items, query.sort(&columns), |key, a, b| match key {
         "owner" => a.owner.name.to_lowercase().cmp(&b.owner.name.to_lowercase()),
         // What never ends comes after everything that does.
@@ -277,7 +281,7 @@ fn facts(license: &License, operator: bool, now: Ms) -> Markup {
         (
             "Seats out",
             html! {
-                (meter("Seats out", license.seats_out.into(), license.seats.into())) (over(license, now))
+                (meter("Seats out", license.seats_out.into(), license.seats.into())) (over(license))
             },
         ),
         ("Seats free", html! { (number(license.seats_free.into())) }),
@@ -370,7 +374,7 @@ pub(super) async fn change_seats(viewer: Viewer, ApiPath(id): ApiPath<LicenseId>
 pub(super) async fn end_form(viewer: Viewer, ApiPath(id): ApiPath<LicenseId>) -> Answer {
     viewer.check(PortalAction::ManageLicenses)?;
     let license = viewer.run(move |portal, caller| licenses::get(portal, caller, id)).await?;
-    let (now, here) = (viewer.now(), address(id));
+    let here = address(id);
     let back = license.holders.iter().map(|holder| holder.free_at.0).max();
     let question = format!("End the license of {} for {}?", license.product.name, license.owner.name);
     let panel = Confirm {
@@ -379,8 +383,8 @@ pub(super) async fn end_form(viewer: Viewer, ApiPath(id): ApiPath<LicenseId>) ->
             p { "Nothing new is given of its " strong { (seats(license.seats)) } ". This cannot be undone; a new license can be sold." }
             @match back {
                 Some(back) => p {
-                    strong { (seats(license.seats_out)) } " at " (super::look::counted(license.holders.len() as u64, "workstation"))
-                    " can still be used; the last of them is back on " (when(back, now)) "."
+                    strong { (seats(license.seats_out)) } " at " (counted(license.holders.len() as u64, "workstation"))
+                    " can still be used; the last of them is back on " (on(back)) "."
                 },
                 None => p { "No seat is out at a workstation." },
             }

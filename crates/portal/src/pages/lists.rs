@@ -54,10 +54,9 @@ pub(super) fn is_whole<T>(page: &Page<T>, query: &ListQuery) -> bool {
     page.next.is_none() && query.get("after").is_none()
 }
 
-/// The columns as they can be offered, perhaps without the one of owners.
-pub(super) fn columns(columns: &[Column], owners: bool, sorts: bool) -> Vec<Column> {
-    let shown = columns.iter().filter(|column| owners || column.key != "owner");
-    shown.map(|column| Column { sortable: column.sortable && sorts, ..*column }).collect()
+/// The columns as they can be offered.
+pub(super) fn columns(columns: &[Column], sorts: bool) -> Vec<Column> {
+    columns.iter().map(|column| Column { sortable: column.sortable && sorts, ..*column }).collect()
 }
 
 /// Puts rows in the order that the address asks for; equal ones stay as they came.

@@ -1,7 +1,7 @@
 //! The frame around the portal's pages: whose portal it is, the menu of whoever is signed in, and who that is.
 
 use crate::Portal;
-use crate::failure::Failure;
+use crate::failure::{Failure, sentence_time};
 use crate::front::{Front, SignedIn};
 use crate::service::Caller;
 use axum::extract::FromRequestParts;
@@ -137,9 +137,19 @@ pub(super) fn done(text: Markup) -> Notice {
     Notice::new(Tone::Good, text)
 }
 
+/// An instant within a sentence.
+pub(super) fn on(at: Ms) -> Markup {
+    html! { time.nowrap datetime=(at.rfc3339()) { (sentence_time(at)) } }
+}
+
 /// A name above, what it is below.
 pub(super) fn two_lines(first: Markup, second: Markup) -> Markup {
     html! { div.two-lines { div { (first) } @if !second.0.is_empty() { div.muted { (second) } } } }
+}
+
+/// Several things in one cell of a table, one below the other.
+pub(super) fn stack(parts: Markup) -> Markup {
+    html! { div.stack { (parts) } }
 }
 
 /// A sentence with a name from outside in it.

@@ -1,7 +1,7 @@
 //! Products: operators say what is sold and what one seat of it holds.
 
 use super::fields::{FORM_KEY, Fields, Mistake, form_key};
-use super::look::{Head, Viewer, done};
+use super::look::{Head, Viewer, done, two_lines};
 use super::{Answer, go, lists};
 use crate::Failure;
 use crate::service::{IdempotencyKey, products};
@@ -17,7 +17,7 @@ use leasehold_web::components::{
 use leasehold_web::extract::ApiPath;
 use leasehold_web::maud::{Markup, html};
 use leasehold_web::page::Notice;
-use leasehold_web::text::{shorten, visible};
+use leasehold_web::text::shorten;
 use leasehold_wire::portal::{ChangeProduct, NewProduct, Product};
 use std::fmt::Write;
 
@@ -26,11 +26,9 @@ const FIELDS: &[&str] = &["code", "name", "features"];
 
 const COLUMNS: &[Column] = &[
     Column::new("name", "Product").sortable(),
-    Column::new("code", "Code").sortable(),
     Column::new("features", "One seat holds"),
     Column::new("share", "Counting"),
     Column::new("created", "Made").sortable(),
-    Column::new("", "").end(),
 ];
 
 fn sharing(share: Share) -> &'static str {
@@ -53,29 +51,27 @@ pub(super) async fn list(viewer: Viewer, uri: Uri) -> Answer {
     let (query, now) = (ListQuery::of(&uri), viewer.now());
     let wish = lists::page_query(&query);
     let mut page = viewer.run(move |portal, caller| products::list(portal, caller, &wish)).await?;
-    let columns = lists::columns(COLUMNS, true, lists::is_whole(&page, &query));
+    let columns = lists::columns(COLUMNS, lists::is_whole(&page, &query));
     lists::sort(&mut page.items, query.sort(&columns), |key, a, b| match key {
-        "code" => a.code.cmp(&b.code),
         "created" => a.created_at.cmp(&b.created_at),
         _ => a.name.to_lowercase().cmp(&b.name.to_lowercase()),
     });
     let new = || link_button("New Product", "/products/new", Button::Primary);
     let rows = page.items.iter().map(|product| {
         Row::from(vec![
-            clip(&product.name),
-            html! { code { (product.code) } },
+            two_lines(
+                html! { a href={ (HERE) "/" (product.id) } { (clip(&product.name)) } },
+                html! { code { (product.code) } },
+            ),
             bundle(&product.features),
             html! { (sharing(product.share)) },
             when(product.created_at.0, now),
-            html! {
-                a.button.plain href={ (HERE) "/" (product.id) } aria-label={ "Edit " (visible(&product.name)) } { "Edit" }
-            },
         ])
     });
     let content = html! {
         (page_header("Products", "What is sold, and what one seat of it holds.", new()))
         (table(&Table {
-            id: "products", caption: "Products", columns: &columns, rows: rows.collect(), query: &query,
+            id: "catalog", caption: "Products", columns: &columns, rows: rows.collect(), query: &query,
             next: page.next.as_deref(),
             empty: empty_state("No products yet", "A product bundles the features that one seat holds. Licenses are sold of it.", new()),
         }))
@@ -97,7 +93,7 @@ fn features(text: &str) -> Result<FeatureBundle, Failure> {
     let mut bundle = FeatureBundle::new();
     for line in text.lines().map(str::trim).filter(|line| !line.is_empty()) {
         let refuse = |why: String| {
-            Failure::invalid("features", format!("cannot be read in the line `{}`: {why}", shorten(line, 80)))
+            Failure::invalid("features", format!("cannot be read in the line “{}”: {why}", shorten(line, 80)))
         };
         let mut words = line.split_whitespace();
         let (code, count, rest) = (words.next().unwrap_or_default(), words.next().unwrap_or("1"), words.next());

@@ -7,7 +7,7 @@ pub(super) mod renew;
 pub(super) mod revoke;
 
 use super::lists::{self, Shown};
-use super::look::{Head, Viewer, done, named, seats, two_lines};
+use super::look::{Head, Viewer, done, named, on, seats, stack, two_lines};
 use super::{Answer, audit};
 use crate::service::{overview, workstations};
 use axum::http::Uri;
@@ -23,6 +23,7 @@ use leasehold_web::maud::{Markup, html};
 use leasehold_web::page::{Notice, Width};
 use leasehold_web::text::number;
 use leasehold_wire::portal::{AuditEntry, DocumentState, IssuedDocument, PageQuery, Workstation, WorkstationStatus};
+use leasehold_wire::time::Time;
 
 const HERE: &str = "/workstations";
 const ACTIVATE: &str = "/workstations/activate";
@@ -31,7 +32,6 @@ const RECENT: u32 = 20;
 
 const COLUMNS: &[Column] = &[
     Column::new("name", "Workstation").sortable(),
-    Column::new("owner", "Owner").sortable(),
     Column::new("status", "Status").sortable(),
     Column::new("version", "Server").sortable(),
     Column::new("rev", "Rev").sortable().end(),
@@ -56,18 +56,29 @@ fn mode() -> Markup {
     tooltip("Offline", "Activated by file: a new .crt file is carried to it by hand before the one it has ends")
 }
 
+/// When the first of the rows ends that the workstation holds.
+fn first_end(workstation: &Workstation) -> Option<Time> {
+    workstation.lines.iter().map(|line| line.until).min()
+}
+
 fn ends_soon(workstation: &Workstation, now: Ms) -> bool {
-    workstation.status == WorkstationStatus::Active
-        && workstation.runs_until.is_none_or(|until| until.0.since(now) < overview::SOON_MS)
+    let soon = first_end(workstation).is_some_and(|end| end.0.since(now) < overview::SOON_MS);
+    soon && workstation.status == WorkstationStatus::Active
 }
 
 fn until(workstation: &Workstation, now: Ms) -> Markup {
+    let first = first_end(workstation).filter(|end| end.0 > now).or(workstation.runs_until);
     html! {
-        @match workstation.runs_until {
-            Some(until) => (when(until.0, now)),
-            None => span.muted { "nothing runs" },
+        @match (first, workstation.runs_until) {
+            (Some(first), last) => {
+                (when(first.0, now))
+                @if let Some(last) = last.filter(|last| *last > first) {
+                    div.muted.small.nowrap { "others until " (last.0.utc_date()) }
+                }
+            }
+            (None, _) => span.muted { "nothing runs" },
         }
-        @if ends_soon(workstation, now) && workstation.seats_out > 0 { " " (badge("renew soon", Tone::Warning)) }
+        @if ends_soon(workstation, now) { " " (badge("ends soon", Tone::Warning)) }
     }
 }
 
@@ -85,35 +96,32 @@ fn holds(workstation: &Workstation) -> Markup {
 }
 
 fn row(workstation: &Workstation, owners: bool, now: Ms) -> Row {
-    let mut cells = vec![two_lines(
-        html! { a href=(address(workstation.id)) { (clip(&workstation.name)) } },
-        clip(&workstation.host),
-    )];
-    if owners {
-        let owner = &workstation.owner;
-        cells.push(html! { a href={ "/accounts/" (owner.id) } { (clip(&owner.name)) } });
-    }
-    cells.extend([
+    let owner = &workstation.owner;
+    let name = stack(html! {
+        a href=(address(workstation.id)) { (clip(&workstation.name)) }
+        @if owners { a.muted.small href={ "/accounts/" (owner.id) } { (clip(&owner.name)) } }
+        span.muted.small { (clip(&workstation.host)) }
+    });
+    Row::from(vec![
+        name,
         two_lines(status_of(workstation.status), mode()),
-        clip(&workstation.server_version),
+        html! { span { (clip(&workstation.server_version)) } },
         html! { (workstation.newest_rev) },
         holds(workstation),
-        until(workstation, now),
-    ]);
-    Row::from(cells)
+        stack(until(workstation, now)),
+    ])
 }
 
 /// Workstations as a table.
 pub(super) fn workstation_table(mut items: Vec<Workstation>, shown: &Shown<'_>) -> Markup {
     let Shown { owners, sorts, query, next, now, .. } = *shown;
-    let columns = lists::columns(COLUMNS, owners, sorts);
+    let columns = lists::columns(COLUMNS, sorts);
     lists::sort(&mut items, query.sort(&columns), |key, a, b| match key {
-        "owner" => a.owner.name.to_lowercase().cmp(&b.owner.name.to_lowercase()),
         "status" => a.status.word().cmp(b.status.word()),
         "version" => a.server_version.cmp(&b.server_version),
         "rev" => a.newest_rev.cmp(&b.newest_rev),
         "seats" => a.seats_out.cmp(&b.seats_out),
-        "until" => a.runs_until.cmp(&b.runs_until),
+        "until" => first_end(a).cmp(&first_end(b)),
         _ => a.name.to_lowercase().cmp(&b.name.to_lowercase()),
     });
     let rows = items.iter().map(|workstation| row(workstation, owners, now)).collect();
@@ -138,7 +146,7 @@ fn toolbar(items: &[Workstation], query: &ListQuery, now: Ms) -> Markup {
     let options = [
         option("", "All"),
         option("active", "Active"),
-        option("ending", "Renew soon"),
+        option("ending", "Ends soon"),
         option("revoked", "Revoked"),
         option("released", "Released"),
     ];
@@ -233,7 +241,7 @@ fn lines(workstation: &Workstation, now: Ms) -> Markup {
 }
 
 const DOCUMENT_COLUMNS: &[Column] = &[
-    Column::new("rev", "Rev"),
+    Column::new("rev", "File"),
     Column::new("issued", "Issued"),
     Column::new("ends", "Runs until"),
     Column::new("seats", "Seats").end(),
@@ -251,7 +259,7 @@ fn documents(list: &[IssuedDocument], now: Ms) -> Markup {
     };
     let rows = list.iter().map(|document| {
         Row::from(vec![
-            html! { (document.rev) },
+            html! { "rev " (document.rev) },
             when(document.issued_at.0, now),
             when(document.ends_at.0, now),
             html! { (number(document.seats.into())) },
@@ -269,26 +277,23 @@ fn documents(list: &[IssuedDocument], now: Ms) -> Markup {
     })
 }
 
+fn at_or(at: Option<Time>, otherwise: &str, now: Ms) -> Markup {
+    match at {
+        Some(at) => when(at.0, now),
+        None => html! { span.muted { (otherwise) } },
+    }
+}
+
 fn facts(workstation: &Workstation, operator: bool, now: Ms) -> Markup {
     let mut list = vec![
         ("Status", html! { (status_of(workstation.status)) " " (mode()) }),
         ("Host", clip(&workstation.host)),
         ("Server version", clip(&workstation.server_version)),
-        (
-            "Seats out",
-            html! {
-                (number(workstation.seats_out.into()))
-                @if let Some(free_at) = workstation.free_at { ", back by " (when(free_at.0, now)) }
-            },
-        ),
         ("Runs until", until(workstation, now)),
-        (
-            "Newest file",
-            html! {
-                "rev " (workstation.newest_rev)
-                @if let Some(issued_at) = workstation.issued_at { ", issued " (when(issued_at.0, now)) }
-            },
-        ),
+        ("Seats out", html! { (number(workstation.seats_out.into())) }),
+        ("Back at the latest", at_or(workstation.free_at, "all are back", now)),
+        ("Newest file", html! { "rev " (workstation.newest_rev) }),
+        ("Issued", at_or(workstation.issued_at, "never", now)),
         ("First activated", when(workstation.created_at.0, now)),
         ("Key", html! { code { (clip(&workstation.key_thumbprint)) } }),
         ("Id", html! { code { (workstation.id) } }),
@@ -309,7 +314,7 @@ fn facts(workstation: &Workstation, operator: bool, now: Ms) -> Markup {
 }
 
 /// What to do with a file that was just issued.
-fn next_step(workstation: &Workstation, now: Ms) -> Markup {
+fn next_step(workstation: &Workstation) -> Markup {
     let file = format!("{}/certificate", address(workstation.id));
     card(
         "Now bring the file to the license server",
@@ -317,7 +322,7 @@ fn next_step(workstation: &Workstation, now: Ms) -> Markup {
             @if let Some(free_at) = workstation.free_at {
                 p {
                     strong { (seats(workstation.seats_out)) } " left the pool for this workstation until "
-                    (when(free_at.0, now)) " at the latest."
+                    (on(free_at.0)) " at the latest."
                 }
             }
             ol.numbered {
@@ -330,7 +335,7 @@ fn next_step(workstation: &Workstation, now: Ms) -> Markup {
 }
 
 /// What stands above the page after something was done, or because of how the workstation stands.
-fn said(workstation: &Workstation, query: &ListQuery, now: Ms) -> Vec<Notice> {
+fn said(workstation: &Workstation, query: &ListQuery) -> Vec<Notice> {
     let rev = workstation.newest_rev.to_string();
     let mut notices = Vec::new();
     if query.get("issued") == Some(rev.as_str()) && workstation.status == WorkstationStatus::Active {
@@ -342,10 +347,10 @@ fn said(workstation: &Workstation, query: &ListQuery, now: Ms) -> Vec<Notice> {
             (named("", &workstation.name, " is revoked: it gets no new file. "))
             @match (workstation.runs_until, workstation.free_at) {
                 (Some(until), Some(free_at)) => {
-                    "It can still run until " (when(until.0, now)) ", and its " (seats(workstation.seats_out))
-                    " are back in the pool on " (when(free_at.0, now)) " at the latest. A receipt brings them back at once."
+                    "It can still run until " (on(until.0)) ". What it holds (" (seats(workstation.seats_out))
+                    ") is back in the pool on " (on(free_at.0)) " at the latest; a receipt brings it back at once."
                 }
-                (None, Some(free_at)) => { "Its seats are back in the pool on " (when(free_at.0, now)) "." }
+                (None, Some(free_at)) => { "Its seats are back in the pool on " (on(free_at.0)) "." }
                 _ => "Nothing that it had still runs; all its seats are back in the pool.",
             }
         })),
@@ -376,14 +381,14 @@ fn page_of(
     let receipt = workstation.status != WorkstationStatus::Released;
     let content = html! {
         (page_header(&workstation.name, "", actions))
-        @if just_issued { (next_step(workstation, now)) }
+        @if just_issued { (next_step(workstation)) }
         div.columns {
             (card("Workstation", facts(workstation, viewer.is_operator(), now)))
             @if receipt {
                 (card("Server disabled?", html! {
                     p {
-                        "When the license server is disabled it destroys its key and writes a receipt. Upload that here, and its "
-                        (seats(workstation.seats_out)) " are back in the pool at once."
+                        "When the license server is disabled it destroys its key and writes a receipt. Upload that here, and what it \
+                         holds is back in the pool at once."
                     }
                     div.actions { (link_button("Upload Receipt", "/workstations/receipt", Button::Plain)) }
                 }))
@@ -396,7 +401,7 @@ fn page_of(
         h2 { "History" }
         (audit::table_of("history", history, true, &ListQuery::default(), None, now))
     };
-    let notices = said(workstation, query, now);
+    let notices = said(workstation, query);
     let head = Head { title: &workstation.name, current: HERE, width: Width::Wide, notices: &notices };
     viewer.page(head, content)
 }

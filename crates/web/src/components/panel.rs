@@ -94,10 +94,25 @@ pub fn problem_panel(problem: &Problem) -> Markup {
             div.problem-title { (Tone::Bad.icon()) h2 { (visible(&problem.title)) } }
             dl.definitions {
                 @for (term, text) in parts {
-                    @if !text.is_empty() { div { dt { (term) } dd { (visible(text)) } } }
+                    @if !text.is_empty() { div { dt { (term) } dd { (with_names(text)) } } }
                 }
             }
             p.code-name { "Code " code { (visible(&problem.code)) } }
+        }
+    }
+}
+
+/// The text of a problem, in which names stand between backticks: set apart from the sentence around them.
+fn with_names(text: &str) -> Markup {
+    let parts: Vec<&str> = text.split('`').collect();
+    html! {
+        // A name that has a backtick of its own: nobody can say where it ends.
+        @if parts.len().is_multiple_of(2) {
+            (visible(text))
+        } @else {
+            @for (i, part) in parts.iter().enumerate() {
+                @if i % 2 == 1 { bdi.quoted { (visible(part)) } } @else { (visible(part)) }
+            }
         }
     }
 }

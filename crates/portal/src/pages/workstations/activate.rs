@@ -22,7 +22,7 @@ use leasehold_web::problem::ApiProblem;
 use leasehold_wire::portal::{Account, Inspection};
 
 const CONFIRM: &str = "/workstations/activate/confirm";
-const STEPS: &[&str] = &["Upload the request", "Look and confirm", "Download the .crt file"];
+const STEPS: &[&str] = &["Upload request", "Confirm", "Download .crt"];
 
 /// For whom and for what a file is uploaded.
 #[derive(Clone, Default, Debug)]
@@ -100,7 +100,7 @@ async fn upload_page(viewer: &Viewer, purpose: &Purpose, name: &str, mistake: &M
                     .required().file(""))
                 @if renews.is_none() {
                     (Field::new("name", "Name of the workstation").value(name)
-                        .hint("How it is called here. The name of its host if empty; a server that is known keeps its name.").text())
+                        .hint("If empty, the name of its host. A server that is known keeps its name.").text())
                 }
                 div.actions { (button("Upload", Button::Primary)) (link_button("Cancel", &cancel, Button::Plain)) }
             }
@@ -155,23 +155,23 @@ fn review_page(viewer: &Viewer, inspection: &Inspection, review: &Review<'_>) ->
         (page_header(title, "Nothing has happened yet. Change what you like, then confirm.", html! {}))
         (steps(STEPS, 1))
         (mistake.panel(&["name"]))
-        (card("The request", what_it_is(inspection, viewer)))
         form #confirm method="post" action=(CONFIRM) {
             (purpose.hidden())
             (form_key(viewer))
             input type="hidden" name="request" value=(file);
-            (card("", html! {
+            (card("The request", html! {
+                (what_it_is(inspection, viewer))
                 (Field::new("name", "Name of the workstation").required().value(name)
                     .error(mistake.at("name", "The name").as_deref()).text())
             }))
             h2 { "What it is to hold" }
             (choice.table(now))
             (card("", html! {
-                (choice.sentence(renewal, now))
+                (choice.sentence(renewal))
                 div.actions {
                     @if !choice.is_empty() {
                         // First, so that the Enter key in a field never confirms.
-                        button.plain type="submit" name="do" value="review" { "Update Dates" }
+                        button.plain type="submit" name="do" value="review" { "Update Preview" }
                         button.primary type="submit" name="do" value="confirm" { (verb) }
                     }
                     (link_button("Cancel", HERE, Button::Plain))

@@ -3,7 +3,7 @@
 
 use crate::Failure;
 use crate::pages::fields::Fields;
-use crate::pages::look::{seats, two_lines};
+use crate::pages::look::{on, seats, two_lines};
 use jiff::civil::Date;
 use leasehold_core::time::{Ms, date_end, last_full_day};
 use leasehold_web::components::{Column, ListQuery, Row, Table, channel_badge, clip, empty_state, table, when};
@@ -71,6 +71,11 @@ impl Choice {
         self.0.iter().fold(0, |sum, (offer, _)| sum.saturating_add(offer.held_now))
     }
 
+    /// Whether more is chosen than can be given.
+    fn is_too_much(&self) -> bool {
+        self.chosen().any(|(offer, line)| line.is_some_and(|line| line.seats > offer.available))
+    }
+
     /// When the last of the chosen seats is back.
     fn back(&self) -> Option<Ms> {
         let back = |(offer, line): (&Offer, Option<ChosenLine>)| {
@@ -80,18 +85,21 @@ impl Choice {
     }
 
     /// What will happen, in numbers and dates.
-    pub(super) fn sentence(&self, renewal: bool, now: Ms) -> Markup {
+    pub(super) fn sentence(&self, renewal: bool) -> Markup {
         let (count, held) = (self.seats(), self.held());
+        if self.is_too_much() {
+            return html! { p #pool-sentence { "More seats are chosen than are available." } };
+        }
         html! {
             p #pool-sentence {
                 @match (self.back(), renewal) {
                     (Some(back), false) => {
                         @if count == 1 { "This " } @else { "These " }
-                        strong { (seats(count)) } @if count == 1 { " leaves" } @else { " leave" } " the pool until " (when(back, now)) "."
+                        strong { (seats(count)) } @if count == 1 { " leaves" } @else { " leave" } " the pool until " (on(back)) "."
                     }
                     (Some(back), true) => {
                         "The workstation then holds " strong { (seats(count)) } ". " @if count == 1 { "It leaves" } @else { "They leave" }
-                        " the pool until " (when(back, now)) "."
+                        " the pool until " (on(back)) "."
                     }
                     (None, false) => "No seat is chosen: there would be nothing to use.",
                     (None, true) => "The workstation then holds nothing.",

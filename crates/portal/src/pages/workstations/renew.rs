@@ -29,7 +29,7 @@ fn page_of(viewer: &Viewer, workstation: &Workstation, choice: &Choice, mistake:
             (form_key(viewer))
             (choice.table(now))
             (card("", html! {
-                (choice.sentence(true, now))
+                (choice.sentence(true))
                 @if !choice.is_empty() {
                     p.hint {
                         "A new request file from the server also tells which file it uses now, so that seats that it gave up come back sooner."
@@ -38,7 +38,7 @@ fn page_of(viewer: &Viewer, workstation: &Workstation, choice: &Choice, mistake:
                 div.actions {
                     @if !choice.is_empty() {
                         // First, so that the Enter key in a field never confirms.
-                        button.plain type="submit" name="do" value="review" { "Update Dates" }
+                        button.plain type="submit" name="do" value="review" { "Update Preview" }
                         button.primary type="submit" name="do" value="confirm" { "Renew" }
                     }
                     (link_button("Cancel", &here, Button::Plain))

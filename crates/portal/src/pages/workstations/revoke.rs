@@ -1,19 +1,19 @@
 //! *Revoke*: asks first, with what it does in numbers and dates.
 
 use super::{HERE, address};
-use crate::pages::look::{Head, Viewer, seats};
+use crate::pages::look::{Head, Viewer, on, seats};
 use crate::pages::{Answer, go};
 use crate::service::workstations;
 use axum::response::IntoResponse;
 use leasehold_core::ids::WorkstationId;
-use leasehold_web::components::{Button, Confirm, confirm_panel, when};
+use leasehold_web::components::{Button, Confirm, confirm_panel};
 use leasehold_web::extract::ApiPath;
 use leasehold_web::maud::html;
 use leasehold_wire::portal::WorkstationStatus;
 
 pub(in crate::pages) async fn form(viewer: Viewer, ApiPath(id): ApiPath<WorkstationId>) -> Answer {
     let workstation = viewer.run(move |portal, caller| workstations::get(portal, caller, id)).await?;
-    let (now, here) = (viewer.now(), address(id));
+    let here = address(id);
     // Nothing is left to ask.
     if workstation.status != WorkstationStatus::Active {
         return go(&here);
@@ -25,13 +25,13 @@ pub(in crate::pages) async fn form(viewer: Viewer, ApiPath(id): ApiPath<Workstat
             p { "It gets no new file, and its key cannot be used again. This cannot be undone." }
             @match (workstation.runs_until, workstation.free_at) {
                 (Some(until), Some(free_at)) => {
-                    p { "It holds signed files for " strong { (seats(workstation.seats_out)) } " and can still run until " (when(until.0, now)) "." }
-                    p { "The seats are back in the pool on " (when(free_at.0, now)) " at the latest." }
+                    p { "It holds signed files for " strong { (seats(workstation.seats_out)) } " and can still run until " (on(until.0)) "." }
+                    p { "The seats are back in the pool on " (on(free_at.0)) " at the latest." }
                     p.hint {
                         "To have them back at once, disable the server on its own page (ONLINE LICENSING, Disable) and upload the receipt here instead."
                     }
                 }
-                (_, Some(free_at)) => p { "Nothing that it holds still runs. Its " (seats(workstation.seats_out)) " are back in the pool on " (when(free_at.0, now)) "." },
+                (_, Some(free_at)) => p { "Nothing that it holds still runs. It (" (seats(workstation.seats_out)) ") is back in the pool on " (on(free_at.0)) "." },
                 _ => p { "It holds nothing that still runs; no seat changes its place." },
             }
         },
