@@ -238,7 +238,7 @@ pub(super) async fn holders(visit: Visit) -> Result<Response, ApiProblem> {
     let seen = visit.server.status(&visit.caller).await?;
     let leases = visit.server.leases(&visit.caller, wanted).await?;
     let lead = format!(
-        "{}, those that have held it longest first.",
+        "{}. Those that have held it longest come first.",
         words::count(seen.leases_out, "application holds a seat", "applications hold a seat")
     );
     let content = html! {

@@ -141,10 +141,10 @@ fn audit_content(rows: &Page<AuditView>, query: &ListQuery, now: Ms) -> Markup {
     let cells = |row: &AuditView| {
         Row::from(vec![
             when(row.at.0, now),
-            html! { @if row.who.is_empty() { span.muted { "–" } } @else { (clip(&row.who)) } },
+            clip(&row.who),
             html! { @if row.address.is_empty() { span.muted { "–" } } @else { code { (clip(&row.address)) } } },
             html! { (deed(&row.action)) },
-            html! { span.detail { (wrapped(&row.detail)) } },
+            html! { @if !row.detail.is_empty() { span.detail { (wrapped(&row.detail)) } } },
         ])
     };
     let empty = empty_state(

@@ -136,7 +136,8 @@ impl Server {
         }
         let salt = self.0.random.draw(random::bytes);
         let hash = administrator.passwords.hash(password.to_owned(), salt).await?;
-        let audit = self.audit(caller, "administrator_setup", "first password set".to_owned());
+        let who = Act { who: "administrator".into(), ..caller.act() };
+        let audit = Audit { act: who, ..self.audit(caller, "administrator_setup", "with the setup secret".to_owned()) };
         let stored = move |tx: &mut leasehold_db::Tx<'_>| {
             let first = store::set_first_password(tx, &hash)?;
             if first {
