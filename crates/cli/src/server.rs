@@ -237,7 +237,10 @@ fn serve(args: ServeArgs) -> Result<u8, Failure> {
 fn places(address: SocketAddr) -> String {
     let port = address.port();
     if address.ip().is_unspecified() {
-        format!("https://localhost:{port}/ on this machine, or https://{}:{port}/ from another,", leasehold_host::host_name())
+        format!(
+            "https://localhost:{port}/ on this machine, or https://{}:{port}/ from another,",
+            leasehold_host::host_name()
+        )
     } else {
         format!("https://{address}/")
     }
