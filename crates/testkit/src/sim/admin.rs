@@ -148,7 +148,12 @@ impl World<'_, '_> {
         let database = self.sim.server_dbs[server].db.snapshot().expect("a snapshot");
         let on_disk = self.truth.servers[server].on_disk.clone();
         let key = self.servers[server].key;
-        tell!(self, "the disk of server{server} is copied with {} leases, {:?}", on_disk.leases.len(), on_disk.document);
+        tell!(
+            self,
+            "the disk of server{server} is copied with {} leases, {:?}",
+            on_disk.leases.len(),
+            on_disk.document
+        );
         self.servers[server].copy = Some(DiskCopy { database, key, on_disk });
     }
 

@@ -28,6 +28,8 @@ pub(super) struct App {
     pub(super) process: Option<Process>,
     /// A copy that was made by cloning a machine: it is not started again.
     pub(super) clone: bool,
+    /// The lid is closed and the machine carried away as soon as the next call has been sent.
+    pub(super) leaves: bool,
 }
 
 /// A running application.
@@ -101,8 +103,8 @@ impl World<'_, '_> {
         }
         servers.truncate(1 + self.pick(servers.len()));
         let app = self.apps.len();
-        self.apps.push(App { machine, ask, source, servers, process: None, clone: false });
-        let soon = self.between(5 * SECOND_MS, 4 * MINUTE_MS);
+        self.apps.push(App { machine, ask, source, servers, process: None, clone: false, leaves: false });
+        let soon = self.between(5 * SECOND_MS, 90 * SECOND_MS);
         self.push(soon, Event::StartApp { app });
     }
 
@@ -166,7 +168,7 @@ impl World<'_, '_> {
 
     fn start_later(&mut self, app: usize) {
         if !self.apps[app].clone {
-            let later = self.between(SECOND_MS, 6 * MINUTE_MS);
+            let later = self.between(SECOND_MS, 3 * MINUTE_MS);
             self.push(later, Event::StartApp { app });
         }
     }
@@ -234,6 +236,9 @@ impl World<'_, '_> {
                 self.count_call(&request);
                 self.send(app, server, Letter { app, process, call: Some(call), what: What::Client(request) });
                 self.push(CALL_MS, Event::AtApp { app, process, input: SessionInput::Failed { call } });
+                if std::mem::take(&mut self.apps[app].leaves) {
+                    self.carry_away(app);
+                }
             }
             Action::Forget { server, request } => {
                 tell!(self, "app{app} -> server{}, best effort: {request:?}", self.apps[app].servers[server]);
@@ -248,7 +253,8 @@ impl World<'_, '_> {
                 self.tally.count("no seat");
                 if let Some(running) = self.apps[app].process.as_mut().filter(|r| r.session.holding().is_none()) {
                     running.pausing = true;
-                    let later = self.between(30 * SECOND_MS, 5 * MINUTE_MS);
+                    let soonest = if self.healed { 4 * MINUTE_MS } else { 20 * SECOND_MS };
+                    let later = self.between(soonest, 5 * MINUTE_MS);
                     self.push(later, Event::StartApp { app });
                 }
             }
@@ -278,7 +284,9 @@ impl World<'_, '_> {
         let waiting = std::mem::take(&mut self.waiting);
         let on_it = |app: &usize, apps: &[App]| apps[*app].machine == machine;
         let (mut mine, others): (Vec<Event>, Vec<Event>) = waiting.into_iter().partition(|event| match event {
-            Event::AtApp { app, .. } | Event::StartApp { app } | Event::ReleaseApp { app, .. } => on_it(app, &self.apps),
+            Event::AtApp { app, .. } | Event::StartApp { app } | Event::ReleaseApp { app, .. } => {
+                on_it(app, &self.apps)
+            }
             _ => false,
         });
         self.waiting = others;
@@ -324,7 +332,7 @@ impl World<'_, '_> {
         let (ask, source, servers) = (original.ask.clone(), original.source, original.servers.clone());
         self.machines.push(machine);
         let (machine, new) = (self.machines.len() - 1, self.apps.len());
-        self.apps.push(App { machine, ask, source, servers, process: Some(copy), clone: true });
+        self.apps.push(App { machine, ask, source, servers, process: Some(copy), clone: true, leaves: false });
         self.truth.copied.insert(lease);
         self.tally.count("client machine cloned");
         tell!(self, "app{app} is cloned as app{new} with {lease}");

@@ -44,6 +44,7 @@ enum Trouble {
     CutLink,
     CutServer,
     Sleep,
+    CarryAway,
     ClientWallStep,
     KillApp,
     CloneApp,
@@ -63,21 +64,22 @@ enum Trouble {
 
 /// Everything that can go wrong, and how usual it is.
 const CHAOS: &[(Trouble, u64)] = &[
-    (Trouble::Crash, 8),
-    (Trouble::DieAtCommit, 8),
-    (Trouble::DiskFull, 4),
-    (Trouble::WallStep, 4),
+    (Trouble::Crash, 5),
+    (Trouble::DieAtCommit, 6),
+    (Trouble::DiskFull, 3),
+    (Trouble::WallStep, 3),
     (Trouble::CutLink, 10),
     (Trouble::CutServer, 5),
-    (Trouble::Sleep, 8),
+    (Trouble::Sleep, 6),
+    (Trouble::CarryAway, 5),
     (Trouble::ClientWallStep, 4),
     (Trouble::KillApp, 8),
     (Trouble::CloneApp, 2),
     (Trouble::CopyDisk, 3),
     (Trouble::RestoreDisk, 3),
-    (Trouble::Request, 6),
-    (Trouble::Renew, 8),
-    (Trouble::AnyFile, 4),
+    (Trouble::Request, 4),
+    (Trouble::Renew, 5),
+    (Trouble::AnyFile, 2),
     (Trouble::Seats, 3),
     (Trouble::PortalDies, 4),
     (Trouble::CopyPortal, 2),
@@ -95,25 +97,14 @@ impl Dice {
         let doubled = per_mille(one_of(&[0, 30, 150]));
         let slow = per_mille(one_of(&[0, 10, 60]));
         let usual_ms = one_of(&[5, 80, 900]);
-        let carry_ms_max = one_of(&[10 * SECOND_MS, 2 * MINUTE_MS, 30 * MINUTE_MS]);
-        let down_ms_max = one_of(&[2 * SECOND_MS, 90 * SECOND_MS, 11 * MINUTE_MS]);
-        let works_ms_max = one_of(&[2 * MINUTE_MS, 10 * MINUTE_MS, 60 * MINUTE_MS]);
-        let lasts_ms = one_of(&[12, 25, 40]) * MINUTE_MS;
-        let every_ms_max = one_of(&[20, 40, 80]) * SECOND_MS;
+        let carry_ms_max = one_of(&[5 * SECOND_MS, 40 * SECOND_MS, 6 * MINUTE_MS]);
+        let down_ms_max = one_of(&[2 * SECOND_MS, 60 * SECOND_MS, 10 * MINUTE_MS]);
+        let works_ms_max = one_of(&[2 * MINUTE_MS, 6 * MINUTE_MS, 30 * MINUTE_MS]);
+        let lasts_ms = one_of(&[4, 6, 9, 16]) * MINUTE_MS;
+        let every_ms_max = one_of(&[25, 50, 75]) * SECOND_MS;
         // A third of all kinds of trouble is unknown in a world, so that the others are not drowned.
         let weights = CHAOS.iter().map(|(_, weight)| weight * per_mille(one_of(&[0, 1, 3]))).collect();
-        Dice {
-            lost,
-            doubled,
-            slow,
-            usual_ms,
-            carry_ms_max,
-            down_ms_max,
-            works_ms_max,
-            lasts_ms,
-            every_ms_max,
-            weights,
-        }
+        Dice { lost, doubled, slow, usual_ms, carry_ms_max, down_ms_max, works_ms_max, lasts_ms, every_ms_max, weights }
     }
 }
 
@@ -152,7 +143,7 @@ impl World<'_, '_> {
                 self.sim.server_dbs[server].crash_at(point);
             }
             Trouble::DiskFull => {
-                let commits = u32::try_from(self.between(1, 5)).unwrap_or(1);
+                let commits = u32::try_from(self.between(1, 2)).unwrap_or(1);
                 self.sim.server_dbs[server].fill(commits);
             }
             Trouble::WallStep => self.step_server(server),
@@ -175,6 +166,7 @@ impl World<'_, '_> {
                 self.tally.count("machine asleep");
                 self.push(for_ms, Event::Wake { machine });
             }
+            Trouble::CarryAway => self.apps[app].leaves = true,
             Trouble::ClientWallStep => {
                 let machine = self.apps[app].machine;
                 // Where elapsed time does not count sleep, the wall clock is all there is, so it has to be right.
@@ -202,6 +194,29 @@ impl World<'_, '_> {
             Trouble::Weekend => self.weekend(),
         }
         Ok(())
+    }
+
+    /// The lid is closed; the machine wakes up where there is no network. What was answered meanwhile waits for it.
+    pub(super) fn carry_away(&mut self, app: usize) {
+        let machine = self.apps[app].machine;
+        let asleep_ms = self.between(20 * SECOND_MS, 3 * MINUTE_MS);
+        self.machines[machine].sleep(self.at_ms);
+        self.tally.count("machine carried away");
+        self.push(asleep_ms, Event::Wake { machine });
+        let leaves_ms = self.between(2 * SECOND_MS, 15 * SECOND_MS);
+        self.push(leaves_ms, Event::LeaveNetwork { machine });
+    }
+
+    /// A machine is out of reach of everything.
+    pub(super) fn leave_network(&mut self, machine: usize) {
+        let for_ms = self.between(8 * MINUTE_MS, 14 * MINUTE_MS);
+        for app in 0..self.apps.len() {
+            if self.apps[app].machine == machine {
+                for server in 0..self.servers.len() {
+                    self.cut_link(app, server, for_ms);
+                }
+            }
+        }
     }
 
     /// A short trouble or a long one: some are over before anybody notices, some outlast a right.

@@ -17,6 +17,8 @@ pub(super) enum Event {
     ReleaseApp { app: usize, process: u64 },
     /// A sleeping machine wakes up.
     Wake { machine: usize },
+    /// A machine is carried out of reach of the network.
+    LeaveNetwork { machine: usize },
     /// A link works again.
     LinkUp { app: usize, server: usize },
     /// The server's thread runs: what has arrived, and what is due.

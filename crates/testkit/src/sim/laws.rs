@@ -136,7 +136,8 @@ impl World<'_, '_> {
                 let out = used.get(&(line.license, &truth.feature)).copied().unwrap_or(0);
                 if out > held {
                     let (license, feature) = (line.license, &truth.feature);
-                    let what = format!("server{server} gave {}: {out} of {feature} out, {held} held of {license}", lease.id);
+                    let what =
+                        format!("server{server} gave {}: {out} of {feature} out, {held} held of {license}", lease.id);
                     return self.broken(Law::One, what);
                 }
             }
@@ -181,7 +182,8 @@ impl World<'_, '_> {
             let counted = self.truth.counted(document.grant.workstation, license, self.now());
             if seats > counted {
                 let rev = document.grant.rev;
-                let what = format!("server{server} holds {seats} of {license} by rev {rev}, the portal counts {counted}");
+                let what =
+                    format!("server{server} holds {seats} of {license} by rev {rev}, the portal counts {counted}");
                 return self.broken(Law::One, what);
             }
         }
@@ -196,7 +198,8 @@ impl World<'_, '_> {
         let stored: BTreeSet<LeaseId> = on_disk.leases.keys().copied().collect();
         if leases != stored {
             let lost: Vec<_> = stored.symmetric_difference(&leases).collect();
-            return self.broken(Law::Two, format!("server{server} starts with other leases than were stored: {lost:?}"));
+            return self
+                .broken(Law::Two, format!("server{server} starts with other leases than were stored: {lost:?}"));
         }
         if document != on_disk.document || restored.draining != on_disk.draining {
             let what = format!("server{server} starts with {document:?}, stored was {:?}", on_disk.document);
@@ -248,7 +251,9 @@ impl World<'_, '_> {
 
     /// The lease that an application holds stands on a line that ends within one full right.
     fn line_ends(&self, app: &App) -> bool {
-        let Some((nth, lease)) = app.process.as_ref().and_then(|running| running.session.holding()) else { return false };
+        let Some((nth, lease)) = app.process.as_ref().and_then(|running| running.session.holding()) else {
+            return false;
+        };
         let server = app.servers[nth];
         let on_disk = &self.truth.servers[server].on_disk;
         let (Some(truth), Some(now)) = (on_disk.leases.get(&lease), self.server_now(server)) else { return false };

@@ -25,14 +25,7 @@ pub(super) struct Machine {
 
 impl Machine {
     pub(super) fn new(drift_ppm: i64, counts_sleep: bool) -> Machine {
-        Machine {
-            wall_off_ms: 0,
-            drift_ppm,
-            booted_ms: -60_000,
-            counts_sleep,
-            uncounted_ms: 0,
-            asleep_since_ms: None,
-        }
+        Machine { wall_off_ms: 0, drift_ppm, booted_ms: -60_000, counts_sleep, uncounted_ms: 0, asleep_since_ms: None }
     }
 
     /// True time as a wall clock that is right shows it.

@@ -11,6 +11,7 @@ use leasehold_core::time::{DAY_MS, HOUR_MS, MINUTE_MS, SECOND_MS};
 use leasehold_db::DbError;
 use leasehold_portal::service::activation::{self, Wish};
 use leasehold_portal::service::{IdempotencyKey, licenses, workstations as desk};
+use leasehold_portal::store::workstations::Owned;
 use leasehold_portal::store::{Keyset, documents, workstations};
 use leasehold_portal::{Failure, admin};
 use leasehold_wire::portal::{Activated, ChosenLine, NewLicense, WorkstationStatus};
@@ -81,6 +82,9 @@ impl World<'_, '_> {
             self.tally.count("portal died at a commit");
         }
         self.learn_documents();
+        if let PortalWhat::Seats = act.what {
+            self.learn_seats();
+        }
         let issued = self.newly_issued.take();
         match &outcome {
             Ok(done) => {
@@ -140,14 +144,10 @@ impl World<'_, '_> {
     /// The `.crt` file is downloaded and carried to its server, sometimes twice, sometimes never.
     fn download(&mut self, server: usize, done: &Activated) -> Result<(), Failure> {
         let file = desk::activation_file(&self.sim.portal, &self.sim.operator, done.workstation.id)?;
-        let file: std::sync::Arc<str> = file.text.into();
         self.servers[server].workstation = Some(done.workstation.id);
         self.learn_documents();
-        let id = done.workstation.id;
-        let newest = self.sim.portal_db.db.read(move |tx| documents::newest(tx, id)).expect("documents");
-        if let Some(newest) = newest {
-            self.truth.handed_out(id, newest.id);
-        }
+        self.truth.handed_out(done.workstation.id, file.rev);
+        let file: std::sync::Arc<str> = file.text.into();
         self.files.push((done.workstation.id, file.clone()));
         let times = match self.below(10) {
             0 if !self.healed => 0,
@@ -163,51 +163,53 @@ impl World<'_, '_> {
 
     /// Reads which documents the portal has stored since somebody looked.
     fn learn_documents(&mut self) -> BTreeSet<GrantId> {
-        let (now, read_to) = (self.now(), std::mem::take(&mut self.read_to));
-        let from = read_to.clone();
+        let (now, from) = (self.now(), self.read_to.clone());
         let read = self.sim.portal_db.db.read(move |tx| {
             let all = Keyset { before: None, limit: 100 };
             let mut found = Vec::new();
-            for owned in workstations::list(tx, &all)? {
-                let from = from.get(&owned.row.id).map_or(0, |rev| rev + 1);
-                let mut documents = documents::alive_from(tx, owned.row.id, from, now)?;
-                // One that holds nothing is none of those.
-                documents.extend(documents::newest(tx, owned.row.id)?.filter(|newest| newest.rev >= from));
-                found.push((owned.row.id, owned.row.status, documents));
+            for Owned { row, .. } in workstations::list(tx, &all)? {
+                let from = from.get(&row.id).map_or(0, |rev| rev + 1);
+                let mut documents = Vec::new();
+                if row.newest_rev >= from {
+                    documents = documents::alive_from(tx, row.id, from, now)?;
+                    // One that holds nothing is none of those.
+                    documents.extend(documents::newest(tx, row.id)?);
+                }
+                found.push((row, documents));
             }
             Ok::<_, DbError>(found)
         });
-        let seats = self.sim.portal_db.db.read(|tx| {
-            let all = Keyset { before: None, limit: 100 };
-            leasehold_portal::store::licenses::list(tx, &all)
-        });
-        for license in seats.expect("licenses") {
-            self.truth.bought.insert(license.id, license.seats);
-        }
         let mut stored = BTreeSet::new();
-        self.read_to = read_to;
-        for (workstation, status, documents) in read.expect("documents") {
+        for (row, documents) in read.expect("documents") {
+            self.read_to.insert(row.id, row.newest_rev);
             for document in documents {
                 stored.insert(document.id);
-                let read_to = self.read_to.entry(workstation).or_default();
-                *read_to = document.rev.max(*read_to);
                 let line = |stored: &documents::StoredLine| CountedLine {
                     license: stored.line.license,
                     seats: stored.line.seats,
                     freed_at: stored.freed_at,
                 };
                 let lines = document.lines.iter().map(line).collect();
-                if self.truth.issued(workstation, document.id, IssuedDocument { rev: document.rev, lines }) {
-                    self.newly_issued = Some(workstation);
+                if self.truth.issued(row.id, document.id, IssuedDocument { rev: document.rev, lines }) {
+                    self.newly_issued = Some(row.id);
                 }
             }
-            if status == WorkstationStatus::Released
-                && let Some(truth) = self.truth.workstations.get_mut(&workstation)
+            if row.status == WorkstationStatus::Released
+                && let Some(truth) = self.truth.workstations.get_mut(&row.id)
             {
                 truth.acknowledged_rev = u64::MAX;
             }
         }
         stored
+    }
+
+    /// Reads how many seats of each license are bought.
+    fn learn_seats(&mut self) {
+        let all = Keyset { before: None, limit: 100 };
+        let read = self.sim.portal_db.db.read(move |tx| leasehold_portal::store::licenses::list(tx, &all));
+        for license in read.expect("licenses") {
+            self.truth.bought.insert(license.id, license.seats);
+        }
     }
 
     /// A request file that was taken says which document its server obeys.
@@ -281,6 +283,7 @@ impl World<'_, '_> {
         self.read_to.clear();
         let stored = self.learn_documents();
         self.truth.forget_unseen(&stored);
+        self.learn_seats();
         self.check_portal()
     }
 }

@@ -79,6 +79,7 @@ pub(super) fn act() -> Act {
 impl World<'_, '_> {
     pub(super) fn add_server(&mut self) {
         let drift_ppm = self.between(-500, 500);
+        self.sim.begin_server(self.servers.len());
         self.servers.push(Server {
             machine: Machine::new(drift_ppm, true),
             key: None,
@@ -171,6 +172,15 @@ impl World<'_, '_> {
         let paused = running.stalled_until.is_some_and(|until| now < until);
         let mut stepped = Vec::new();
         let mut refused = Vec::new();
+        for command in commands {
+            let input = match command {
+                Command::Install(document) => Input::Install { document: *document, wall, act: act() },
+                Command::Drain => Input::Drain { act: act() },
+            };
+            if !paused {
+                running.engine.step(now, input, writes);
+            }
+        }
         for (letter, input) in inputs {
             let known = |lease: &LeaseId| running.engine.pool().lease(*lease).is_some();
             let beat = match &input {
@@ -186,15 +196,6 @@ impl World<'_, '_> {
             }
             let output = running.engine.step(now, input, writes);
             stepped.push((letter, beat, output));
-        }
-        for command in commands {
-            let input = match command {
-                Command::Install(document) => Input::Install { document: *document, wall, act: act() },
-                Command::Drain => Input::Drain { act: act() },
-            };
-            if !paused {
-                running.engine.step(now, input, writes);
-            }
         }
         let due = running.engine.pool().next_freed_at().is_some_and(|due| due <= now);
         let tick = !paused && (due || now >= running.next_tick || running.stalled_until.is_some());

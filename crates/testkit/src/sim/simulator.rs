@@ -133,9 +133,11 @@ impl Simulator {
         let log = OpenOptions::new().write(true).truncate(true).open(self.grants_log());
         log.expect("an empty grants.log");
         self.portal_db.begin(&self.portal_template);
-        for db in &self.server_dbs {
-            db.begin(&self.server_template);
-        }
+    }
+
+    /// The disk of a new license server.
+    pub(super) fn begin_server(&self, server: usize) {
+        self.server_dbs[server].begin(&self.server_template);
     }
 }
 

@@ -163,10 +163,10 @@ impl Truth {
         true
     }
 
-    /// A document has left the portal.
-    pub(super) fn handed_out(&mut self, workstation: WorkstationId, id: GrantId) {
-        let truth = self.workstations.get_mut(&workstation);
-        if let Some(issued) = truth.and_then(|truth| truth.issued.iter_mut().find(|issued| issued.id == id)) {
+    /// The newest document with a number has left the portal.
+    pub(super) fn handed_out(&mut self, workstation: WorkstationId, rev: u64) {
+        let Some(truth) = self.workstations.get_mut(&workstation) else { return };
+        if let Some(issued) = truth.issued.iter_mut().rfind(|issued| issued.document.rev == rev) {
             issued.handed_out = true;
         }
     }

@@ -119,14 +119,15 @@ impl<'s, 't> World<'s, 't> {
 
     fn people_the_world(&mut self) {
         self.sell_licenses();
-        let servers = 1 + self.below(super::simulator::SERVERS_MAX as u64) as usize;
+        let servers = [1, 1, 2, 2, super::simulator::SERVERS_MAX][self.pick(5)];
         for server in 0..servers {
             self.add_server();
             self.push(0, Event::StartServer { server });
             let soon = self.between(100, 5 * SECOND_MS);
             self.push(soon, Event::MakeRequest { server });
         }
-        for _ in 0..self.between(2, 12) {
+        let apps_max = [4, 6, 12][self.pick(3)];
+        for _ in 0..self.between(2, apps_max) {
             self.add_app();
         }
         let lasts_ms = self.dice.lasts_ms;
@@ -142,6 +143,11 @@ impl<'s, 't> World<'s, 't> {
             Event::StartApp { app } => self.start_app(app),
             Event::ReleaseApp { app, process } => self.release_app(app, process),
             Event::Wake { machine } => self.wake(machine),
+            Event::LeaveNetwork { machine } => {
+                if !self.healed {
+                    self.leave_network(machine);
+                }
+            }
             Event::LinkUp { app, server } => {
                 self.cut.remove(&(app, server));
             }

@@ -9,7 +9,7 @@ use leasehold_host::{OsRandom, SystemClock};
 use leasehold_server::local::{self, Local};
 use leasehold_server::{Ready, ServeOptions};
 use leasehold_trust::activation_file::build_activation_file;
-use leasehold_trust::request::read_request;
+use leasehold_trust::request::{ActivationRequest, read_request};
 use leasehold_trust::{PortalSigner, Vendor};
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
@@ -136,31 +136,7 @@ impl Site {
     fn activate(&self, seats: u32) {
         let now = SystemClock::new().wall();
         let request = read_request(local::request(self.local()).unwrap().as_bytes(), now).unwrap();
-        let workstation = WorkstationId::draw(now, &mut OsRandom);
-        let line = Line {
-            line: LineId::draw(now, &mut OsRandom),
-            license: LicenseId::draw(now, &mut OsRandom),
-            product: "studio".to_owned(),
-            product_name: "Studio".to_owned(),
-            kind: Kind::Floating,
-            channel: Channel::Commercial,
-            features: [(FeatureCode::new(FEATURE).unwrap(), 1)].into(),
-            seats,
-            until: Ms(now.0 + 90 * DAY_MS).floor_to_second(),
-            terms: Terms::by_file(Share::None, None),
-        };
-        let grant = Grant {
-            workstation,
-            workstation_name: "test".to_owned(),
-            account_name: "Customer".to_owned(),
-            rev: 1,
-            issued_at: now.floor_to_second(),
-            lines: vec![line],
-        };
-        let token = self.portal.sign_grant(&grant, &request.thumbprint, GrantId::draw(now, &mut OsRandom));
-        let certificate =
-            self.portal.issue_workstation_certificate(workstation, "test", &request.public_key, now, [7; 16]);
-        let file = build_activation_file(&self.portal, &certificate, &token).unwrap();
+        let file = activation_file(&self.portal, &request, seats, now);
         local::import(self.local(), file.as_bytes()).unwrap();
     }
 
@@ -185,4 +161,32 @@ impl Drop for Site {
     fn drop(&mut self) {
         self.stop();
     }
+}
+
+/// The activation file that a portal makes of a request: `seats` of [`FEATURE`] for 90 days.
+pub(crate) fn activation_file(portal: &PortalSigner, request: &ActivationRequest, seats: u32, now: Ms) -> String {
+    let workstation = WorkstationId::draw(now, &mut OsRandom);
+    let line = Line {
+        line: LineId::draw(now, &mut OsRandom),
+        license: LicenseId::draw(now, &mut OsRandom),
+        product: "studio".to_owned(),
+        product_name: "Studio".to_owned(),
+        kind: Kind::Floating,
+        channel: Channel::Commercial,
+        features: [(FeatureCode::new(FEATURE).unwrap(), 1)].into(),
+        seats,
+        until: Ms(now.0 + 90 * DAY_MS).floor_to_second(),
+        terms: Terms::by_file(Share::None, None),
+    };
+    let grant = Grant {
+        workstation,
+        workstation_name: "test".to_owned(),
+        account_name: "Customer".to_owned(),
+        rev: 1,
+        issued_at: now.floor_to_second(),
+        lines: vec![line],
+    };
+    let token = portal.sign_grant(&grant, &request.thumbprint, GrantId::draw(now, &mut OsRandom));
+    let certificate = portal.issue_workstation_certificate(workstation, "test", &request.public_key, now, [7; 16]);
+    build_activation_file(portal, &certificate, &token).unwrap()
 }

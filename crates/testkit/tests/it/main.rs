@@ -5,4 +5,7 @@
 mod browser;
 mod client;
 mod client_site;
+mod clock_set_wrong;
+mod kill;
+mod service;
 mod simulation;

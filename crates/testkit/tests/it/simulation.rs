@@ -42,6 +42,7 @@ const DONE: &[&str] = &[
     "seats changed",
     "document loaded",
     "machine asleep",
+    "machine carried away",
     "client machine cloned",
     "weekend",
     "FILE_OLDER",
@@ -150,7 +151,9 @@ fn a_portal_that_counts_the_newest_document_only_is_found() {
 
 #[test]
 fn a_server_that_loads_an_older_document_is_found() {
-    assert_eq!(found(Plant::LoadOlder), Law::One);
+    // It holds more than is counted; or it is started again first, and its file says another number than it had.
+    let law = found(Plant::LoadOlder);
+    assert!(matches!(law, Law::One | Law::Two), "{law:?}");
 }
 
 #[test]
