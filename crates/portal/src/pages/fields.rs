@@ -80,6 +80,12 @@ pub(super) fn form_key(viewer: &Viewer) -> Markup {
     html! { input type="hidden" name=(FORM_KEY) value=(key); }
 }
 
+/// The options of a select whose first one is no choice.
+pub(super) fn choices<'a>(options: &'a [(String, String)], nothing: &'a str) -> Vec<(&'a str, &'a str)> {
+    let all = options.iter().map(|(value, label)| (value.as_str(), label.as_str()));
+    std::iter::once(("", nothing)).chain(all).collect()
+}
+
 /// Why a form was refused.
 #[derive(Clone, Default, Debug)]
 pub(super) struct Mistake {

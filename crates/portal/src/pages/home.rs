@@ -10,8 +10,10 @@ use leasehold_web::page::Notice;
 use leasehold_web::text::number;
 use leasehold_wire::portal::{Overview, PageQuery};
 
-/// Deeds on the start page.
-const DEEDS: u32 = 10;
+/// Changes on the start page.
+const CHANGES: usize = 10;
+/// Deeds among which they are looked for.
+const DEEDS: u32 = 100;
 
 fn figures(overview: &Overview) -> Markup {
     let tile = |label, value, detail: String| Tile { label, value: number(value), detail, tone: Tone::Neutral };
@@ -55,7 +57,10 @@ pub(super) async fn show(viewer: Viewer) -> Answer {
         let newest = PageQuery { after: None, limit: Some(DEEDS) };
         Ok((overview::get(portal, caller)?, audit::list(portal, caller, &newest)?.items))
     });
-    let (overview, deeds) = facts.await?;
+    let (overview, mut changes) = facts.await?;
+    // Signing in and out changes nothing; the whole log has it.
+    changes.retain(|deed| !deed.action.starts_with("session."));
+    changes.truncate(CHANGES);
     let ending = overview.workstations_ending;
     let notice = Notice::new(
         Tone::Warning,
@@ -69,8 +74,8 @@ pub(super) async fn show(viewer: Viewer) -> Answer {
         (page_header("Home", "", html! {}))
         (figures(&overview))
         (first_steps(&overview))
-        h2 { "Last done" }
-        (super::audit::table_of("deeds", &deeds, false, &ListQuery::default(), None, viewer.now()))
+        h2 { "Last changes" }
+        (super::audit::table_of("changes", &changes, false, &ListQuery::default(), None, viewer.now()))
         p { a href="/audit" { "The whole audit log" } }
     };
     Ok(viewer.page(Head { notices: &notices, ..Head::wide("Home", "/") }, content).into_response())

@@ -5,9 +5,9 @@
 use super::choice::{self, Choice};
 use super::{ACTIVATE, HERE, address};
 use crate::Failure;
-use crate::pages::fields::{FORM_KEY, Fields, Mistake, form_key, optional};
+use crate::pages::fields::{FORM_KEY, Fields, Mistake, choices, form_key, optional};
 use crate::pages::look::{Head, Viewer};
-use crate::pages::{Answer, go, licenses, lists};
+use crate::pages::{Answer, go, lists};
 use crate::service::activation::{self, Wish};
 use crate::service::{IdempotencyKey, accounts, workstations};
 use axum::http::Uri;
@@ -91,7 +91,7 @@ async fn upload_page(viewer: &Viewer, purpose: &Purpose, name: &str, mistake: &M
             form #upload method="post" action=(ACTIVATE) enctype="multipart/form-data" {
                 @match (purpose.account, options.first()) {
                     (None, Some(_)) => (Field::new("account", "For which account").required()
-                        .select(&licenses::choices(&options, "Choose an account"))),
+                        .select(&choices(&options, "Choose an account"))),
                     (Some(_), Some((_, label))) => { p { "For " strong { (wrapped(label)) } } (purpose.hidden()) },
                     (_, None) => (purpose.hidden()),
                 }

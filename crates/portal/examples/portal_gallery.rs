@@ -1,5 +1,5 @@
 //! A portal with believable and with hostile data, for looking at its pages:
-//! `cargo run -p leasehold-portal --example gallery -- FOLDER 127.0.0.1:8098`. It prints whom to sign in as.
+//! `cargo run -p leasehold-portal --example portal_gallery -- FOLDER 127.0.0.1:8098`. It prints whom to sign in as.
 
 #![expect(clippy::print_stdout, reason = "the one thing a developer needs from it")]
 
