@@ -81,7 +81,7 @@ impl Load {
             let start = Instant::now();
             let end = start + Duration::from_secs(seconds.max(1));
             let tasks: Vec<_> =
-                (0..self.clients).map(|client| tokio::spawn(drive(address, client, end, key.clone()))).collect();
+                (0..self.clients).map(|client| tokio::spawn(drive(address, client, end, key))).collect();
             let mut samples = Samples::default();
             for task in tasks {
                 let (ops, mut checkout_us) = task.await??;

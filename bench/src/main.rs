@@ -87,7 +87,7 @@ fn refuse_memory_disk(dir: &Path) -> Result<()> {
     const TMPFS: i64 = 0x0102_1994;
     const RAMFS: i64 = 0x8584_58f6;
     let kind = rustix::fs::statfs(dir)?.f_type;
-    if [TMPFS, RAMFS].contains(&i64::from(kind)) {
+    if [TMPFS, RAMFS].contains(&kind) {
         bail!(
             "{} is kept in memory (tmpfs), where a flush costs nothing. Choose a folder on a real disk with --dir",
             dir.display()

@@ -112,7 +112,7 @@ impl LicenseServer {
     }
 
     pub(crate) fn key(&self) -> PublicKey {
-        self.key.clone()
+        self.key
     }
 
     /// Starts it and waits until it answers.

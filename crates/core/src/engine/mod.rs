@@ -32,7 +32,8 @@ pub struct Restored {
     pub former_lines: Vec<Line>,
     /// Open leases; their `freed_at` and `times` are set anew.
     pub leases: Vec<Lease>,
-    /// Leases that ended within the memory of keys, in order of time: when, which, under which key.
+    /// Leases that ended within the memory of keys before the last commit, in order of time: when, which, under which
+    /// key.
     pub ended: Vec<(Ms, LeaseId, Arc<str>)>,
     /// The server was being disabled.
     pub draining: bool,
@@ -83,8 +84,9 @@ impl Engine {
             denied_order: VecDeque::new(),
             seen: BTreeSet::new(),
         };
-        for (at, lease, key) in restored.ended {
-            engine.remember_ended(at.min(now), Some(lease), key);
+        // Like leases, they run in full from the start: how much time has passed since they ended is not known.
+        for (_, lease, key) in restored.ended {
+            engine.remember_ended(now, Some(lease), key);
         }
         engine
     }

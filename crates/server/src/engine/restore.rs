@@ -43,10 +43,13 @@ pub(crate) struct Restorer {
 impl Restorer {
     /// Everything at `now`, and the document in force as it was verified.
     pub(crate) fn read(&self, now: Ms) -> Result<(Restored, Option<Reread>), RestoreError> {
-        let ended_since = now.plus(-TimeTable::DEFAULT.key_memory_ms);
         let (state, leases, ended, stored) = self.db.read(move |tx| {
-            let ended = store::ended_since(tx, ended_since)?;
-            Ok::<_, DbError>((store::state(tx)?, store::leases(tx)?, ended, store::in_force(tx)?))
+            let state = store::state(tx)?;
+            // Counted from the last commit: the clock may have been set ahead since, and a key that was forgotten for
+            // that would give a second lease.
+            let last = state.mark.map_or(now, |mark| mark.min(now));
+            let ended = store::ended_since(tx, last.plus(-TimeTable::DEFAULT.key_memory_ms))?;
+            Ok::<_, DbError>((state, store::leases(tx)?, ended, store::in_force(tx)?))
         })?;
         let current = stored.map(|stored| self.verify(&stored)).transpose()?;
         let document = current.as_ref().map(|reread| reread.document.clone());

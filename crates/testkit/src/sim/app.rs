@@ -42,6 +42,8 @@ pub(super) struct Process {
     pub(super) released: bool,
     /// No server had a seat, and it waits before it looks again.
     pub(super) pausing: bool,
+    /// Somebody works with it where there is no network, at least so long.
+    pub(super) busy_until_ms: i64,
     /// The timer that counts: those set before it are void.
     timer_ms: i64,
     calls: BTreeMap<u64, usize>,
@@ -130,6 +132,7 @@ impl World<'_, '_> {
             random: Seeded::new(seed),
             released: false,
             pausing: false,
+            busy_until_ms: 0,
             timer_ms: i64::MAX,
             calls: BTreeMap::new(),
             answered: None,
@@ -151,6 +154,11 @@ impl World<'_, '_> {
             return;
         }
         let Some(running) = self.apps[app].process.as_mut().filter(|running| running.id == process) else { return };
+        if self.at_ms < running.busy_until_ms {
+            let later_ms = running.busy_until_ms - self.at_ms;
+            self.push(later_ms, Event::ReleaseApp { app, process });
+            return;
+        }
         running.released = true;
         tell!(self, "app{app} gives its seat back");
         self.tally.count("seat given back");
@@ -321,6 +329,7 @@ impl World<'_, '_> {
             random: Seeded::new(self.processes),
             released: false,
             pausing: running.pausing,
+            busy_until_ms: 0,
             timer_ms: i64::MAX,
             // Its connections are gone.
             calls: running.calls.clone(),

@@ -1,6 +1,7 @@
 //! What goes wrong, when and how often: drawn anew for each seed, so that some worlds have a bad network, some have bad
 //! disks, some have restless people, and some have everything at once.
 
+use super::app::App;
 use super::events::{Event, PortalWhat};
 use super::outcome::Violation;
 use super::server::Command;
@@ -41,6 +42,7 @@ enum Trouble {
     DieAtCommit,
     DiskFull,
     WallStep,
+    Stray,
     CutLink,
     CutServer,
     Sleep,
@@ -68,10 +70,11 @@ const CHAOS: &[(Trouble, u64)] = &[
     (Trouble::DieAtCommit, 6),
     (Trouble::DiskFull, 3),
     (Trouble::WallStep, 3),
+    (Trouble::Stray, 10),
     (Trouble::CutLink, 10),
     (Trouble::CutServer, 5),
     (Trouble::Sleep, 6),
-    (Trouble::CarryAway, 5),
+    (Trouble::CarryAway, 7),
     (Trouble::ClientWallStep, 4),
     (Trouble::KillApp, 8),
     (Trouble::CloneApp, 2),
@@ -147,6 +150,7 @@ impl World<'_, '_> {
                 self.sim.server_dbs[server].fill(commits);
             }
             Trouble::WallStep => self.step_server(server),
+            Trouble::Stray => self.stray(),
             Trouble::CutLink => {
                 let for_ms = self.cut_ms();
                 let nth = self.pick(self.apps[app].servers.len());
@@ -166,7 +170,11 @@ impl World<'_, '_> {
                 self.tally.count("machine asleep");
                 self.push(for_ms, Event::Wake { machine });
             }
-            Trouble::CarryAway => self.apps[app].leaves = true,
+            Trouble::CarryAway => {
+                let holds = |app: &App| app.process.as_ref().is_some_and(|process| process.session.holding().is_some());
+                let holder = self.apps.iter().skip(app).position(holds).map(|nth| app + nth);
+                self.apps[holder.unwrap_or(app)].leaves = true;
+            }
             Trouble::ClientWallStep => {
                 let machine = self.apps[app].machine;
                 // Where elapsed time does not count sleep, the wall clock is all there is, so it has to be right.
@@ -202,6 +210,9 @@ impl World<'_, '_> {
         let asleep_ms = self.between(20 * SECOND_MS, 3 * MINUTE_MS);
         self.machines[machine].sleep(self.at_ms);
         self.tally.count("machine carried away");
+        if let Some(process) = &mut self.apps[app].process {
+            process.busy_until_ms = self.at_ms + 15 * MINUTE_MS;
+        }
         self.push(asleep_ms, Event::Wake { machine });
         let leaves_ms = self.between(2 * SECOND_MS, 15 * SECOND_MS);
         self.push(leaves_ms, Event::LeaveNetwork { machine });
@@ -290,6 +301,7 @@ impl World<'_, '_> {
             )
         };
         self.queue.put_off(away_ms, on_a_desk);
+        self.strays.clear();
         self.at_ms += away_ms;
         for server in 0..self.servers.len() {
             let at_ms = self.at_ms;

@@ -9,7 +9,7 @@ use leasehold_core::engine::{Engine, Output, Restored, Write};
 use leasehold_core::ids::{LeaseId, LicenseId};
 use leasehold_core::license::FeatureCode;
 use leasehold_core::session::SeatState;
-use leasehold_core::time::SECOND_MS;
+use leasehold_core::time::{MINUTE_MS, SECOND_MS};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// A full right and its allowance, with a second for crystals: so long after a restore nobody believes in a lease that
@@ -281,6 +281,11 @@ impl World<'_, '_> {
                     // Nobody has a seat for it, then.
                     for server in &app.servers {
                         let Some((engine, at)) = self.engine(*server).zip(self.server_now(*server)) else { continue };
+                        // Whose line has just ended looks around twice a minute.
+                        let mut lines = self.truth.servers[*server].on_disk.lines.values();
+                        if lines.any(|line| (-MINUTE_MS..SECOND_MS).contains(&line.until.since(at))) {
+                            continue;
+                        }
                         let open = engine.no_new_until(at).is_none() && !engine.draining();
                         let id = LeaseId::draw(at, &mut leasehold_core::random::Seeded::new(0));
                         if open && engine.pool().find(id, &app.ask, app.source, at).is_ok() {

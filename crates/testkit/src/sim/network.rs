@@ -2,12 +2,14 @@
 
 use super::events::{Event, Letter, What};
 use super::world::World;
-use leasehold_core::session::SessionInput;
+use leasehold_core::session::{Request, SessionInput};
 use leasehold_core::time::SECOND_MS;
 
 /// No message is on its way longer than this, in milliseconds. Keys of ended leases are remembered for two minutes;
 /// a message that is older than that is no longer the network's doing.
 const SLOWEST_MS: i64 = 100 * SECOND_MS;
+/// So many checkouts are remembered to come again.
+const STRAYS: usize = 12;
 
 impl World<'_, '_> {
     /// How long a message takes; `None` if it is lost.
@@ -29,11 +31,32 @@ impl World<'_, '_> {
         if self.cut.contains(&(app, server)) {
             return;
         }
+        if let What::Client(Request::Checkout { .. }) = letter.what {
+            self.strays.push_back((self.at_ms, server, letter.clone()));
+            if self.strays.len() > STRAYS {
+                self.strays.pop_front();
+            }
+        }
         let doubled = !self.healed && self.per_mille(self.dice.doubled);
         for _ in 0..if doubled { 2 } else { 1 } {
             if let Some(in_ms) = self.crossing_ms() {
                 self.push(in_ms, Event::AtServer { server, letter: letter.clone() });
             }
+        }
+    }
+
+    /// A copy of a checkout comes late, and nobody waits for it any more.
+    pub(super) fn stray(&mut self) {
+        if self.strays.is_empty() {
+            return;
+        }
+        let chosen = self.pick(self.strays.len());
+        let (sent_ms, server, letter) = self.strays[chosen].clone();
+        let latest_ms = sent_ms + SLOWEST_MS - self.at_ms;
+        if latest_ms > 0 {
+            let in_ms = self.between(0, latest_ms);
+            self.tally.count("checkout came late");
+            self.push(in_ms, Event::AtServer { server, letter });
         }
     }
 

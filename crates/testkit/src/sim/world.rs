@@ -2,7 +2,7 @@
 
 use super::app::App;
 use super::chaos::Dice;
-use super::events::Event;
+use super::events::{Event, Letter};
 use super::machine::Machine;
 use super::outcome::{Law, Stamp, Tally, Violation};
 use super::plant::Plant;
@@ -14,7 +14,7 @@ use leasehold_core::ids::WorkstationId;
 use leasehold_core::license::FeatureBundle;
 use leasehold_core::random::{Random, Seeded};
 use leasehold_core::time::{MINUTE_MS, Ms, SECOND_MS};
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
 
 /// When all is healed, this long passes before the last look.
@@ -35,6 +35,8 @@ pub(super) struct World<'s, 't> {
     pub(super) servers: Vec<Server>,
     /// Links that are down, from an application to a server.
     pub(super) cut: BTreeSet<(usize, usize)>,
+    /// The newest checkouts that were sent, and when: a copy of one may come late.
+    pub(super) strays: VecDeque<(i64, usize, Letter)>,
     /// What reached a sleeping machine.
     pub(super) waiting: Vec<Event>,
     pub(super) healed: bool,
@@ -87,6 +89,7 @@ impl<'s, 't> World<'s, 't> {
             apps: Vec::new(),
             servers: Vec::new(),
             cut: BTreeSet::new(),
+            strays: VecDeque::new(),
             waiting: Vec::new(),
             healed: false,
             processes: 0,

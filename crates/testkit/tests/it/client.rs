@@ -118,7 +118,11 @@ fn a_machine_that_wakes_up_says_lost_before_anything_was_asked() {
         let site = Site::with_seats(1);
         let (client, clock) = with_fake_clock(&site, &[&site.address()]);
         let seat = client.checkout(&studio()).unwrap();
-        if counted { clock.advance(420_000) } else { clock.sleep_uncounted(420_000) }
+        if counted {
+            clock.advance(420_000);
+        } else {
+            clock.sleep_uncounted(420_000);
+        }
         assert_eq!((seat.state(), seat.left()), (SeatState::Lost, Duration::ZERO));
         // The server still has it, as no time has passed there.
         wait_for(&seat, SeatState::Ok);
@@ -265,8 +269,7 @@ fn a_wrong_request_is_refused_before_any_server_is_asked() {
 fn doctor_sees_what_an_application_would_meet() {
     let (site, counterfeit) = (Site::with_seats(3), Site::with_seats(1));
     let down = closed();
-    let client =
-        site.builder().server(&site.address()).server(&down).server(&counterfeit.address()).build().unwrap();
+    let client = site.builder().server(&site.address()).server(&down).server(&counterfeit.address()).build().unwrap();
     let _seat = client.checkout(&studio()).unwrap();
     let [good, unreachable, fake] = client.examine().try_into().unwrap();
     assert!(good.ok && good.tls.as_deref() == Some("ok"), "{good:?}");

@@ -135,7 +135,7 @@ impl Seats {
         while !over.load(Ordering::SeqCst) && self.doubt.is_none() && self.leaving.is_none() {
             self.taken += 1;
             self.checkout(&caller, format!("thread-{thread}-{}", self.taken));
-            if self.taken % 3 == 0
+            if self.taken.is_multiple_of(3)
                 && let Some(seat) = (!self.held.is_empty()).then(|| self.held.remove(0))
             {
                 self.checkin(address, seat);

@@ -1,6 +1,6 @@
 //! Tests of the whole system, one file for each topic.
 
-#![expect(clippy::unwrap_used, reason = "helpers of tests fail as tests do")]
+#![expect(clippy::unwrap_used, clippy::print_stdout, reason = "helpers of tests fail and tell as tests do")]
 
 mod browser;
 mod client;

@@ -22,6 +22,7 @@ const DONE: &[&str] = &[
     "resume sent",
     "message lost",
     "message slow",
+    "checkout came late",
     "event expired",
     "event adopted",
     "event copied",
