@@ -4,7 +4,7 @@
 //! The deciding code is the product's own: the portal's services, the server's store with `core`'s engine, `core`'s
 //! client session, and `trust`'s files. What is simulated is the shell around them (sockets, threads, timers, disks,
 //! clocks, the person who carries files) and whatever breaks it. After every event the laws are checked against
-//! [`truth`], which counts for itself.
+//! `truth`, which counts for itself.
 //!
 //! # What is promised where copies are made
 //!
