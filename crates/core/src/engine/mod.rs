@@ -4,6 +4,7 @@
 //! the [`Output`] to send **after** they are on disk. If the commit fails, the shell drops the engine and restores it
 //! from what is on disk. It does no I/O, draws nothing and reads no clock.
 
+mod ended;
 mod io;
 
 pub use io::*;
@@ -15,7 +16,8 @@ use crate::ids::LeaseId;
 use crate::pool::{Ask, Lease, Pool, Source};
 use crate::time::Ms;
 use crate::times::{LeaseTimes, TimeTable};
-use std::collections::{BTreeSet, HashMap, HashSet, VecDeque};
+use ended::EndedKeys;
+use std::collections::{BTreeSet, HashMap, VecDeque};
 use std::sync::Arc;
 
 /// Denied keys remembered, so that a client that asks again and again is one denial.
@@ -48,9 +50,7 @@ pub struct Engine {
     draining: bool,
     /// After a start with a suspect clock: seats given before may be unknown here until this instant.
     no_new_until: Option<Ms>,
-    ended_keys: HashSet<Arc<str>>,
-    ended_leases: HashSet<LeaseId>,
-    ended: VecDeque<(Ms, Option<LeaseId>, Arc<str>)>,
+    ended: EndedKeys,
     denied: HashMap<Arc<str>, Ms>,
     denied_order: VecDeque<Arc<str>>,
     /// Leases heard of since their last-seen was written.
@@ -77,16 +77,14 @@ impl Engine {
             document,
             draining: restored.draining,
             no_new_until: suspect.then(|| times.lease_freed_at(now, times.lease)),
-            ended_keys: HashSet::new(),
-            ended_leases: HashSet::new(),
-            ended: VecDeque::new(),
+            ended: EndedKeys::default(),
             denied: HashMap::new(),
             denied_order: VecDeque::new(),
             seen: BTreeSet::new(),
         };
         // Like leases, they run in full from the start: how much time has passed since they ended is not known.
         for (_, lease, key) in restored.ended {
-            engine.remember_ended(now, Some(lease), key);
+            engine.ended.remember(now, Some(lease), &key);
         }
         engine
     }
@@ -133,7 +131,7 @@ impl Engine {
                 Some(lease) => self.checkin(now, lease, writes),
                 None => {
                     // Its checkout may still be on the way; when it comes, it must not take a seat for nobody.
-                    self.remember_ended(now, None, key);
+                    self.ended.remember(now, None, &key);
                     Output::Released
                 }
             },
@@ -156,7 +154,7 @@ impl Engine {
         if let Some(lease) = self.pool.lease_of_key(&key) {
             return if lease.ask == ask { self.extend(now, lease.id, false, writes) } else { Output::KeyReused };
         }
-        if self.ended_keys.contains(&key) {
+        if self.ended.has_key(&key) {
             return Output::Ended { end: LeaseEnd::LeaseGone, left_ms: 0 };
         }
         if let Some(code) = self.closed(now) {
@@ -299,7 +297,7 @@ impl Engine {
         writes: &mut Vec<Write>,
     ) -> Output {
         let (id, key) = named;
-        let ended = self.ended_leases.contains(&id) || self.ended_keys.contains(&key);
+        let ended = self.ended.has_lease(id) || self.ended.has_key(&key);
         if ended || self.pool.lease_of_key(&key).is_some() {
             return Output::Ended { end: LeaseEnd::LeaseGone, left_ms: 0 };
         }
@@ -325,7 +323,7 @@ impl Engine {
                 self.end(now, EventKind::Checkin, lease, writes);
                 Output::Released
             }
-            None if self.ended_leases.contains(&id) => Output::Released,
+            None if self.ended.has_lease(id) => Output::Released,
             None => Output::Unknown,
         }
     }
@@ -334,27 +332,14 @@ impl Engine {
         writes.push(Write::LeaseEnded { id: lease.id });
         writes.push(event(now, kind, &lease));
         self.seen.remove(&lease.id);
-        self.remember_ended(now, Some(lease.id), lease.key);
-    }
-
-    /// `lease` is `None` for a key that was given up before its checkout came.
-    fn remember_ended(&mut self, at: Ms, lease: Option<LeaseId>, key: Arc<str>) {
-        if self.ended_keys.insert(key.clone()) {
-            self.ended_leases.extend(lease);
-            self.ended.push_back((at, lease, key));
-        }
+        self.ended.remember(now, Some(lease.id), &lease.key);
     }
 
     fn free_due(&mut self, now: Ms, writes: &mut Vec<Write>) {
         while let Some(lease) = self.pool.pop_freed(now) {
             self.end(now, EventKind::Expired, lease, writes);
         }
-        while self.ended.front().is_some_and(|(at, ..)| now.since(*at) >= self.times.key_memory_ms) {
-            if let Some((_, lease, key)) = self.ended.pop_front() {
-                self.ended_keys.remove(&key);
-                lease.map(|lease| self.ended_leases.remove(&lease));
-            }
-        }
+        self.ended.forget(now, self.times.key_memory_ms);
     }
 
     fn deny(&mut self, now: Ms, code: DenialCode, key: Arc<str>, ask: &Ask, writes: &mut Vec<Write>) -> Output {

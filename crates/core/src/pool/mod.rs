@@ -32,6 +32,8 @@ struct LineState {
     out: BTreeMap<FeatureCode, u32>,
     /// In the newest document. A line that left it stays only until its last lease ends, and gives nothing.
     granted: bool,
+    /// One seat of this line: what nearly every lease stands on, kept once.
+    one: Placement,
 }
 
 /// The seats of one server.
@@ -40,7 +42,8 @@ pub struct Pool {
     lines: BTreeMap<LineId, LineState>,
     /// Lines that carry a feature, in the order in which they are taken.
     order: BTreeMap<FeatureCode, Vec<LineId>>,
-    leases: HashMap<LeaseId, Lease>,
+    /// In boxes: a table of what is as large as a lease has a third of it empty.
+    leases: HashMap<LeaseId, Box<Lease>>,
     by_key: HashMap<Arc<str>, LeaseId>,
     by_freed_at: BTreeSet<(Ms, LeaseId)>,
     by_feature: BTreeMap<FeatureCode, BTreeSet<LeaseId>>,
@@ -58,7 +61,7 @@ impl Pool {
         // The lines before the leases: a lease counts on a line that is there.
         pool.set_lines(grant);
         for line in former {
-            pool.lines.entry(line.line).or_insert(LineState { line, out: BTreeMap::new(), granted: false });
+            pool.lines.entry(line.line).or_insert_with(|| LineState::new(line, BTreeMap::new(), false));
         }
         for lease in leases {
             pool.insert(lease);
@@ -75,12 +78,12 @@ impl Pool {
 
     /// The lease of an id.
     pub fn lease(&self, id: LeaseId) -> Option<&Lease> {
-        self.leases.get(&id)
+        self.leases.get(&id).map(Box::as_ref)
     }
 
     /// The living lease of an idempotency key.
     pub fn lease_of_key(&self, key: &str) -> Option<&Lease> {
-        self.by_key.get(key).and_then(|id| self.leases.get(id))
+        self.by_key.get(key).and_then(|id| self.lease(*id))
     }
 
     /// How many leases are out.
@@ -112,7 +115,13 @@ impl Pool {
     }
 
     /// Adds a lease whose placement has been decided, and counts it.
-    pub fn insert(&mut self, lease: Lease) {
+    pub fn insert(&mut self, mut lease: Lease) {
+        let (Standing::Own(placement) | Standing::Shared { placement, .. }) = &mut lease.standing;
+        if let [(line, 1)] = placement[..]
+            && let Some(state) = self.lines.get(&line)
+        {
+            *placement = state.one.clone();
+        }
         match &lease.standing {
             Standing::Own(placement) => self.count(&lease.ask.feature, &placement.clone(), true),
             Standing::Shared { seat, placement } => self.join_shared(&lease, *seat, placement),
@@ -120,12 +129,12 @@ impl Pool {
         self.by_key.insert(lease.key.clone(), lease.id);
         self.by_freed_at.insert((lease.freed_at, lease.id));
         self.by_feature.entry(lease.ask.feature.clone()).or_default().insert(lease.id);
-        self.leases.insert(lease.id, lease);
+        self.leases.insert(lease.id, Box::new(lease));
     }
 
     /// Ends a lease and frees its seats, unless others share them.
     pub fn remove(&mut self, id: LeaseId) -> Option<Lease> {
-        let lease = self.leases.remove(&id)?;
+        let lease = *self.leases.remove(&id)?;
         self.by_key.remove(&lease.key);
         self.by_freed_at.remove(&(lease.freed_at, id));
         if let Some(holders) = self.by_feature.get_mut(&lease.ask.feature) {
@@ -149,12 +158,12 @@ impl Pool {
 
     /// The lease, to note what changes no counting (`n`, last seen, withdrawn).
     pub(crate) fn lease_mut(&mut self, id: LeaseId) -> Option<&mut Lease> {
-        self.leases.get_mut(&id)
+        self.leases.get_mut(&id).map(Box::as_mut)
     }
 
     /// Every lease, in no order.
     pub(crate) fn leases(&self) -> impl Iterator<Item = &Lease> {
-        self.leases.values()
+        self.leases.values().map(Box::as_ref)
     }
 
     /// Where a lease stands now: shared seats move as one, so the seat knows best.

@@ -3,7 +3,7 @@
 use super::lease::{LEASES_PER_SHARED_SEAT_MAX, ShareKey};
 use super::{Ask, LineState, Placement, Pool, Source, Standing};
 use crate::codes::DenialCode;
-use crate::grant::{Grant, Renew};
+use crate::grant::{Grant, Line, Renew};
 use crate::ids::{LeaseId, LicenseId, LineId};
 use crate::license::{FeatureCode, Share};
 use crate::time::{Ms, SECOND_MS};
@@ -24,6 +24,11 @@ pub struct Capacity {
 }
 
 impl LineState {
+    pub(super) fn new(line: Line, out: BTreeMap<FeatureCode, u32>, granted: bool) -> LineState {
+        let one = [(line.line, 1)].into();
+        LineState { line, out, granted, one }
+    }
+
     fn out(&self, feature: &FeatureCode) -> u32 {
         self.out.get(feature).copied().unwrap_or(0)
     }
@@ -65,7 +70,7 @@ impl Pool {
         }
         for line in grant.map_or(&[][..], |grant| &grant.lines) {
             let out = self.lines.remove(&line.line).map(|old| old.out).unwrap_or_default();
-            self.lines.insert(line.line, LineState { line: line.clone(), out, granted: true });
+            self.lines.insert(line.line, LineState::new(line.clone(), out, true));
         }
         self.lines.retain(|_, state| state.granted || state.out.values().any(|out| *out > 0));
         self.order.clear();

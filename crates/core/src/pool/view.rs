@@ -95,6 +95,6 @@ impl Pool {
         let sets = self.by_feature.iter().filter(|(code, _)| feature.is_none_or(|wanted| wanted == *code));
         let mut ids: Vec<LeaseId> = sets.flat_map(|(_, set)| set.range(range).take(limit).copied()).collect();
         ids.sort_unstable();
-        ids.into_iter().take(limit).filter_map(|id| self.leases.get(&id).cloned()).collect()
+        ids.into_iter().take(limit).filter_map(|id| self.lease(id).cloned()).collect()
     }
 }
