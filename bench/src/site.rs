@@ -95,6 +95,8 @@ impl LicenseServer {
             account_name: "Bench".into(),
             rev: 1,
             issued_at: now.floor_to_second(),
+            request: None,
+            machine: String::new(),
             lines: vec![line],
         };
         let certificate =

@@ -110,7 +110,12 @@ struct ServeArgs {
 
 impl Folder {
     fn open(self) -> Local {
-        Local { folder: self.data, clock: Arc::new(SystemClock::new()), random: Box::new(OsRandom) }
+        Local {
+            folder: self.data,
+            clock: Arc::new(SystemClock::new()),
+            fingerprint: leasehold_host::fingerprint(),
+            random: Box::new(OsRandom),
+        }
     }
 }
 
@@ -221,7 +226,8 @@ fn serve(args: ServeArgs) -> Result<u8, Failure> {
     let stop = Stop::watch(args.parent.until_stdin_ends)?;
     let ServeArgs { folder, listen, setup_secret_file, parent } = args;
     let (clock, random) = (Arc::new(SystemClock::new()), Box::new(OsRandom));
-    let options = ServeOptions { folder: folder.data, listen, clock, random };
+    let fingerprint = leasehold_host::fingerprint();
+    let options = ServeOptions { folder: folder.data, listen, clock, fingerprint, random };
     serving::block_on(async {
         let ready = |ready: Ready| {
             announce(&ready, setup_secret_file.as_deref());

@@ -63,6 +63,18 @@ impl EngineClock {
     }
 }
 
+/// The time to go back to, if a document proves that a server's time runs ahead: the portal signed `issued_at` in answer
+/// to a request that the server made at `asked_at`, so at the request it cannot have been later than `issued_at`. The
+/// wall clock has been set right since, as far as can be told: it shows nothing before `issued_at`.
+///
+/// `None` if nothing is proved, or if the wall clock is wrong as well. Nobody gains by it: a server whose clock is set
+/// back before its first start stands at the same time.
+pub fn proved_ahead(asked_at: Ms, issued_at: Ms, wall: Ms) -> Option<Ms> {
+    let ahead = asked_at.since(issued_at) > BEHIND_TOLERATED_MS;
+    let wall_fits = issued_at.since(wall) <= BEHIND_TOLERATED_MS;
+    (ahead && wall_fits).then(|| wall.max(issued_at))
+}
+
 /// A reading of both clocks, taken by a lessee before it sends a request.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Reading {
@@ -108,6 +120,15 @@ mod tests {
         assert_eq!((clock.now(0), verdict), (WALL.plus(2 * HOUR_MS), StartVerdict::Ahead { by_ms: 2 * HOUR_MS }));
         assert_eq!(EngineClock::start(Ms(0), 0, None).1, StartVerdict::Implausible);
         assert_eq!(EARLIEST_PLAUSIBLE.rfc3339(), "2026-11-01T00:00:00Z");
+    }
+
+    #[test]
+    fn a_signed_answer_proves_that_the_time_of_its_request_was_ahead() {
+        let ahead = WALL.plus(3_000 * DAY_MS);
+        assert_eq!(proved_ahead(ahead, WALL, WALL.plus(HOUR_MS)), Some(WALL.plus(HOUR_MS)));
+        assert_eq!(proved_ahead(ahead, WALL, WALL.plus(-30_000)), Some(WALL), "never before what the portal signed");
+        assert_eq!(proved_ahead(ahead, WALL, WALL.plus(-HOUR_MS)), None, "the wall clock is wrong as well");
+        assert_eq!(proved_ahead(WALL, WALL.plus(1), WALL.plus(HOUR_MS)), None, "it may have become later since");
     }
 
     #[test]

@@ -16,6 +16,8 @@ words! {
         Expired = "EXPIRED",
         /// The seats belong to the person at the server's own machine.
         Reserved = "RESERVED",
+        /// The server's data was moved to another machine, and the time to mend it has passed.
+        HostMismatch = "HOST_MISMATCH",
         /// The server's clock went backwards; it waits until seats given before that have run out.
         ClockSuspect = "CLOCK_SUSPECT",
         /// The server holds no grant.
@@ -81,6 +83,11 @@ impl DenialCode {
             DenialCode::Reserved => (
                 "These seats are assigned to the person who works at the license server's own machine.",
                 "Start the application there, or ask for seats that float.",
+                ADMINISTRATOR,
+            ),
+            DenialCode::HostMismatch => (
+                "The license server was moved to another machine more than 7 days ago, so it gives no new seats.",
+                "Renew the workstation at the portal with a new request file of this license server, and upload the new .crt file here.",
                 ADMINISTRATOR,
             ),
             DenialCode::ClockSuspect => (

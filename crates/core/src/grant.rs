@@ -3,7 +3,7 @@
 //! Owns lines, terms and the one counting rule by which law 1 holds between portal and server. Signing is in
 //! `leasehold-trust`, storing in the services.
 
-use crate::ids::{LicenseId, LineId, WorkstationId};
+use crate::ids::{LicenseId, LineId, RequestId, WorkstationId};
 use crate::license::{Channel, FeatureBundle, Kind, Share, words};
 use crate::time::{Ms, numeric_date};
 use crate::times::TimeTable;
@@ -113,11 +113,24 @@ pub struct Grant {
     /// When the portal issued it, by the portal's clock. Whole seconds.
     #[serde(with = "numeric_date")]
     pub issued_at: Ms,
+    /// The activation request that it answers; `None` if it was issued without one. It proves to the server that asked
+    /// what time it is: the document is younger than its request.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub request: Option<RequestId>,
+    /// Fingerprint of the machine that the workstation's newest request came from; empty if it told none, which any
+    /// machine fits.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub machine: String,
     /// The rows. May be empty: the workstation is known and holds nothing.
     pub lines: Vec<Line>,
 }
 
 impl Grant {
+    /// Whether it may have been issued to the machine with a fingerprint. One that cannot be told apart fits.
+    pub fn fits_machine(&self, fingerprint: &str) -> bool {
+        self.machine.is_empty() || fingerprint.is_empty() || self.machine == fingerprint
+    }
+
     /// The latest `until` of its lines; `issued_at` if it has none.
     pub fn ends_at(&self) -> Ms {
         self.lines.iter().map(|line| line.until).max().unwrap_or(self.issued_at)

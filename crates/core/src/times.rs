@@ -55,6 +55,9 @@ pub struct TimeTable {
     pub file_term_preset_ms: i64,
     /// An idempotency key is remembered this long after its lease ended, in milliseconds.
     pub key_memory_ms: i64,
+    /// A license server that finds itself on another machine than its document was issued to gives new seats this long,
+    /// in milliseconds; then HOST_MISMATCH.
+    pub moved_ms: i64,
 }
 
 impl TimeTable {
@@ -68,6 +71,7 @@ impl TimeTable {
         file_term_max_ms: 365 * DAY_MS,
         file_term_preset_ms: 90 * DAY_MS,
         key_memory_ms: 120_000,
+        moved_ms: 7 * DAY_MS,
     };
 
     /// Until when the lessor of a line counts it as out.

@@ -12,18 +12,20 @@ const NAME_CHARS_MAX: usize = 200;
 /// vendor's name, 32 hex digits. Made from the host name where there is no machine id (macOS, Windows, some
 /// containers).
 pub fn machine_id_hash(vendor_name: &str) -> String {
-    hashed(&["leasehold host id", vendor_name, &machine_id()])
+    hashed(&["leasehold host id", vendor_name, &machine_id().unwrap_or_else(host_name)])
 }
 
-/// The machine's fingerprint in activation requests, 32 hex digits. The same for every vendor.
+/// The machine's fingerprint in activation requests, 32 hex digits. The same for every vendor. Empty where there is no
+/// machine id (macOS, Windows, most containers): a container's name changes whenever it is made anew, and what is bound
+/// to it would be lost.
 pub fn fingerprint() -> String {
-    hashed(&["leasehold machine fingerprint", &machine_id()])
+    machine_id().map_or_else(String::new, |id| hashed(&["leasehold machine fingerprint", &id]))
 }
 
-fn machine_id() -> String {
+fn machine_id() -> Option<String> {
     let ids =
         ["/etc/machine-id", "/var/lib/dbus/machine-id"].into_iter().filter_map(|path| first_line(Path::new(path)));
-    ids.filter(|id| id.len() >= 16).find(|id| id != "uninitialized").unwrap_or_else(host_name)
+    ids.filter(|id| id.len() >= 16).find(|id| id != "uninitialized")
 }
 
 fn hashed(parts: &[&str]) -> String {

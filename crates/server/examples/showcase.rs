@@ -56,6 +56,7 @@ fn main() -> Result<(), Any> {
         folder: folder.clone(),
         listen: Some(address),
         clock: Arc::new(SystemClock::new()),
+        fingerprint: String::new(),
         random: Box::new(OsRandom),
     };
     let leases = match scene.as_str() {
@@ -76,7 +77,12 @@ fn main() -> Result<(), Any> {
 }
 
 fn local(folder: &Path) -> Local {
-    Local { folder: folder.to_owned(), clock: Arc::new(SystemClock::new()), random: Box::new(OsRandom) }
+    Local {
+        folder: folder.to_owned(),
+        clock: Arc::new(SystemClock::new()),
+        fingerprint: String::new(),
+        random: Box::new(OsRandom),
+    }
 }
 
 struct Portal {
@@ -163,6 +169,8 @@ impl Portal {
             account_name: "Brightframe Pictures".to_owned(),
             rev,
             issued_at: self.now.floor_to_second(),
+            request: None,
+            machine: String::new(),
             lines,
         };
         let random = &mut OsRandom;

@@ -3,25 +3,40 @@
 
 use leasehold_core::clock::{EngineClock, StartVerdict};
 use leasehold_core::time::{Clock, Ms};
-use std::sync::Arc;
+use std::sync::{Arc, PoisonError, RwLock};
 
-/// Tells the time. Cheap to clone.
+/// Tells the time. Clones are cheap and are the same clock.
 #[derive(Clone)]
 pub(crate) struct ServerClock {
     machine: Arc<dyn Clock>,
-    engine: EngineClock,
+    running: Arc<RwLock<(EngineClock, StartVerdict)>>,
 }
 
 impl ServerClock {
     /// Starts from the machine's clocks and the high-water mark on disk.
-    pub(crate) fn start(machine: Arc<dyn Clock>, mark: Option<Ms>) -> (ServerClock, StartVerdict) {
-        let (engine, verdict) = EngineClock::start(machine.wall(), machine.boottime_ms(), mark);
-        (ServerClock { machine, engine }, verdict)
+    pub(crate) fn start(machine: Arc<dyn Clock>, mark: Option<Ms>) -> ServerClock {
+        let running = EngineClock::start(machine.wall(), machine.boottime_ms(), mark);
+        ServerClock { machine, running: Arc::new(RwLock::new(running)) }
     }
 
     /// The server's now.
     pub(crate) fn now(&self) -> Ms {
-        self.engine.now(self.machine.boottime_ms())
+        self.running().0.now(self.machine.boottime_ms())
+    }
+
+    /// How the machine's clock looked at the start, or when the server's time was set back.
+    pub(crate) fn verdict(&self) -> StartVerdict {
+        self.running().1
+    }
+
+    /// Goes on from an earlier time, which a document has proved and which is on disk as the mark.
+    pub(crate) fn set_back(&self, to: Ms) {
+        let started = EngineClock::start(to, self.machine.boottime_ms(), Some(to));
+        *self.running.write().unwrap_or_else(PoisonError::into_inner) = started;
+    }
+
+    fn running(&self) -> (EngineClock, StartVerdict) {
+        *self.running.read().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// What the machine's wall clock shows, right or wrong.
@@ -32,6 +47,6 @@ impl ServerClock {
 
 impl std::fmt::Debug for ServerClock {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        self.engine.fmt(f)
+        self.running().fmt(f)
     }
 }

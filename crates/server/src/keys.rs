@@ -131,7 +131,8 @@ impl Keys {
         *self.identity.write().unwrap_or_else(PoisonError::into_inner) = Some(Arc::new(identity));
     }
 
-    /// The receipt with which the key ends: the last thing that it signs. `None` if there is no key.
+    /// The receipt with which the key ends: the last thing that it signs. `None` if there is no key. `now` is the wall
+    /// clock's: the portal refuses dates that are far off, and the server's own time may be.
     pub(crate) fn receipt(&self, document: &Document, now: Ms) -> Option<Box<str>> {
         let facts = ReceiptFacts {
             receipt: self.random.draw(|random| ReceiptId::draw(now, random)),

@@ -31,6 +31,8 @@ pub struct Local {
     pub folder: PathBuf,
     /// The machine's clocks.
     pub clock: Arc<dyn Clock>,
+    /// The machine's fingerprint; empty if it has none.
+    pub fingerprint: String,
     /// The machine's randomness.
     pub random: Box<dyn Random>,
 }
@@ -175,7 +177,7 @@ impl Local {
         }
         let runtime =
             tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(LocalError::Process)?;
-        let server = Server::open(&self.folder, self.clock, self.random)?;
+        let server = Server::open(&self.folder, self.clock, &self.fingerprint, self.random)?;
         let done = runtime.block_on(here(server.clone(), Caller::command_line()));
         server.close();
         Ok(done?)

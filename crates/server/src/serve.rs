@@ -24,6 +24,8 @@ pub struct ServeOptions {
     pub listen: Option<SocketAddr>,
     /// The machine's clocks.
     pub clock: Arc<dyn Clock>,
+    /// The machine's fingerprint; empty if it has none.
+    pub fingerprint: String,
     /// The machine's randomness.
     pub random: Box<dyn Random>,
 }
@@ -82,8 +84,8 @@ pub async fn serve(
     stop: impl Future<Output = ()> + Send,
     on_ready: impl FnOnce(Ready) + Send,
 ) -> Result<(), ServeError> {
-    let ServeOptions { folder, listen, clock, random } = options;
-    let opening = tokio::task::spawn_blocking(move || Server::open(&folder, clock, random)).await;
+    let ServeOptions { folder, listen, clock, fingerprint, random } = options;
+    let opening = tokio::task::spawn_blocking(move || Server::open(&folder, clock, &fingerprint, random)).await;
     let server = opening.map_err(|died| ServeError::Failed(died.to_string()))??;
     let ended = run(&server, listen, stop, on_ready).await;
     let closing = server.clone();

@@ -82,7 +82,8 @@ pub(crate) struct Inner {
     pub(crate) config: Config,
     pub(crate) db: Db,
     pub(crate) clock: ServerClock,
-    pub(crate) verdict: StartVerdict,
+    /// Fingerprint of this machine; empty if it has none.
+    pub(crate) fingerprint: Box<str>,
     pub(crate) engine: EngineHandle,
     pub(crate) keys: Arc<Keys>,
     pub(crate) certificates: Arc<Certificates>,
@@ -101,13 +102,19 @@ pub(crate) struct Inner {
 impl Server {
     /// Opens a data folder, making it if it is missing, and starts the engine on it. Blocks for as long as it takes to
     /// read what is there.
-    pub(crate) fn open(folder: &Path, machine: Arc<dyn Clock>, random: Box<dyn Random>) -> Result<Server, StartError> {
+    pub(crate) fn open(
+        folder: &Path,
+        machine: Arc<dyn Clock>,
+        fingerprint: &str,
+        random: Box<dyn Random>,
+    ) -> Result<Server, StartError> {
         make_folder(folder)?;
         let lock = FolderLock::acquire(folder)?;
         let config = Config::open(folder)?;
         let (db, state, receipts) = open_database(&folder.join(DATABASE_FILE))?;
         let wall = machine.wall();
-        let (clock, verdict) = ServerClock::start(machine, state.mark);
+        let clock = ServerClock::start(machine, state.mark);
+        let verdict = clock.verdict();
         say(verdict);
         if verdict == StartVerdict::Implausible {
             return Err(StartProblem::Clock(wall).into());
@@ -121,13 +128,20 @@ impl Server {
             Some(root) => Some(root.clone()),
             None => db.read(store::newest_document)?.and_then(|stored| files::root_of(&stored.file)),
         };
-        let engine = restore(&db, &keys, trust.clone(), now, verdict)?;
+        let restorer = Restorer {
+            db: db.clone(),
+            trust: trust.clone(),
+            key: keys.key().map(|key| key.public()),
+            machine: fingerprint.into(),
+        };
+        let engine = restore(&restorer, &keys, now, verdict)?;
         let (engine, thread) = engine::start(EngineParts {
             db: db.clone(),
             clock: clock.clone(),
             engine,
             trust: trust.clone(),
             keys: Arc::clone(&keys),
+            machine: fingerprint.into(),
             usage_keep_days: config.usage_keep_days,
         })
         .map_err(StartProblem::Thread)?;
@@ -137,7 +151,7 @@ impl Server {
             config,
             db,
             clock,
-            verdict,
+            fingerprint: fingerprint.into(),
             engine,
             keys,
             certificates,
@@ -205,18 +219,10 @@ fn open_database(path: &Path) -> Result<(Db, store::State, Vec<String>), StartPr
     Ok((db, state, receipts))
 }
 
-fn restore(
-    db: &Db,
-    keys: &Keys,
-    trust: Option<VendorRoot>,
-    now: Ms,
-    verdict: StartVerdict,
-) -> Result<Engine, StartProblem> {
-    let key = keys.key();
-    let restorer = Restorer { db: db.clone(), trust, key: key.as_ref().map(|key| key.public()) };
+fn restore(restorer: &Restorer, keys: &Keys, now: Ms, verdict: StartVerdict) -> Result<Engine, StartProblem> {
     let (restored, current) = restorer.read(now)?;
-    if let (Some(key), Some(current)) = (&key, &current) {
-        keys.activate(key, &current.activation);
+    if let (Some(key), Some(current)) = (keys.key(), &current) {
+        keys.activate(&key, &current.activation);
     }
     tracing::info!(leases = restored.leases.len(), "read what is out");
     Ok(Engine::restore(restored, verdict, now, TimeTable::DEFAULT))

@@ -40,7 +40,8 @@ pub fn commit(db: &Db, now: Ms, writes: Vec<Write>) -> Result<(), DbError> {
 /// # Errors
 /// Why the server would not start, as a sentence.
 pub fn restored(db: &Db, now: Ms, trust: Option<VendorRoot>, key: Option<PublicKey>) -> Result<Restored, String> {
-    let restorer = Restorer { db: db.clone(), trust, key };
+    // The simulation's machines have no fingerprint.
+    let restorer = Restorer { db: db.clone(), trust, key, machine: "".into() };
     restorer.read(now).map(|(restored, _)| restored).map_err(|error| error.to_string())
 }
 
@@ -75,9 +76,9 @@ pub fn rev_to_report(engine: &Engine, now: Ms) -> Option<u64> {
 pub fn request_file(
     key: &SigningKey,
     request: RequestId,
-    now: Ms,
+    wall: Ms,
     rev_in_use: Option<u64>,
     trust: Option<VendorRoot>,
 ) -> String {
-    files::request_file(key, &RequestParts { request, now, rev_in_use, trust })
+    files::request_file(key, &RequestParts { request, wall, machine: "".into(), rev_in_use, trust })
 }

@@ -45,6 +45,8 @@ fn main() -> Result<(), Box<dyn Error>> {
         account_name: "Zoë Ångström".to_owned(),
         rev: 3,
         issued_at: NOW,
+        request: None,
+        machine: String::new(),
         lines: vec![line(90, Share::None, random)?, line(365, Share::UserHost, random)?],
     };
     let certificate = signer.issue_workstation_certificate(workstation, "Hall 3", &key.public(), NOW, [7; 16]);

@@ -220,6 +220,8 @@ impl Site {
             account_name: "Customer".to_owned(),
             rev: 1,
             issued_at: now.floor_to_second(),
+            request: None,
+            machine: String::new(),
             lines: vec![line],
         };
         let token = self.portal.sign_grant(&grant, &request.thumbprint, GrantId::draw(now, &mut OsRandom));

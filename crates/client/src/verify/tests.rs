@@ -48,6 +48,8 @@ fn activate(portal: &PortalSigner, key: SigningKey, bound_to: &SigningKey, until
         account_name: "Acme".to_owned(),
         rev: 1,
         issued_at: NOW.floor_to_second(),
+        request: None,
+        machine: String::new(),
         lines: vec![line],
     };
     let token = portal.sign_grant(&grant, &bound_to.thumbprint(), GrantId::draw(NOW, &mut random));

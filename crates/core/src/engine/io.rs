@@ -2,7 +2,7 @@
 
 use crate::codes::{DenialCode, LeaseEnd};
 use crate::grant::Grant;
-use crate::ids::LeaseId;
+use crate::ids::{LeaseId, RequestId};
 use crate::license::{FeatureCode, words};
 use crate::pool::{Ask, Capacity, Lease, Placement, Source};
 use crate::time::Ms;
@@ -59,6 +59,11 @@ pub enum Input {
     CheckinKey {
         /// The key.
         key: Arc<str>,
+    },
+    /// An activation request is made; a document that answers it proves what time it is.
+    Ask {
+        /// Which.
+        request: RequestId,
     },
     /// Load a document that has been verified.
     Install {
@@ -169,6 +174,9 @@ pub enum Output {
     Installed {
         /// Leases that run out because there are fewer seats.
         withdrawn: usize,
+        /// The engine's time ran ahead, as the document proves: the shell sets it back to this instant once the writes
+        /// are on disk, and restores the engine.
+        set_back_to: Option<Ms>,
     },
     /// The document was not loaded.
     NotInstalled(InstallRefusal),
@@ -288,6 +296,25 @@ pub enum Write {
     },
     /// A new document in force.
     Document(Document),
+    /// An activation request was made.
+    Asked {
+        /// Which.
+        request: RequestId,
+        /// When.
+        at: Ms,
+    },
+    /// Since when the server is on another machine than its document was issued to; `None` if it is not.
+    Moved {
+        /// Since when.
+        since: Option<Ms>,
+    },
+    /// The engine's time goes back: the mark is moved, and what was counted from a later time with it.
+    SetBack {
+        /// From the time so far.
+        from: Ms,
+        /// To this.
+        to: Ms,
+    },
     /// The server is being disabled.
     Draining,
     /// The server is disabled; its documents are forbidden.

@@ -9,10 +9,10 @@ mod io;
 
 pub use io::*;
 
-use crate::clock::{BEHIND_TOLERATED_MS, StartVerdict};
+use crate::clock::{BEHIND_TOLERATED_MS, StartVerdict, proved_ahead};
 use crate::codes::{DenialCode, LeaseEnd};
-use crate::grant::Line;
-use crate::ids::LeaseId;
+use crate::grant::{Grant, Line};
+use crate::ids::{LeaseId, RequestId};
 use crate::pool::{Ask, Lease, Pool, Source};
 use crate::time::Ms;
 use crate::times::{LeaseTimes, TimeTable};
@@ -39,6 +39,12 @@ pub struct Restored {
     pub ended: Vec<(Ms, LeaseId, Arc<str>)>,
     /// The server was being disabled.
     pub draining: bool,
+    /// Fingerprint of this machine; empty if it has none.
+    pub machine: Box<str>,
+    /// Since when the server has been on another machine than its document was issued to.
+    pub moved_since: Option<Ms>,
+    /// The newest activation request, and when it was made.
+    pub asked: Option<(RequestId, Ms)>,
 }
 
 /// The engine: seats, keys that are remembered, and the mode of the server.
@@ -50,6 +56,11 @@ pub struct Engine {
     draining: bool,
     /// After a start with a suspect clock: seats given before may be unknown here until this instant.
     no_new_until: Option<Ms>,
+    machine: Box<str>,
+    moved_since: Option<Ms>,
+    /// `moved_since` was found at the start and is not on disk yet.
+    moved_unwritten: bool,
+    asked: Option<(RequestId, Ms)>,
     ended: EndedKeys,
     denied: HashMap<Arc<str>, Ms>,
     denied_order: VecDeque<Arc<str>>,
@@ -71,12 +82,19 @@ impl Engine {
         let document = restored.document;
         let pool = Pool::restore(document.as_ref().map(|d| &d.grant), restored.former_lines, leases, now);
         let suspect = matches!(verdict, StartVerdict::Behind { .. });
+        let fits = document.as_ref().is_none_or(|document| document.grant.fits_machine(&restored.machine));
+        // Never later than now, or a clock that was set ahead once would put the end off.
+        let moved_since = if fits { None } else { Some(restored.moved_since.map_or(now, |since| since.min(now))) };
         let mut engine = Engine {
             times,
             pool,
             document,
             draining: restored.draining,
             no_new_until: suspect.then(|| times.lease_freed_at(now, times.lease)),
+            machine: restored.machine,
+            moved_since,
+            moved_unwritten: moved_since != restored.moved_since,
+            asked: restored.asked,
             ended: EndedKeys::default(),
             denied: HashMap::new(),
             denied_order: VecDeque::new(),
@@ -114,6 +132,11 @@ impl Engine {
         self.no_new_until.filter(|until| now < *until)
     }
 
+    /// Until when new seats are given although the document was issued to another machine; `None` if it was not.
+    pub fn moved_until(&self) -> Option<Ms> {
+        self.moved_since.map(|since| since.plus(self.times.moved_ms))
+    }
+
     /// Handles one input at `now`. Leases whose time has come are freed first.
     pub fn step(&mut self, now: Ms, input: Input, writes: &mut Vec<Write>) -> Output {
         self.free_due(now, writes);
@@ -135,10 +158,15 @@ impl Engine {
                     Output::Released
                 }
             },
+            Input::Ask { request } => {
+                self.asked = Some((request, now));
+                writes.push(Write::Asked { request, at: now });
+                Output::Done
+            }
             Input::Install { document, wall, act } => self.install(now, document, wall, act, writes),
             Input::Drain { act } => self.drain(now, act, writes),
             Input::Retire { receipt, act } => self.retire(now, receipt, act, writes),
-            Input::Tick => self.tick(now, writes),
+            Input::Tick => self.tick(writes),
         }
     }
 
@@ -180,6 +208,9 @@ impl Engine {
         }
         if self.draining {
             return Some(DenialCode::Draining);
+        }
+        if self.moved_until().is_some_and(|until| until <= now) {
+            return Some(DenialCode::HostMismatch);
         }
         self.no_new_until(now).map(|_| DenialCode::ClockSuspect)
     }
@@ -373,7 +404,9 @@ impl Engine {
 
     fn install(&mut self, now: Ms, document: Document, wall: Ms, act: Act, writes: &mut Vec<Write>) -> Output {
         let behind_ms = now.since(wall);
-        if behind_ms > BEHIND_TOLERATED_MS {
+        let suspect = behind_ms > BEHIND_TOLERATED_MS;
+        let set_back_to = if suspect { self.set_back_to(&document.grant, wall) } else { None };
+        if suspect && set_back_to.is_none() {
             return Output::NotInstalled(InstallRefusal::ClockSuspect { behind_ms });
         }
         if self.draining {
@@ -391,7 +424,7 @@ impl Engine {
                 return Output::NotInstalled(InstallRefusal::Older { file_rev, in_use });
             }
         }
-        let installed = self.pool.install(&document.grant, now);
+        let installed = self.pool.install(&document.grant, set_back_to.unwrap_or(now));
         for id in installed.moved {
             if let Some(lease) = self.pool.lease(id) {
                 let placement = self.pool.placement(lease).clone();
@@ -407,8 +440,26 @@ impl Engine {
         );
         writes.push(Write::Document(document.clone()));
         writes.push(Write::Audit(Box::new(Audit { at: now, act, action: "document_install", detail })));
+        let fits = document.grant.fits_machine(&self.machine);
+        self.set_moved(if fits { None } else { Some(self.moved_since.unwrap_or(now)) }, writes);
         self.document = Some(document);
-        Output::Installed { withdrawn: installed.withdrawn.len() }
+        if let Some(to) = set_back_to {
+            writes.push(Write::SetBack { from: now, to });
+        }
+        Output::Installed { withdrawn: installed.withdrawn.len(), set_back_to }
+    }
+
+    /// What time a document proves, if it answers the newest request of this server.
+    fn set_back_to(&self, grant: &Grant, wall: Ms) -> Option<Ms> {
+        let (_, asked_at) = self.asked.filter(|(request, _)| grant.request == Some(*request))?;
+        proved_ahead(asked_at, grant.issued_at, wall)
+    }
+
+    fn set_moved(&mut self, since: Option<Ms>, writes: &mut Vec<Write>) {
+        if self.moved_since != since || self.moved_unwritten {
+            (self.moved_since, self.moved_unwritten) = (since, false);
+            writes.push(Write::Moved { since });
+        }
     }
 
     fn drain(&mut self, now: Ms, act: Act, writes: &mut Vec<Write>) -> Output {
@@ -432,13 +483,15 @@ impl Engine {
         self.draining = false;
         self.document = None;
         self.pool.clear_lines();
+        self.set_moved(None, writes);
         writes.push(Write::Retired { receipt });
         let detail = "key ended; its documents are forbidden".to_owned();
         writes.push(Write::Audit(Box::new(Audit { at: now, act, action: "server_disable", detail })));
         Output::Done
     }
 
-    fn tick(&mut self, _now: Ms, writes: &mut Vec<Write>) -> Output {
+    fn tick(&mut self, writes: &mut Vec<Write>) -> Output {
+        self.set_moved(self.moved_since, writes);
         for _ in 0..SEEN_PER_TICK_MAX {
             let Some(id) = self.seen.pop_first() else { break };
             if let Some(lease) = self.pool.lease(id) {

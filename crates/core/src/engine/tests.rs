@@ -29,8 +29,16 @@ fn line(number: u64, seats: u32, until: Ms, share: Share) -> Line {
 
 fn document(rev: u64, lines: Vec<Line>) -> Document {
     let workstation = WorkstationId::draw(Ms(1), &mut Seeded::new(1));
-    let grant =
-        Grant { workstation, workstation_name: "w".into(), account_name: "a".into(), rev, issued_at: NOW, lines };
+    let grant = Grant {
+        workstation,
+        workstation_name: "w".into(),
+        account_name: "a".into(),
+        rev,
+        issued_at: NOW,
+        request: None,
+        machine: String::new(),
+        lines,
+    };
     Document { grant, sha256: format!("sha-{rev}").into(), file: "".into() }
 }
 
@@ -68,7 +76,7 @@ impl Server {
         let engine = Engine::restore(Restored::default(), StartVerdict::Plausible, NOW, TimeTable::DEFAULT);
         let mut server = Server { engine, random: Seeded::new(5), writes: Vec::new() };
         let lines = vec![line(1, seats, NOW.plus(90 * DAY_MS), Share::None)];
-        assert_eq!(server.install(NOW, document(1, lines)), Output::Installed { withdrawn: 0 });
+        assert_eq!(server.install(NOW, document(1, lines)), Output::Installed { withdrawn: 0, set_back_to: None });
         server
     }
 
@@ -115,6 +123,9 @@ impl Server {
                 .collect(),
             leases: self.engine.pool.leases().map(|lease| self.as_on_disk(lease)).collect(),
             ended: Vec::new(),
+            machine: "".into(),
+            moved_since: None,
+            asked: None,
             draining: self.engine.draining,
         };
         self.engine = Engine::restore(restored, verdict, now, TimeTable::DEFAULT);
@@ -225,7 +236,7 @@ fn a_withdrawn_lease_is_refused_renewal_until_there_is_room_again() {
     let first = leased(server.checkout(NOW, "k", "ann")).lease;
     let second = leased(server.checkout(NOW.plus(1), "l", "bob")).lease;
     let smaller = document(2, vec![line(1, 1, NOW.plus(90 * DAY_MS), Share::None)]);
-    assert_eq!(server.install(NOW.plus(2), smaller), Output::Installed { withdrawn: 1 });
+    assert_eq!(server.install(NOW.plus(2), smaller), Output::Installed { withdrawn: 1, set_back_to: None });
     leased(server.heartbeat(NOW.plus(60_000), first, 1, "x"));
     let refused = server.heartbeat(NOW.plus(60_000), second, 1, "x");
     assert_eq!(refused, Output::Ended { end: LeaseEnd::Withdrawn, left_ms: 360_001 });
@@ -238,7 +249,7 @@ fn documents_only_go_forward() {
     let mut server = Server::new(2);
     let lines = || vec![line(1, 2, NOW.plus(DAY_MS), Share::None)];
     assert_eq!(server.install(NOW, document(1, lines())), Output::NotInstalled(InstallRefusal::Twice));
-    assert_eq!(server.install(NOW, document(3, lines())), Output::Installed { withdrawn: 0 });
+    assert_eq!(server.install(NOW, document(3, lines())), Output::Installed { withdrawn: 0, set_back_to: None });
     let older = Output::NotInstalled(InstallRefusal::Older { file_rev: 2, in_use: 3 });
     assert_eq!(server.install(NOW, document(2, lines())), older);
     let mut other = document(4, lines());

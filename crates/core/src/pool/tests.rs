@@ -34,6 +34,8 @@ fn grant(rev: u64, lines: Vec<Line>) -> Grant {
         account_name: "Studio Ltd".into(),
         rev,
         issued_at: NOW,
+        request: None,
+        machine: String::new(),
         lines,
     }
 }

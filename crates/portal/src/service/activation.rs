@@ -1,7 +1,7 @@
 //! Activating a license server by its request file, and renewing it with or without a new one.
 
 use super::idempotency::Once;
-use super::issue::{Choices, Desk, choices, load_facts};
+use super::issue::{Choices, Desk, Occasion, choices, load_facts};
 use super::{Caller, IdempotencyKey, allow, workstations as views};
 use crate::Portal;
 use crate::failure::Failure;
@@ -120,6 +120,7 @@ pub fn inspect(
             host: request.facts.host_name.clone(),
             server_version: request.facts.server_version.clone(),
             key_thumbprint: request.thumbprint.to_string(),
+            other_machine: known.as_ref().is_some_and(|known| other_machine(&known.row, &request.facts)),
             suggested_name: renews.as_ref().map_or_else(|| suggested_name(&request.facts), |known| known.name.clone()),
             renews,
             preset_seats: offers.iter().fold(0, |sum: u32, offer| sum.saturating_add(offer.preset_seats)),
@@ -127,6 +128,11 @@ pub fn inspect(
             offers,
         })
     })
+}
+
+/// Whether a request says that the workstation is on another machine than before.
+fn other_machine(row: &WorkstationRow, facts: &RequestFacts) -> bool {
+    !row.machine.is_empty() && !facts.fingerprint.is_empty() && row.machine != facts.fingerprint
 }
 
 fn suggested_name(facts: &RequestFacts) -> String {
@@ -214,8 +220,9 @@ fn new_workstation(
         newest_rev: 0,
         status: WorkstationStatus::Active,
         host: request.facts.host_name.clone(),
+        machine: request.facts.fingerprint.clone(),
         server_version: request.facts.server_version.clone(),
-        requested_at: request.facts.issued_at,
+        requested_at: request.facts.issued_at.min(now),
         created_at: now,
     }
 }
@@ -245,16 +252,20 @@ fn activate_in(
         // Another server used the same number: not ours to explain, but never to be taken twice.
         return Err(replayed(desk.stamp.now, row));
     }
+    let moved = other_machine(row, facts);
     let unknown_rev = acknowledge(row, facts.rev_in_use);
     row.name = wish.name.clone().unwrap_or_else(|| row.name.clone());
     row.host.clone_from(&facts.host_name);
     row.server_version.clone_from(&facts.server_version);
-    row.requested_at = facts.issued_at;
-    let activated = desk.issue(tx, &mut workstation, &licenses, choices, !is_new)?;
+    row.machine.clone_from(&facts.fingerprint);
+    // Not by a clock that is ahead: the next request, made when it is right, would be older than this one.
+    row.requested_at = facts.issued_at.min(desk.stamp.now);
+    let occasion = if is_new { Occasion::New(facts.request) } else { Occasion::Asked(facts.request) };
+    let activated = desk.issue(tx, &mut workstation, &licenses, choices, occasion)?;
     let action = if is_new { "workstation.activate" } else { "workstation.renew" };
     let detail = json!({
         "name": workstation.row.name, "rev": activated.rev, "seats": activated.seats, "request": facts.request,
-        "rev_in_use": facts.rev_in_use,
+        "rev_in_use": facts.rev_in_use, "other_machine": moved.then_some(true),
         // The server obeys a document that this portal does not know: it was restored from an older backup, or the
         // server is not who it was. An operator should look.
         "alarm": unknown_rev.then_some("unknown_rev"),
@@ -298,7 +309,7 @@ pub fn renew(
             if row.status != WorkstationStatus::Active {
                 return Err(Failure::NotActive { workstation: row.id, name: row.name.clone(), status: row.status });
             }
-            let activated = desk.issue(tx, &mut workstation, &licenses, &choices, true)?;
+            let activated = desk.issue(tx, &mut workstation, &licenses, &choices, Occasion::Renewed)?;
             let detail = json!({ "name": workstation.row.name, "rev": activated.rev, "seats": activated.seats });
             audit::insert(tx, &desk.stamp, "workstation.renew", &workstation.row.id.to_string(), &detail)?;
             Ok(activated)
@@ -344,6 +355,7 @@ mod tests {
             newest_rev,
             status: WorkstationStatus::Active,
             host: String::new(),
+            machine: String::new(),
             server_version: String::new(),
             requested_at: Ms(0),
             created_at: Ms(0),

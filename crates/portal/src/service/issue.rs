@@ -13,7 +13,7 @@ use crate::store::licenses::{self, LicenseRow};
 use crate::store::workstations::Owned;
 use leasehold_core::activation::{Choice, LicenseFacts, Refusal, admit, preset};
 use leasehold_core::grant::{Grant, Line, Terms};
-use leasehold_core::ids::{AccountId, GrantId, LicenseId, LineId, WorkstationId};
+use leasehold_core::ids::{AccountId, GrantId, LicenseId, LineId, RequestId, WorkstationId};
 use leasehold_core::random::{self, Seeded};
 use leasehold_core::time::Ms;
 use leasehold_core::times::TimeTable;
@@ -37,6 +37,30 @@ pub(super) struct Desk {
 
 /// What a workstation is to hold: chosen, or all that nobody else may be using.
 pub(super) type Choices = Option<Vec<Choice>>;
+
+/// Why a document is issued.
+#[derive(Clone, Copy)]
+pub(super) enum Occasion {
+    /// The first one, in answer to a request file.
+    New(RequestId),
+    /// In answer to a new request file of a workstation that is known.
+    Asked(RequestId),
+    /// Without a request file.
+    Renewed,
+}
+
+impl Occasion {
+    fn is_renewal(self) -> bool {
+        !matches!(self, Occasion::New(_))
+    }
+
+    fn request(self) -> Option<RequestId> {
+        match self {
+            Occasion::New(request) | Occasion::Asked(request) => Some(request),
+            Occasion::Renewed => None,
+        }
+    }
+}
 
 /// The choices as `core` takes them.
 pub(super) fn choices(lines: Option<&[ChosenLine]>) -> Choices {
@@ -104,8 +128,9 @@ impl Desk {
         workstation: &mut Owned,
         licenses: &[LicenseRow],
         choices: &Choices,
-        renewed: bool,
+        occasion: Occasion,
     ) -> Result<Activated, Failure> {
+        let renewed = occasion.is_renewal();
         let now = self.stamp.now;
         let facts = load_facts(tx, licenses, Some(workstation.row.id), now)?;
         let wanted = match choices {
@@ -118,7 +143,7 @@ impl Desk {
             return Err(Failure::NothingToGive);
         }
         let lines = self.lines(tx, workstation.row.id, licenses, &admitted)?;
-        let document = self.document(workstation, lines)?;
+        let document = self.document(workstation, lines, occasion.request())?;
         // No sync will ever report a document that is carried by file, so each is also kept in `grants.log`: nothing else
         // would tell a portal that was restored from backup that it is out.
         if !documents::insert(tx, &document, true)? {
@@ -164,7 +189,12 @@ impl Desk {
         Ok(lines)
     }
 
-    fn document(&self, workstation: &mut Owned, lines: Vec<StoredLine>) -> Result<DocumentRow, Failure> {
+    fn document(
+        &self,
+        workstation: &mut Owned,
+        lines: Vec<StoredLine>,
+        request: Option<RequestId>,
+    ) -> Result<DocumentRow, Failure> {
         let row = &mut workstation.row;
         row.newest_rev += 1;
         let grant = Grant {
@@ -173,6 +203,8 @@ impl Desk {
             account_name: workstation.owner.name.clone(),
             rev: row.newest_rev,
             issued_at: self.stamp.now.floor_to_second(),
+            request,
+            machine: row.machine.clone(),
             lines: lines.iter().map(|stored| stored.line.clone()).collect(),
         };
         let key = row.key_thumbprint.parse().map_err(|why| Failure::Internal(format!("a stored thumbprint: {why}")))?;

@@ -8,6 +8,7 @@ pub const MIGRATIONS: Migrations = Migrations(&[
     Migration { version: 2, name: "licenses", sql: LICENSES },
     Migration { version: 3, name: "workstations", sql: WORKSTATIONS },
     Migration { version: 4, name: "audit", sql: AUDIT },
+    Migration { version: 5, name: "machines of workstations", sql: MACHINES },
 ]);
 
 const ACCOUNTS: &str = "
@@ -112,6 +113,9 @@ CREATE TABLE receipt (
     taken_at_ms BIGINT NOT NULL
 );
 ";
+
+// Fingerprint of the machine that the newest request came from; empty if it told none.
+const MACHINES: &str = "ALTER TABLE workstation ADD COLUMN machine TEXT NOT NULL DEFAULT ''";
 
 const AUDIT: &str = "
 CREATE TABLE audit (

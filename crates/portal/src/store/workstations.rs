@@ -31,9 +31,14 @@ pub struct WorkstationRow {
     pub status: WorkstationStatus,
     /// Host name that the server told; hostile text.
     pub host: String,
+    /// Fingerprint of its machine that the server told, to which documents are bound; empty if it told none. Hostile
+    /// text.
+    #[serde(default)]
+    pub machine: String,
     /// Version that the server told; hostile text.
     pub server_version: String,
-    /// When the server made the newest request file that was used, by the server's clock.
+    /// When the server made the newest request file that was used, by the server's clock, but never later than it was
+    /// used.
     pub requested_at: Ms,
     /// First activation.
     pub created_at: Ms,
@@ -57,7 +62,7 @@ macro_rules! select {
     ($rest:literal) => {
         concat!(
             "SELECT w.id, w.owner, w.name, w.key_thumbprint, w.public_key, w.certificate, w.acknowledged_rev, w.newest_rev,
-                    w.status, w.host, w.server_version, w.requested_at_ms, w.created_at_ms, a.name, a.email
+                    w.status, w.host, w.server_version, w.requested_at_ms, w.created_at_ms, w.machine, a.name, a.email
              FROM workstation w LEFT JOIN account a ON a.id = w.owner ",
             $rest
         )
@@ -88,11 +93,12 @@ fn read(row: &Row<'_>) -> Result<Owned, DbError> {
         server_version: row.text(10)?,
         requested_at: ms(row, 11)?,
         created_at: ms(row, 12)?,
+        machine: row.text(13)?,
     };
     let owner = AccountRef {
         id: workstation.owner,
-        name: row.opt_text(13)?.unwrap_or_default(),
-        email: row.opt_text(14)?.unwrap_or_default(),
+        name: row.opt_text(14)?.unwrap_or_default(),
+        email: row.opt_text(15)?.unwrap_or_default(),
     };
     Ok(Owned { row: workstation, owner })
 }
@@ -101,8 +107,8 @@ fn read(row: &Row<'_>) -> Result<Owned, DbError> {
 pub fn insert(tx: &mut Tx<'_>, new: &WorkstationRow) -> Result<bool, DbError> {
     let written = tx.exec(
         "INSERT INTO workstation (id, owner, name, key_thumbprint, public_key, certificate, acknowledged_rev, newest_rev,
-                                  status, host, server_version, requested_at_ms, created_at_ms, version)
-         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, 0) ON CONFLICT DO NOTHING",
+                                  status, host, server_version, requested_at_ms, created_at_ms, machine, version)
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, 0) ON CONFLICT DO NOTHING",
         &[
             text(new.id),
             text(new.owner),
@@ -117,6 +123,7 @@ pub fn insert(tx: &mut Tx<'_>, new: &WorkstationRow) -> Result<bool, DbError> {
             (&new.server_version).into(),
             new.requested_at.0.into(),
             new.created_at.0.into(),
+            (&new.machine).into(),
         ],
     )?;
     Ok(written == 1)
@@ -126,7 +133,7 @@ pub fn insert(tx: &mut Tx<'_>, new: &WorkstationRow) -> Result<bool, DbError> {
 pub fn update(tx: &mut Tx<'_>, row: &WorkstationRow) -> Result<(), DbError> {
     tx.exec(
         "UPDATE workstation SET name = ?2, acknowledged_rev = ?3, newest_rev = ?4, status = ?5, host = ?6,
-                server_version = ?7, requested_at_ms = ?8 WHERE id = ?1",
+                server_version = ?7, requested_at_ms = ?8, machine = ?9 WHERE id = ?1",
         &[
             text(row.id),
             (&row.name).into(),
@@ -136,6 +143,7 @@ pub fn update(tx: &mut Tx<'_>, row: &WorkstationRow) -> Result<(), DbError> {
             (&row.host).into(),
             (&row.server_version).into(),
             row.requested_at.0.into(),
+            (&row.machine).into(),
         ],
     )?;
     Ok(())

@@ -38,6 +38,8 @@ pub(crate) struct Restorer {
     pub(crate) trust: Option<VendorRoot>,
     /// The server's key, if it has one.
     pub(crate) key: Option<PublicKey>,
+    /// Fingerprint of this machine.
+    pub(crate) machine: Box<str>,
 }
 
 impl Restorer {
@@ -54,7 +56,16 @@ impl Restorer {
         let current = stored.map(|stored| self.verify(&stored)).transpose()?;
         let document = current.as_ref().map(|reread| reread.document.clone());
         let former_lines = self.former_lines(&leases, document.as_ref())?;
-        let restored = Restored { document, former_lines, leases, ended, draining: state.draining };
+        let restored = Restored {
+            document,
+            former_lines,
+            leases,
+            ended,
+            draining: state.draining,
+            machine: self.machine.clone(),
+            moved_since: state.moved_since,
+            asked: state.asked,
+        };
         Ok((restored, current))
     }
 

@@ -41,6 +41,8 @@ pub(crate) struct EngineParts {
     pub(crate) trust: Option<leasehold_trust::VendorRoot>,
     /// The server's keys.
     pub(crate) keys: Arc<Keys>,
+    /// Fingerprint of this machine.
+    pub(crate) machine: Box<str>,
     /// Usage events older than this are removed, in days.
     pub(crate) usage_keep_days: u32,
 }
@@ -150,10 +152,14 @@ impl Thread {
             self.next_tick = now.plus(TICK_MS);
         }
         match self.commit(now, writes, tick) {
-            Ok(()) => answer(stepped),
+            Ok(()) => {
+                self.follow_set_back(&stepped)?;
+                answer(stepped);
+            }
             Err(error) if nothing_stored(&error) => self.stall(now, &error, stepped)?,
             Err(error) => return self.fail(&error, stepped),
         }
+        let now = self.parts.clock.now();
         looks.into_iter().for_each(|look| look(&self.parts.engine, now));
         if paused { Ok(()) } else { self.retire_if_drained(now) }
     }
@@ -183,6 +189,19 @@ impl Thread {
         self.stalled_until = None;
         self.reporter.report(Health::Ok);
         Ok(())
+    }
+
+    /// A document has proved that the time ran ahead, and that is on disk: goes on from the time it proves.
+    fn follow_set_back(&mut self, stepped: &[Stepped]) -> Result<(), Ended> {
+        let set_back = stepped.iter().rev().find_map(|(.., output)| match output {
+            Output::Installed { set_back_to, .. } => *set_back_to,
+            _ => None,
+        });
+        let Some(to) = set_back else { return Ok(()) };
+        tracing::warn!(to = %to.rfc3339(), "the activation file proves that this server's time was ahead: it goes back");
+        self.parts.clock.set_back(to);
+        self.next_tick = to;
+        self.restore(to, StartVerdict::Plausible)
     }
 
     /// Tries whether changes can be stored again, with a commit that leaves nothing in memory to be undone.
@@ -218,15 +237,20 @@ impl Thread {
     }
 
     fn rebuild(&mut self, now: Ms) -> Result<(), Ended> {
+        let closed = self.parts.engine.no_new_until(now).is_some();
+        self.restore(now, if closed { StartVerdict::Behind { by_ms: 0 } } else { StartVerdict::Plausible })
+    }
+
+    /// Memory anew from what is on disk.
+    fn restore(&mut self, now: Ms, verdict: StartVerdict) -> Result<(), Ended> {
         let restorer = Restorer {
             db: self.parts.db.clone(),
             trust: self.parts.trust.clone(),
             key: self.parts.keys.key().map(|key| key.public()),
+            machine: self.parts.machine.clone(),
         };
         match restorer.read(now) {
             Ok((restored, _)) => {
-                let closed = self.parts.engine.no_new_until(now).is_some();
-                let verdict = if closed { StartVerdict::Behind { by_ms: 0 } } else { StartVerdict::Plausible };
                 self.parts.engine = Engine::restore(restored, verdict, now, TimeTable::DEFAULT);
                 Ok(())
             }
@@ -251,7 +275,11 @@ impl Thread {
         if !self.parts.engine.drained() {
             return Ok(());
         }
-        let Some(receipt) = self.parts.engine.document().and_then(|document| self.parts.keys.receipt(document, now))
+        let Some(receipt) = self
+            .parts
+            .engine
+            .document()
+            .and_then(|document| self.parts.keys.receipt(document, self.parts.clock.wall()))
         else {
             return Ok(());
         };

@@ -22,6 +22,7 @@ pub(super) fn notices(seen: &StatusResponse) -> Vec<Notice> {
     }
     notices.extend(clock(seen));
     let all = products(seen);
+    notices.extend(moved(seen));
     notices.extend(state(seen));
     notices.extend(ended(&all));
     notices.extend(ends_soon(&all, seen));
@@ -55,7 +56,8 @@ fn clock(seen: &StatusResponse) -> Vec<Notice> {
             @if let Some(until) = clock.no_new_leases_until {
                 "No new seats are given until " (words::minute(until.0)) " (" (relative(until.0, now)) "), because seats given before may still be in use. "
             }
-            "Set the clock right (NTP) and restart the server; until then no new activation file is taken."
+            "If the clock is wrong, set it right (NTP) and restart the server. If it is right now and was ahead before, "
+            a href="/activate" { "download a request file" } ", renew this workstation with it at the portal, and upload the new .crt file: it proves what time it is. No other activation file is taken until then."
         };
         notices.push(Notice::new(Tone::Bad, text));
     } else if clock.wall_ahead_s.saturating_abs() > CLOCK_STEP_S {
@@ -73,6 +75,24 @@ fn clock(seen: &StatusResponse) -> Vec<Notice> {
         notices.push(Notice::new(Tone::Info, text));
     }
     notices
+}
+
+fn moved(seen: &StatusResponse) -> Option<Notice> {
+    let (until, now) = (seen.moved?.new_leases_until.0, seen.server_time.0);
+    let mend = html! {
+        a href="/activate" { "Download a request file here" } ", use it at the portal to renew this workstation, and upload "
+        "the new .crt file. If this is a copy and the server still runs on its old machine, stop one of the two."
+    };
+    let what = "This license server is on another machine than its activation file was made for.";
+    Some(if until <= now {
+        let text = html! { strong { (what) " It gives no new seats" } " since " (words::minute(until)) ". " (mend) };
+        Notice::new(Tone::Bad, text)
+    } else {
+        let text = html! {
+            strong { (what) } " It gives new seats until " (words::minute(until)) " (" (relative(until, now)) "). " (mend)
+        };
+        Notice::new(Tone::Warning, text)
+    })
 }
 
 fn state(seen: &StatusResponse) -> Option<Notice> {

@@ -21,9 +21,12 @@ impl Server {
     pub async fn request_file(&self, caller: &Caller) -> Result<String, Failure> {
         self.authorize(caller, ServerAction::Administer)?;
         let (key, rev_in_use) = (self.own_key().await?, self.0.engine.look(files::rev_to_report).await?);
-        let now = self.now();
-        let request = self.0.random.draw(|random| RequestId::draw(now, random));
-        Ok(files::request_file(&key, &RequestParts { request, now, rev_in_use, trust: self.trust() }))
+        let wall = self.0.clock.wall();
+        let request = self.0.random.draw(|random| RequestId::draw(wall, random));
+        // Known before anybody has it: a document that answers it proves the time.
+        self.0.engine.step(Input::Ask { request }).await?;
+        let (machine, trust) = (self.0.fingerprint.clone(), self.trust());
+        Ok(files::request_file(&key, &RequestParts { request, wall, machine, rev_in_use, trust }))
     }
 
     /// Whether the caller may upload an activation file, before it is read.
@@ -41,11 +44,14 @@ impl Server {
         // Before the first request no file can be for this server; a key that nobody has says whose the file is.
         let key = self.0.keys.key().unwrap_or_else(SigningKey::generate);
         let trust = self.trust();
-        let read = files::read(bytes, trust.as_ref(), &key.public(), self.rev_in_use().await?, self.now());
+        let wall = self.0.clock.wall();
+        // By the wall clock if that is earlier: whether it is to be believed is for the engine to say.
+        let as_of = self.now().min(wall);
+        let read = files::read(bytes, trust.as_ref(), &key.public(), self.rev_in_use().await?, as_of);
         let reread = read.map_err(Failure::File)?;
-        let input = Input::Install { document: reread.document.clone(), wall: self.0.clock.wall(), act: caller.act() };
+        let input = Input::Install { document: reread.document.clone(), wall, act: caller.act() };
         match self.0.engine.step(input).await? {
-            Output::Installed { withdrawn } => {
+            Output::Installed { withdrawn, .. } => {
                 self.0.keys.activate(&key, &reread.activation);
                 *self.0.trust.write().unwrap_or_else(PoisonError::into_inner) = Some(reread.activation.root.clone());
                 Ok(activated(&reread, trust.is_none(), withdrawn))

@@ -244,7 +244,12 @@ fn not_installed(refusal: InstallRefusal) -> Problem {
                     "It shows a time {} s before one that this server has already stored, so it takes no new rights.",
                     behind_ms / SECOND_MS
                 ))
-                .next("Set the clock of that machine right (NTP) and upload the file again.", ADMINISTRATOR)
+                .next(
+                    "Set the clock of that machine right (NTP). If it is right now and was ahead before, download a new \
+                     request file, renew the workstation with it at the portal, and upload the .crt file that answers it: \
+                     it proves what time it is.",
+                    ADMINISTRATOR,
+                )
         }
         InstallRefusal::Draining => Problem::new(409, "DRAINING", "The license server is being disabled.")
             .next("Wait until its last lease has ended, then download a new request and activate it with a new key.", ADMINISTRATOR),

@@ -14,8 +14,8 @@ use leasehold_core::grant::Renew;
 use leasehold_core::pool::{FeatureView, Lease, LineView, PoolView, Standing};
 use leasehold_core::time::{Ms, SECOND_MS};
 use leasehold_wire::server::{
-    ActivationStatus, ClockStatus, ClockVerdict, FeatureStatus, LeaseQuery, LeaseView, LineStatus, Page, PingResponse,
-    ServerState, StatusResponse, StorageStatus,
+    ActivationStatus, ClockStatus, ClockVerdict, FeatureStatus, LeaseQuery, LeaseView, LineStatus, MovedStatus, Page,
+    PingResponse, ServerState, StatusResponse, StorageStatus,
 };
 
 /// Leases on a page if nobody says how many.
@@ -30,6 +30,7 @@ struct Seen {
     document: Option<Document>,
     draining: bool,
     no_new_until: Option<Ms>,
+    moved_until: Option<Ms>,
     leases_end_at: Option<Ms>,
 }
 
@@ -40,6 +41,7 @@ fn see(engine: &Engine, now: Ms) -> Seen {
         document: engine.document().cloned(),
         draining: engine.draining(),
         no_new_until: engine.no_new_until(now),
+        moved_until: engine.moved_until(),
         leases_end_at: engine.pool().last_freed_at(),
     }
 }
@@ -79,6 +81,7 @@ impl Server {
             lines: seen.view.lines.into_iter().map(line).collect(),
             leases_out: u64::try_from(seen.view.leases_out).unwrap_or(u64::MAX),
             leases_end_at: seen.leases_end_at.map(Into::into),
+            moved: seen.moved_until.map(|until| MovedStatus { new_leases_until: until.into() }),
             clock: self.clock(seen.now, seen.no_new_until),
             storage: self.storage(),
             usage_open: self.usage_open(),
@@ -114,7 +117,7 @@ impl Server {
     }
 
     fn clock(&self, now: Ms, no_new_until: Option<Ms>) -> ClockStatus {
-        let (at_start, off_by_ms) = match self.0.verdict {
+        let (at_start, off_by_ms) = match self.0.clock.verdict() {
             StartVerdict::Plausible | StartVerdict::Implausible => (ClockVerdict::Plausible, 0),
             StartVerdict::Behind { by_ms } => (ClockVerdict::Behind, by_ms),
             StartVerdict::Ahead { by_ms } => (ClockVerdict::Ahead, by_ms),

@@ -28,20 +28,20 @@ impl Throttle {
         let places = self.places.lock().unwrap_or_else(PoisonError::into_inner);
         let (since, count) = *places.get(&place(address))?;
         let left_ms = WINDOW_MS - now.since(since);
-        (count >= self.max && left_ms > 0).then_some(left_ms.div_euclid(1_000) + 1)
+        (count >= self.max && counts(since, now)).then_some(left_ms.div_euclid(1_000) + 1)
     }
 
     /// Counts a wrong one.
     pub(crate) fn failed(&self, address: IpAddr, now: Ms) {
         let mut places = self.places.lock().unwrap_or_else(PoisonError::into_inner);
         if places.len() >= PLACES_MAX {
-            places.retain(|_, (since, _)| now.since(*since) < WINDOW_MS);
+            places.retain(|_, (since, _)| counts(*since, now));
             if places.len() >= PLACES_MAX {
                 places.clear();
             }
         }
         let (since, count) = places.entry(place(address)).or_insert((now, 0));
-        if now.since(*since) >= WINDOW_MS {
+        if !counts(*since, now) {
             (*since, *count) = (now, 0);
         }
         *count = count.saturating_add(1);
@@ -51,6 +51,12 @@ impl Throttle {
     pub(crate) fn forget(&self, address: IpAddr) {
         self.places.lock().unwrap_or_else(PoisonError::into_inner).remove(&place(address));
     }
+}
+
+/// Whether what was counted from `since` on still counts. What is later than now was counted before the server's time
+/// was set back.
+fn counts(since: Ms, now: Ms) -> bool {
+    (0..WINDOW_MS).contains(&now.since(since))
 }
 
 /// One machine or one home: an IPv6 customer has a whole /64.

@@ -32,7 +32,7 @@ use leasehold_db::{DbError, Tx};
 /// Everything that one batch of the engine writes.
 #[derive(Debug)]
 pub(crate) struct Batch {
-    /// The engine's now: stored as the high-water mark of time.
+    /// The engine's now: stored as the high-water mark of time, unless it was set back.
     pub(crate) now: Ms,
     /// Rows, in order.
     pub(crate) writes: Vec<Write>,
@@ -42,6 +42,7 @@ pub(crate) struct Batch {
 
 /// Writes a batch.
 pub(crate) fn commit(tx: &mut Tx<'_>, batch: &Batch) -> Result<(), DbError> {
+    let mut mark = batch.now;
     for write in &batch.writes {
         match write {
             Write::Lease(lease) => leases::add(tx, lease)?,
@@ -49,6 +50,12 @@ pub(crate) fn commit(tx: &mut Tx<'_>, batch: &Batch) -> Result<(), DbError> {
             Write::LeaseEnded { id } => leases::remove(tx, *id)?,
             Write::LeaseSeen { id, at } => leases::seen(tx, *id, *at)?,
             Write::Document(document) => documents::put_in_force(tx, document, batch.now)?,
+            Write::Asked { request, at } => state::set_asked(tx, *request, *at)?,
+            Write::Moved { since } => state::set_moved_since(tx, *since)?,
+            Write::SetBack { from, to } => {
+                sessions::set_back(tx, from.since(*to))?;
+                mark = *to;
+            }
             Write::Draining => state::set_draining(tx, true)?,
             Write::Retired { receipt } => {
                 state::set_draining(tx, false)?;
@@ -62,7 +69,7 @@ pub(crate) fn commit(tx: &mut Tx<'_>, batch: &Batch) -> Result<(), DbError> {
     if let Some(before) = batch.prune_events_before {
         events::prune(tx, before)?;
     }
-    state::set_mark(tx, batch.now)
+    state::set_mark(tx, mark)
 }
 
 /// A column that does not hold what this crate writes: the database was edited or damaged.

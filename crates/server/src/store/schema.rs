@@ -4,7 +4,9 @@ use leasehold_db::{Migration, Migrations};
 
 /// Every step of the schema, oldest first. The license server lives on SQLite alone, so rows that are found by a text
 /// key have no row id beside it.
-pub(crate) const MIGRATIONS: Migrations = Migrations(&[Migration {
+pub(crate) const MIGRATIONS: Migrations = Migrations(&[FIRST, MOVED]);
+
+const FIRST: Migration = Migration {
     version: 1,
     name: "leases, documents, logs, administrator",
     sql: "
@@ -79,4 +81,15 @@ pub(crate) const MIGRATIONS: Migrations = Migrations(&[Migration {
             address TEXT NOT NULL
         ) WITHOUT ROWID;
     ",
-}]);
+};
+
+const MOVED: Migration = Migration {
+    version: 2,
+    name: "the newest request, and a server on another machine",
+    sql: "
+        ALTER TABLE state ADD COLUMN request TEXT;
+        ALTER TABLE state ADD COLUMN asked_at_ms BIGINT;
+        -- Since when the server has been on another machine than its document was issued to.
+        ALTER TABLE state ADD COLUMN moved_since_ms BIGINT;
+    ",
+};

@@ -35,6 +35,15 @@ pub(crate) fn add(tx: &mut Tx<'_>, session: &Session) -> Result<(), DbError> {
     Ok(())
 }
 
+/// The server's time goes back by so much: who is signed in stays so, and no longer than meant.
+pub(super) fn set_back(tx: &mut Tx<'_>, by_ms: i64) -> Result<(), DbError> {
+    tx.exec(
+        "UPDATE session SET created_at_ms = created_at_ms - ?1, expires_at_ms = expires_at_ms - ?1",
+        &[by_ms.into()],
+    )?;
+    Ok(())
+}
+
 /// Whether there is one with a token that has not ended.
 pub(crate) fn is_open(tx: &mut Tx<'_>, token_sha256: &str, now: Ms) -> Result<bool, DbError> {
     let found = tx.one(

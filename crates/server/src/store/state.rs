@@ -1,5 +1,6 @@
 //! The one row that says in which mode the server is, and the receipts of keys that it gave up.
 
+use leasehold_core::ids::RequestId;
 use leasehold_core::time::Ms;
 use leasehold_db::{DbError, Tx};
 
@@ -14,16 +15,25 @@ pub(crate) struct State {
     pub(crate) usage_open: Option<bool>,
     /// Argon2id, PHC form; `None` until setup.
     pub(crate) password_hash: Option<String>,
+    /// The newest activation request, and when it was made.
+    pub(crate) asked: Option<(RequestId, Ms)>,
+    /// Since when the server has been on another machine than its document was issued to.
+    pub(crate) moved_since: Option<Ms>,
 }
 
 /// Reads it.
 pub(crate) fn load(tx: &mut Tx<'_>) -> Result<State, DbError> {
-    let state = tx.one("SELECT mark_ms, draining, usage_open, password_hash FROM state WHERE id = 1", &[], |row| {
+    let sql = "SELECT mark_ms, draining, usage_open, password_hash, request, asked_at_ms, moved_since_ms
+               FROM state WHERE id = 1";
+    let state = tx.one(sql, &[], |row| {
+        let request = row.opt_text(4)?.map(|id| id.parse().map_err(|_| super::damaged("request id"))).transpose()?;
         Ok(State {
             mark: row.opt_int(0)?.map(Ms),
             draining: row.bool(1)?,
             usage_open: row.opt_int(2)?.map(|open| open != 0),
             password_hash: row.opt_text(3)?,
+            asked: request.zip(row.opt_int(5)?.map(Ms)),
+            moved_since: row.opt_int(6)?.map(Ms),
         })
     })?;
     state.ok_or(super::damaged("state without its row"))
@@ -31,6 +41,17 @@ pub(crate) fn load(tx: &mut Tx<'_>) -> Result<State, DbError> {
 
 pub(super) fn set_mark(tx: &mut Tx<'_>, now: Ms) -> Result<(), DbError> {
     tx.exec("UPDATE state SET mark_ms = ?1 WHERE id = 1", &[now.0.into()])?;
+    Ok(())
+}
+
+pub(super) fn set_asked(tx: &mut Tx<'_>, request: RequestId, at: Ms) -> Result<(), DbError> {
+    let values = [request.to_string().into(), at.0.into()];
+    tx.exec("UPDATE state SET request = ?1, asked_at_ms = ?2 WHERE id = 1", &values)?;
+    Ok(())
+}
+
+pub(super) fn set_moved_since(tx: &mut Tx<'_>, since: Option<Ms>) -> Result<(), DbError> {
+    tx.exec("UPDATE state SET moved_since_ms = ?1 WHERE id = 1", &[since.map(|since| since.0).into()])?;
     Ok(())
 }
 

@@ -70,8 +70,10 @@ pub(crate) fn rev_to_report(engine: &Engine, now: Ms) -> Option<u64> {
 pub(crate) struct RequestParts {
     /// Fresh.
     pub(crate) request: RequestId,
-    /// The server's now.
-    pub(crate) now: Ms,
+    /// The wall clock's: the portal refuses dates that are far off, and the server's own time may be.
+    pub(crate) wall: Ms,
+    /// Fingerprint of this machine.
+    pub(crate) machine: Box<str>,
     /// See [`rev_to_report`].
     pub(crate) rev_in_use: Option<u64>,
     /// The vendor's root, if it is known.
@@ -82,8 +84,8 @@ pub(crate) struct RequestParts {
 pub(crate) fn request_file(key: &SigningKey, parts: &RequestParts) -> String {
     let facts = RequestFacts {
         request: parts.request,
-        issued_at: parts.now,
-        fingerprint: leasehold_host::fingerprint(),
+        issued_at: parts.wall,
+        fingerprint: parts.machine.to_string(),
         server_version: crate::VERSION.to_owned(),
         rev_in_use: parts.rev_in_use,
         vendor: parts.trust.as_ref().map(VendorRoot::thumbprint),

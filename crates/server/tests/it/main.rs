@@ -8,6 +8,7 @@ mod activation;
 mod administrator;
 mod durability;
 mod leases;
+mod machine;
 mod pages;
 mod startup;
 mod support;

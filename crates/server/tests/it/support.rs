@@ -103,6 +103,8 @@ impl Portal {
             account_name: "Zoë Ångström".to_owned(),
             rev,
             issued_at: self.now.floor_to_second(),
+            request: None,
+            machine: String::new(),
             lines,
         }
     }
@@ -120,11 +122,16 @@ impl Portal {
         build_activation_file(&self.signer, &certificate, &token).unwrap()
     }
 
-    /// The `.crt` for whoever made a request.
+    /// The `.crt` that answers a request.
     pub(crate) fn crt(&self, request: &str, grant: &Grant) -> String {
-        self.crt_for(&read_request(request.as_bytes(), self.now).unwrap().public_key, grant)
+        let request = read_request(request.as_bytes(), grant.issued_at).unwrap();
+        let (id, machine) = (Some(request.facts.request), request.facts.fingerprint);
+        self.crt_for(&request.public_key, &Grant { request: id, machine, ..grant.clone() })
     }
 }
+
+/// Fingerprint of the machine of a [`Site`].
+pub(crate) const MACHINE: &str = "0123456789abcdef0123456789abcdef";
 
 /// A data folder with the clock of its machine; a server may run on it.
 pub(crate) struct Site {
@@ -149,12 +156,18 @@ impl Site {
             folder: self.path().to_owned(),
             listen: Some(([127, 0, 0, 1], 0).into()),
             clock: Arc::new(self.clock.clone()),
+            fingerprint: MACHINE.to_owned(),
             random: Box::new(OsRandom),
         }
     }
 
     pub(crate) fn local(&self) -> Local {
-        Local { folder: self.path().to_owned(), clock: Arc::new(self.clock.clone()), random: Box::new(OsRandom) }
+        Local {
+            folder: self.path().to_owned(),
+            clock: Arc::new(self.clock.clone()),
+            fingerprint: MACHINE.to_owned(),
+            random: Box::new(OsRandom),
+        }
     }
 
     pub(crate) fn start(&self) -> Running {

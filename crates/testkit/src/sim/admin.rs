@@ -25,25 +25,33 @@ impl World<'_, '_> {
         self.push(in_ms, Event::AtPortal(act));
     }
 
-    pub(super) fn make_request(&mut self, server: usize) {
-        let Some(now) = self.server_now(server) else {
+    pub(super) fn make_request(&mut self, server: usize) -> Result<(), Violation> {
+        let request = RequestId::draw(self.now(), &mut self.random);
+        let stored = match self.server_now(server) {
+            Some(now) => self.store_asked(server, now, request)?,
+            None => false,
+        };
+        let Some(now) = self.server_now(server).filter(|_| stored) else {
             if !self.healed {
                 self.push(MINUTE_MS, Event::MakeRequest { server });
             }
-            return;
+            return Ok(());
         };
         if self.servers[server].key.is_none() && self.next_key < self.sim.keys.len() {
             self.servers[server].key = Some(self.next_key);
             self.next_key += 1;
         }
-        let (Some(key), Some(running)) = (self.key_of(server), &self.servers[server].running) else { return };
+        let (Some(key), Some(running)) = (self.key_of(server), &self.servers[server].running) else {
+            return Ok(());
+        };
         let rev = testing::rev_to_report(&running.engine, now);
-        let request = RequestId::draw(now, &mut self.random);
         let trust = Some(self.sim.portal.root().clone());
-        let file: Arc<str> = testing::request_file(&key, request, now, rev, trust).into();
+        let wall = self.servers[server].machine.wall(self.at_ms);
+        let file: Arc<str> = testing::request_file(&key, request, wall, rev, trust).into();
         tell!(self, "server{server} makes a request file that says rev {rev:?}");
         let in_ms = self.carrying_ms();
         self.portal_act(in_ms, PortalWhat::Activate { server, file, rev });
+        Ok(())
     }
 
     /// An activation file is uploaded to a license server.
@@ -58,7 +66,8 @@ impl World<'_, '_> {
         // Two uploads may be read at the same time: then it is the engine that refuses the older one.
         let in_use = in_use.map(|document| document.grant.rev).filter(|_| self.per_mille(500));
         let trust = self.sim.portal.root().clone();
-        let read = testing::read_file(file.as_bytes(), Some(&trust), &key.public(), in_use, now);
+        let wall = self.servers[server].machine.wall(self.at_ms);
+        let read = testing::read_file(file.as_bytes(), Some(&trust), &key.public(), in_use, now.min(wall));
         match read {
             Ok(document) => {
                 tell!(self, "rev {} is uploaded to server{server}", document.grant.rev);
@@ -99,6 +108,7 @@ impl World<'_, '_> {
     /// The last step of disabling: the receipt is on disk before the key is destroyed.
     pub(super) fn retire_if_drained(&mut self, server: usize, now: Ms) -> Result<(), Violation> {
         let Some(key) = self.key_of(server) else { return Ok(()) };
+        let wall = self.servers[server].machine.wall(self.at_ms);
         let Some(running) = self.servers[server].running.as_mut().filter(|running| running.engine.drained()) else {
             return Ok(());
         };
@@ -107,7 +117,7 @@ impl World<'_, '_> {
             receipt: ReceiptId::draw(now, &mut self.random),
             workstation: document.grant.workstation,
             rev_in_use: document.grant.rev,
-            given_up_at: now.floor_to_second(),
+            given_up_at: wall.floor_to_second(),
             server_version: "simulated".to_owned(),
         };
         let receipt: Box<str> = build_receipt(&key, &facts).into();

@@ -187,7 +187,7 @@ impl World<'_, '_> {
             Trouble::CloneApp => self.clone_app(app),
             Trouble::CopyDisk => self.copy_disk(server),
             Trouble::RestoreDisk => self.restore_disk(server).expect("the copy of a database"),
-            Trouble::Request => self.make_request(server),
+            Trouble::Request => self.make_request(server)?,
             Trouble::Renew => self.portal_act(0, PortalWhat::Renew { server }),
             Trouble::AnyFile => self.try_any_file(server),
             Trouble::Seats => self.portal_act(0, PortalWhat::Seats),

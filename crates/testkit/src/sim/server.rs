@@ -9,7 +9,7 @@ use super::world::{World, tell};
 use leasehold_core::clock::{EngineClock, StartVerdict};
 use leasehold_core::codes::LeaseEnd;
 use leasehold_core::engine::{Act, Document, Engine, EventKind, Input, Output, Write};
-use leasehold_core::ids::{LeaseId, WorkstationId};
+use leasehold_core::ids::{LeaseId, RequestId, WorkstationId};
 use leasehold_core::session::{Reply, Request, SessionInput};
 use leasehold_core::time::{MINUTE_MS, Ms, SECOND_MS};
 use leasehold_core::times::TimeTable;
@@ -136,12 +136,20 @@ impl World<'_, '_> {
         if self.plant == Some(Plant::AnswerBeforeCommit) {
             self.answer(server, &stepped);
         }
+        let set_back_to = writes.iter().find_map(|write| match write {
+            Write::SetBack { to, .. } => Some(*to),
+            _ => None,
+        });
         match self.commit(server, now, writes, tick)? {
             Commit::Stored => {
+                if let Some(to) = set_back_to {
+                    self.set_clock_back(server, to)?;
+                }
                 self.check_answers(server, &stepped)?;
                 if self.plant != Some(Plant::AnswerBeforeCommit) {
                     self.answer(server, &stepped);
                 }
+                let now = self.server_now(server).unwrap_or(now);
                 self.retire_if_drained(server, now)?;
             }
             Commit::DiskFull => self.stall(server, now, stepped)?,
@@ -301,6 +309,34 @@ impl World<'_, '_> {
         self.check_created(server, writes)
     }
 
+    /// A document has proved that the server's time ran ahead, and that is stored.
+    fn set_clock_back(&mut self, server: usize, to: Ms) -> Result<(), Violation> {
+        self.tally.count("time set back by a document");
+        let engine = self.engine_from_disk(server, StartVerdict::Plausible, to, None)?;
+        let boottime_ms = self.servers[server].machine.boottime_ms(self.at_ms);
+        if let Some(running) = &mut self.servers[server].running {
+            running.engine = engine;
+            running.clock = EngineClock::start(to, boottime_ms, Some(to)).0;
+            running.next_tick = to;
+        }
+        Ok(())
+    }
+
+    /// A request file is about to be made: `false` if that cannot be stored now.
+    pub(super) fn store_asked(&mut self, server: usize, now: Ms, request: RequestId) -> Result<bool, Violation> {
+        let Some(running) = &mut self.servers[server].running else { return Ok(false) };
+        if running.stalled_until.is_some_and(|until| now < until) {
+            return Ok(false);
+        }
+        let mut writes = Vec::new();
+        running.engine.step(now, Input::Ask { request }, &mut writes);
+        match self.commit(server, now, writes, false)? {
+            Commit::Stored => Ok(true),
+            Commit::DiskFull => self.stall(server, now, Vec::new()).map(|()| false),
+            Commit::Died => Ok(false),
+        }
+    }
+
     /// The engine's last step before the key is destroyed.
     pub(super) fn store_retirement(&mut self, server: usize, now: Ms, writes: Vec<Write>) -> Result<(), Violation> {
         match self.commit(server, now, writes, false)? {
@@ -450,6 +486,11 @@ fn written(write: &Write) -> String {
         Write::Event(event) => format!("event {}", event.kind),
         Write::Audit(audit) => format!("audit {}", audit.action),
         Write::Retired { .. } => "its retirement".to_owned(),
-        Write::SeatMoved { .. } | Write::LeaseSeen { .. } | Write::Draining => format!("{write:?}"),
+        Write::SeatMoved { .. }
+        | Write::LeaseSeen { .. }
+        | Write::Draining
+        | Write::Asked { .. }
+        | Write::Moved { .. }
+        | Write::SetBack { .. } => format!("{write:?}"),
     }
 }

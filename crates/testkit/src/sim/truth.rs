@@ -135,7 +135,11 @@ impl Truth {
                     truth.on_disk.receipts += 1;
                 }
                 Write::Event(event) => committed.kinds.push(event.kind),
-                Write::LeaseSeen { .. } | Write::Audit(_) => {}
+                Write::LeaseSeen { .. }
+                | Write::Audit(_)
+                | Write::Asked { .. }
+                | Write::Moved { .. }
+                | Write::SetBack { .. } => {}
             }
         }
         committed

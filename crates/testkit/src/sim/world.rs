@@ -158,7 +158,7 @@ impl<'s, 't> World<'s, 't> {
             Event::StartServer { server } => return self.start_server(server),
             Event::AtPortal(act) => return self.at_portal(act),
             Event::Import { server, file, tries } => return self.import(server, &file, tries),
-            Event::MakeRequest { server } => self.make_request(server),
+            Event::MakeRequest { server } => self.make_request(server)?,
             Event::Chaos => return self.chaos(),
             Event::Heal => return self.heal(),
             Event::End => {}

@@ -94,6 +94,7 @@ impl Site {
             folder: self.data(),
             listen: Some(self.address),
             clock: Arc::new(SystemClock::new()),
+            fingerprint: String::new(),
             random: Box::new(OsRandom),
         };
         let thread = std::thread::spawn(move || {
@@ -129,7 +130,12 @@ impl Site {
     }
 
     fn local(&self) -> Local {
-        Local { folder: self.data(), clock: Arc::new(SystemClock::new()), random: Box::new(OsRandom) }
+        Local {
+            folder: self.data(),
+            clock: Arc::new(SystemClock::new()),
+            fingerprint: String::new(),
+            random: Box::new(OsRandom),
+        }
     }
 
     /// Activates the server as portal and administrator do, from its request file.
@@ -184,6 +190,8 @@ pub(crate) fn activation_file(portal: &PortalSigner, request: &ActivationRequest
         account_name: "Customer".to_owned(),
         rev: 1,
         issued_at: now.floor_to_second(),
+        request: None,
+        machine: String::new(),
         lines: vec![line],
     };
     let token = portal.sign_grant(&grant, &request.thumbprint, GrantId::draw(now, &mut OsRandom));

@@ -70,6 +70,8 @@ impl World {
             account_name: "Zoë Ångström".to_owned(),
             rev,
             issued_at: NOW,
+            request: None,
+            machine: String::new(),
             lines: vec![self.line("studio.gui", NOW.plus(90 * DAY_MS))],
         }
     }

@@ -164,6 +164,8 @@ pub struct Inspection {
     pub key_thumbprint: String,
     /// The workstation that is renewed; absent for a new one.
     pub renews: Option<Workstation>,
+    /// The workstation that is renewed was on another machine when it asked before.
+    pub other_machine: bool,
     /// A name that could be given.
     pub suggested_name: String,
     /// The licenses of the account that run and are floating.

@@ -46,6 +46,9 @@ pub struct StatusResponse {
     /// if none is out.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub leases_end_at: Option<Time>,
+    /// It is on another machine than its document was issued to; absent if it is not.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub moved: Option<MovedStatus>,
     /// Whether its clock can be trusted.
     pub clock: ClockStatus,
     /// Whether it can store changes.
@@ -146,6 +149,13 @@ pub struct LineStatus {
     pub maintenance_until: Option<Date>,
     /// In the newest document; otherwise its last leases are running out.
     pub granted: bool,
+}
+
+/// A server on another machine than its document was issued to.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize, ToSchema)]
+pub struct MovedStatus {
+    /// New seats are given until then; afterwards HOST_MISMATCH. A document for this machine mends it.
+    pub new_leases_until: Time,
 }
 
 /// Whether the server's clock can be trusted.

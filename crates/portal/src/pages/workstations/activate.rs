@@ -14,7 +14,8 @@ use axum::http::Uri;
 use axum::response::{IntoResponse, Response};
 use leasehold_core::ids::{AccountId, WorkstationId};
 use leasehold_web::components::{
-    Button, Field, ListQuery, button, card, clip, definitions, link_button, page_header, steps, when, wrapped,
+    Button, Field, ListQuery, Tone, badge, button, card, clip, definitions, link_button, page_header, steps, when,
+    wrapped,
 };
 use leasehold_web::extract::Upload;
 use leasehold_web::maud::{Markup, html};
@@ -130,7 +131,19 @@ fn what_it_is(inspection: &Inspection, viewer: &Viewer) -> Markup {
                 None => html! { "A new workstation" },
             },
         ),
-        ("Host", clip(&inspection.host)),
+        (
+            "Host",
+            html! {
+                (clip(&inspection.host))
+                @if inspection.other_machine {
+                    " " (badge("another machine", Tone::Warning))
+                    div.hint {
+                        "It asked from another machine before. If you moved it, go on. If not, somebody copied its data: both "
+                        "copies would give the same seats."
+                    }
+                }
+            },
+        ),
         ("Server version", clip(&inspection.server_version)),
         ("Request made", when(inspection.made_at.0, now)),
         ("Key", html! { code { (clip(&inspection.key_thumbprint)) } }),

@@ -18,12 +18,21 @@ fn each_trouble_says_what_to_do() {
     }});
     let stepped = json!({"clock": { "at_start": "plausible", "off_by_s": 0, "wall_ahead_s": 3_600 }});
     let ahead = json!({"clock": { "at_start": "ahead", "off_by_s": 864_000, "wall_ahead_s": 0 }});
+    let moved = |until: &str| json!({"moved": { "new_leases_until": until }});
     let full = json!({"storage": { "ok": false, "problem": "The disk is full: free 64 MiB." }});
     let draining = json!({"state": "draining", "leases_end_at": "2026-11-22T00:06:00Z"});
     for (more, parts) in [
-        (behind, ["until 2026-11-22 00:07 UTC (in 7 min)", "Set the clock right"]),
+        (
+            behind,
+            ["until 2026-11-22 00:07 UTC (in 7 min)", "set it right (NTP) and restart the server. If it is right now"],
+        ),
         (stepped, ["60 min ahead of", "restart the server"]),
         (ahead, ["10 days old", "check this machine's clock"]),
+        (
+            moved("2026-11-24T00:00:00Z"),
+            ["gives new seats until 2026-11-24 00:00 UTC (in 2 days)", "href=\"/activate\""],
+        ),
+        (moved("2026-11-20T00:00:00Z"), ["gives no new seats", "href=\"/activate\""]),
         (full, ["new seats are refused", "free 64 MiB"]),
         (draining, ["4 applications still hold a seat, until 2026-11-22 00:06 UTC", "href=\"/disable\""]),
         (json!({"state": "disabled"}), ["Download the receipt", "href=\"/activate\""]),
