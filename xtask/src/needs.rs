@@ -19,6 +19,8 @@ pub(crate) struct Tools {
     pub(crate) chromedriver: PathBuf,
     /// The library to put into `LD_PRELOAD` to give one process another clock.
     pub(crate) libfaketime: PathBuf,
+    /// The proxy that stands in front of the services in a test.
+    pub(crate) nginx: PathBuf,
     /// `axe.min.js`.
     pub(crate) axe: PathBuf,
 }
@@ -46,6 +48,11 @@ const FAKETIME: Need = Need {
     why: "tests step the clock of the real binary",
     find: || first_in("/usr/lib", "faketime/libfaketimeMT.so.1"),
 };
+const NGINX: Need = Need {
+    packages: &["nginx"],
+    why: "the services are also tested behind a proxy that does HTTPS",
+    find: || on_path("nginx").or_else(|| Some(PathBuf::from("/usr/sbin/nginx")).filter(|path| path.is_file())),
+};
 const NPM: Need = Need {
     packages: &["npm"],
     why: "fetches the accessibility checker axe-core (brings Node.js)",
@@ -66,7 +73,7 @@ const AXE_INTEGRITY: &str =
 pub(crate) fn for_tests(shell: &Shell, target_dir: &Path) -> Result<Tools> {
     cargo_tool(shell, "nextest", NEXTEST_VERSION, "runs the tests")?;
     let axe = target_dir.join(format!("test-tools/axe-core-{AXE_VERSION}/axe.min.js"));
-    let mut needs = vec![POSTGRES, CHROMIUM, CHROMEDRIVER, FAKETIME];
+    let mut needs = vec![POSTGRES, CHROMIUM, CHROMEDRIVER, FAKETIME, NGINX];
     if !axe.is_file() {
         needs.push(NPM);
     }
@@ -78,6 +85,7 @@ pub(crate) fn for_tests(shell: &Shell, target_dir: &Path) -> Result<Tools> {
         postgres_bin: POSTGRES.found()?,
         chromedriver: CHROMEDRIVER.found()?,
         libfaketime: FAKETIME.found()?,
+        nginx: NGINX.found()?,
         axe,
     })
 }
@@ -114,6 +122,7 @@ fn install_missing(shell: &Shell, needs: &[Need]) -> Result<()> {
     }
     say::line(format_args!("installing from Debian's packages: {}", packages.join(" ")));
     let _no_cluster = packages.contains(&"postgresql").then(NoMainCluster::new).transpose()?;
+    let _no_start = NoServiceStart::new()?;
     shell.run(apt_get(shell).arg("update"))?;
     shell.run(apt_get(shell).args(["install", "-y", "--no-install-recommends"]).args(&packages))
 }
@@ -144,6 +153,34 @@ impl Drop for NoMainCluster {
     fn drop(&mut self) {
         if let Err(error) = fs::remove_file(&self.0) {
             say::line(format_args!("cannot remove {}: {error}; please remove it", self.0.display()));
+        }
+    }
+}
+
+/// While this lives, an installed package does not start its service (Debian policy, `invoke-rc.d`): the tests start
+/// their own.
+struct NoServiceStart(Option<PathBuf>);
+
+impl NoServiceStart {
+    fn new() -> Result<Self> {
+        let file = Path::new("/usr/sbin/policy-rc.d");
+        if file.exists() {
+            // Whoever set this machine up has decided already.
+            return Ok(Self(None));
+        }
+        fs::write(file, "#!/bin/sh\nexit 101\n")
+            .and_then(|()| fs::set_permissions(file, std::os::unix::fs::PermissionsExt::from_mode(0o755)))
+            .with_context(|| format!("cannot write {}", file.display()))?;
+        Ok(Self(Some(file.to_owned())))
+    }
+}
+
+impl Drop for NoServiceStart {
+    fn drop(&mut self) {
+        if let Some(file) = &self.0
+            && let Err(error) = fs::remove_file(file)
+        {
+            say::line(format_args!("cannot remove {}: {error}; please remove it", file.display()));
         }
     }
 }

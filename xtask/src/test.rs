@@ -127,6 +127,7 @@ impl Environment<'_> {
             .env("LEASEHOLD_TEST_POSTGRES", self.services.postgres_url())
             .env("LEASEHOLD_TEST_WEBDRIVER", self.services.webdriver_url())
             .env("LEASEHOLD_TEST_FAKETIME", &self.tools.libfaketime)
+            .env("LEASEHOLD_TEST_NGINX", &self.tools.nginx)
             .env("LEASEHOLD_TEST_AXE", &self.tools.axe)
             .env("LEASEHOLD_TEST_BIN", self.leasehold);
         if self.long {

@@ -160,16 +160,14 @@ fn each_unusable_folder_says_why_and_what_to_do() {
     fs::write(dir.join("portal.db"), saved).unwrap();
 
     let db = leasehold_db::Db::open(&config().database).unwrap();
-    let newer = leasehold_db::Migrations(&[leasehold_db::Migration {
-        version: 5,
-        name: "future",
-        sql: "CREATE TABLE f (x BIGINT)",
-    }]);
-    let all = [leasehold_portal::store::schema::MIGRATIONS.0, newer.0].concat();
+    let ours = leasehold_portal::store::schema::MIGRATIONS.0;
+    let version = ours.last().unwrap().version + 1;
+    let newer = leasehold_db::Migration { version, name: "future", sql: "CREATE TABLE f (x BIGINT)" };
+    let all = [ours, &[newer]].concat();
     db.migrate(leasehold_db::Migrations(Box::leak(all.into_boxed_slice()))).unwrap();
     drop(db);
     let newer = say(try_serve(config()));
-    assert!(newer.contains("newer leasehold (schema 5"), "{newer}");
+    assert!(newer.contains(&format!("newer leasehold (schema {version}")), "{newer}");
 }
 
 #[test]

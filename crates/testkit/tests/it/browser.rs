@@ -1,6 +1,7 @@
 //! The pages in a real browser, against real processes: what a person does from the first start to a revoked
 //! workstation, what assistive technology needs, and what remains without script.
 
+mod proxy;
 mod site;
 mod window;
 
@@ -11,7 +12,16 @@ use window::{Scheme, Window, with_window};
 
 #[test]
 fn an_administrator_activates_a_server_by_file_from_end_to_end() {
-    let site = Rc::new(Site::start());
+    from_end_to_end(Rc::new(Site::start()));
+}
+
+/// HTTPS and names by nginx, with the lines of the manual: forms, uploads, downloads and live updates.
+#[test]
+fn the_same_behind_nginx() {
+    from_end_to_end(Rc::new(Site::start_behind_nginx()));
+}
+
+fn from_end_to_end(site: Rc<Site>) {
     with_window(&site.path(""), {
         let site = site.clone();
         async move |window| {
@@ -54,6 +64,7 @@ async fn activate_in_the_portal(site: &Site, window: &Window, request: &std::pat
     window.sign_in(&site.portal, CUSTOMER).await;
     window.follow("WORKSTATIONS").await;
     window.see("main", "No workstations yet").await;
+    assert_eq!(window.cookies_are_secure().await, site.portal.starts_with("https:"));
     window.follow("Activate Workstation").await;
     window.attach("request", request).await;
     window.fill("name", WORKSTATION).await;

@@ -1,16 +1,15 @@
 //! `kill -9` under load, of the license server and of the portal: whatever was acknowledged is there afterwards, nothing
 //! is there twice, and never more than there are seats. Each start comes up by itself.
 
+use crate::caller::{Caller, Outcome, one_seat, portal_with_license};
 use crate::service::{Service, run};
-use leasehold_core::ids::RequestId;
 use leasehold_core::random::Seeded;
-use leasehold_core::time::{Clock, DAY_MS};
+use leasehold_core::time::Clock;
 use leasehold_host::SystemClock;
-use leasehold_trust::request::{RequestFacts, build_request, read_request};
-use leasehold_trust::{PortalSigner, SigningKey, Vendor};
+use leasehold_trust::request::read_request;
+use leasehold_trust::{PortalSigner, Vendor};
 use serde_json::{Value, json};
 use std::collections::BTreeSet;
-use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::channel;
 use std::thread;
@@ -22,62 +21,6 @@ const THREADS: usize = 4;
 
 fn kills() -> usize {
     if std::env::var_os("LEASEHOLD_TEST_LONG").is_some() { 50 } else { 5 }
-}
-
-/// What came of a request.
-#[derive(Debug)]
-enum Outcome {
-    Answered(u16, Value),
-    /// No answer, half of one, or a server error: whether it was done is not known.
-    Unknown,
-}
-
-/// One caller with connections of its own.
-struct Caller {
-    agent: ureq::Agent,
-    base: String,
-    token: Option<String>,
-}
-
-impl Caller {
-    fn new(address: &str, token: Option<&str>) -> Caller {
-        let config = ureq::Agent::config_builder()
-            .http_status_as_error(false)
-            .timeout_global(Some(Duration::from_secs(20)))
-            .build();
-        Caller { agent: config.new_agent(), base: format!("http://{address}"), token: token.map(str::to_owned) }
-    }
-
-    fn send(&self, method: &str, path: &str, key: Option<&str>, body: Option<&Value>) -> Outcome {
-        let mut request = ureq::http::Request::builder().method(method).uri(format!("{}{path}", self.base));
-        if let Some(token) = &self.token {
-            request = request.header("authorization", format!("Bearer {token}"));
-        }
-        if let Some(key) = key {
-            request = request.header("idempotency-key", key);
-        }
-        let answer = match body {
-            Some(body) => {
-                let request = request.header("content-type", "application/json").body(body.to_string()).unwrap();
-                self.agent.run(request)
-            }
-            None => self.agent.run(request.body(()).unwrap()),
-        };
-        let Ok(mut answer) = answer else { return Outcome::Unknown };
-        let status = answer.status().as_u16();
-        match answer.body_mut().read_to_string() {
-            Ok(text) if status < 500 => Outcome::Answered(status, serde_json::from_str(&text).unwrap_or_default()),
-            _ => Outcome::Unknown,
-        }
-    }
-
-    /// Sends, and fails the test unless the answer has the status.
-    fn expect(&self, status: u16, method: &str, path: &str, body: Option<&Value>) -> Value {
-        match self.send(method, path, None, body) {
-            Outcome::Answered(answered, value) if answered == status => value,
-            other => panic!("{method} {path} should answer {status}: {other:?}"),
-        }
-    }
 }
 
 /// Lets load run for a moment, and kills the service in the midst of it.
@@ -223,31 +166,6 @@ fn a_killed_license_server_keeps_every_acknowledged_lease_and_makes_none_twice()
     assert!(taken > 100 && held > 0, "{taken} checkouts and {held} seats are no load");
 }
 
-/// A portal with an operator, a customer and one license; the operator's token and the license's id.
-fn portal_with_license(folder: &Path, seats: u32) -> (Service, String, String) {
-    std::fs::write(folder.join("passphrase"), "correct horse battery staple\n").unwrap();
-    std::fs::write(folder.join("password"), "a good long password\n").unwrap();
-    run(folder, &["portal", "init", "--vendor", "Acme", "--data", "p", "--passphrase-file", "passphrase"]);
-    let operator = ["--email", "op@acme.example", "--name", "Op", "--password-file", "password"];
-    run(folder, &[["portal", "admin", "create-operator", "--data", "p"].as_slice(), &operator].concat());
-    let service = Service::start(folder, "portal", "p", "127.0.0.1:0");
-    let sign_in = json!({ "email": "op@acme.example", "password": "a good long password" });
-    let nobody = Caller::new(&service.address, None);
-    let token = nobody.expect(201, "POST", "/api/v1/sessions", Some(&sign_in))["token"].as_str().unwrap().to_owned();
-    let caller = Caller::new(&service.address, Some(&token));
-    let customer = json!({ "email": "c@acme.example", "name": "C", "password": "a good long password" });
-    let customer = caller.expect(201, "POST", "/api/v1/accounts", Some(&customer));
-    let product = json!({ "code": "studio", "name": "Studio", "share": "none", "features": { "studio.gui": 1 } });
-    let product = caller.expect(201, "POST", "/api/v1/products", Some(&product));
-    let until = SystemClock::new().wall().plus(300 * DAY_MS).utc_date();
-    let license = json!({
-        "owner": customer["id"], "product": product["id"], "seats": seats, "kind": "floating",
-        "channel": "commercial", "term": { "term": "subscription", "until": until },
-    });
-    let license = caller.expect(201, "POST", "/api/v1/licenses", Some(&license));
-    (service, token, license["id"].as_str().unwrap().to_owned())
-}
-
 /// What one thread knows of the workstations it activated: each has one seat.
 #[derive(Default)]
 struct Workstations {
@@ -275,21 +193,8 @@ impl Workstations {
         let caller = Caller::new(address, Some(token));
         while !over.load(Ordering::SeqCst) && self.doubt.is_none() && !self.full {
             self.made += 1;
-            let now = SystemClock::new().wall();
-            let facts = RequestFacts {
-                request: RequestId::draw(now, &mut Seeded::new(self.made << 8 | thread as u64)),
-                issued_at: now.floor_to_second(),
-                fingerprint: String::new(),
-                server_version: "1".to_owned(),
-                rev_in_use: None,
-                vendor: None,
-                host_name: format!("host-{thread}-{}", self.made),
-            };
-            let until = now.plus(30 * DAY_MS).rfc3339();
-            let body = json!({
-                "request": build_request(&SigningKey::generate(), &facts), "account": license["owner"]["id"],
-                "lines": [{ "license": license["id"], "seats": 1, "until": until }],
-            });
+            let mut random = Seeded::new(self.made << 8 | thread as u64);
+            let body = one_seat(license, format!("host-{thread}-{}", self.made), &mut random);
             self.activate(&caller, format!("thread-{thread}-{}", self.made), body);
         }
     }

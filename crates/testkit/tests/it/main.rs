@@ -3,9 +3,11 @@
 #![expect(clippy::unwrap_used, clippy::print_stdout, reason = "helpers of tests fail and tell as tests do")]
 
 mod browser;
+mod caller;
 mod client;
 mod client_site;
 mod clock_set_wrong;
+mod deployment;
 mod kill;
 mod service;
 mod simulation;

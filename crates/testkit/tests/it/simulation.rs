@@ -32,6 +32,7 @@ const DONE: &[&str] = &[
     "disk full",
     "start with the clock behind",
     "start with the clock ahead",
+    "time set back by a document",
     "server restored",
     "server disabled",
     "portal died at a commit",

@@ -1,5 +1,6 @@
 //! A portal and a license server, each a process of the real binary, with believable customers and numbers.
 
+use super::proxy::{Doors, Nginx};
 use leasehold_core::ids::RequestId;
 use leasehold_core::time::{Clock, DAY_MS, Ms};
 use leasehold_host::{OsRandom, SystemClock};
@@ -80,10 +81,15 @@ pub(super) struct Site {
     // Before the folder, so that they end before it goes.
     _portal: Serving,
     _server: Serving,
+    _nginx: Option<Nginx>,
     folder: TempDir,
-    /// `http://` and the address.
+    /// Where programs ask the portal: `http://` and the address.
+    portal_api: String,
+    /// Where programs ask the server: `http://` and the address.
+    server_api: String,
+    /// Where people open the portal.
     pub(super) portal: String,
-    /// `http://` and the address.
+    /// Where people open the server.
     pub(super) server: String,
     /// What the server printed for its first start.
     pub(super) setup_secret: String,
@@ -97,25 +103,45 @@ pub(super) struct Site {
 impl Site {
     /// A portal where licenses were sold, and a server nobody has set up.
     pub(super) fn start() -> Site {
+        Site::start_behind(None)
+    }
+
+    /// The same, and people come in through nginx, which does HTTPS.
+    pub(super) fn start_behind_nginx() -> Site {
+        Site::start_behind(Some(Doors::choose()))
+    }
+
+    fn start_behind(doors: Option<Doors>) -> Site {
         let folder = tempfile::tempdir().unwrap();
         let at = folder.path();
         run(at, &["portal", "init", "--vendor", "Nimbus Software", "--data", "portal"], "root key passphrase\n");
         let operator =
             ["portal", "admin", "create-operator", "--data", "portal", "--email", OPERATOR, "--name", "Olga Brandt"];
         run(at, &operator, &format!("{PASSWORD}\n"));
-        let (serving_portal, portal) = serve(at, "portal", &[]);
+        let reached_by = |url: &str| format!("public_url = \"{url}\"\ntrusted_proxies = [\"127.0.0.1\"]\n");
+        if let Some(doors) = &doors {
+            let mut settings = File::options().append(true).open(at.join("portal/portal.toml")).unwrap();
+            settings.write_all(reached_by(&doors.portal()).as_bytes()).unwrap();
+        }
+        let (serving_portal, portal_api) = serve(at, "portal", &[]);
+        let portal = doors.as_ref().map_or_else(|| portal_api.clone(), Doors::portal);
 
         std::fs::create_dir(at.join("server")).unwrap();
-        std::fs::write(at.join("server/server.toml"), format!("portal_url = \"{portal}\"\n")).unwrap();
-        let (serving_server, server) = serve(at, "server", &["--setup-secret-file", "setup-secret"]);
+        let more = doors.as_ref().map_or_else(String::new, |doors| reached_by(&doors.server()));
+        std::fs::write(at.join("server/server.toml"), format!("portal_url = \"{portal}\"\n{more}")).unwrap();
+        let (serving_server, server_api) = serve(at, "server", &["--setup-secret-file", "setup-secret"]);
         let setup_secret = std::fs::read_to_string(at.join("setup-secret")).unwrap().trim().to_owned();
 
+        let nginx = doors.as_ref().map(|doors| Nginx::start(at, doors, &portal_api, &server_api));
         let mut site = Site {
             _portal: serving_portal,
             _server: serving_server,
-            folder,
+            _nginx: nginx,
             portal,
-            server,
+            server: doors.as_ref().map_or_else(|| server_api.clone(), Doors::server),
+            folder,
+            portal_api,
+            server_api,
             setup_secret,
             account: String::new(),
             products: Vec::new(),
@@ -151,16 +177,20 @@ impl Site {
     }
 
     fn ask(&self, path: &str, token: &str, body: &Value) -> Value {
-        post(&format!("{}/api/v1/{path}", self.portal), token, body)
+        post(&format!("{}/api/v1/{path}", self.portal_api), token, body)
     }
 
     /// Everything in use: the server set up, activated and giving seats, other workstations beside it. Answers the id
     /// of the server's workstation.
     pub(super) fn fill(&self) -> String {
-        post(&format!("{}/v1/setup", self.server), "", &json!({ "secret": self.setup_secret, "password": PASSWORD }));
+        post(
+            &format!("{}/v1/setup", self.server_api),
+            "",
+            &json!({ "secret": self.setup_secret, "password": PASSWORD }),
+        );
         let token = self.token(CUSTOMER);
         let workstation = self.activate(&token, &self.request_file(), WORKSTATION, [24, 8, 80], 180);
-        let file = get(&format!("{}/api/v1/workstations/{workstation}/certificate", self.portal), &token);
+        let file = get(&format!("{}/api/v1/workstations/{workstation}/certificate", self.portal_api), &token);
         run(self.folder.path(), &["server", "import", "--data", "server", "-"], &file);
         self.activate(&token, &foreign_request("nl-lic-berlin"), "Berlin office", [8, 4, 0], 90);
         self.activate(&token, &foreign_request("nl-cave-01"), "On-set trailer", [2, 0, 0], 10);
@@ -196,12 +226,12 @@ impl Site {
             "feature": feature, "user": user, "host": host, "host_id": format!("machine-{host}"), "boot_id": "boot",
             "pid": 4000 + number, "version": version, "nonce": format!("nonce-{number}"),
         });
-        post(&format!("{}/v1/leases", self.server), "", &checkout);
+        post(&format!("{}/v1/leases", self.server_api), "", &checkout);
     }
 
     /// What the server holds; without what changes by itself.
     pub(super) fn held(&self) -> Value {
-        let status: Value = serde_json::from_str(&get(&format!("{}/v1/status", self.server), "")).unwrap();
+        let status: Value = serde_json::from_str(&get(&format!("{}/v1/status", self.server_api), "")).unwrap();
         json!([status["activation"], status["features"], status["state"]])
     }
 

@@ -27,6 +27,8 @@ const ARGUMENTS: &[&str] = &[
     "--disable-dev-shm-usage",
     "--hide-scrollbars",
     "--window-size=1280,900",
+    // Where a name is needed, as behind a proxy.
+    "--host-resolver-rules=MAP *.nimbus.test 127.0.0.1",
 ];
 
 /// How a page is to look.
@@ -198,6 +200,13 @@ impl Window {
         self.fill("password", PASSWORD).await;
         self.press("Sign in").await;
         self.see("header", "Sign out").await;
+    }
+
+    /// Whether the cookies of the page go over HTTPS only; there must be some.
+    pub(super) async fn cookies_are_secure(&self) -> bool {
+        let cookies = self.driver.get_all_cookies().await.unwrap();
+        assert!(!cookies.is_empty() && cookies.iter().all(|cookie| cookie.http_only == Some(true)), "{cookies:?}");
+        cookies.iter().all(|cookie| cookie.secure == Some(true))
     }
 
     /// As if the browser had been opened anew.
