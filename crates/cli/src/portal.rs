@@ -112,6 +112,17 @@ enum AdminWhat {
         #[arg(long, value_name = "FILE")]
         password_file: Option<PathBuf>,
     },
+    /// Set the password of an operator or a customer who lost it, and end all their sign-ins
+    SetPassword {
+        #[command(flatten)]
+        folder: Folder,
+        /// The address that they sign in with
+        #[arg(long)]
+        email: String,
+        /// File whose first line is the password; asked for if not given
+        #[arg(long, value_name = "FILE")]
+        password_file: Option<PathBuf>,
+    },
 }
 
 impl Folder {
@@ -149,6 +160,15 @@ pub(crate) fn portal(command: PortalCommand) -> Result<u8, Failure> {
             let account = leasehold_portal::create_operator(&folder.data, &email, &name, &password, clock, random)
                 .map_err(Failure::of)?;
             folder.output().print(&account, || format!("{} may now sign in as an operator.", account.email))?;
+        }
+        What::Admin(Admin { what: AdminWhat::SetPassword { folder, email, password_file } }) => {
+            let password = secrets::read(password_file.as_deref(), "new password")?;
+            let (clock, random) = (Arc::new(SystemClock::new()), Box::new(OsRandom));
+            let account =
+                leasehold_portal::set_password(&folder.data, &email, &password, clock, random).map_err(Failure::of)?;
+            folder.output().print(&account, || {
+                format!("{} has the new password, and has to sign in anew everywhere.", account.email)
+            })?;
         }
         What::Openapi => line_out(&pretty(&leasehold_portal::openapi())?)?,
     }

@@ -90,8 +90,28 @@ enum What {
         #[arg(long)]
         json: bool,
     },
+    /// The administrator of this server
+    Admin(Admin),
     /// Print the OpenAPI document of the REST API
     Openapi,
+}
+
+#[derive(Args, Debug)]
+struct Admin {
+    #[command(subcommand)]
+    what: AdminWhat,
+}
+
+#[derive(Subcommand, Debug)]
+enum AdminWhat {
+    /// The password is lost: forget it, end every sign-in, and print a new setup secret
+    Reset {
+        #[command(flatten)]
+        folder: Folder,
+        /// Print one JSON document instead of text
+        #[arg(long)]
+        json: bool,
+    },
 }
 
 #[derive(Args, Debug)]
@@ -159,6 +179,18 @@ pub(crate) fn server(command: ServerCommand) -> Result<u8, Failure> {
             local::backup(folder.open(), &to)?;
             Output { json }.print(&json!({ "to": to }), || {
                 format!("Copied to {}. It holds the server's key: keep it as safe as the server.", to.display())
+            })?;
+        }
+        What::Admin(Admin { what: AdminWhat::Reset { folder, json } }) => {
+            let secret = local::reset_administrator(folder.open())?;
+            Output { json }.print(&json!({ "setup_secret": secret }), || match &secret {
+                Some(secret) => format!(
+                    "The administrator's password is forgotten and nobody is signed in. Set a new one on the server's page \
+                     (Set the password) with this setup secret, good for one use:\n\n  {secret}"
+                ),
+                None => "The administrator's password is forgotten. Start the server: it prints a setup secret, with which \
+                         a new one is set."
+                    .to_owned(),
             })?;
         }
         What::Openapi => line_out(&pretty(&leasehold_server::openapi())?)?,

@@ -197,6 +197,18 @@ pub fn create_operator(
     Ok(accounts::create_operator(&portal, email, name, password)?)
 }
 
+/// Sets somebody's password and ends all their sign-ins. The portal may be running.
+pub fn set_password(
+    dir: &Path,
+    email: &str,
+    password: &str,
+    clock: Arc<dyn Clock>,
+    random: Box<dyn Random>,
+) -> Result<Account, AdminError> {
+    let portal = open(&Config::load(dir)?, clock, random)?;
+    Ok(accounts::set_password(&portal, email, password)?)
+}
+
 /// Brings the database up to this build; answers how many steps that took.
 pub fn migrate(dir: &Path) -> Result<usize, AdminError> {
     let config = Config::load(dir)?;

@@ -19,7 +19,9 @@ pub mod service;
 pub mod store;
 pub mod throttle;
 
-pub use admin::{AdminError, BackupReport, InitReport, RestoreReport, backup, create_operator, init, migrate, restore};
+pub use admin::{
+    AdminError, BackupReport, InitReport, RestoreReport, backup, create_operator, init, migrate, restore, set_password,
+};
 pub use api::openapi;
 pub use config::Config;
 pub use failure::Failure;

@@ -8,7 +8,7 @@ use leasehold_core::random::Random;
 use leasehold_core::time::Clock;
 use leasehold_host::{FolderLock, LockError, private_file};
 use leasehold_wire::problem::Problem;
-use leasehold_wire::server::{ActivationResponse, BackupRequest, DisableResponse, StatusResponse};
+use leasehold_wire::server::{ActivationResponse, BackupRequest, DisableResponse, ResetResponse, StatusResponse};
 use serde::de::DeserializeOwned;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::path::{Path, PathBuf};
@@ -140,6 +140,18 @@ pub fn receipt(local: Local) -> Result<String, LocalError> {
     local.run(
         |running| running.text(Method::GET, "/v1/activation/receipt"),
         async |server, caller| server.receipt_file(&caller).await,
+    )
+}
+
+/// Forgets the administrator's password; see [`Server::reset_administrator`]. The setup secret, or `None` if no server
+/// runs on the folder: then its next start draws one.
+///
+/// # Errors
+/// See [`LocalError`].
+pub fn reset_administrator(local: Local) -> Result<Option<String>, LocalError> {
+    local.run(
+        |running| running.json(Method::POST, "/v1/setup/reset", "", b"").map(|reset: ResetResponse| Some(reset.secret)),
+        async |server, caller| server.reset_administrator(&caller).await.map(|_| None),
     )
 }
 

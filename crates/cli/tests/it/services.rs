@@ -20,6 +20,14 @@ fn a_vendor_is_made_served_backed_up_and_restored() {
     let by_file = [operator.as_slice(), &["--password-file", password.to_str().unwrap(), "--json"]].concat();
     assert_eq!(machine.run(&by_file).ok().json()["role"], "operator");
     machine.run_with(&operator, "").failed(1, &["password of the operator is empty"]);
+    let lost = |email: &str, password: &str| {
+        machine.run_with(&["portal", "admin", "set-password", "--data", "p", "--email", email], password)
+    };
+    lost("op@acme.example", "too short\n").failed(1, &["12"]);
+    lost("nobody@acme.example", "another long password\n").failed(1, &["not the address of an account"]);
+    assert!(
+        lost("Op@Acme.example", "another long password\n").ok().out.contains("op@acme.example has the new password")
+    );
 
     let taken = TcpListener::bind("127.0.0.1:0").unwrap();
     let address = taken.local_addr().unwrap().to_string();
@@ -73,6 +81,35 @@ fn what_keeps_a_server_from_starting_is_said_with_the_next_step() {
         .failed(1, &["in use by process", "--data"]);
     machine.run(&["server", "serve", "--data", "other", "--listen", &site.address]).failed(1, &[&site.address]);
     machine.run(&["server", "status", "--data", "nowhere"]).failed(1, &["nowhere"]);
+}
+
+#[test]
+fn a_lost_administrators_password_is_set_anew_with_a_new_secret() {
+    let mut site = Site::not_activated();
+    let reset = |site: &Site| site.machine.run(&["server", "admin", "reset", "--data", "server", "--json"]).ok().json();
+    let address = site.address.clone();
+    let post = |path: &str, body: serde_json::Value| {
+        let agent: ureq::Agent = ureq::Agent::config_builder().http_status_as_error(false).build().into();
+        let url = format!("http://{address}{path}");
+        let mut answer = agent.post(url).header("content-type", "application/json").send(body.to_string()).unwrap();
+        (answer.status().as_u16(), answer.body_mut().read_to_string().unwrap())
+    };
+    let first = reset(&site)["setup_secret"].as_str().unwrap().to_owned();
+    let second = reset(&site)["setup_secret"].as_str().unwrap().to_owned();
+    let set_up = |secret: &str, password: &str| {
+        post("/v1/setup", serde_json::json!({ "secret": secret, "password": password })).0
+    };
+    assert_eq!(set_up(&first, "what was forgotten"), 401, "only the newest secret counts");
+    assert_eq!(set_up(&second, "what was forgotten"), 201);
+    let third = reset(&site)["setup_secret"].as_str().unwrap().to_owned();
+    let (status, said) = post("/v1/sessions", serde_json::json!({ "password": "what was forgotten" }));
+    assert!(status == 409 && said.contains("SETUP_NEEDED"), "{status} {said}");
+    assert_eq!(set_up(&third, "what is remembered"), 201);
+    site.stop_server();
+    assert!(reset(&site)["setup_secret"].is_null(), "no server runs");
+    let serve = ["server", "serve", "--data", "server", "--listen", "127.0.0.1:0", "--setup-secret-file", "secret"];
+    site.machine.run(&[serve.as_slice(), &["--until-stdin-ends"]].concat()).ok();
+    assert!(site.machine.path("secret").exists(), "its next start draws one");
 }
 
 #[test]

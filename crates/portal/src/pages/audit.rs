@@ -28,6 +28,7 @@ fn deed(action: &str) -> &str {
     match action {
         "account.create" => "Made account",
         "password.change" => "Changed password",
+        "password.set" => "Set password on the vendor's machine",
         "session.sign_in" => "Signed in",
         "session.sign_out" => "Signed out",
         "product.create" => "Made product",

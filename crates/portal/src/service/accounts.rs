@@ -40,6 +40,23 @@ pub fn create_operator(portal: &Portal, email: &str, name: &str, password: &str)
     write(portal, &Caller::command_line(), None, &wish)
 }
 
+/// Sets somebody's password without asking who wants it, and ends all their sign-ins: for whoever has the data folder
+/// in hand, on the command line.
+pub fn set_password(portal: &Portal, address: &str, password: &str) -> Result<Account, Failure> {
+    let email = email(address)?;
+    passwords::check_new("password", password)?;
+    let hash = portal.passwords().hash(password, portal.draw(|random| random::bytes(random)))?;
+    let stamp = portal.stamp(&Caller::command_line());
+    portal.db().write(move |tx| {
+        let (account, _) = accounts::credentials(tx, &email)?
+            .ok_or_else(|| Failure::invalid("email", "is not the address of an account here"))?;
+        accounts::set_password(tx, account.id, &hash)?;
+        let ended = sessions::end_others(tx, account.id, "")?;
+        audit::insert(tx, &stamp, "password.set", &account.id.to_string(), &json!({ "sign_ins_ended": ended }))?;
+        Ok(account)
+    })
+}
+
 /// Makes an account. Operators.
 pub fn create(
     portal: &Portal,

@@ -83,6 +83,12 @@ pub fn signed_in(tx: &mut Tx<'_>, account: AccountId, now: Ms) -> Result<(), DbE
     Ok(())
 }
 
+/// Sets the password hash, whatever it was.
+pub fn set_password(tx: &mut Tx<'_>, account: AccountId, new: &str) -> Result<(), DbError> {
+    tx.exec("UPDATE account SET password_hash = ?2 WHERE id = ?1", &[text(account), new.into()])?;
+    Ok(())
+}
+
 /// Replaces the password hash if it is still `old`; `false` if somebody else was faster.
 pub fn replace_password(tx: &mut Tx<'_>, account: AccountId, old: &str, new: &str) -> Result<bool, DbError> {
     let changed = tx.exec(

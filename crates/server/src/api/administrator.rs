@@ -7,7 +7,7 @@ use axum::http::StatusCode;
 use leasehold_web::extract::{ApiJson, ApiQuery};
 use leasehold_wire::problem::Problem;
 use leasehold_wire::server::{
-    AuditView, BackupRequest, EventQuery, EventView, Page, PageQuery, PasswordRequest, SettingsRequest,
+    AuditView, BackupRequest, EventQuery, EventView, Page, PageQuery, PasswordRequest, ResetResponse, SettingsRequest,
     SettingsResponse, SetupRequest, SignInRequest, SignInResponse,
 };
 
@@ -22,6 +22,18 @@ pub(super) async fn set_up(
     ApiJson(wish): ApiJson<SetupRequest>,
 ) -> Result<(StatusCode, ApiJson<SignInResponse>), Refused> {
     Ok((StatusCode::CREATED, ApiJson(server.set_up(&caller, &wish.secret, &wish.password).await?)))
+}
+
+/// Forget the administrator's password and every sign-in, and draw a new setup secret, which is shown this once.
+#[utoipa::path(
+    post, path = "/v1/setup/reset", tag = "administrator",
+    responses((status = 200, body = ResetResponse), (status = "default", body = Problem, content_type = "application/problem+json"))
+)]
+pub(super) async fn reset(
+    State(server): State<Server>,
+    Asking(caller): Asking,
+) -> Result<ApiJson<ResetResponse>, Refused> {
+    Ok(ApiJson(ResetResponse { secret: server.reset_administrator(&caller).await? }))
 }
 
 /// Sign in as the administrator of this server.

@@ -79,6 +79,7 @@ fn other_routes() -> OpenApiRouter<Server> {
         .routes(routes!(activation::disable))
         .routes(routes!(activation::receipt))
         .routes(routes!(administrator::set_up))
+        .routes(routes!(administrator::reset))
         .routes(routes!(administrator::sign_in, administrator::sign_out))
         .routes(routes!(administrator::change_password))
         .routes(routes!(administrator::settings))

@@ -170,6 +170,7 @@ fn audit_content(rows: &Page<AuditView>, query: &ListQuery, now: Ms) -> Markup {
 fn deed(action: &str) -> Markup {
     let words = match action {
         "administrator_setup" => "First password set",
+        "administrator_reset" => "Password forgotten, new setup secret",
         "administrator_sign_in" => "Signed in",
         "administrator_password" => "Password changed",
         "settings_change" => "Settings changed",

@@ -151,6 +151,28 @@ impl Server {
         if first { self.begin_session(caller).await } else { Err(Failure::AlreadySetUp) }
     }
 
+    /// Forgets the administrator's password and every sign-in, and draws a new setup secret: for whoever has the data
+    /// folder in hand, when the password is lost. Answers the secret.
+    ///
+    /// # Errors
+    /// [`Failure::SignIn`], or the database's.
+    pub async fn reset_administrator(&self, caller: &Caller) -> Result<String, Failure> {
+        self.authorize(caller, ServerAction::Administer)?;
+        let audit = self.audit(caller, "administrator_reset", "a new setup secret was drawn".to_owned());
+        let stored = move |tx: &mut leasehold_db::Tx<'_>| {
+            store::clear_password(tx)?;
+            store::end_all_sessions(tx)?;
+            store::add_audit(tx, &audit)
+        };
+        self.0.db.write_async(stored).await?;
+        let secret = self.0.random.draw(secret_text);
+        let administrator = &self.0.administrator;
+        let hash = Some(sha256(secret.as_bytes()));
+        *administrator.setup_secret.lock().unwrap_or_else(PoisonError::into_inner) = hash;
+        administrator.set_up.store(false, Ordering::Relaxed);
+        Ok(secret)
+    }
+
     /// Signs the administrator of this server in.
     ///
     /// # Errors

@@ -19,10 +19,11 @@ pub(crate) use events::{EventFilter, ended_since, page as events_page};
 pub(crate) use leases::all as leases;
 pub(crate) use schema::MIGRATIONS;
 pub(crate) use sessions::{
-    Session, add as add_session, end as end_session, end_others as end_other_sessions, is_open as session_is_open,
+    Session, add as add_session, end as end_session, end_all as end_all_sessions, end_others as end_other_sessions,
+    is_open as session_is_open,
 };
 pub(crate) use state::{
-    State, load as state, newest_receipt, receipts, set_first_password, set_password, set_usage_open,
+    State, clear_password, load as state, newest_receipt, receipts, set_first_password, set_password, set_usage_open,
 };
 
 use leasehold_core::engine::Write;

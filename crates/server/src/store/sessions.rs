@@ -60,6 +60,12 @@ pub(crate) fn end(tx: &mut Tx<'_>, token_sha256: &str) -> Result<(), DbError> {
     Ok(())
 }
 
+/// Ends all.
+pub(crate) fn end_all(tx: &mut Tx<'_>) -> Result<(), DbError> {
+    tx.exec("DELETE FROM session", &[])?;
+    Ok(())
+}
+
 /// Ends all but one.
 pub(crate) fn end_others(tx: &mut Tx<'_>, kept_sha256: &str) -> Result<(), DbError> {
     tx.exec("DELETE FROM session WHERE token_sha256 <> ?1", &[kept_sha256.into()])?;

@@ -78,6 +78,12 @@ pub(crate) fn set_password(tx: &mut Tx<'_>, hash: &str) -> Result<(), DbError> {
     Ok(())
 }
 
+/// Forgets the administrator's password: it is set anew with a setup secret.
+pub(crate) fn clear_password(tx: &mut Tx<'_>) -> Result<(), DbError> {
+    tx.exec("UPDATE state SET password_hash = NULL WHERE id = 1", &[])?;
+    Ok(())
+}
+
 pub(super) fn add_receipt(tx: &mut Tx<'_>, file: &str, now: Ms) -> Result<(), DbError> {
     tx.exec("INSERT INTO receipt (made_at_ms, file) VALUES (?1, ?2)", &[now.0.into(), file.into()])?;
     Ok(())

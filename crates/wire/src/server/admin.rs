@@ -85,6 +85,13 @@ pub struct SignInResponse {
     pub expires_at: Time,
 }
 
+/// A new setup secret, after the password was lost.
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct ResetResponse {
+    /// Good for one `POST /v1/setup`.
+    pub secret: String,
+}
+
 macro_rules! hide_in_debug {
     ($($name:ident),*) => {$(
         impl fmt::Debug for $name {
@@ -95,7 +102,7 @@ macro_rules! hide_in_debug {
         }
     )*};
 }
-hide_in_debug!(SetupRequest, SignInRequest, PasswordRequest, SignInResponse);
+hide_in_debug!(SetupRequest, SignInRequest, PasswordRequest, SignInResponse, ResetResponse);
 
 /// What the administrator may set while the server runs. Absent members stay as they are.
 #[derive(Clone, Default, PartialEq, Eq, Debug, Serialize, Deserialize, ToSchema)]
