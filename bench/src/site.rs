@@ -11,7 +11,7 @@ use leasehold_core::time::{Clock as _, DAY_MS};
 use leasehold_host::{OsRandom, SystemClock};
 use leasehold_trust::activation_file::build_activation_file;
 use leasehold_trust::request::read_request;
-use leasehold_trust::{PortalSigner, PublicKey, Vendor};
+use leasehold_trust::{PublicKey, Vendor};
 use std::io::{BufRead as _, BufReader};
 use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::path::{Path, PathBuf};
@@ -66,14 +66,7 @@ impl LicenseServer {
         let request =
             read_request(&request, now).map_err(|problem| anyhow::anyhow!("the request file: {}", problem.what()))?;
         let vendor = Vendor::create("Bench", now)?;
-        let signer = PortalSigner::load(
-            &vendor.root_certificate_pem,
-            &vendor.issuing_certificate_pem,
-            vendor.issuing_key,
-            &vendor.document_certificate_pem,
-            vendor.document_key,
-            now,
-        )?;
+        let signer = vendor.signer(now)?;
         let random = &mut OsRandom;
         let workstation = WorkstationId::draw(now, random);
         let seats = options.leases_out.saturating_add(u32::try_from(options.clients)?).saturating_add(64);

@@ -251,6 +251,19 @@ fn describe(status: &StatusResponse) -> String {
     if !status.storage.ok {
         text.push_str(&format!("PROBLEM: {}\n", printable(&status.storage.problem)));
     }
+    if let Some(until) = status.clock.no_new_leases_until {
+        text.push_str(&format!(
+            "CLOCK SUSPECT: this machine's clock was behind what the server has stored. No new seats until {}.\n",
+            until.0.rfc3339()
+        ));
+    }
+    if let Some(moved) = status.moved {
+        text.push_str(&format!(
+            "ANOTHER MACHINE than the .crt was made for: new seats until {}. Make a new request (leasehold server request), \
+             renew the workstation with it at the portal, import the new .crt.\n",
+            moved.new_leases_until.0.rfc3339()
+        ));
+    }
     text + &crate::status::features(status)
 }
 

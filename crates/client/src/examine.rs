@@ -120,6 +120,15 @@ impl Examination {
                 "Free some space on the license server's disk.",
             );
         }
+        if let Some(moved) = status.moved {
+            self.note(
+                format!(
+                    "The server is on another machine than its activation file was made for; it gives new seats until {}.",
+                    moved.new_leases_until.0.rfc3339()
+                ),
+                "Renew the workstation at the portal with a new request file of the license server.",
+            );
+        }
         if status.state != ServerState::Active {
             let state = match status.state {
                 ServerState::NotActivated | ServerState::Active => "was not activated yet",

@@ -95,14 +95,7 @@ impl Portal {
     fn new() -> Result<Portal, Any> {
         let now = SystemClock::new().wall();
         let vendor = Vendor::create("Northlight Software", now)?;
-        let signer = PortalSigner::load(
-            &vendor.root_certificate_pem,
-            &vendor.issuing_certificate_pem,
-            vendor.issuing_key,
-            &vendor.document_certificate_pem,
-            vendor.document_key,
-            now,
-        )?;
+        let signer = vendor.signer(now)?;
         Ok(Portal { signer, workstation: WorkstationId::draw(now, &mut OsRandom), now })
     }
 

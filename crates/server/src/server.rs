@@ -225,7 +225,15 @@ fn restore(restorer: &Restorer, keys: &Keys, now: Ms, verdict: StartVerdict) -> 
         keys.activate(&key, &current.activation);
     }
     tracing::info!(leases = restored.leases.len(), "read what is out");
-    Ok(Engine::restore(restored, verdict, now, TimeTable::DEFAULT))
+    let engine = Engine::restore(restored, verdict, now, TimeTable::DEFAULT);
+    if let Some(until) = engine.moved_until() {
+        tracing::warn!(
+            new_seats_until = %until.rfc3339(),
+            "this is another machine than the activation file was made for: renew the workstation at the portal with a \
+             new request file of this server"
+        );
+    }
+    Ok(engine)
 }
 
 fn say(verdict: StartVerdict) {

@@ -10,7 +10,7 @@ use leasehold_trust::activation_file::build_activation_file;
 use leasehold_trust::receipt::{ReceiptFacts, build_receipt};
 use leasehold_trust::request::{RequestFacts, build_request};
 use leasehold_trust::secret::sha256_hex;
-use leasehold_trust::{LEASE_VERSION, LeaseClaims, LeaseSigner, PortalSigner, SigningKey, Vendor, VendorRoot};
+use leasehold_trust::{LEASE_VERSION, LeaseClaims, LeaseSigner, SigningKey, Vendor, VendorRoot};
 use std::error::Error;
 use std::path::Path;
 
@@ -26,14 +26,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     let random = &mut Seeded::new(1);
     let vendor = Vendor::create("Example Vendor", NOW)?;
     let root = VendorRoot::from_pem(&vendor.root_certificate_pem)?;
-    let signer = PortalSigner::load(
-        &vendor.root_certificate_pem,
-        &vendor.issuing_certificate_pem,
-        vendor.issuing_key,
-        &vendor.document_certificate_pem,
-        vendor.document_key,
-        NOW,
-    )?;
+    let signer = vendor.signer(NOW)?;
     let key = SigningKey::generate();
     let workstation = WorkstationId::draw(NOW, random);
     write("root.pem", &root.pem())?;

@@ -42,6 +42,18 @@ pub struct Vendor {
 }
 
 impl Vendor {
+    /// What signs for this vendor, as the portal does after its files were written.
+    pub fn signer(&self, now: Ms) -> Result<PortalSigner, SignerError> {
+        PortalSigner::load(
+            &self.root_certificate_pem,
+            &self.issuing_certificate_pem,
+            self.issuing_key.clone(),
+            &self.document_certificate_pem,
+            self.document_key.clone(),
+            now,
+        )
+    }
+
     /// Makes the keys and certificates of the vendor `name` (1 to 48 characters, no control characters).
     pub fn create(name: &str, now: Ms) -> Result<Vendor, TextError> {
         text::name(name)?;

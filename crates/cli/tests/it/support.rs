@@ -178,15 +178,7 @@ impl Site {
     pub(crate) fn not_activated() -> Site {
         let now = SystemClock::new().wall();
         let vendor = Vendor::create("Acme", now).unwrap();
-        let portal = PortalSigner::load(
-            &vendor.root_certificate_pem,
-            &vendor.issuing_certificate_pem,
-            vendor.issuing_key,
-            &vendor.document_certificate_pem,
-            vendor.document_key,
-            now,
-        )
-        .unwrap();
+        let portal = vendor.signer(now).unwrap();
         let machine = Machine::new();
         machine.write("root.pem", &portal.root().pem());
         let mut server =

@@ -56,15 +56,7 @@ pub(crate) struct World {
 }
 
 pub(crate) fn signer(vendor: &Vendor, now: Ms) -> PortalSigner {
-    PortalSigner::load(
-        &vendor.root_certificate_pem,
-        &vendor.issuing_certificate_pem,
-        vendor.issuing_key.clone(),
-        &vendor.document_certificate_pem,
-        vendor.document_key.clone(),
-        now,
-    )
-    .unwrap()
+    vendor.signer(now).unwrap()
 }
 
 impl World {

@@ -63,15 +63,7 @@ pub(crate) struct Portal {
 impl Portal {
     pub(crate) fn new(name: &str, now: Ms) -> Portal {
         let vendor = Vendor::create(name, now).unwrap();
-        let signer = PortalSigner::load(
-            &vendor.root_certificate_pem,
-            &vendor.issuing_certificate_pem,
-            vendor.issuing_key.clone(),
-            &vendor.document_certificate_pem,
-            vendor.document_key.clone(),
-            now,
-        )
-        .unwrap();
+        let signer = vendor.signer(now).unwrap();
         let mut random = Seeded::new(bytes::<1>(&mut OsRandom)[0].into());
         Portal { vendor, signer, workstation: WorkstationId::draw(now, &mut random), random: Mutex::new(random), now }
     }

@@ -144,15 +144,7 @@ impl Simulator {
 fn vendor() -> PortalSigner {
     let made = BEGIN.plus(-DAY_MS);
     let vendor = Vendor::create("Simulated Vendor", made).expect("a vendor");
-    PortalSigner::load(
-        &vendor.root_certificate_pem,
-        &vendor.issuing_certificate_pem,
-        vendor.issuing_key,
-        &vendor.document_certificate_pem,
-        vendor.document_key,
-        made,
-    )
-    .expect("keys that belong together")
+    vendor.signer(made).expect("keys that belong together")
 }
 
 fn operator(portal: &Portal) -> Caller {

@@ -47,15 +47,7 @@ impl Site {
     pub(crate) fn not_activated(vendor: &str) -> Site {
         let now = SystemClock::new().wall();
         let vendor = Vendor::create(vendor, now).unwrap();
-        let portal = PortalSigner::load(
-            &vendor.root_certificate_pem,
-            &vendor.issuing_certificate_pem,
-            vendor.issuing_key,
-            &vendor.document_certificate_pem,
-            vendor.document_key,
-            now,
-        )
-        .unwrap();
+        let portal = vendor.signer(now).unwrap();
         Site::of(Arc::new(portal))
     }
 

@@ -6,8 +6,8 @@ use crate::service::{Service, run};
 use leasehold_core::random::Seeded;
 use leasehold_core::time::Clock;
 use leasehold_host::SystemClock;
+use leasehold_trust::Vendor;
 use leasehold_trust::request::read_request;
-use leasehold_trust::{PortalSigner, Vendor};
 use serde_json::{Value, json};
 use std::collections::BTreeSet;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -117,14 +117,7 @@ pub(crate) fn activated_server(seats: u32) -> TempDir {
     let folder = tempfile::tempdir().unwrap();
     let now = SystemClock::new().wall();
     let vendor = Vendor::create("Acme", now).unwrap();
-    let portal = PortalSigner::load(
-        &vendor.root_certificate_pem,
-        &vendor.issuing_certificate_pem,
-        vendor.issuing_key,
-        &vendor.document_certificate_pem,
-        vendor.document_key,
-        now,
-    );
+    let portal = vendor.signer(now);
     let service = Service::start(folder.path(), "server", "s", "127.0.0.1:0");
     let request = run(folder.path(), &["server", "request", "--data", "s"]);
     let request = read_request(request.as_bytes(), now).unwrap();

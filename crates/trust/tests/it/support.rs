@@ -133,15 +133,7 @@ impl World {
 }
 
 pub(crate) fn signer_of(vendor: &Vendor) -> PortalSigner {
-    PortalSigner::load(
-        &vendor.root_certificate_pem,
-        &vendor.issuing_certificate_pem,
-        vendor.issuing_key.clone(),
-        &vendor.document_certificate_pem,
-        vendor.document_key.clone(),
-        NOW,
-    )
-    .unwrap()
+    vendor.signer(NOW).unwrap()
 }
 
 fn draw(random: &mut dyn Random) -> WorkstationId {
