@@ -53,7 +53,8 @@ impl Caller {
         Caller { agent: self.agent.clone(), base: self.base.clone(), token: Some(token.to_owned()) }
     }
 
-    pub(crate) fn send(&self, method: &str, path: &str, key: Option<&str>, body: Option<&Value>) -> Outcome {
+    /// Sends; the status and what was said, or nothing if there was no whole answer.
+    fn ask(&self, method: &str, path: &str, key: Option<&str>, body: Option<&Value>) -> Option<(u16, Value)> {
         let mut request = ureq::http::Request::builder().method(method).uri(format!("{}{path}", self.base));
         if let Some(token) = &self.token {
             request = request.header("authorization", format!("Bearer {token}"));
@@ -68,12 +69,22 @@ impl Caller {
             }
             None => self.agent.run(request.body(()).unwrap()),
         };
-        let Ok(mut answer) = answer else { return Outcome::Unknown };
-        let status = answer.status().as_u16();
-        match answer.body_mut().read_to_string() {
-            Ok(text) if status < 500 => Outcome::Answered(status, serde_json::from_str(&text).unwrap_or_default()),
+        let mut answer = answer.ok()?;
+        let text = answer.body_mut().read_to_string().ok()?;
+        Some((answer.status().as_u16(), serde_json::from_str(&text).unwrap_or_default()))
+    }
+
+    /// Sends to a service that may die at any moment.
+    pub(crate) fn send(&self, method: &str, path: &str, key: Option<&str>, body: Option<&Value>) -> Outcome {
+        match self.ask(method, path, key, body) {
+            Some((status, value)) if status < 500 => Outcome::Answered(status, value),
             _ => Outcome::Unknown,
         }
+    }
+
+    /// Sends to a service that answers, with whatever status.
+    pub(crate) fn told(&self, method: &str, path: &str, key: Option<&str>, body: Option<&Value>) -> (u16, Value) {
+        self.ask(method, path, key, body).unwrap_or_else(|| panic!("{method} {path} was not answered"))
     }
 
     /// Sends, and fails the test unless the answer has the status.

@@ -8,6 +8,7 @@ mod client;
 mod client_site;
 mod clock_set_wrong;
 mod deployment;
+mod disk_full;
 mod kill;
 mod service;
 mod simulation;

@@ -74,6 +74,10 @@ impl Service {
         Service { child, address }
     }
 
+    pub(crate) fn pid(&self) -> u32 {
+        self.child.id()
+    }
+
     /// `kill -9`.
     pub(crate) fn kill(mut self) -> String {
         self.child.kill().unwrap();
