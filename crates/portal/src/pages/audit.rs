@@ -84,11 +84,22 @@ fn subject(subject: &str) -> Markup {
 }
 
 fn value(value: &Value) -> String {
-    let text = match value {
+    shorten(&visible(&words(value)), DETAIL_CHARS_MAX).into_owned()
+}
+
+/// A value for people: what stands inside another is told in order, without the marks of the format.
+fn words(value: &Value) -> String {
+    match value {
         Value::String(text) => text.clone(),
+        Value::Object(members) => {
+            let told = members.iter().filter(|(_, member)| !member.is_null());
+            told.map(|(name, member)| format!("{}: {}", name.replace('_', " "), words(member)))
+                .collect::<Vec<_>>()
+                .join(", ")
+        }
+        Value::Array(items) => items.iter().map(words).collect::<Vec<_>>().join(", "),
         other => other.to_string(),
-    };
-    shorten(&visible(&text), DETAIL_CHARS_MAX).into_owned()
+    }
 }
 
 fn detail(detail: &Value) -> Markup {

@@ -159,10 +159,11 @@ fn sums(licenses: &[License]) -> Markup {
     let over: u64 = licenses.iter().map(|license| u64::from(license.over_by)).sum();
     let tile =
         |label, value: u64, detail: &str, tone| Tile { label, value: number(value), detail: detail.into(), tone };
+    let free = sum(|license| license.seats_free);
     let mut list = vec![
         tile("Seats bought", sum(|license| license.seats), "of licenses that run", Tone::Neutral),
         tile("Out at workstations", sum(|license| license.seats_out), "", Tone::Neutral),
-        tile("Free", sum(|license| license.seats_free), "for a workstation", Tone::Good),
+        tile("Free", free, "for a workstation", if free > 0 { Tone::Good } else { Tone::Neutral }),
     ];
     if over > 0 {
         list.push(tile("Over", over, "more out than bought", Tone::Bad));
