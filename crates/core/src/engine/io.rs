@@ -303,6 +303,13 @@ pub enum Write {
         /// When.
         at: Ms,
     },
+    /// A start took up the keys of leases that ended after `since`, and remembers them until `until`.
+    KeysKept {
+        /// From when.
+        since: Ms,
+        /// Until when.
+        until: Ms,
+    },
     /// Since when the server is on another machine than its document was issued to; `None` if it is not.
     Moved {
         /// Since when.

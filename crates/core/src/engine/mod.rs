@@ -34,9 +34,10 @@ pub struct Restored {
     pub former_lines: Vec<Line>,
     /// Open leases; their `freed_at` and `times` are set anew.
     pub leases: Vec<Lease>,
-    /// Leases that ended within the memory of keys before the last commit, in order of time: when, which, under which
-    /// key.
+    /// Leases that ended after `ended_since`, in order of time: when, which, under which key.
     pub ended: Vec<(Ms, LeaseId, Arc<str>)>,
+    /// The memory of keys before the last commit; earlier if an earlier start was still remembering.
+    pub ended_since: Ms,
     /// The server was being disabled.
     pub draining: bool,
     /// Fingerprint of this machine; empty if it has none.
@@ -62,6 +63,8 @@ pub struct Engine {
     moved_unwritten: bool,
     asked: Option<(RequestId, Ms)>,
     ended: EndedKeys,
+    /// What the start took up into `ended`, from when and until when, and is not on disk yet.
+    keys_unwritten: Option<(Ms, Ms)>,
     denied: HashMap<Arc<str>, Ms>,
     denied_order: VecDeque<Arc<str>>,
     /// Leases heard of since their last-seen was written.
@@ -96,6 +99,7 @@ impl Engine {
             moved_unwritten: moved_since != restored.moved_since,
             asked: restored.asked,
             ended: EndedKeys::default(),
+            keys_unwritten: (!restored.ended.is_empty()).then(|| (restored.ended_since, now.plus(times.key_memory_ms))),
             denied: HashMap::new(),
             denied_order: VecDeque::new(),
             seen: BTreeSet::new(),
@@ -492,6 +496,9 @@ impl Engine {
 
     fn tick(&mut self, writes: &mut Vec<Write>) -> Output {
         self.set_moved(self.moved_since, writes);
+        if let Some((since, until)) = self.keys_unwritten.take() {
+            writes.push(Write::KeysKept { since, until });
+        }
         for _ in 0..SEEN_PER_TICK_MAX {
             let Some(id) = self.seen.pop_first() else { break };
             if let Some(lease) = self.pool.lease(id) {

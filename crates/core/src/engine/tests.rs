@@ -123,6 +123,7 @@ impl Server {
                 .collect(),
             leases: self.engine.pool.leases().map(|lease| self.as_on_disk(lease)).collect(),
             ended: Vec::new(),
+            ended_since: NOW,
             machine: "".into(),
             moved_since: None,
             asked: None,

@@ -45,12 +45,16 @@ pub(crate) struct Restorer {
 impl Restorer {
     /// Everything at `now`, and the document in force as it was verified.
     pub(crate) fn read(&self, now: Ms) -> Result<(Restored, Option<Reread>), RestoreError> {
-        let (state, leases, ended, stored) = self.db.read(move |tx| {
+        let (state, leases, (ended_since, ended), stored) = self.db.read(move |tx| {
             let state = store::state(tx)?;
             // Counted from the last commit: the clock may have been set ahead since, and a key that was forgotten for
             // that would give a second lease.
             let last = state.mark.map_or(now, |mark| mark.min(now));
-            let ended = store::ended_since(tx, last.plus(-TimeTable::DEFAULT.key_memory_ms))?;
+            let memory = last.plus(-TimeTable::DEFAULT.key_memory_ms);
+            // What the start before this one took up is remembered in full, however soon this one follows.
+            let kept = state.keys_kept.filter(|(_, until)| last < *until);
+            let since = kept.map_or(memory, |(since, _)| since.min(memory));
+            let ended = (since, store::ended_since(tx, since)?);
             Ok::<_, DbError>((state, store::leases(tx)?, ended, store::in_force(tx)?))
         })?;
         let current = stored.map(|stored| self.verify(&stored)).transpose()?;
@@ -61,6 +65,7 @@ impl Restorer {
             former_lines,
             leases,
             ended,
+            ended_since,
             draining: state.draining,
             machine: self.machine.clone(),
             moved_since: state.moved_since,

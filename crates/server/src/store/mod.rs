@@ -52,6 +52,7 @@ pub(crate) fn commit(tx: &mut Tx<'_>, batch: &Batch) -> Result<(), DbError> {
             Write::LeaseSeen { id, at } => leases::seen(tx, *id, *at)?,
             Write::Document(document) => documents::put_in_force(tx, document, batch.now)?,
             Write::Asked { request, at } => state::set_asked(tx, *request, *at)?,
+            Write::KeysKept { since, until } => state::set_keys_kept(tx, *since, *until)?,
             Write::Moved { since } => state::set_moved_since(tx, *since)?,
             Write::SetBack { from, to } => {
                 sessions::set_back(tx, from.since(*to))?;

@@ -85,11 +85,14 @@ const FIRST: Migration = Migration {
 
 const MOVED: Migration = Migration {
     version: 2,
-    name: "the newest request, and a server on another machine",
+    name: "the newest request, a server on another machine, keys kept over starts",
     sql: "
         ALTER TABLE state ADD COLUMN request TEXT;
         ALTER TABLE state ADD COLUMN asked_at_ms BIGINT;
         -- Since when the server has been on another machine than its document was issued to.
         ALTER TABLE state ADD COLUMN moved_since_ms BIGINT;
+        -- The newest start remembers the keys of leases that ended after the first until the second.
+        ALTER TABLE state ADD COLUMN keys_since_ms BIGINT;
+        ALTER TABLE state ADD COLUMN keys_until_ms BIGINT;
     ",
 };

@@ -19,11 +19,14 @@ pub(crate) struct State {
     pub(crate) asked: Option<(RequestId, Ms)>,
     /// Since when the server has been on another machine than its document was issued to.
     pub(crate) moved_since: Option<Ms>,
+    /// The newest start remembers the keys of leases that ended after the first until the second.
+    pub(crate) keys_kept: Option<(Ms, Ms)>,
 }
 
 /// Reads it.
 pub(crate) fn load(tx: &mut Tx<'_>) -> Result<State, DbError> {
-    let sql = "SELECT mark_ms, draining, usage_open, password_hash, request, asked_at_ms, moved_since_ms
+    let sql = "SELECT mark_ms, draining, usage_open, password_hash, request, asked_at_ms, moved_since_ms,
+                      keys_since_ms, keys_until_ms
                FROM state WHERE id = 1";
     let state = tx.one(sql, &[], |row| {
         let request = row.opt_text(4)?.map(|id| id.parse().map_err(|_| super::damaged("request id"))).transpose()?;
@@ -34,6 +37,7 @@ pub(crate) fn load(tx: &mut Tx<'_>) -> Result<State, DbError> {
             password_hash: row.opt_text(3)?,
             asked: request.zip(row.opt_int(5)?.map(Ms)),
             moved_since: row.opt_int(6)?.map(Ms),
+            keys_kept: row.opt_int(7)?.map(Ms).zip(row.opt_int(8)?.map(Ms)),
         })
     })?;
     state.ok_or(super::damaged("state without its row"))
@@ -47,6 +51,11 @@ pub(super) fn set_mark(tx: &mut Tx<'_>, now: Ms) -> Result<(), DbError> {
 pub(super) fn set_asked(tx: &mut Tx<'_>, request: RequestId, at: Ms) -> Result<(), DbError> {
     let values = [request.to_string().into(), at.0.into()];
     tx.exec("UPDATE state SET request = ?1, asked_at_ms = ?2 WHERE id = 1", &values)?;
+    Ok(())
+}
+
+pub(super) fn set_keys_kept(tx: &mut Tx<'_>, since: Ms, until: Ms) -> Result<(), DbError> {
+    tx.exec("UPDATE state SET keys_since_ms = ?1, keys_until_ms = ?2 WHERE id = 1", &[since.0.into(), until.0.into()])?;
     Ok(())
 }
 

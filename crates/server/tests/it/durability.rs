@@ -25,6 +25,10 @@ fn a_killed_server_knows_every_lease_again_and_each_runs_its_full_right() {
     // How long the server was down by the clock says nothing: the clock may have been set. So a late copy of an old
     // checkout takes no seat until the memory of keys has run in full from the start.
     assert_eq!(server.checkout("returned").code(), "LEASE_GONE");
+    // Nor is it forgotten by another start soon after.
+    drop(server);
+    let server = start_again(&site);
+    assert_eq!(server.checkout("returned").code(), "LEASE_GONE");
     site.clock.advance(121_000);
     assert_eq!(server.checkout("returned").status, 201, "then the key is forgotten");
     drop(server);

@@ -491,6 +491,7 @@ fn written(write: &Write) -> String {
         | Write::Draining
         | Write::Asked { .. }
         | Write::Moved { .. }
+        | Write::KeysKept { .. }
         | Write::SetBack { .. } => format!("{write:?}"),
     }
 }

@@ -139,6 +139,7 @@ impl Truth {
                 | Write::Audit(_)
                 | Write::Asked { .. }
                 | Write::Moved { .. }
+                | Write::KeysKept { .. }
                 | Write::SetBack { .. } => {}
             }
         }
