@@ -126,9 +126,13 @@ pub struct Grant {
 }
 
 impl Grant {
-    /// Whether it may have been issued to the machine with a fingerprint. One that cannot be told apart fits.
-    pub fn fits_machine(&self, fingerprint: &str) -> bool {
-        self.machine.is_empty() || fingerprint.is_empty() || self.machine == fingerprint
+    /// Whether it was issued to the machine with a fingerprint. One that names no machine is for every one; `None` if it
+    /// names one and this machine has no fingerprint to compare.
+    pub fn is_for_machine(&self, fingerprint: &str) -> Option<bool> {
+        if self.machine.is_empty() {
+            return Some(true);
+        }
+        (!fingerprint.is_empty()).then(|| self.machine == fingerprint)
     }
 
     /// The latest `until` of its lines; `issued_at` if it has none.

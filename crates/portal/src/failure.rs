@@ -250,15 +250,21 @@ impl Failure {
                         "the administrator of the license server",
                     )
             }
-            Failure::RequestOlder { made_at, newest_at } => {
-                Problem::new(409, "FILE_OLDER", "A newer request file of this license server was already used.")
-                    .detail(format!(
-                        "This one was made on {}, the newest one on {}.",
-                        sentence_time(*made_at),
-                        sentence_time(*newest_at)
-                    ))
-                    .next("Download a new request file on the license server and upload that.", who::YOU)
-            }
+            Failure::RequestOlder { made_at, newest_at } => Problem::new(
+                409,
+                "FILE_OLDER",
+                "A newer request file of this license server was already used.",
+            )
+            .detail(format!(
+                "This one was made on {}, the newest one on {}.",
+                sentence_time(*made_at),
+                sentence_time(*newest_at)
+            ))
+            .next(
+                "Download a new request file on the license server and upload that. If it was new, the clock of \
+                         the license server's machine is behind: set it right (NTP) first.",
+                who::YOU,
+            ),
             Failure::OtherWorkstation { chosen, file_host } => Problem::new(
                 409,
                 "FILE_OTHER_SERVER",

@@ -83,9 +83,9 @@ impl Keys {
     }
 
     /// Destroys the key if one of these receipts is its last word: the process ended between the two.
-    pub(crate) fn finish_retirement(&self, receipts: &[String], now: Ms) {
+    pub(crate) fn finish_retirement(&self, receipts: &[String]) {
         let Some(key) = self.key() else { return };
-        let ended = receipts.iter().filter_map(|file| read_receipt(file.as_bytes(), now).ok());
+        let ended = receipts.iter().filter_map(|file| read_receipt(file.as_bytes()).ok());
         if ended.into_iter().any(|receipt| receipt.key == key.thumbprint()) {
             self.destroy();
         }

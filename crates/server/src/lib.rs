@@ -19,6 +19,7 @@ mod store;
 #[cfg(feature = "testing")]
 pub mod testing;
 mod tls;
+mod trust;
 mod upstream;
 
 pub use api::openapi;

@@ -8,6 +8,7 @@ use crate::random::SharedRandom;
 use crate::service::{Administrator, Serials};
 use crate::store;
 use crate::tls::{Certificates, TlsError};
+use crate::trust::Trust;
 use crate::upstream::files;
 use leasehold_core::clock::StartVerdict;
 use leasehold_core::engine::Engine;
@@ -20,7 +21,7 @@ use leasehold_trust::VendorRoot;
 use leasehold_web::listener::BindError;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::AtomicBool;
-use std::sync::{Arc, Mutex, PoisonError, RwLock};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
 
 /// Name of the database in a data folder.
@@ -88,12 +89,10 @@ pub(crate) struct Inner {
     pub(crate) keys: Arc<Keys>,
     pub(crate) certificates: Arc<Certificates>,
     pub(crate) random: SharedRandom,
-    /// The vendor's root: from the configuration, or from the first activation file.
-    pub(crate) trust: RwLock<Option<VendorRoot>>,
+    /// The vendor's root.
+    pub(crate) trust: Trust,
     pub(crate) administrator: Administrator,
     pub(crate) usage_open: AtomicBool,
-    /// One upload at a time, so that what is shown is what was loaded last.
-    pub(crate) importing: tokio::sync::Mutex<()>,
     pub(crate) serials: Serials,
     thread: Mutex<Option<JoinHandle<()>>>,
     _lock: FolderLock,
@@ -123,14 +122,14 @@ impl Server {
         let random = SharedRandom::new(random);
         let certificates = Arc::new(Certificates::open(folder, &config, now)?);
         let keys = Arc::new(Keys::open(folder, random.clone(), Arc::clone(&certificates))?);
-        keys.finish_retirement(&receipts, now);
-        let trust = match &config.trust {
+        keys.finish_retirement(&receipts);
+        let trust = Trust::new(match &config.trust {
             Some(root) => Some(root.clone()),
             None => db.read(store::newest_document)?.and_then(|stored| files::root_of(&stored.file)),
-        };
+        });
         let restorer = Restorer {
             db: db.clone(),
-            trust: trust.clone(),
+            trust: trust.root(),
             key: keys.key().map(|key| key.public()),
             machine: fingerprint.into(),
         };
@@ -155,9 +154,8 @@ impl Server {
             engine,
             keys,
             certificates,
-            trust: RwLock::new(trust),
+            trust,
             administrator: Administrator::new(state.password_hash.is_some(), &random),
-            importing: tokio::sync::Mutex::new(()),
             serials: Serials::new(&random),
             random,
             thread: Mutex::new(Some(thread)),
@@ -176,7 +174,7 @@ impl Server {
 
     /// The vendor's root, if it is known.
     pub(crate) fn trust(&self) -> Option<VendorRoot> {
-        self.0.trust.read().unwrap_or_else(PoisonError::into_inner).clone()
+        self.0.trust.root()
     }
 
     /// The server's now.

@@ -209,7 +209,11 @@ impl FileProblem {
                 format!("Everything in this activation file ended by {}.", at.rfc3339())
             }
             FileProblem::Expired { file, at } => {
-                format!("This is {} from {}, and they are good for 30 days.", file.name(), at.rfc3339())
+                format!(
+                    "This is {} from {} by the license server's clock, and they are good for 30 days.",
+                    file.name(),
+                    at.rfc3339()
+                )
             }
             FileProblem::Replayed { file, used_at, workstation } => {
                 let at = used_at.rfc3339();
@@ -268,7 +272,10 @@ impl FileProblem {
                  license itself has ended."
                     .to_owned()
             }
-            FileProblem::Expired { file, .. } => file.get_another().to_owned(),
+            FileProblem::Expired { file, .. } => format!(
+                "{} If it is new, the license server's clock is wrong: set it right (NTP) first.",
+                file.get_another()
+            ),
             FileProblem::Replayed { file: FileKind::Receipt, .. } => {
                 "Nothing needs to be done: what it gives up was counted as given up then.".to_owned()
             }

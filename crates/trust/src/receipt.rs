@@ -5,7 +5,6 @@ use crate::certificate::shown;
 use crate::file_problem::{FileKind, FileProblem, read_blocks};
 use crate::jws::{Signer, Unverified, typ};
 use crate::keys::{PublicKey, SigningKey, Thumbprint};
-use crate::request::FUTURE_MAX_MS;
 use leasehold_core::ids::{ReceiptId, WorkstationId};
 use leasehold_core::text::NAME_CHARS_MAX;
 use leasehold_core::time::{Ms, numeric_date};
@@ -25,7 +24,7 @@ pub struct ReceiptFacts {
     pub workstation: WorkstationId,
     /// Number of the grant document that it obeyed last; every one up to now is given up.
     pub rev_in_use: u64,
-    /// When, by the license server's clock. Whole seconds.
+    /// When, by the license server's clock, right or wrong: for people. Whole seconds.
     pub given_up_at: Ms,
     /// Release of the license server.
     pub server_version: String,
@@ -65,18 +64,17 @@ pub struct UnverifiedReceipt {
     /// Thumbprint of the key that claims to have signed it.
     pub key: Thumbprint,
     token: String,
-    now: Ms,
 }
 
-/// Reads an uploaded receipt file at `now`.
-pub fn read_receipt(bytes: &[u8], now: Ms) -> Result<UnverifiedReceipt, FileProblem> {
+/// Reads an uploaded receipt file.
+pub fn read_receipt(bytes: &[u8]) -> Result<UnverifiedReceipt, FileProblem> {
     let wanted = FileKind::Receipt;
     let blocks = read_blocks(bytes, wanted)?;
     let [block] = blocks.as_slice() else { return Err(FileProblem::Damaged { wanted }) };
     let token = std::str::from_utf8(&block.bytes).map_err(|_| FileProblem::Damaged { wanted })?;
     let document = Unverified::split(token, typ::RECEIPT, RECEIPT_BYTES_MAX)
         .map_err(|error| FileProblem::from_document(error, wanted))?;
-    Ok(UnverifiedReceipt { key: document.kid, token: token.to_owned(), now })
+    Ok(UnverifiedReceipt { key: document.kid, token: token.to_owned() })
 }
 
 impl UnverifiedReceipt {
@@ -86,10 +84,7 @@ impl UnverifiedReceipt {
         let claims: ReceiptClaims = Unverified::split(&self.token, typ::RECEIPT, RECEIPT_BYTES_MAX)
             .and_then(|document| document.verify(key, RECEIPT_VERSION))
             .map_err(|error| FileProblem::from_document(error, file))?;
-        // A receipt never gets too old: what was given up stays given up.
-        if claims.iat.since(self.now) > FUTURE_MAX_MS {
-            return Err(FileProblem::ClockWrong { file, file_at: claims.iat, now: self.now });
-        }
+        // Its date does not matter: what was given up stays given up, and the key that could date it anew is destroyed.
         Ok(ReceiptFacts {
             receipt: claims.jti,
             workstation: claims.sub,

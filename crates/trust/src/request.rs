@@ -19,8 +19,8 @@ use x509_parser::prelude::FromDer;
 pub const REQUEST_VERSION: u32 = 1;
 /// A request is good for this long, in milliseconds.
 pub const REQUEST_AGE_MAX_MS: i64 = 30 * DAY_MS;
-/// A request or receipt may be from this far in the future, in milliseconds: nobody's fault but a clock's.
-pub(crate) const FUTURE_MAX_MS: i64 = 48 * HOUR_MS;
+/// A request may be from this far in the future, in milliseconds: nobody's fault but a clock's.
+const FUTURE_MAX_MS: i64 = 48 * HOUR_MS;
 /// Longest request document that is read, in bytes.
 const REQUEST_BYTES_MAX: usize = 16 * 1024;
 

@@ -22,6 +22,8 @@ use std::sync::Arc;
 
 /// Denied keys remembered, so that a client that asks again and again is one denial.
 const DENIED_KEYS_MAX: usize = 4_096;
+/// Requests of which the answer proves the time: somebody may download a second one while the first is on its way.
+pub const ASKED_MAX: usize = 8;
 /// Rows of last-seen written by one tick at most.
 const SEEN_PER_TICK_MAX: usize = 5_000;
 
@@ -44,8 +46,8 @@ pub struct Restored {
     pub machine: Box<str>,
     /// Since when the server has been on another machine than its document was issued to.
     pub moved_since: Option<Ms>,
-    /// The newest activation request, and when it was made.
-    pub asked: Option<(RequestId, Ms)>,
+    /// The newest activation requests and when they were made, oldest first.
+    pub asked: Vec<(RequestId, Ms)>,
 }
 
 /// The engine: seats, keys that are remembered, and the mode of the server.
@@ -61,7 +63,8 @@ pub struct Engine {
     moved_since: Option<Ms>,
     /// `moved_since` was found at the start and is not on disk yet.
     moved_unwritten: bool,
-    asked: Option<(RequestId, Ms)>,
+    /// Oldest first, at most [`ASKED_MAX`].
+    asked: VecDeque<(RequestId, Ms)>,
     ended: EndedKeys,
     /// What the start took up into `ended`, from when and until when, and is not on disk yet.
     keys_unwritten: Option<(Ms, Ms)>,
@@ -85,9 +88,7 @@ impl Engine {
         let document = restored.document;
         let pool = Pool::restore(document.as_ref().map(|d| &d.grant), restored.former_lines, leases, now);
         let suspect = matches!(verdict, StartVerdict::Behind { .. });
-        let fits = document.as_ref().is_none_or(|document| document.grant.fits_machine(&restored.machine));
-        // Never later than now, or a clock that was set ahead once would put the end off.
-        let moved_since = if fits { None } else { Some(restored.moved_since.map_or(now, |since| since.min(now))) };
+        let moved_since = moved_since(document.as_ref(), &restored.machine, restored.moved_since, now);
         let mut engine = Engine {
             times,
             pool,
@@ -97,7 +98,7 @@ impl Engine {
             machine: restored.machine,
             moved_since,
             moved_unwritten: moved_since != restored.moved_since,
-            asked: restored.asked,
+            asked: restored.asked.into(),
             ended: EndedKeys::default(),
             keys_unwritten: (!restored.ended.is_empty()).then(|| (restored.ended_since, now.plus(times.key_memory_ms))),
             denied: HashMap::new(),
@@ -106,7 +107,7 @@ impl Engine {
         };
         // Like leases, they run in full from the start: how much time has passed since they ended is not known.
         for (_, lease, key) in restored.ended {
-            engine.ended.remember(now, Some(lease), &key);
+            engine.ended.remember(now, lease, &key);
         }
         engine
     }
@@ -136,9 +137,16 @@ impl Engine {
         self.no_new_until.filter(|until| now < *until)
     }
 
-    /// Until when new seats are given although the document was issued to another machine; `None` if it was not.
+    /// Until when new seats are given although the document was issued to another machine; `None` if it was not, or if
+    /// this machine cannot be told apart.
     pub fn moved_until(&self) -> Option<Ms> {
-        self.moved_since.map(|since| since.plus(self.times.moved_ms))
+        let elsewhere = self.document.as_ref()?.grant.is_for_machine(&self.machine) == Some(false);
+        self.moved_since.filter(|_| elsewhere).map(|since| since.plus(self.times.moved_ms))
+    }
+
+    /// Takes over from the engine before it what is on no disk: for a shell that builds memory anew while it runs.
+    pub fn take_over(&mut self, now: Ms, former: &Engine) {
+        self.ended.take_over(now, &former.ended);
     }
 
     /// Handles one input at `now`. Leases whose time has come are freed first.
@@ -158,12 +166,15 @@ impl Engine {
                 Some(lease) => self.checkin(now, lease, writes),
                 None => {
                     // Its checkout may still be on the way; when it comes, it must not take a seat for nobody.
-                    self.ended.remember(now, None, &key);
+                    self.ended.give_up(now, &key);
                     Output::Released
                 }
             },
             Input::Ask { request } => {
-                self.asked = Some((request, now));
+                self.asked.push_back((request, now));
+                if self.asked.len() > ASKED_MAX {
+                    self.asked.pop_front();
+                }
                 writes.push(Write::Asked { request, at: now });
                 Output::Done
             }
@@ -367,7 +378,7 @@ impl Engine {
         writes.push(Write::LeaseEnded { id: lease.id });
         writes.push(event(now, kind, &lease));
         self.seen.remove(&lease.id);
-        self.ended.remember(now, Some(lease.id), &lease.key);
+        self.ended.remember(now, lease.id, &lease.key);
     }
 
     fn free_due(&mut self, now: Ms, writes: &mut Vec<Write>) {
@@ -444,8 +455,8 @@ impl Engine {
         );
         writes.push(Write::Document(document.clone()));
         writes.push(Write::Audit(Box::new(Audit { at: now, act, action: "document_install", detail })));
-        let fits = document.grant.fits_machine(&self.machine);
-        self.set_moved(if fits { None } else { Some(self.moved_since.unwrap_or(now)) }, writes);
+        let moved = moved_since(Some(&document), &self.machine, self.moved_since, now);
+        self.set_moved(moved, writes);
         self.document = Some(document);
         if let Some(to) = set_back_to {
             writes.push(Write::SetBack { from: now, to });
@@ -453,10 +464,10 @@ impl Engine {
         Output::Installed { withdrawn: installed.withdrawn.len(), set_back_to }
     }
 
-    /// What time a document proves, if it answers the newest request of this server.
+    /// What time a document proves, if it answers one of the newest requests of this server.
     fn set_back_to(&self, grant: &Grant, wall: Ms) -> Option<Ms> {
-        let (_, asked_at) = self.asked.filter(|(request, _)| grant.request == Some(*request))?;
-        proved_ahead(asked_at, grant.issued_at, wall)
+        let (_, asked_at) = self.asked.iter().find(|(request, _)| grant.request == Some(*request))?;
+        proved_ahead(*asked_at, grant.issued_at, wall)
     }
 
     fn set_moved(&mut self, since: Option<Ms>, writes: &mut Vec<Write>) {
@@ -506,6 +517,17 @@ impl Engine {
             }
         }
         Output::Done
+    }
+}
+
+/// Since when the server has been on another machine than `document` was issued to. Where that cannot be told, what was
+/// found before stays: hiding the machine's id for a while must not begin the time anew.
+fn moved_since(document: Option<&Document>, machine: &str, before: Option<Ms>, now: Ms) -> Option<Ms> {
+    match document.map_or(Some(true), |document| document.grant.is_for_machine(machine)) {
+        Some(true) => None,
+        // Never later than now, or a clock that was set ahead once would put the end off.
+        Some(false) => Some(before.map_or(now, |since| since.min(now))),
+        None => before,
     }
 }
 

@@ -126,7 +126,7 @@ impl Server {
             ended_since: NOW,
             machine: "".into(),
             moved_since: None,
-            asked: None,
+            asked: Vec::new(),
             draining: self.engine.draining,
         };
         self.engine = Engine::restore(restored, verdict, now, TimeTable::DEFAULT);

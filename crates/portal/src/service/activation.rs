@@ -6,7 +6,7 @@ use super::{Caller, IdempotencyKey, allow, workstations as views};
 use crate::Portal;
 use crate::failure::Failure;
 use crate::store::workstations::{self, Owned, WorkstationRow};
-use crate::store::{accounts, audit, licenses};
+use crate::store::{accounts, audit, documents, licenses};
 use leasehold_core::access::PortalAction;
 use leasehold_core::activation::{LicenseFacts, preset};
 use leasehold_core::ids::{AccountId, WorkstationId};
@@ -130,9 +130,9 @@ pub fn inspect(
     })
 }
 
-/// Whether a request says that the workstation is on another machine than before.
+/// Whether a request says that the workstation is on another machine than before, or no longer says on which.
 fn other_machine(row: &WorkstationRow, facts: &RequestFacts) -> bool {
-    !row.machine.is_empty() && !facts.fingerprint.is_empty() && row.machine != facts.fingerprint
+    !row.machine.is_empty() && row.machine != facts.fingerprint
 }
 
 fn suggested_name(facts: &RequestFacts) -> String {
@@ -218,6 +218,7 @@ fn new_workstation(
         name,
         acknowledged_rev: 0,
         newest_rev: 0,
+        rev_floor: 0,
         status: WorkstationStatus::Active,
         host: request.facts.host_name.clone(),
         machine: request.facts.fingerprint.clone(),
@@ -253,7 +254,11 @@ fn activate_in(
         return Err(replayed(desk.stamp.now, row));
     }
     let moved = other_machine(row, facts);
-    let unknown_rev = acknowledge(row, facts.rev_in_use);
+    let known = match facts.rev_in_use {
+        Some(rev) => documents::exists(tx, row.id, rev)?,
+        None => false,
+    };
+    let said = acknowledge(row, facts.rev_in_use, known);
     row.name = wish.name.clone().unwrap_or_else(|| row.name.clone());
     row.host.clone_from(&facts.host_name);
     row.server_version.clone_from(&facts.server_version);
@@ -266,25 +271,48 @@ fn activate_in(
     let detail = json!({
         "name": workstation.row.name, "rev": activated.rev, "seats": activated.seats, "request": facts.request,
         "rev_in_use": facts.rev_in_use, "other_machine": moved.then_some(true),
-        // The server obeys a document that this portal does not know: it was restored from an older backup, or the
-        // server is not who it was. An operator should look.
-        "alarm": unknown_rev.then_some("unknown_rev"),
+        "alarm": said.alarm(),
     });
     audit::insert(tx, &desk.stamp, action, &workstation.row.id.to_string(), &detail)?;
     Ok(activated)
 }
 
-/// Takes over what the server says of the document it obeys; `true` if that document is unknown here. What was
-/// acknowledged is never taken back, and a number that was never issued acknowledges nothing, but numbering goes on
-/// above it, since the server loads nothing lower.
-fn acknowledge(row: &mut WorkstationRow, rev_in_use: Option<u64>) -> bool {
-    let rev = rev_in_use.unwrap_or(0).min(REV_MAX);
-    if rev > row.newest_rev {
-        row.newest_rev = rev;
-        return true;
+/// What a server says of the document it obeys, held against what was issued. An operator should look at all but the
+/// first.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+enum Said {
+    /// As expected.
+    Fits,
+    /// It obeys a document that this portal does not know: it was restored from an older backup, or the server is not who
+    /// it was.
+    UnknownRev,
+    /// It obeys a document that it had said is void: an older copy of its data folder runs.
+    WentBack,
+}
+
+impl Said {
+    fn alarm(self) -> Option<&'static str> {
+        match self {
+            Said::Fits => None,
+            Said::UnknownRev => Some("unknown_rev"),
+            Said::WentBack => Some("went_back"),
+        }
     }
-    row.acknowledged_rev = row.acknowledged_rev.max(rev);
-    false
+}
+
+/// Takes over what the server says of the document it obeys. What was acknowledged is never taken back, and a number
+/// that was never issued acknowledges nothing, but numbering goes on above it, since the server loads nothing lower.
+fn acknowledge(row: &mut WorkstationRow, rev_in_use: Option<u64>, known: bool) -> Said {
+    let Some(rev) = rev_in_use else { return Said::Fits };
+    if !known {
+        row.rev_floor = row.rev_floor.max(rev.min(REV_MAX));
+        return Said::UnknownRev;
+    }
+    if rev < row.acknowledged_rev {
+        return Said::WentBack;
+    }
+    row.acknowledged_rev = rev;
+    Said::Fits
 }
 
 /// Issues a new document to a workstation without a new request file.
@@ -353,6 +381,7 @@ mod tests {
             certificate: String::new(),
             acknowledged_rev,
             newest_rev,
+            rev_floor: 0,
             status: WorkstationStatus::Active,
             host: String::new(),
             machine: String::new(),
@@ -364,17 +393,20 @@ mod tests {
 
     #[test]
     fn what_was_acknowledged_never_goes_back_and_unknown_numbers_acknowledge_nothing() {
-        for (acknowledged, newest, said, expected) in [
-            (0, 3, None, (0, 3, false)),
-            (0, 3, Some(2), (2, 3, false)),
-            (2, 3, Some(1), (2, 3, false)),
-            (0, 3, Some(3), (3, 3, false)),
-            (1, 3, Some(7), (1, 7, true)),
-            (0, 0, Some(u64::MAX), (0, REV_MAX, true)),
+        for (acknowledged, said, known, expected) in [
+            (0, None, false, (0, 0, Said::Fits)),
+            (0, Some(2), true, (2, 0, Said::Fits)),
+            (2, Some(2), true, (2, 0, Said::Fits)),
+            (2, Some(1), true, (2, 0, Said::WentBack)),
+            (0, Some(3), true, (3, 0, Said::Fits)),
+            // Lost with a backup that was too old, whatever number came after it.
+            (1, Some(2), false, (1, 2, Said::UnknownRev)),
+            (1, Some(7), false, (1, 7, Said::UnknownRev)),
+            (0, Some(u64::MAX), false, (0, REV_MAX, Said::UnknownRev)),
         ] {
-            let mut row = row(acknowledged, newest);
-            let unknown = acknowledge(&mut row, said);
-            assert_eq!((row.acknowledged_rev, row.newest_rev, unknown), expected, "{acknowledged} {newest} {said:?}");
+            let mut row = row(acknowledged, 3);
+            let verdict = acknowledge(&mut row, said, known);
+            assert_eq!((row.acknowledged_rev, row.rev_floor, verdict), expected, "{acknowledged} {said:?}");
         }
     }
 }

@@ -196,7 +196,7 @@ impl Desk {
         request: Option<RequestId>,
     ) -> Result<DocumentRow, Failure> {
         let row = &mut workstation.row;
-        row.newest_rev += 1;
+        row.newest_rev = row.newest_rev.max(row.rev_floor) + 1;
         let grant = Grant {
             workstation: row.id,
             workstation_name: row.name.clone(),

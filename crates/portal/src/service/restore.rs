@@ -23,7 +23,8 @@ pub(crate) enum Adoption {
 /// Whether the document is what the vendor signed; its rows with the times at which they are freed.
 fn verified(portal: &Portal, unlogged: &Unlogged) -> Option<Vec<StoredLine>> {
     let (document, workstation) = (&unlogged.document, &unlogged.workstation);
-    let signed = verify_grant(&document.token, portal.root(), portal.now()).ok()?;
+    // As of when it was issued: this machine's clock may not be right yet, and that says nothing of the signature.
+    let signed = verify_grant(&document.token, portal.root(), document.issued_at).ok()?;
     let key = PublicKey::from_jwk(&workstation.public_key).ok()?;
     let same = signed.grant.workstation == workstation.id
         && document.workstation == workstation.id
@@ -57,7 +58,14 @@ pub(crate) fn adopt(portal: &Portal, unlogged: Unlogged) -> Result<Adoption, Fai
         if let Some(request) = request {
             workstations::use_request(tx, *request, workstation.id, document.issued_at)?;
         }
-        found.row.newest_rev = found.row.newest_rev.max(document.rev);
+        if document.rev > found.row.newest_rev {
+            // What the workstation was when its newest document was issued, the machine it is bound to before all.
+            found.row.newest_rev = document.rev;
+            found.row.machine.clone_from(&workstation.machine);
+            found.row.host.clone_from(&workstation.host);
+            found.row.server_version.clone_from(&workstation.server_version);
+            found.row.name.clone_from(&workstation.name);
+        }
         found.row.requested_at = found.row.requested_at.max(workstation.requested_at);
         workstations::update(tx, &found.row)?;
         note(tx, &stamp, &adopted)?;
@@ -72,9 +80,16 @@ fn note(tx: &mut Tx<'_>, stamp: &audit::Stamp, adopted: &documents::DocumentRow)
     Ok(audit::insert(tx, stamp, "grant.adopt", &adopted.workstation.to_string(), &detail)?)
 }
 
-/// Notes that this database is a restored one.
+/// Documents that one workstation may have been issued after a backup and before its portal was lost.
+const LOST_MAX: u64 = 1_000;
+
+/// Notes that this database is a restored one. Numbering goes on far above what is known, so that no number is given
+/// twice even where `grants.log` was lost as well.
 pub(crate) fn note_restored(portal: &Portal, adopted: u64, unreadable: u64, refused: u64) -> Result<(), Failure> {
     let stamp = portal.stamp(&Caller::command_line());
     let detail = json!({ "adopted": adopted, "unreadable": unreadable, "refused": refused });
-    portal.db().write(move |tx| Ok(audit::insert(tx, &stamp, "portal.restore", "", &detail)?))
+    portal.db().write(move |tx| {
+        workstations::skip_numbers(tx, LOST_MAX)?;
+        Ok(audit::insert(tx, &stamp, "portal.restore", "", &detail)?)
+    })
 }

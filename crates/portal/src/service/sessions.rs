@@ -50,7 +50,7 @@ pub fn sign_in(
     let known = portal.db().read(move |tx| Ok::<_, Failure>(accounts::credentials(tx, &wanted)?))?;
     let hash = known.as_ref().map(|(_, hash)| hash.as_str());
     let right = portal.passwords().verify(&wish.password, hash)?;
-    let Some((mut account, _)) = known.filter(|_| right) else {
+    let Some((mut account, verified)) = known.filter(|_| right) else {
         count_failure(portal, &nobody, &email);
         tracing::warn!(%address, "a sign-in failed");
         return Err(Failure::WrongPassword);
@@ -70,6 +70,10 @@ pub fn sign_in(
     account.signed_in_at = Some(Time(stamp.now));
     let signed_in = SignedIn { token: token.text(), expires_at: Time(new.expires_at), account };
     portal.db().write(move |tx| {
+        // It may have been changed, and every sign-in ended, while it was being verified.
+        if !accounts::has_password(tx, new.account, &verified)? {
+            return Err(Failure::WrongPassword);
+        }
         sessions::insert(tx, &new)?;
         accounts::signed_in(tx, new.account, stamp.now)?;
         audit::insert(tx, &stamp, "session.sign_in", &new.account.to_string(), &json!({ "agent": new.agent }))?;

@@ -247,7 +247,7 @@ pub fn revoke(portal: &Portal, caller: &Caller, workstation: WorkstationId) -> R
 /// operators.
 pub fn take_receipt(portal: &Portal, caller: &Caller, file: &[u8]) -> Result<Released, Failure> {
     caller.id()?;
-    let receipt = read_receipt(file, portal.now())?;
+    let receipt = read_receipt(file)?;
     let (caller, stamp) = (caller.clone(), portal.stamp(caller));
     portal.db().write(move |tx| {
         let known = workstations::by_key(tx, receipt.key.as_str())?.ok_or(Failure::UnknownKey)?;

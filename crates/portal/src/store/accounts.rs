@@ -83,6 +83,12 @@ pub fn signed_in(tx: &mut Tx<'_>, account: AccountId, now: Ms) -> Result<(), DbE
     Ok(())
 }
 
+/// Whether the password hash is still `hash`; the account is locked until the transaction ends.
+pub fn has_password(tx: &mut Tx<'_>, account: AccountId, hash: &str) -> Result<bool, DbError> {
+    let sql = "UPDATE account SET password_hash = ?2 WHERE id = ?1 AND password_hash = ?2";
+    Ok(tx.exec(sql, &[text(account), hash.into()])? == 1)
+}
+
 /// Sets the password hash, whatever it was.
 pub fn set_password(tx: &mut Tx<'_>, account: AccountId, new: &str) -> Result<(), DbError> {
     tx.exec("UPDATE account SET password_hash = ?2 WHERE id = ?1", &[text(account), new.into()])?;

@@ -120,6 +120,12 @@ fn read(row: &Row<'_>) -> Result<DocumentRow, DbError> {
     })
 }
 
+/// Whether a workstation was issued a document of this number.
+pub fn exists(tx: &mut Tx<'_>, workstation: WorkstationId, number: u64) -> Result<bool, DbError> {
+    let sql = "SELECT 1 FROM grant_document WHERE workstation = ?1 AND rev = ?2";
+    Ok(tx.one(sql, &[text(workstation), rev(number)], |_| Ok(()))?.is_some())
+}
+
 /// The document of a workstation with the highest number.
 pub fn newest(tx: &mut Tx<'_>, workstation: WorkstationId) -> Result<Option<DocumentRow>, DbError> {
     tx.one(select!("WHERE d.workstation = ?1 ORDER BY d.rev DESC LIMIT 1"), &[text(workstation)], read)

@@ -8,7 +8,7 @@ pub const MIGRATIONS: Migrations = Migrations(&[
     Migration { version: 2, name: "licenses", sql: LICENSES },
     Migration { version: 3, name: "workstations", sql: WORKSTATIONS },
     Migration { version: 4, name: "audit", sql: AUDIT },
-    Migration { version: 5, name: "machines of workstations", sql: MACHINES },
+    Migration { version: 5, name: "machines of workstations, numbers that may be taken", sql: MACHINES },
 ]);
 
 const ACCOUNTS: &str = "
@@ -114,8 +114,12 @@ CREATE TABLE receipt (
 );
 ";
 
-// Fingerprint of the machine that the newest request came from; empty if it told none.
-const MACHINES: &str = "ALTER TABLE workstation ADD COLUMN machine TEXT NOT NULL DEFAULT ''";
+// `machine`: fingerprint of the machine that the newest request came from; empty if it told none. `rev_floor`: numbers up
+// to this one may have been given by a portal whose newest state was lost.
+const MACHINES: &str = "
+ALTER TABLE workstation ADD COLUMN machine TEXT NOT NULL DEFAULT '';
+ALTER TABLE workstation ADD COLUMN rev_floor BIGINT NOT NULL DEFAULT 0;
+";
 
 const AUDIT: &str = "
 CREATE TABLE audit (

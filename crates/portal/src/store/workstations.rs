@@ -26,6 +26,9 @@ pub struct WorkstationRow {
     pub acknowledged_rev: u64,
     /// Newest document.
     pub newest_rev: u64,
+    /// The next document gets a higher number than this as well: a document that this portal does not know may have it.
+    #[serde(default)]
+    pub rev_floor: u64,
     /// Whether it gets documents.
     #[serde(with = "status_word")]
     pub status: WorkstationStatus,
@@ -62,7 +65,7 @@ macro_rules! select {
     ($rest:literal) => {
         concat!(
             "SELECT w.id, w.owner, w.name, w.key_thumbprint, w.public_key, w.certificate, w.acknowledged_rev, w.newest_rev,
-                    w.status, w.host, w.server_version, w.requested_at_ms, w.created_at_ms, w.machine, a.name, a.email
+                    w.status, w.host, w.server_version, w.requested_at_ms, w.created_at_ms, w.machine, w.rev_floor, a.name, a.email
              FROM workstation w LEFT JOIN account a ON a.id = w.owner ",
             $rest
         )
@@ -94,11 +97,12 @@ fn read(row: &Row<'_>) -> Result<Owned, DbError> {
         requested_at: ms(row, 11)?,
         created_at: ms(row, 12)?,
         machine: row.text(13)?,
+        rev_floor: whole(row, 14)?,
     };
     let owner = AccountRef {
         id: workstation.owner,
-        name: row.opt_text(14)?.unwrap_or_default(),
-        email: row.opt_text(15)?.unwrap_or_default(),
+        name: row.opt_text(15)?.unwrap_or_default(),
+        email: row.opt_text(16)?.unwrap_or_default(),
     };
     Ok(Owned { row: workstation, owner })
 }
@@ -107,8 +111,8 @@ fn read(row: &Row<'_>) -> Result<Owned, DbError> {
 pub fn insert(tx: &mut Tx<'_>, new: &WorkstationRow) -> Result<bool, DbError> {
     let written = tx.exec(
         "INSERT INTO workstation (id, owner, name, key_thumbprint, public_key, certificate, acknowledged_rev, newest_rev,
-                                  status, host, server_version, requested_at_ms, created_at_ms, machine, version)
-         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, 0) ON CONFLICT DO NOTHING",
+                                  status, host, server_version, requested_at_ms, created_at_ms, machine, rev_floor, version)
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, 0) ON CONFLICT DO NOTHING",
         &[
             text(new.id),
             text(new.owner),
@@ -124,6 +128,7 @@ pub fn insert(tx: &mut Tx<'_>, new: &WorkstationRow) -> Result<bool, DbError> {
             new.requested_at.0.into(),
             new.created_at.0.into(),
             (&new.machine).into(),
+            rev(new.rev_floor),
         ],
     )?;
     Ok(written == 1)
@@ -133,7 +138,7 @@ pub fn insert(tx: &mut Tx<'_>, new: &WorkstationRow) -> Result<bool, DbError> {
 pub fn update(tx: &mut Tx<'_>, row: &WorkstationRow) -> Result<(), DbError> {
     tx.exec(
         "UPDATE workstation SET name = ?2, acknowledged_rev = ?3, newest_rev = ?4, status = ?5, host = ?6,
-                server_version = ?7, requested_at_ms = ?8, machine = ?9 WHERE id = ?1",
+                server_version = ?7, requested_at_ms = ?8, machine = ?9, rev_floor = ?10 WHERE id = ?1",
         &[
             text(row.id),
             (&row.name).into(),
@@ -144,8 +149,15 @@ pub fn update(tx: &mut Tx<'_>, row: &WorkstationRow) -> Result<(), DbError> {
             (&row.server_version).into(),
             row.requested_at.0.into(),
             (&row.machine).into(),
+            rev(row.rev_floor),
         ],
     )?;
+    Ok(())
+}
+
+/// Skips numbers that may have been given and are not known here, for every workstation.
+pub fn skip_numbers(tx: &mut Tx<'_>, by: u64) -> Result<(), DbError> {
+    tx.exec("UPDATE workstation SET rev_floor = newest_rev + ?1", &[rev(by)])?;
     Ok(())
 }
 

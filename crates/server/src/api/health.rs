@@ -21,14 +21,12 @@ pub(super) async fn alive() -> StatusCode {
     responses((status = 204), (status = "default", body = Problem, content_type = "application/problem+json"))
 )]
 pub(super) async fn ready(State(server): State<Server>) -> Result<StatusCode, ApiProblem> {
-    let storage = server.storage();
-    if storage.ok {
+    if server.storage().ok {
         return Ok(StatusCode::NO_CONTENT);
     }
     Err(ApiProblem::from(
         Problem::new(503, codes::DISK_FULL, "The license server cannot store changes.")
-            .detail(storage.problem)
-            .next("Free space on its disk, or look at its log.", who::ADMINISTRATOR),
+            .next("Free space on its disk; its log and its page say what is wrong.", who::ADMINISTRATOR),
     ))
 }
 

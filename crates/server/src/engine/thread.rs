@@ -6,10 +6,12 @@ use super::restore::Restorer;
 use crate::clock::ServerClock;
 use crate::keys::Keys;
 use crate::store::{self, Batch};
+use crate::trust::Trust;
+use crate::upstream::files;
 use leasehold_core::clock::StartVerdict;
 use leasehold_core::engine::{Act, Engine, Input, Output, Write};
 use leasehold_core::ids::LeaseId;
-use leasehold_core::time::{DAY_MS, MINUTE_MS, Ms, SECOND_MS};
+use leasehold_core::time::{DAY_MS, HOUR_MS, MINUTE_MS, Ms, SECOND_MS};
 use leasehold_core::times::TimeTable;
 use leasehold_db::{Db, DbError};
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -24,6 +26,13 @@ const BATCH_MAX: usize = 1_024;
 const SLEEP_MAX_MS: i64 = SECOND_MS;
 /// Between two ticks, in milliseconds.
 const TICK_MS: i64 = MINUTE_MS;
+/// Nothing is pruned for this long after a start, in milliseconds: what a clock that was set ahead made look old must
+/// not be gone before somebody sees it, nor before the keys in it are forgotten.
+const PRUNE_AFTER_MS: i64 = HOUR_MS;
+/// The same after a start that found the clock further ahead than [`LONG_AHEAD_MS`].
+const PRUNE_AFTER_LONG_AHEAD_MS: i64 = 2 * DAY_MS;
+/// Longer than a weekend, in milliseconds.
+const LONG_AHEAD_MS: i64 = 7 * DAY_MS;
 /// After a commit that stored nothing (full disk), nothing is tried for this long, in milliseconds: reading everything back costs time that
 /// running leases need.
 const STALL_PAUSE_MS: i64 = SECOND_MS;
@@ -37,8 +46,8 @@ pub(crate) struct EngineParts {
     pub(crate) clock: ServerClock,
     /// The engine as it was read from the database.
     pub(crate) engine: Engine,
-    /// Reads it again.
-    pub(crate) trust: Option<leasehold_trust::VendorRoot>,
+    /// The vendor's root; pinned with the first document.
+    pub(crate) trust: Trust,
     /// The server's keys.
     pub(crate) keys: Arc<Keys>,
     /// Fingerprint of this machine.
@@ -52,7 +61,11 @@ pub(crate) fn start(parts: EngineParts) -> std::io::Result<(EngineHandle, JoinHa
     let (reporter, health) = Reporter::new();
     let (handle, mailbox) = EngineHandle::new(health);
     let next_tick = parts.clock.now();
-    let mut thread = Thread { parts, mailbox, reporter: reporter.clone(), next_tick, stalled_until: None };
+    let prune_from = next_tick.plus(match parts.clock.verdict() {
+        StartVerdict::Ahead { by_ms } if by_ms > LONG_AHEAD_MS => PRUNE_AFTER_LONG_AHEAD_MS,
+        _ => PRUNE_AFTER_MS,
+    });
+    let mut thread = Thread { parts, mailbox, reporter: reporter.clone(), next_tick, prune_from, stalled_until: None };
     let joined = std::thread::Builder::new().name("engine".to_owned()).spawn(move || {
         // Whatever happens here, the process must learn of it: an engine that is gone answers nobody.
         if let Err(panic) = catch_unwind(AssertUnwindSafe(|| thread.run())) {
@@ -68,6 +81,8 @@ struct Thread {
     mailbox: Receiver<Message>,
     reporter: Reporter,
     next_tick: Ms,
+    /// Nothing is pruned before.
+    prune_from: Ms,
     /// A commit stored nothing; the next one is tried at this instant.
     stalled_until: Option<Ms>,
 }
@@ -153,7 +168,8 @@ impl Thread {
         }
         match self.commit(now, writes, tick) {
             Ok(()) => {
-                self.follow_set_back(&stepped)?;
+                self.follow_set_back(now, &stepped)?;
+                self.put_in_force(&stepped)?;
                 answer(stepped);
             }
             Err(error) if nothing_stored(&error) => self.stall(now, &error, stepped)?,
@@ -184,7 +200,8 @@ impl Thread {
             return Ok(());
         }
         let keep_ms = i64::from(self.parts.usage_keep_days) * DAY_MS;
-        let batch = Batch { now, writes, prune_events_before: tick.then(|| now.plus(-keep_ms)) };
+        let prunes = tick && now >= self.prune_from;
+        let batch = Batch { now, writes, prune_events_before: prunes.then(|| now.plus(-keep_ms)) };
         self.parts.db.write(move |tx| store::commit(tx, &batch))?;
         self.stalled_until = None;
         self.reporter.report(Health::Ok);
@@ -192,16 +209,45 @@ impl Thread {
     }
 
     /// A document has proved that the time ran ahead, and that is on disk: goes on from the time it proves.
-    fn follow_set_back(&mut self, stepped: &[Stepped]) -> Result<(), Ended> {
+    fn follow_set_back(&mut self, now: Ms, stepped: &[Stepped]) -> Result<(), Ended> {
         let set_back = stepped.iter().rev().find_map(|(.., output)| match output {
             Output::Installed { set_back_to, .. } => *set_back_to,
             _ => None,
         });
         let Some(to) = set_back else { return Ok(()) };
         tracing::warn!(to = %to.rfc3339(), "the activation file proves that this server's time was ahead: it goes back");
+        let verdict = self.verdict_of_rebuild(now);
         self.parts.clock.set_back(to);
-        self.next_tick = to;
-        self.restore(to, StartVerdict::Plausible)
+        (self.next_tick, self.prune_from) = (to, to.plus(PRUNE_AFTER_MS));
+        self.restore(to, verdict)
+    }
+
+    /// A wait for seats that may be out unknown goes on when memory is built anew.
+    fn verdict_of_rebuild(&self, now: Ms) -> StartVerdict {
+        let waits = self.parts.engine.no_new_until(now).is_some();
+        if waits { StartVerdict::Behind { by_ms: 0 } } else { StartVerdict::Plausible }
+    }
+
+    /// A new document is on disk: leases are signed by it from now on. Here and not by whoever uploaded it, who may be gone.
+    fn put_in_force(&self, stepped: &[Stepped]) -> Result<(), Ended> {
+        let installed = stepped.iter().any(|(.., output)| matches!(output, Output::Installed { .. }));
+        let (Some(key), Some(document)) = (self.parts.keys.key(), self.parts.engine.document()) else { return Ok(()) };
+        if !installed {
+            return Ok(());
+        }
+        let root = self.parts.trust.root();
+        let read = files::read(document.file.as_bytes(), root.as_ref(), &key.public(), None, document.grant.issued_at);
+        match read {
+            Ok(reread) => {
+                self.parts.keys.activate(&key, &reread.activation);
+                self.parts.trust.pin(reread.activation.root);
+                Ok(())
+            }
+            Err(problem) => {
+                self.reporter.report(Health::Failed(problem.what()));
+                Err(Ended)
+            }
+        }
     }
 
     /// Tries whether changes can be stored again, with a commit that leaves nothing in memory to be undone.
@@ -237,21 +283,22 @@ impl Thread {
     }
 
     fn rebuild(&mut self, now: Ms) -> Result<(), Ended> {
-        let closed = self.parts.engine.no_new_until(now).is_some();
-        self.restore(now, if closed { StartVerdict::Behind { by_ms: 0 } } else { StartVerdict::Plausible })
+        self.restore(now, self.verdict_of_rebuild(now))
     }
 
     /// Memory anew from what is on disk.
     fn restore(&mut self, now: Ms, verdict: StartVerdict) -> Result<(), Ended> {
         let restorer = Restorer {
             db: self.parts.db.clone(),
-            trust: self.parts.trust.clone(),
+            trust: self.parts.trust.root(),
             key: self.parts.keys.key().map(|key| key.public()),
             machine: self.parts.machine.clone(),
         };
         match restorer.read(now) {
             Ok((restored, _)) => {
-                self.parts.engine = Engine::restore(restored, verdict, now, TimeTable::DEFAULT);
+                let mut engine = Engine::restore(restored, verdict, now, TimeTable::DEFAULT);
+                engine.take_over(now, &self.parts.engine);
+                self.parts.engine = engine;
                 Ok(())
             }
             Err(error) => {

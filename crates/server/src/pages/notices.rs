@@ -49,6 +49,15 @@ fn clock(seen: &StatusResponse) -> Vec<Notice> {
     let (clock, now) = (&seen.clock, seen.server_time.0);
     let mut notices = Vec::new();
     let off = words::length(clock.off_by_s.saturating_mul(SECOND_MS));
+    if clock.at_start != ClockVerdict::Behind
+        && let Some(until) = clock.no_new_leases_until
+    {
+        let text = html! {
+            "The clock has been proved right. No new seats are given until " (words::minute(until.0)) " ("
+            (relative(until.0, now)) "), because seats given before may still be in use."
+        };
+        notices.push(Notice::new(Tone::Warning, text));
+    }
     if clock.at_start == ClockVerdict::Behind {
         let text = html! {
             strong { "Clock suspect: " }
@@ -56,8 +65,9 @@ fn clock(seen: &StatusResponse) -> Vec<Notice> {
             @if let Some(until) = clock.no_new_leases_until {
                 "No new seats are given until " (words::minute(until.0)) " (" (relative(until.0, now)) "), because seats given before may still be in use. "
             }
-            "If the clock is wrong, set it right (NTP) and restart the server. If it is right now and was ahead before, "
-            a href="/activate" { "download a request file" } ", renew this workstation with it at the portal, and upload the new .crt file: it proves what time it is. No other activation file is taken until then."
+            "If the clock is wrong, set it right (NTP) and restart the server. If it is right now and was ahead before, stop the server for " (off)
+            " and start it again; or, if that is too long, " a href="/activate" { "download a request file" }
+            ", renew this workstation with it at the portal and upload the new .crt file within that time: it proves what time it is. No other activation file is taken until then."
         };
         notices.push(Notice::new(Tone::Bad, text));
     } else if clock.wall_ahead_s.saturating_abs() > CLOCK_STEP_S {

@@ -11,7 +11,7 @@ use leasehold_core::ids::RequestId;
 use leasehold_trust::secret::{fingerprint_text, sha256};
 use leasehold_trust::{SigningKey, VendorRoot};
 use leasehold_wire::server::{ActivationResponse, DisableResponse};
-use std::sync::{Arc, PoisonError};
+use std::sync::Arc;
 
 impl Server {
     /// The activation request file, to be uploaded at the portal. Makes the server's key on first use.
@@ -40,22 +40,16 @@ impl Server {
     /// [`Failure::SignIn`], [`Failure::File`] or [`Failure::NotInstalled`] with what is wrong, or the database's.
     pub async fn import(&self, caller: &Caller, bytes: &[u8]) -> Result<ActivationResponse, Failure> {
         self.authorize(caller, ServerAction::Administer)?;
-        let _one_at_a_time = self.0.importing.lock().await;
         // Before the first request no file can be for this server; a key that nobody has says whose the file is.
         let key = self.0.keys.key().unwrap_or_else(SigningKey::generate);
         let trust = self.trust();
         let wall = self.0.clock.wall();
-        // By the wall clock if that is earlier: whether it is to be believed is for the engine to say.
-        let as_of = self.now().min(wall);
-        let read = files::read(bytes, trust.as_ref(), &key.public(), self.rev_in_use().await?, as_of);
+        // By the wall clock, which people can mend: what the server's own time makes of it is for the engine to say.
+        let read = files::read(bytes, trust.as_ref(), &key.public(), self.rev_in_use().await?, wall);
         let reread = read.map_err(Failure::File)?;
         let input = Input::Install { document: reread.document.clone(), wall, act: caller.act() };
         match self.0.engine.step(input).await? {
-            Output::Installed { withdrawn, .. } => {
-                self.0.keys.activate(&key, &reread.activation);
-                *self.0.trust.write().unwrap_or_else(PoisonError::into_inner) = Some(reread.activation.root.clone());
-                Ok(activated(&reread, trust.is_none(), withdrawn))
-            }
+            Output::Installed { withdrawn, .. } => Ok(activated(&reread, trust.is_none(), withdrawn)),
             Output::NotInstalled(refusal) => Err(Failure::NotInstalled(refusal)),
             other => Err(Failure::Internal(format!("the engine answered {other:?}"))),
         }

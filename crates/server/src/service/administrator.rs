@@ -138,8 +138,9 @@ impl Server {
         let hash = administrator.passwords.hash(password.to_owned(), salt).await?;
         let who = Act { who: "administrator".into(), ..caller.act() };
         let audit = Audit { act: who, ..self.audit(caller, "administrator_setup", "with the setup secret".to_owned()) };
+        let set = hash.clone();
         let stored = move |tx: &mut leasehold_db::Tx<'_>| {
-            let first = store::set_first_password(tx, &hash)?;
+            let first = store::set_first_password(tx, &set)?;
             if first {
                 store::add_audit(tx, &audit)?;
             }
@@ -148,16 +149,27 @@ impl Server {
         let first = self.0.db.write_async(stored).await?;
         administrator.set_up.store(true, Ordering::Relaxed);
         *administrator.setup_secret.lock().unwrap_or_else(PoisonError::into_inner) = None;
-        if first { self.begin_session(caller).await } else { Err(Failure::AlreadySetUp) }
+        if first { self.begin_session(caller, hash).await } else { Err(Failure::AlreadySetUp) }
     }
 
     /// Forgets the administrator's password and every sign-in, and draws a new setup secret: for whoever has the data
-    /// folder in hand, when the password is lost. Answers the secret.
+    /// folder in hand, when the password is lost. Somebody who is merely signed in has to know the password to change
+    /// it. Answers the secret.
     ///
     /// # Errors
-    /// [`Failure::SignIn`], or the database's.
+    /// [`Failure::SignIn`], [`Failure::NotHere`], or the database's.
     pub async fn reset_administrator(&self, caller: &Caller) -> Result<String, Failure> {
         self.authorize(caller, ServerAction::Administer)?;
+        if !caller.is_here() || caller.session().is_some() {
+            return Err(Failure::NotHere);
+        }
+        // To its end, also if the caller does not wait for it: memory and disk say the same.
+        let (server, caller) = (self.clone(), caller.clone());
+        let done = tokio::spawn(async move { server.forget_password(&caller).await }).await;
+        done.map_err(|error| Failure::Internal(error.to_string()))?
+    }
+
+    async fn forget_password(&self, caller: &Caller) -> Result<String, Failure> {
         let audit = self.audit(caller, "administrator_reset", "a new setup secret was drawn".to_owned());
         let stored = move |tx: &mut leasehold_db::Tx<'_>| {
             store::clear_password(tx)?;
@@ -179,8 +191,8 @@ impl Server {
     /// [`Failure::WrongPassword`], [`Failure::SetupNeeded`], [`Failure::TlsRequired`], [`Failure::TooManyTries`], or
     /// the database's.
     pub async fn sign_in(&self, caller: &Caller, password: &str) -> Result<SignInResponse, Failure> {
-        self.check_password(caller, password).await?;
-        self.begin_session(caller).await
+        let verified = self.check_password(caller, password).await?;
+        self.begin_session(caller, verified).await
     }
 
     /// Changes the administrator's password. All other sign-ins end.
@@ -204,7 +216,8 @@ impl Server {
         Ok(self.0.db.write_async(stored).await?)
     }
 
-    async fn check_password(&self, caller: &Caller, password: &str) -> Result<(), Failure> {
+    /// Answers the hash of the password that was shown.
+    async fn check_password(&self, caller: &Caller, password: &str) -> Result<String, Failure> {
         let administrator = &self.0.administrator;
         self.may_try(caller)?;
         let stored = self.0.db.read_async(store::state).await?.password_hash.ok_or(Failure::SetupNeeded)?;
@@ -212,11 +225,11 @@ impl Server {
         // password and costs no hashing.
         administrator.wrong.failed(caller.address(), self.now());
         let plausible = password.chars().count() <= PASSWORD_CHARS_MAX;
-        if !plausible || !administrator.passwords.verify(password.to_owned(), stored).await? {
+        if !plausible || !administrator.passwords.verify(password.to_owned(), stored.clone()).await? {
             return Err(Failure::WrongPassword);
         }
         administrator.wrong.forget(caller.address());
-        Ok(())
+        Ok(stored)
     }
 
     fn may_try(&self, caller: &Caller) -> Result<(), Failure> {
@@ -229,7 +242,9 @@ impl Server {
         }
     }
 
-    async fn begin_session(&self, caller: &Caller) -> Result<SignInResponse, Failure> {
+    /// Signs in whoever has shown the password with the hash `verified`, if it is still the password: it may have been
+    /// changed, and every session ended, while it was being verified.
+    async fn begin_session(&self, caller: &Caller, verified: String) -> Result<SignInResponse, Failure> {
         let now = self.now();
         let (token, id) = self.0.random.draw(|random| (SessionToken::draw(random), SessionId::draw(now, random)));
         let session = Session {
@@ -243,11 +258,14 @@ impl Server {
         let who = Act { who: "administrator".into(), ..caller.act() };
         let audit = Audit { at: now, act: who, action: "administrator_sign_in", detail: String::new() };
         let stored = move |tx: &mut leasehold_db::Tx<'_>| {
+            if store::state(tx)?.password_hash.as_deref() != Some(&*verified) {
+                return Ok(false);
+            }
             store::add_session(tx, &session)?;
-            store::add_audit(tx, &audit)
+            store::add_audit(tx, &audit)?;
+            Ok::<_, DbError>(true)
         };
-        self.0.db.write_async(stored).await?;
-        Ok(response)
+        if self.0.db.write_async(stored).await? { Ok(response) } else { Err(Failure::WrongPassword) }
     }
 
     /// Ends the session with which the caller is signed in; without one there is nothing to end.

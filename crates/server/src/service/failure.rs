@@ -245,9 +245,13 @@ fn not_installed(refusal: InstallRefusal) -> Problem {
                     behind_ms / SECOND_MS
                 ))
                 .next(
-                    "Set the clock of that machine right (NTP). If it is right now and was ahead before, download a new \
-                     request file, renew the workstation with it at the portal, and upload the .crt file that answers it: \
-                     it proves what time it is.",
+                    format!(
+                        "Set the clock of that machine right (NTP). If it is right now and was ahead before, stop the \
+                         license server for {0} s and start it again; or, if that is too long, download a new request \
+                         file, renew the workstation with it at the portal, and upload the .crt file that answers it \
+                         within these {0} s: it proves what time it is.",
+                        behind_ms / SECOND_MS
+                    ),
                     ADMINISTRATOR,
                 )
         }

@@ -64,6 +64,15 @@ impl Server {
         }
     }
 
+    /// The same for a caller: where the server keeps its files is for the administrator to read.
+    fn storage_as_told_to(&self, caller: &Caller) -> StorageStatus {
+        let storage = self.storage();
+        if storage.ok || caller.is_administrator() {
+            return storage;
+        }
+        StorageStatus { problem: "The license server cannot store changes for now.".to_owned(), ..storage }
+    }
+
     /// State, features and lines, without who uses what.
     ///
     /// # Errors
@@ -83,7 +92,7 @@ impl Server {
             leases_end_at: seen.leases_end_at.map(Into::into),
             moved: seen.moved_until.map(|until| MovedStatus { new_leases_until: until.into() }),
             clock: self.clock(seen.now, seen.no_new_until),
-            storage: self.storage(),
+            storage: self.storage_as_told_to(caller),
             usage_open: self.usage_open(),
             setup_needed: self.0.administrator.setup_needed(),
         })

@@ -23,7 +23,8 @@ pub(crate) use sessions::{
     is_open as session_is_open,
 };
 pub(crate) use state::{
-    State, clear_password, load as state, newest_receipt, receipts, set_first_password, set_password, set_usage_open,
+    State, asked, clear_password, load as state, newest_receipt, receipts, set_first_password, set_password,
+    set_usage_open,
 };
 
 use leasehold_core::engine::Write;
@@ -43,7 +44,7 @@ pub(crate) struct Batch {
 
 /// Writes a batch.
 pub(crate) fn commit(tx: &mut Tx<'_>, batch: &Batch) -> Result<(), DbError> {
-    let mut mark = batch.now;
+    let mut set_back = None;
     for write in &batch.writes {
         match write {
             Write::Lease(lease) => leases::add(tx, lease)?,
@@ -51,13 +52,10 @@ pub(crate) fn commit(tx: &mut Tx<'_>, batch: &Batch) -> Result<(), DbError> {
             Write::LeaseEnded { id } => leases::remove(tx, *id)?,
             Write::LeaseSeen { id, at } => leases::seen(tx, *id, *at)?,
             Write::Document(document) => documents::put_in_force(tx, document, batch.now)?,
-            Write::Asked { request, at } => state::set_asked(tx, *request, *at)?,
+            Write::Asked { request, at } => state::add_asked(tx, *request, *at)?,
             Write::KeysKept { since, until } => state::set_keys_kept(tx, *since, *until)?,
             Write::Moved { since } => state::set_moved_since(tx, *since)?,
-            Write::SetBack { from, to } => {
-                sessions::set_back(tx, from.since(*to))?;
-                mark = *to;
-            }
+            Write::SetBack { from, to } => set_back = Some((*from, *to)),
             Write::Draining => state::set_draining(tx, true)?,
             Write::Retired { receipt } => {
                 state::set_draining(tx, false)?;
@@ -71,7 +69,10 @@ pub(crate) fn commit(tx: &mut Tx<'_>, batch: &Batch) -> Result<(), DbError> {
     if let Some(before) = batch.prune_events_before {
         events::prune(tx, before)?;
     }
-    state::set_mark(tx, mark)
+    let Some((from, to)) = set_back else { return state::set_mark(tx, batch.now) };
+    // After everything else of the batch, which was written down by the old time.
+    state::set_back(tx, from, to)?;
+    state::set_mark(tx, to)
 }
 
 /// A column that does not hold what this crate writes: the database was edited or damaged.

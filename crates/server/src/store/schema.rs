@@ -85,10 +85,12 @@ const FIRST: Migration = Migration {
 
 const MOVED: Migration = Migration {
     version: 2,
-    name: "the newest request, a server on another machine, keys kept over starts",
+    name: "requests that were made, a server on another machine, keys kept over starts",
     sql: "
-        ALTER TABLE state ADD COLUMN request TEXT;
-        ALTER TABLE state ADD COLUMN asked_at_ms BIGINT;
+        CREATE TABLE asked (
+            request TEXT PRIMARY KEY,
+            asked_at_ms BIGINT NOT NULL
+        ) WITHOUT ROWID;
         -- Since when the server has been on another machine than its document was issued to.
         ALTER TABLE state ADD COLUMN moved_since_ms BIGINT;
         -- The newest start remembers the keys of leases that ended after the first until the second.

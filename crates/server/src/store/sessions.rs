@@ -1,8 +1,11 @@
 //! Sign-ins of the administrator. Only hashes of tokens are stored.
 
 use leasehold_core::ids::SessionId;
-use leasehold_core::time::Ms;
+use leasehold_core::time::{MINUTE_MS, Ms};
 use leasehold_db::{DbError, Tx};
+
+/// Between drawing a session's times and looking at it from another thread.
+const BEGUN_AHEAD_MAX_MS: i64 = MINUTE_MS;
 
 /// A sign-in.
 #[derive(Clone, Debug)]
@@ -35,20 +38,12 @@ pub(crate) fn add(tx: &mut Tx<'_>, session: &Session) -> Result<(), DbError> {
     Ok(())
 }
 
-/// The server's time goes back by so much: who is signed in stays so, and no longer than meant.
-pub(super) fn set_back(tx: &mut Tx<'_>, by_ms: i64) -> Result<(), DbError> {
-    tx.exec(
-        "UPDATE session SET created_at_ms = created_at_ms - ?1, expires_at_ms = expires_at_ms - ?1",
-        &[by_ms.into()],
-    )?;
-    Ok(())
-}
-
-/// Whether there is one with a token that has not ended.
+/// Whether there is one with a token that has not ended. One that begins later than now was begun while the server's
+/// time was ahead.
 pub(crate) fn is_open(tx: &mut Tx<'_>, token_sha256: &str, now: Ms) -> Result<bool, DbError> {
     let found = tx.one(
-        "SELECT 1 FROM session WHERE token_sha256 = ?1 AND expires_at_ms > ?2",
-        &[token_sha256.into(), now.0.into()],
+        "SELECT 1 FROM session WHERE token_sha256 = ?1 AND expires_at_ms > ?2 AND created_at_ms <= ?3",
+        &[token_sha256.into(), now.0.into(), now.plus(BEGUN_AHEAD_MAX_MS).0.into()],
         |_| Ok(()),
     )?;
     Ok(found.is_some())

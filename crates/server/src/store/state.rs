@@ -1,5 +1,6 @@
 //! The one row that says in which mode the server is, and the receipts of keys that it gave up.
 
+use leasehold_core::engine::ASKED_MAX;
 use leasehold_core::ids::RequestId;
 use leasehold_core::time::Ms;
 use leasehold_db::{DbError, Tx};
@@ -15,8 +16,6 @@ pub(crate) struct State {
     pub(crate) usage_open: Option<bool>,
     /// Argon2id, PHC form; `None` until setup.
     pub(crate) password_hash: Option<String>,
-    /// The newest activation request, and when it was made.
-    pub(crate) asked: Option<(RequestId, Ms)>,
     /// Since when the server has been on another machine than its document was issued to.
     pub(crate) moved_since: Option<Ms>,
     /// The newest start remembers the keys of leases that ended after the first until the second.
@@ -25,19 +24,16 @@ pub(crate) struct State {
 
 /// Reads it.
 pub(crate) fn load(tx: &mut Tx<'_>) -> Result<State, DbError> {
-    let sql = "SELECT mark_ms, draining, usage_open, password_hash, request, asked_at_ms, moved_since_ms,
-                      keys_since_ms, keys_until_ms
+    let sql = "SELECT mark_ms, draining, usage_open, password_hash, moved_since_ms, keys_since_ms, keys_until_ms
                FROM state WHERE id = 1";
     let state = tx.one(sql, &[], |row| {
-        let request = row.opt_text(4)?.map(|id| id.parse().map_err(|_| super::damaged("request id"))).transpose()?;
         Ok(State {
             mark: row.opt_int(0)?.map(Ms),
             draining: row.bool(1)?,
             usage_open: row.opt_int(2)?.map(|open| open != 0),
             password_hash: row.opt_text(3)?,
-            asked: request.zip(row.opt_int(5)?.map(Ms)),
-            moved_since: row.opt_int(6)?.map(Ms),
-            keys_kept: row.opt_int(7)?.map(Ms).zip(row.opt_int(8)?.map(Ms)),
+            moved_since: row.opt_int(4)?.map(Ms),
+            keys_kept: row.opt_int(5)?.map(Ms).zip(row.opt_int(6)?.map(Ms)),
         })
     })?;
     state.ok_or(super::damaged("state without its row"))
@@ -48,9 +44,43 @@ pub(super) fn set_mark(tx: &mut Tx<'_>, now: Ms) -> Result<(), DbError> {
     Ok(())
 }
 
-pub(super) fn set_asked(tx: &mut Tx<'_>, request: RequestId, at: Ms) -> Result<(), DbError> {
-    let values = [request.to_string().into(), at.0.into()];
-    tx.exec("UPDATE state SET request = ?1, asked_at_ms = ?2 WHERE id = 1", &values)?;
+/// Remembers a request, and forgets all but the newest few.
+pub(super) fn add_asked(tx: &mut Tx<'_>, request: RequestId, at: Ms) -> Result<(), DbError> {
+    tx.exec("INSERT INTO asked (request, asked_at_ms) VALUES (?1, ?2)", &[request.to_string().into(), at.0.into()])?;
+    let kept = i64::try_from(ASKED_MAX).unwrap_or(i64::MAX);
+    tx.exec(
+        "DELETE FROM asked WHERE request NOT IN
+         (SELECT request FROM asked ORDER BY asked_at_ms DESC, request DESC LIMIT ?1)",
+        &[kept.into()],
+    )?;
+    Ok(())
+}
+
+/// The newest requests and when they were made, oldest first.
+pub(crate) fn asked(tx: &mut Tx<'_>) -> Result<Vec<(RequestId, Ms)>, DbError> {
+    tx.all("SELECT request, asked_at_ms FROM asked ORDER BY asked_at_ms, request", &[], |row| {
+        Ok((row.str(0)?.parse().map_err(|_| super::damaged("request"))?, Ms(row.int(1)?)))
+    })
+}
+
+/// The server's time goes back `from` a later one: what was written down from then on happened that much earlier. The
+/// requests that were asked have proved what they can.
+pub(super) fn set_back(tx: &mut Tx<'_>, from: Ms, to: Ms) -> Result<(), DbError> {
+    let values = [from.since(to).into(), to.0.into()];
+    for sql in [
+        "UPDATE lease SET started_at_ms = started_at_ms - ?1 WHERE started_at_ms > ?2",
+        "UPDATE lease SET seen_at_ms = seen_at_ms - ?1 WHERE seen_at_ms > ?2",
+        "UPDATE usage_event SET at_ms = at_ms - ?1 WHERE at_ms > ?2",
+        "UPDATE document SET loaded_at_ms = loaded_at_ms - ?1 WHERE loaded_at_ms > ?2",
+        "UPDATE audit SET at_ms = at_ms - ?1 WHERE at_ms > ?2",
+        "UPDATE session SET created_at_ms = created_at_ms - ?1, expires_at_ms = expires_at_ms - ?1
+         WHERE created_at_ms > ?2",
+        "UPDATE state SET keys_since_ms = keys_since_ms - ?1 WHERE keys_since_ms > ?2",
+        "UPDATE state SET keys_until_ms = keys_until_ms - ?1 WHERE keys_until_ms > ?2",
+    ] {
+        tx.exec(sql, &values)?;
+    }
+    tx.exec("DELETE FROM asked", &[])?;
     Ok(())
 }
 

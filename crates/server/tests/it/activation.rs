@@ -3,10 +3,13 @@
 use crate::support::{Portal, Reply, Running, Site, eventually};
 use leasehold_core::grant::Grant;
 use leasehold_core::time::{Clock, DAY_MS, HOUR_MS};
+use leasehold_db::FaultPoint;
 use leasehold_trust::receipt::read_receipt;
 use leasehold_trust::request::read_request;
 use leasehold_trust::{PublicKey, SERVER_DNS_NAME, SigningKey};
-use std::sync::Arc;
+use std::io::Write as _;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Condvar, Mutex};
 
 fn upload(server: &Running, file: &str) -> Reply {
     server.admin("POST", "/v1/activation", Some(file))
@@ -175,7 +178,7 @@ fn a_disabled_server_gives_its_receipt_when_the_last_lease_has_ended_and_starts_
     assert_eq!(server.checkin(&lease).status, 204);
     eventually("the receipt is made", || server.admin("GET", "/v1/activation/receipt", None).status == 200);
     let receipt = server.admin("GET", "/v1/activation/receipt", None).text;
-    let facts = read_receipt(receipt.as_bytes(), site.clock.wall()).unwrap().verify(&old_key).unwrap();
+    let facts = read_receipt(receipt.as_bytes()).unwrap().verify(&old_key).unwrap();
     assert_eq!((facts.workstation, facts.rev_in_use), (site.portal.workstation, 1));
     assert!(!site.path().join("workstation.key").exists(), "the key is destroyed");
     assert_eq!(server.get("/v1/status").str("state"), "disabled");
@@ -215,6 +218,43 @@ fn no_new_rights_while_the_clock_of_the_machine_is_behind() {
     assert_eq!((refused.status, refused.code()), (409, "CLOCK_SUSPECT"), "{refused:?}");
     site.clock.step_wall(2 * HOUR_MS);
     assert_eq!(upload(&server, &site.portal.crt(&request, &site.portal.ten_seats(2))).status, 200);
+}
+
+#[test]
+fn a_file_whose_sender_has_gone_is_in_force_all_the_same() {
+    let site = Site::new();
+    let server = site.start();
+    let crt = site.portal.crt(&server.request_file(), &site.portal.ten_seats(1));
+    let gate = Arc::new((Mutex::new(false), Condvar::new()));
+    let (held, arrived) = (Arc::clone(&gate), Arc::new(AtomicBool::new(false)));
+    let reached = Arc::clone(&arrived);
+    server.ready.server.database().set_fault_hook(move |point| {
+        if point == FaultPoint::BeforeCommit {
+            reached.store(true, Ordering::SeqCst);
+            drop(held.1.wait_while(held.0.lock().unwrap(), |open| !*open).unwrap());
+        }
+        Ok(())
+    });
+    let mut socket = std::net::TcpStream::connect(server.ready.address).unwrap();
+    let token = server.admin_token();
+    let head = format!(
+        "POST /v1/activation HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer {token}\r\n\
+         Content-Type: application/x-pem-file\r\nContent-Length: {}\r\n\r\n{crt}",
+        crt.len()
+    );
+    socket.write_all(head.as_bytes()).unwrap();
+    eventually("the commit of the document", || arrived.load(Ordering::SeqCst));
+    socket.shutdown(std::net::Shutdown::Both).unwrap();
+    drop(socket);
+    // The server must have noticed before the commit is done.
+    std::thread::scope(|scope| {
+        let other = scope.spawn(|| server.get("/v1/ping").status);
+        assert_eq!(other.join().unwrap(), 200);
+    });
+    *gate.0.lock().unwrap() = true;
+    gate.1.notify_all();
+    eventually("the document is in force", || server.get("/v1/status").str("state") == "active");
+    assert_eq!(server.checkout("key").status, 201);
 }
 
 /// The TLS side, by the name that a client asks for.

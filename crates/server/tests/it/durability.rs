@@ -122,7 +122,13 @@ fn a_full_disk_stops_new_seats_only_and_is_said() {
         server.checkout("storm");
     }
     assert_eq!(server.get("/readyz").status, 503);
-    assert!(server.get("/v1/status").json["storage"]["problem"].as_str().unwrap().contains("full"));
+    let told = |status: crate::support::Reply| status.json["storage"]["problem"].as_str().unwrap().to_owned();
+    assert!(told(server.admin("GET", "/v1/status", None)).contains("full"));
+    let strangers = told(server.get("/v1/status"));
+    assert!(
+        strangers.contains("cannot store") && !strangers.contains("server.db"),
+        "no path for strangers: {strangers}"
+    );
     assert_eq!(server.in_use(), 1, "memory was built anew from what is on disk");
 
     full.store(false, Ordering::SeqCst);

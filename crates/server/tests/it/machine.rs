@@ -70,6 +70,17 @@ fn a_machine_that_cannot_be_told_apart_is_never_another_one() {
 }
 
 #[test]
+fn hiding_the_machines_id_for_a_while_does_not_begin_the_seven_days_anew() {
+    let site = Site::new();
+    site.with_ten_seats().stop();
+    start_elsewhere(&site).stop();
+    site.clock.advance(6 * DAY_MS);
+    Running::start(ServeOptions { fingerprint: String::new(), ..site.options() }).unwrap().stop();
+    site.clock.advance(2 * DAY_MS);
+    assert_eq!(start_elsewhere(&site).checkout("key").code(), "HOST_MISMATCH");
+}
+
+#[test]
 fn a_clock_that_was_ahead_is_followed_back_on_the_word_of_the_portal_and_on_no_other() {
     let site = Site::new();
     let server = site.with_ten_seats();
@@ -93,11 +104,9 @@ fn a_clock_that_was_ahead_is_followed_back_on_the_word_of_the_portal_and_on_no_o
     // A good file that answers nothing proves nothing: it may be as old as the rights that somebody wants back.
     let unasked = site.portal.crt_for(&asked.public_key, &issued(2));
     assert_eq!(upload(&server, &unasked).code(), "CLOCK_SUSPECT");
-    let older_answer = site.portal.crt(&request, &issued(2));
-    let request = server.request_file();
-    assert_eq!(upload(&server, &older_answer).code(), "CLOCK_SUSPECT", "only the newest request counts");
-    let answer = site.portal.crt(&request, &issued(3));
-    assert_eq!(upload(&server, &answer).status, 200);
+    let answer = site.portal.crt(&request, &issued(2));
+    let kept_for_later = site.portal.crt(&server.request_file(), &issued(3));
+    assert_eq!(upload(&server, &answer).status, 200, "also when another request was downloaded meanwhile");
 
     let status = server.get("/v1/status");
     assert_eq!(
@@ -113,9 +122,18 @@ fn a_clock_that_was_ahead_is_followed_back_on_the_word_of_the_portal_and_on_no_o
     assert_eq!(server.in_use(), 1);
     site.clock.advance(2_000);
     assert_eq!(server.in_use(), 0, "its leases run by the right time");
+    let log = server.admin("GET", "/v1/events", None).json;
+    let times = log["items"].as_array().unwrap().iter().map(|event| event["at"].as_str().unwrap());
+    assert!(times.into_iter().all(|at| at <= &*site.clock.wall().rfc3339()), "the log tells the right times: {log}");
     server.stop();
     let server = site.start();
     assert_eq!(server.get("/v1/status").json["clock"]["at_start"], "plausible", "the mark went back with it");
+    // What answers a request from the time ahead proves nothing any more.
+    site.clock.advance(60 * DAY_MS);
+    server.stop();
+    let server = site.start();
+    site.clock.step_wall(-60 * DAY_MS);
+    assert_eq!(upload(&server, &kept_for_later).code(), "CLOCK_SUSPECT");
 }
 
 #[test]
@@ -127,5 +145,7 @@ fn a_first_activation_after_a_start_far_ahead_works() {
     let server = site.start();
     let grant = Grant { issued_at: site.clock.wall().floor_to_second(), ..site.portal.ten_seats(1) };
     assert_eq!(upload(&server, &site.portal.crt(&server.request_file(), &grant)).status, 200);
+    assert_eq!(server.checkout("early").code(), "CLOCK_SUSPECT", "the wait of a clock that was behind goes on");
+    site.clock.advance(426_000);
     assert_eq!(server.checkout("key").status, 201);
 }

@@ -130,8 +130,7 @@ impl World<'_, '_> {
     pub(super) fn finish_retirement(&mut self, server: usize) {
         let Some(key) = self.key_of(server) else { return };
         let receipts = testing::receipts(&self.sim.server_dbs[server].db).expect("receipts");
-        let now = self.servers[server].machine.wall(self.at_ms);
-        let ended = receipts.iter().filter_map(|file| read_receipt(file.as_bytes(), now).ok());
+        let ended = receipts.iter().filter_map(|file| read_receipt(file.as_bytes()).ok());
         if ended.into_iter().any(|receipt| receipt.key == key.thumbprint()) {
             self.servers[server].key = None;
             self.carry_receipt(server);

@@ -40,7 +40,7 @@ fn format_1_of_a_request_and_a_receipt_is_read() {
     assert_eq!((request.public_key, request.facts.rev_in_use), (key(), Some(2)));
     assert_eq!((request.facts.host_name.as_str(), request.facts.issued_at), ("hall3-server", NOW));
     assert_eq!(request.facts.vendor, Some(VendorRoot::from_pem(ROOT).unwrap().thumbprint()));
-    let receipt = read_receipt(RECEIPT, NOW).unwrap();
+    let receipt = read_receipt(RECEIPT).unwrap();
     assert_eq!(receipt.key, key().thumbprint());
     let facts = receipt.verify(&key()).unwrap();
     assert_eq!((facts.rev_in_use, facts.given_up_at), (3, NOW));
