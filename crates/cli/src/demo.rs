@@ -55,6 +55,7 @@ pub(crate) fn demo(args: DemoArgs) -> Result<u8, Failure> {
     check_port(args.server_port, "license server", "--server-port")?;
     let clock = SystemClock::new();
     let folder = Folder::open(&args.data)?;
+    folder.begin()?;
     let sign_ins = folder.sign_ins(clock.wall())?;
     let mut stage = Stage::new(clock)?;
     match play(&args, &folder, &sign_ins, &mut stage) {
@@ -88,6 +89,7 @@ fn play(args: &DemoArgs, folder: &Folder, sign_ins: &SignIns, stage: &mut Stage)
     let (server, server_address) = stage.serve("server", args.server_port, &folder.server(), &secret, folder)?;
     let places = &Places { portal: portal_address, server: server_address };
     setting::prepare(places, folder, sign_ins)?;
+    folder.finish()?;
     for application in APPLICATIONS {
         stage.start(application.name, &application_arguments(application, places, folder), folder)?;
     }

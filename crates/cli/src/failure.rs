@@ -98,6 +98,13 @@ pub(crate) fn exit_of(trouble: &Trouble) -> u8 {
 
 fn capitalized(text: &str) -> String {
     let mut chars = text.chars();
-    let text: String = chars.next().into_iter().flat_map(char::to_uppercase).chain(chars).collect();
+    let first_word = text.split(' ').next().unwrap_or_default();
+    // A path or a name keeps its letters.
+    let is_word = first_word.chars().all(|c| c.is_alphabetic() || matches!(c, '\'' | ',' | ':'));
+    let text: String = if is_word {
+        chars.next().into_iter().flat_map(char::to_uppercase).chain(chars).collect()
+    } else {
+        text.to_owned()
+    };
     if text.ends_with('.') { text } else { text + "." }
 }

@@ -221,13 +221,23 @@ fn restore(folder: &Folder, from: &std::path::Path, grants_log: Option<PathBuf>)
     let (clock, random) = (Arc::new(SystemClock::new()), Box::new(OsRandom));
     let report =
         leasehold_portal::restore(from, &folder.data, grants_log.as_deref(), clock, random).map_err(Failure::of)?;
-    let value = json!({ "adopted": report.adopted, "unreadable": report.unreadable, "refused": report.refused });
+    let value = json!({
+        "adopted": report.adopted, "unreadable": report.unreadable, "refused": report.refused,
+        "log_survived": report.log_survived,
+    });
     folder.output().print(&value, || {
         let mut text = format!(
             "Restored to {}. {} documents younger than the backup were taken up from grants.log.",
             folder.data.display(),
             report.adopted
         );
+        if !report.log_survived {
+            text.push_str(
+                "\nATTENTION: no grants.log newer than the backup was read, so this portal does not know what was issued \
+                 after it, and may sell those seats twice. If the log of the lost portal survived, restore again into a \
+                 new folder with --grants-log FILE. If not, have every customer upload a new request file before you sell.",
+            );
+        }
         if report.unreadable + report.refused > 0 {
             text.push_str(&format!(
                 " {} of its lines cannot be read and {} were not signed by this vendor: look into it before you sell.",

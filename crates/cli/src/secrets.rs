@@ -1,4 +1,4 @@
-//! Passwords and passphrases on their way in: from a file, from a terminal without echo, or from standard input. Never
+//! Passwords, passphrases and consent on their way in: from a file, from a terminal without echo, or from standard input. Never
 //! from an argument, which every user of the machine can read.
 
 use crate::failure::Failure;
@@ -24,6 +24,24 @@ pub(crate) fn read(file: Option<&Path>, prompt: &str) -> Result<String, Failure>
     Ok(secret.to_owned())
 }
 
+/// Asks whoever sits at the terminal whether something is meant. Without a terminal it must be said in the command.
+pub(crate) fn confirm(what: &str) -> Result<(), Failure> {
+    let asked = || -> io::Result<bool> {
+        let mut answer = String::new();
+        write!(io::stderr(), "{what}\nType yes to go on: ")?;
+        io::stdin().lock().read_line(&mut answer)?;
+        Ok(answer.trim() == "yes")
+    };
+    if !isatty(rustix::stdio::stdin()) {
+        return Err(Failure::of(format!("{what} Nothing was done. Give --yes if that is meant.")));
+    }
+    match asked() {
+        Ok(true) => Ok(()),
+        Ok(false) => Err(Failure::of("Nothing was done.")),
+        Err(error) => Err(Failure::of(format!("Cannot ask: {error}. Nothing was done; give --yes if it is meant."))),
+    }
+}
+
 fn from_standard_input(prompt: &str) -> io::Result<String> {
     let stdin = rustix::stdio::stdin();
     let mut line = String::new();
@@ -37,10 +55,14 @@ fn from_standard_input(prompt: &str) -> io::Result<String> {
     let mut hidden = shown.clone();
     hidden.local_modes.remove(LocalModes::ECHO);
     tcsetattr(stdin, OptionalActions::Flush, &hidden)?;
-    let asked = io::stdin().lock().read_line(&mut first).and_then(|_| {
-        write!(io::stderr(), "\nThe same again: ")?;
-        io::stdin().lock().read_line(&mut line)
-    });
+    let asked = {
+        // One lock for both lines: a second one would wait for the first for ever.
+        let mut input = io::stdin().lock();
+        input.read_line(&mut first).and_then(|_| {
+            write!(io::stderr(), "\nThe same again: ")?;
+            input.read_line(&mut line)
+        })
+    };
     tcsetattr(stdin, OptionalActions::Flush, &shown)?;
     writeln!(io::stderr())?;
     asked?;

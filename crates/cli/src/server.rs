@@ -70,6 +70,9 @@ enum What {
     Disable {
         #[command(flatten)]
         folder: Folder,
+        /// Do it without asking: it cannot be undone
+        #[arg(long)]
+        yes: bool,
         /// Print one JSON document instead of text
         #[arg(long)]
         json: bool,
@@ -158,7 +161,13 @@ pub(crate) fn server(command: ServerCommand) -> Result<u8, Failure> {
             let status = local::status(folder.open())?;
             Output { json }.print(&status, || describe(&status))?;
         }
-        What::Disable { folder, json } => {
+        What::Disable { folder, yes, json } => {
+            if !yes {
+                crate::secrets::confirm(
+                    "The server gives no new seats from now on and destroys its key when the last is back. It cannot be \
+                     undone; the next activation makes a new workstation.",
+                )?;
+            }
             let disabled = local::disable(folder.open())?;
             Output { json }.print(&disabled, || {
                 if disabled.receipt_ready {

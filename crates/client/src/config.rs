@@ -50,7 +50,7 @@ pub enum FileTrouble {
         source: io::Error,
     },
     /// Something in it is wrong.
-    #[error("{}, line {line}: {why}. Mend the line, or write the file anew with `leasehold client set`", path.display())]
+    #[error("{}, line {line}: {why}. Mend the line; or remove the file and make it anew with `leasehold client set`", path.display())]
     Content {
         /// Which file.
         path: PathBuf,

@@ -120,6 +120,15 @@ impl Examination {
                 "Free some space on the license server's disk.",
             );
         }
+        if let Some(until) = status.clock.no_new_leases_until {
+            self.note(
+                format!(
+                    "The clock of the server's machine was behind when it started: no new seats until {}.",
+                    until.0.rfc3339()
+                ),
+                "Set the clock of the license server's machine right (NTP), and wait.",
+            );
+        }
         if let Some(moved) = status.moved {
             self.note(
                 format!(
@@ -135,10 +144,11 @@ impl Examination {
                 ServerState::Draining => "is being disabled",
                 ServerState::Disabled => "was disabled",
             };
-            self.note(
-                format!("The server {state}, so it gives no seats."),
-                "Activate it: ONLINE LICENSING, Activate offline, on the license server's page.",
-            );
+            let next = match status.state {
+                ServerState::Draining => "Use another license server. This one can be activated anew when it is done.",
+                _ => "Activate it: ONLINE LICENSING, Activate offline, on the license server's page.",
+            };
+            self.note(format!("The server {state}, so it gives no seats."), next);
         }
     }
 

@@ -120,6 +120,11 @@ impl Link {
     fn ping(&self) -> Result<PingResponse, NoAnswer> {
         let call = Call { timeout: PROBE_TIMEOUT, ..Call::new(Method::GET, "/v1/ping") };
         let answer = self.ask(self.address.scheme(), call)?;
+        if (400..500).contains(&answer.status) {
+            // No license server refuses to say that it is one: a portal, or somebody's web server.
+            let why = format!("it answers {} to the question what it is", answer.status);
+            return Err(Trouble::NotALicenseServer { why }.into());
+        }
         let ping: PingResponse = self.read(&answer)?;
         if ping.service != "leasehold" {
             return Err(Trouble::NotALicenseServer { why: "it calls itself something else".to_owned() }.into());
@@ -228,7 +233,18 @@ impl Link {
             return Trouble::NotALicenseServer { why: format!("it does not speak TLS ({error})") };
         }
         let untrusted = || Trouble::Untrusted {
-            why: format!("its certificate does not come from the trusted vendor {} ({error})", self.root.vendor_ref()),
+            why: match dated_wrong(error) {
+                Some(how) => format!(
+                    "its certificate {how} by this machine's clock, which says {}: if that is wrong, set it right (NTP)",
+                    self.clock.wall().rfc3339()
+                ),
+                None => {
+                    format!(
+                        "its certificate does not come from the trusted vendor {} ({error})",
+                        self.root.vendor_ref()
+                    )
+                }
+            },
         };
         let Some(status) = self.plain_status() else { return untrusted() };
         match status.activation {
@@ -409,6 +425,16 @@ impl Resolver for FixedAddress {
         timeout: NextTimeout,
     ) -> Result<ResolvedSocketAddrs, ureq::Error> {
         self.resolver.resolve(&self.uri, config, timeout)
+    }
+}
+
+/// Whether only the dates of a certificate were not liked.
+fn dated_wrong(error: &rustls::Error) -> Option<&'static str> {
+    use rustls::CertificateError as E;
+    match error {
+        rustls::Error::InvalidCertificate(E::NotValidYet | E::NotValidYetContext { .. }) => Some("is not valid yet"),
+        rustls::Error::InvalidCertificate(E::Expired | E::ExpiredContext { .. }) => Some("has expired"),
+        _ => None,
     }
 }
 

@@ -92,6 +92,9 @@ impl Trouble {
             Trouble::Unreachable { .. } | Trouble::NoAnswer { .. } => {
                 ("Check the address and the network, and that the license server runs.", ADMINISTRATOR)
             }
+            Trouble::Denied { code: DenialCode::NoSeats, denial: Some(denial) } if denial.seats > denial.total => {
+                ("Ask for fewer seats, or get more.", ADMINISTRATOR)
+            }
             Trouble::Denied { code, .. } => (code.explain().what_to_do, code.explain().who),
             Trouble::Refused(problem) => (problem.what_to_do.as_ref(), problem.who.as_ref()),
             Trouble::OtherVendor { .. } => (

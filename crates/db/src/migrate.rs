@@ -46,6 +46,22 @@ impl Db {
     }
 }
 
+impl Db {
+    /// Whether no list of migrations was ever applied: an empty database.
+    ///
+    /// # Errors
+    /// What the database said.
+    pub fn is_new(&self) -> Result<bool, DbError> {
+        self.read(|tx| {
+            let sql = tx.dialect(
+                "SELECT 1 FROM sqlite_master WHERE name = 'leasehold_schema'",
+                "SELECT 1 WHERE to_regclass('leasehold_schema') IS NOT NULL",
+            );
+            Ok(tx.one(sql, &[], |_| Ok(()))?.is_none())
+        })
+    }
+}
+
 /// Takes the migration lock, makes the record if missing, and returns how many steps it holds.
 fn begin_step(tx: &mut Tx<'_>, list: Migrations) -> Result<usize, DbError> {
     // SQLite's write transaction is its own lock. Another process may migrate for minutes.

@@ -75,7 +75,7 @@ fn cause(error: &io::Error) -> String {
 
 fn next_step(error: &io::Error) -> &'static str {
     match error.kind() {
-        io::ErrorKind::NotFound => "Check the path, or create the folder",
+        io::ErrorKind::NotFound => "Check the path; what belongs there and is lost comes back from a backup",
         io::ErrorKind::PermissionDenied => "Run as the user who owns the folder, or give that user the right to it",
         io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => "Free some space and try again",
         io::ErrorKind::ReadOnlyFilesystem => "Choose a folder on a disk that can be written",

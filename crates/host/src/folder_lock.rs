@@ -14,6 +14,7 @@ const LOCK_FILE: &str = "lock";
 pub struct FolderLock {
     // Closing it gives the lock back.
     _file: File,
+    path: PathBuf,
 }
 
 /// Why a data folder cannot be used.
@@ -36,6 +37,11 @@ pub enum LockError {
 }
 
 impl FolderLock {
+    /// The lock file in the folder.
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
     /// Takes the folder for this process, at once or not at all.
     pub fn acquire(folder: &Path) -> Result<FolderLock, LockError> {
         let path = folder.join(LOCK_FILE);
@@ -54,7 +60,7 @@ impl FolderLock {
         }
         // For the sentence above, when another process comes. A full disk must not stop this one.
         let _ = file.set_len(0).and_then(|()| file.rewind()).and_then(|()| writeln!(file, "{}", std::process::id()));
-        Ok(FolderLock { _file: file })
+        Ok(FolderLock { _file: file, path })
     }
 }
 

@@ -49,6 +49,18 @@ pub enum AdminError {
         /// The folder.
         folder: PathBuf,
     },
+    /// There is no database any more.
+    #[error(
+        "the database is empty, but {} tells of documents that were issued: a portal that began anew would sell their seats \
+         a second time. Restore the last backup with `leasehold portal restore --grants-log {}` into a new folder (PostgreSQL: \
+         first the database, with its own tools)",
+        log.display(),
+        log.display()
+    )]
+    DatabaseLost {
+        /// The log.
+        log: PathBuf,
+    },
     /// A folder or file cannot be made, read or written.
     #[error("{} cannot be used ({source}). Check the path, the permissions and the free space", path.display())]
     Io {
@@ -154,14 +166,11 @@ pub fn init(dir: &Path, vendor: &str, passphrase: &str, clock: &dyn Clock) -> Re
     let root = VendorRoot::from_pem(&made.root_certificate_pem).map_err(|why| AdminError::Failed(why.to_string()))?;
     make_empty(dir)?;
     let _lock = FolderLock::acquire(dir)?;
-    make_keys_folder(dir)?;
-    keys::write(dir, &made, passphrase)?;
-    // Last of the files: a folder without it is no data folder.
-    private_file::write_once(&dir.join(config::FILE), config::TEMPLATE.as_bytes())?;
-    let config = Config::load(dir)?;
-    Db::open(&config.database)?.migrate(MIGRATIONS)?;
-    GrantsLog::open(&config.grants_log).map_err(at(&config.grants_log))?;
-    private_file::sync_folder(dir)?;
+    if let Err(error) = make_data(dir, &made, passphrase) {
+        // So that it can be done again in the same place. What cannot be removed is named by the next try.
+        let _ = unmake_data(dir);
+        return Err(error);
+    }
     let folder = dir.join(keys::FOLDER);
     Ok(InitReport {
         folder: dir.to_owned(),
@@ -171,11 +180,35 @@ pub fn init(dir: &Path, vendor: &str, passphrase: &str, clock: &dyn Clock) -> Re
     })
 }
 
+fn make_data(dir: &Path, made: &Vendor, passphrase: &str) -> Result<(), AdminError> {
+    make_keys_folder(dir)?;
+    keys::write(dir, made, passphrase)?;
+    // Last of the files: a folder without it is no data folder.
+    private_file::write_once(&dir.join(config::FILE), config::TEMPLATE.as_bytes())?;
+    let config = Config::load(dir)?;
+    Db::open(&config.database)?.migrate(MIGRATIONS)?;
+    GrantsLog::open(&config.grants_log).map_err(at(&config.grants_log))?;
+    Ok(private_file::sync_folder(dir)?)
+}
+
+/// Removes what [`make_data`] made in a folder that was empty before.
+fn unmake_data(dir: &Path) -> io::Result<()> {
+    for entry in fs::read_dir(dir)? {
+        let entry = entry?;
+        if entry.file_type()?.is_dir() {
+            fs::remove_dir_all(entry.path())?;
+        } else {
+            fs::remove_file(entry.path())?;
+        }
+    }
+    Ok(())
+}
+
 /// Opens the portal of a data folder: migrates, loads the keys, and brings `grants.log` up to date. Whoever serves has
 /// the folder locked.
 pub fn open(config: &Config, clock: Arc<dyn Clock>, random: Box<dyn Random>) -> Result<Portal, AdminError> {
     let signer = keys::load(&config.folder, clock.wall())?;
-    let db = Db::open(&config.database)?;
+    let db = open_database(config)?;
     db.migrate(MIGRATIONS)?;
     let grants_log = GrantsLog::open(&config.grants_log).map_err(at(&config.grants_log))?;
     let portal = Portal::new(Parts { db, signer, grants_log, clock, random });
@@ -213,7 +246,18 @@ pub fn set_password(
 pub fn migrate(dir: &Path) -> Result<usize, AdminError> {
     let config = Config::load(dir)?;
     let _lock = FolderLock::acquire(dir)?;
-    Ok(Db::open(&config.database)?.migrate(MIGRATIONS)?)
+    Ok(open_database(&config)?.migrate(MIGRATIONS)?)
+}
+
+fn open_database(config: &Config) -> Result<Db, AdminError> {
+    let db = Db::open(&config.database)?;
+    // A log of issued documents beside a database that never issued one: the database was lost, and one that began anew
+    // would sell every seat a second time.
+    let issued = fs::metadata(&config.grants_log).is_ok_and(|log| log.len() > 0);
+    if issued && db.is_new()? {
+        return Err(AdminError::DatabaseLost { log: config.grants_log.clone() });
+    }
+    Ok(db)
 }
 
 /// What a backup holds.
@@ -279,6 +323,8 @@ pub struct RestoreReport {
     pub unreadable: u64,
     /// Documents in `grants.log` that the vendor did not sign.
     pub refused: u64,
+    /// Whether a log was read that is newer than the backup: without one nobody knows what was issued after it.
+    pub log_survived: bool,
 }
 
 /// Makes the new data folder `dir` from a backup, and adopts every document of `grants.log` that is younger than the
@@ -307,6 +353,7 @@ pub fn restore(
     }
     let mut logs: Vec<&Path> = surviving_log.into_iter().collect();
     let saved = from.join(config::GRANTS_LOG_FILE);
+    let log_survived = surviving_log.is_some() || config.grants_log.exists();
     if config.grants_log.exists() {
         logs.push(&config.grants_log);
         logs.push(&saved);
@@ -317,12 +364,12 @@ pub fn restore(
     let portal = open(&config, clock, random)?;
     let report = replay(&portal, &logs)?;
     private_file::sync_folder(dir)?;
-    Ok(report)
+    Ok(RestoreReport { log_survived, ..report })
 }
 
 /// Adopts every document in `logs` that the portal's database does not know: the last step of a restore.
 pub fn replay(portal: &Portal, logs: &[&Path]) -> Result<RestoreReport, AdminError> {
-    let mut report = RestoreReport { adopted: 0, unreadable: 0, refused: 0 };
+    let mut report = RestoreReport { adopted: 0, unreadable: 0, refused: 0, log_survived: true };
     for path in logs {
         let mut contents = grants_log::read(path).map_err(at(path))?;
         report.unreadable += contents.unreadable;

@@ -245,8 +245,8 @@ impl Failure {
                 Problem::new(409, "KEY_ENDED", "This workstation gets no new document.")
                     .detail(format!("`{name}` {happened}; its key cannot be used again."))
                     .next(
-                        "Activate the server anew: disable it on its own page, which makes a new key, then download a new \
-                         request file and upload that.",
+                        "Activate the server anew: disable it on its own page unless that was done, then download a new \
+                         request file, which is made with a new key, and upload that.",
                         "the administrator of the license server",
                     )
             }
@@ -305,11 +305,17 @@ impl Failure {
                     .detail(why.clone())
                     .next("Put fewer licenses on this workstation.", who::YOU)
             }
-            Failure::NothingToGive => {
-                Problem::new(409, "NOTHING_TO_GIVE", "There is no seat to put on this workstation.")
-                    .detail("Nothing was chosen, or all floating seats of the account are out at other workstations.")
-                    .next("Give seats back at another workstation, wait until they are free, or buy more.", who::YOU)
-            }
+            Failure::NothingToGive => Problem::new(
+                409,
+                "NOTHING_TO_GIVE",
+                "There is no seat to put on this workstation.",
+            )
+            .detail("Nothing was chosen, or all floating seats of the account are out at other workstations.")
+            .next(
+                "Choose seats. If none can be chosen, give some back at another workstation, wait until they are \
+                         free, or buy more.",
+                who::YOU,
+            ),
             _ => internal(),
         }
     }
@@ -351,7 +357,7 @@ fn refused(refusal: &Refusal, license: &str) -> Problem {
                 "{name} can be given until {} at the latest, and not into the past.",
                 sentence_time(*latest)
             ))
-            .next("Choose an earlier end.", who::YOU),
+            .next("Choose a day from today to then.", who::YOU),
     }
 }
 

@@ -69,6 +69,8 @@ struct Inner {
     passwords: Passwords,
     throttle: Throttle,
     clock_fits: AtomicBool,
+    /// When the database last took a change that was made to see whether it does, on the clock that counts suspend.
+    took_changes_at: Mutex<Option<i64>>,
 }
 
 impl Portal {
@@ -84,6 +86,7 @@ impl Portal {
             passwords: Passwords::default(),
             throttle: Throttle::default(),
             clock_fits: AtomicBool::new(true),
+            took_changes_at: Mutex::new(None),
         }))
     }
 
@@ -148,6 +151,14 @@ impl Portal {
 
     pub(crate) fn set_clock_fits(&self, fits: bool) {
         self.0.clock_fits.store(fits, Ordering::Relaxed);
+    }
+
+    pub(crate) fn took_changes_at(&self) -> Option<i64> {
+        *self.0.took_changes_at.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub(crate) fn set_took_changes_at(&self, boottime_ms: i64) {
+        *self.0.took_changes_at.lock().unwrap_or_else(PoisonError::into_inner) = Some(boottime_ms);
     }
 
     /// Draws ids and secrets, before a transaction and never inside it: its closure may run more than once.

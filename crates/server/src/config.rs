@@ -81,6 +81,9 @@ pub(crate) enum ConfigError {
         /// What the operating system said.
         source: std::io::Error,
     },
+    /// The file with the defaults cannot be written.
+    #[error(transparent)]
+    Template(#[from] leasehold_host::FileError),
     /// Not TOML, or a setting that nobody knows.
     #[error("{} is not understood: {why}. Correct or remove the line", path.display())]
     Syntax {
@@ -122,7 +125,7 @@ impl Config {
         let path = folder.join(CONFIG_FILE);
         let failed = |source| ConfigError::File { path: path.clone(), source };
         if !path.try_exists().map_err(failed)? {
-            std::fs::write(&path, TEMPLATE).map_err(failed)?;
+            leasehold_host::private_file::write_atomic(&path, TEMPLATE.as_bytes())?;
         }
         let text = std::fs::read_to_string(&path).map_err(failed)?;
         let written = toml::from_str(&text);

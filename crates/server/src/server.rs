@@ -3,7 +3,7 @@
 use crate::clock::ServerClock;
 use crate::config::{Config, ConfigError};
 use crate::engine::{self, EngineHandle, EngineParts, RestoreError, Restorer};
-use crate::keys::{Keys, KeysError};
+use crate::keys::{Keys, KeysError, WORKSTATION_KEY_FILE};
 use crate::random::SharedRandom;
 use crate::service::{Administrator, Serials};
 use crate::store;
@@ -45,6 +45,15 @@ enum StartProblem {
     Config(#[from] ConfigError),
     #[error(transparent)]
     Db(#[from] DbError),
+    #[error(
+        "{} has a workstation's key, but no {DATABASE_FILE}, which knows the leases that are out: a server that began anew \
+         with this key would give their seats a second time. Restore the last backup of the folder. If there is none, wait \
+         eight minutes, until every lease has ended, and remove {}: the server then starts empty and is activated as a new \
+         workstation, and the vendor has the seats of the old one back at its document's end",
+        folder.display(),
+        key.display()
+    )]
+    DatabaseLost { folder: PathBuf, key: PathBuf },
     #[error(
         "this machine's clock shows {}, which is before this program existed. Set the clock right (NTP), then start again",
         .0.rfc3339()
@@ -110,6 +119,7 @@ impl Server {
         make_folder(folder)?;
         let lock = FolderLock::acquire(folder)?;
         let config = Config::open(folder)?;
+        refuse_lost_database(folder)?;
         let (db, state, receipts) = open_database(&folder.join(DATABASE_FILE))?;
         let wall = machine.wall();
         let clock = ServerClock::start(machine, state.mark);
@@ -204,6 +214,16 @@ fn make_folder(folder: &Path) -> Result<(), StartProblem> {
     #[cfg(unix)]
     std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
     builder.create(folder).map_err(|source| StartProblem::Folder { folder: folder.to_owned(), source })
+}
+
+/// A key without the database that was written beside it: leases are out that nothing here would count.
+fn refuse_lost_database(folder: &Path) -> Result<(), StartProblem> {
+    let empty = |path: &Path| std::fs::metadata(path).map_or(0, |file| file.len()) == 0;
+    let key = folder.join(WORKSTATION_KEY_FILE);
+    if key.exists() && empty(&folder.join(DATABASE_FILE)) {
+        return Err(StartProblem::DatabaseLost { folder: folder.to_owned(), key });
+    }
+    Ok(())
 }
 
 fn open_database(path: &Path) -> Result<(Db, store::State, Vec<String>), StartProblem> {

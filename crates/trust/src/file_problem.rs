@@ -181,13 +181,18 @@ impl FileProblem {
         match self {
             FileProblem::Empty { wanted } => format!("The file is empty. {} belongs here.", capital(wanted.name())),
             FileProblem::Oversized { bytes, max } => {
-                format!("The file has {bytes} bytes; a file that belongs here has {max} at most. It was not read.")
+                format!(
+                    "The file has {bytes} bytes or more; a file that belongs here has {max} at most. It was not read."
+                )
             }
             FileProblem::NotOurs { wanted } => {
                 format!("This is not a file of Leasehold. {} belongs here.", capital(wanted.name()))
             }
             FileProblem::Truncated { wanted } => {
-                format!("The file ends too early: it starts like {}, but a part of it is missing.", wanted.name())
+                format!(
+                    "A part of the file is missing: it starts like {}, and then ends. (A certificate alone is not one.)",
+                    wanted.name()
+                )
             }
             FileProblem::Swapped { found: FileKind::PrivateKey, .. } => {
                 "This file holds a private key. It was not kept.".to_owned()
@@ -229,7 +234,10 @@ impl FileProblem {
                 format!("The file comes from {file}, but this license server belongs to {ours}.")
             }
             FileProblem::OtherServer { file_workstation } => {
-                format!("The file was made for another license server: the workstation \"{file_workstation}\".")
+                format!(
+                    "The file was made for another license server, or for a key that this one has given up: the \
+                     workstation \"{file_workstation}\"."
+                )
             }
             FileProblem::ClockWrong { file, file_at, now } => format!(
                 "This is {} from {}, but the clock here says {}: one of the two clocks is wrong.",
@@ -259,6 +267,11 @@ impl FileProblem {
             }
             FileProblem::Swapped { found: FileKind::Activation, .. } => {
                 "Upload this file on the license server, not at the portal.".to_owned()
+            }
+            FileProblem::Swapped { found: FileKind::Receipt, wanted: FileKind::Activation } => {
+                "Upload this file at the portal (WORKSTATIONS, Upload Receipt): it gives the seats back there. What belongs \
+                 here is the .crt file of a new activation."
+                    .to_owned()
             }
             FileProblem::Swapped { wanted: FileKind::Activation, .. } => {
                 "Upload this file at the portal. It gives back the .crt file that belongs here.".to_owned()

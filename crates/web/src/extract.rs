@@ -172,7 +172,10 @@ fn bad_json(refused: &JsonRejection) -> Problem {
 
 fn bad_body(refused: &BytesRejection) -> Problem {
     if refused.status() == StatusCode::PAYLOAD_TOO_LARGE {
-        return too_large("The request's body is too large.", API_BODY_BYTES_MAX);
+        // How much is taken depends on the route, which knows better than this what belongs there.
+        return Problem::new(413, "TOO_LARGE", "The request's body is too large.")
+            .detail("It was not read.")
+            .next("Send less at once, or check that it is the right file.", who::CALLER);
     }
     Problem::new(400, "BODY_CUT_OFF", "The request's body did not arrive whole.")
         .next("Send the request again.", who::CALLER)

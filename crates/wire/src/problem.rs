@@ -77,6 +77,9 @@ impl fmt::Display for Problem {
                 write!(f, " {part}")?;
             }
         }
+        if !self.what_to_do.is_empty() && !self.who.is_empty() {
+            write!(f, " (Who can: {}.)", self.who.trim_end_matches('.'))?;
+        }
         Ok(())
     }
 }

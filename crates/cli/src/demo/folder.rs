@@ -3,7 +3,7 @@
 use crate::failure::Failure;
 use leasehold_core::random;
 use leasehold_core::time::{Ms, rfc3339};
-use leasehold_host::{OsRandom, private_file};
+use leasehold_host::{FolderLock, LockError, OsRandom, private_file};
 use serde::{Deserialize, Serialize};
 use std::net::SocketAddr;
 use std::os::unix::fs::DirBuilderExt;
@@ -24,7 +24,8 @@ pub(super) struct SignIns {
     pub(super) administrator_password: String,
 }
 
-pub(super) struct Folder(PathBuf);
+/// The folder; nobody else runs a demo in it while this lives.
+pub(super) struct Folder(PathBuf, FolderLock);
 
 impl Folder {
     pub(super) fn open(path: &Path) -> Result<Folder, Failure> {
@@ -33,7 +34,15 @@ impl Folder {
         };
         let make = |path: &Path| std::fs::DirBuilder::new().recursive(true).mode(0o700).create(path);
         make(path).map_err(failed)?;
-        let folder = Folder(path.canonicalize().map_err(failed)?);
+        let path = path.canonicalize().map_err(failed)?;
+        let lock = FolderLock::acquire(&path).map_err(|error| match error {
+            LockError::Held { .. } => Failure::of(format!(
+                "A demo runs on {} already. Stop it with Ctrl-C, or choose another folder with --data.",
+                path.display()
+            )),
+            other => Failure::of(other),
+        })?;
+        let folder = Folder(path, lock);
         make(&folder.logs()).map_err(failed)?;
         Ok(folder)
     }
@@ -62,6 +71,55 @@ impl Folder {
     /// The vendor's root certificate, as the vendor would hand it out.
     pub(super) fn root(&self) -> PathBuf {
         self.0.join("vendor-root.pem")
+    }
+
+    /// There while the first start has not come to its end.
+    fn unfinished(&self) -> PathBuf {
+        self.0.join("unfinished")
+    }
+
+    /// Begins a first start, or begins it anew: what an interrupted one left is of no use to anybody. A folder that has
+    /// other things in it is left alone.
+    pub(super) fn begin(&self) -> Result<(), Failure> {
+        let failed = |error: std::io::Error| {
+            Failure::of(format!("Cannot use the folder {}: {error}. Choose another with --data.", self.0.display()))
+        };
+        if self.unfinished().exists() {
+            for folder in [self.portal(), self.server()] {
+                if folder.exists() {
+                    std::fs::remove_dir_all(folder).map_err(failed)?;
+                }
+            }
+            for file in [self.sign_ins_path(), self.setup_secret(), self.root()] {
+                if file.exists() {
+                    std::fs::remove_file(file).map_err(failed)?;
+                }
+            }
+        }
+        let made = |path: &Path| path.exists();
+        if made(&self.sign_ins_path()) && made(&self.portal()) {
+            return Ok(());
+        }
+        let foreign = std::fs::read_dir(&self.0).map_err(failed)?.flatten().map(|entry| entry.path());
+        let ours = [self.logs(), self.unfinished(), self.1.path().to_owned()];
+        if foreign.into_iter().any(|path| !ours.contains(&path)) {
+            return Err(Failure::of(format!(
+                "{} holds something else than a whole demo, or has lost its sign-ins. Remove the folder, or choose another \
+                 with --data.",
+                self.0.display()
+            )));
+        }
+        std::fs::write(self.unfinished(), "A first start of the demo has not come to its end.\n").map_err(failed)
+    }
+
+    /// The first start has come to its end.
+    pub(super) fn finish(&self) -> Result<(), Failure> {
+        match std::fs::remove_file(self.unfinished()) {
+            Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
+                Err(Failure::of(format!("Cannot remove {}: {error}.", self.unfinished().display())))
+            }
+            _ => Ok(()),
+        }
     }
 
     pub(super) fn sign_ins_path(&self) -> PathBuf {

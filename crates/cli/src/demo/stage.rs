@@ -83,7 +83,11 @@ impl Stage {
         if output.status.success() {
             return Ok(());
         }
-        Err(Failure::of(String::from_utf8_lossy(&output.stderr).trim().trim_start_matches("leasehold: ").to_owned()))
+        let said = String::from_utf8_lossy(&output.stderr);
+        match said.trim().trim_start_matches("leasehold: ") {
+            "" => Err(Failure::of(format!("`leasehold {}` was stopped. Start the demo again.", arguments.join(" ")))),
+            said => Err(Failure::of(said)),
+        }
     }
 
     /// Starts a child that stays. What it says goes to a log of its own.

@@ -66,6 +66,28 @@ fn nothing_outlives_a_demo_that_was_killed() {
 }
 
 #[test]
+fn a_first_start_that_was_interrupted_begins_anew_and_a_foreign_folder_is_left_alone() {
+    let machine = Machine::new();
+    let demo = ["demo", "--data", "d", "--portal-port", "0", "--server-port", "0", "--json"];
+    // In the midst of making the vendor, the portal or the sale.
+    for after_ms in [60, 250, 700] {
+        let interrupted = Staying::start(machine.command(&demo));
+        let (_keep, never) = std::sync::mpsc::channel::<()>();
+        let _ = never.recv_timeout(std::time::Duration::from_millis(after_ms));
+        interrupted.signal(Signal::KILL);
+        interrupted.finish();
+    }
+    let (running, _) = start(&machine);
+    machine.run(&demo).failed(1, &["A demo runs on", "already"]);
+    running.signal(Signal::INT);
+    running.finish().ok();
+
+    std::fs::remove_file(machine.path("d/sign-ins.json")).unwrap();
+    machine.run(&demo).failed(1, &["has lost its sign-ins", "Remove the folder"]);
+    assert!(machine.path("d/portal/portal.db").exists(), "nothing was removed");
+}
+
+#[test]
 fn a_taken_port_is_named_with_the_way_out() {
     let taken = TcpListener::bind("127.0.0.1:0").unwrap();
     let port = taken.local_addr().unwrap().port().to_string();

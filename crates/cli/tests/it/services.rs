@@ -68,7 +68,11 @@ fn a_server_is_activated_shown_backed_up_and_disabled() {
     server(&["backup", "--to", "copy"]).ok();
     server(&["backup", "--to", "copy"]).failed(1, &["copy"]);
     server(&["receipt"]).failed(1, &[]);
-    assert_eq!(server(&["disable", "--json"]).ok().json()["receipt_ready"], true);
+    server(&["disable"]).failed(1, &["cannot be undone", "--yes"]);
+    assert!(server(&["status"]).ok().out.contains("studio.gui"), "nothing was done");
+    assert_eq!(server(&["disable", "--yes", "--json"]).ok().json()["receipt_ready"], true);
+    let again = server(&["disable", "--yes"]).ok().out;
+    assert!(again.contains("Disabled; the key is destroyed"), "asked again to see how far it is: {again}");
     assert!(server(&["receipt"]).ok().out.contains("LEASEHOLD RECEIPT"));
 }
 
@@ -81,6 +85,32 @@ fn what_keeps_a_server_from_starting_is_said_with_the_next_step() {
         .failed(1, &["in use by process", "--data"]);
     machine.run(&["server", "serve", "--data", "other", "--listen", &site.address]).failed(1, &[&site.address]);
     machine.run(&["server", "status", "--data", "nowhere"]).failed(1, &["nowhere"]);
+}
+
+#[test]
+fn a_password_is_asked_for_twice_on_a_terminal_and_not_shown() {
+    let machine = Machine::new();
+    machine.run_with(&["portal", "init", "--vendor", "Acme", "--data", "p"], PASSPHRASE).ok();
+    let program = machine.command(&[]).get_program().to_string_lossy().into_owned();
+    let on_a_terminal = |answers: &str| {
+        // `script` gives the command a terminal of its own and types what it is given.
+        let ask = format!("'{program}' portal admin create-operator --data p --email op@acme.example --name Op");
+        let mut command = machine.command(&[]);
+        let folder = command.get_current_dir().unwrap().to_owned();
+        command = std::process::Command::new("script");
+        command.args(["--quiet", "--return", "--command", &ask, "/dev/null"]).current_dir(folder);
+        command.stdin(std::process::Stdio::piped()).stdout(std::process::Stdio::piped());
+        let mut child = command.stderr(std::process::Stdio::piped()).spawn().unwrap();
+        std::io::Write::write_all(child.stdin.as_mut().unwrap(), answers.as_bytes()).unwrap();
+        crate::support::finish(child)
+    };
+    let differ = on_a_terminal("a good long password\na good wrong password\n");
+    assert!(
+        differ.code == 1 && differ.out.contains("The same again") && differ.out.contains("not the same"),
+        "{differ:?}"
+    );
+    let made = on_a_terminal("a good long password\na good long password\n");
+    assert!(made.code == 0 && made.out.contains("may now sign in as an operator"), "{made:?}");
 }
 
 #[test]

@@ -138,6 +138,8 @@ pub(crate) fn explain_at(place: String, error: rusqlite::Error, sql: &str) -> Db
     let detail = message.unwrap_or_else(|| failure.to_string());
     match failure.code {
         ErrorCode::DiskFull => DbError::Full { place },
+        // The memory map beside the file cannot grow: that is how a full disk shows while a file is opened.
+        ErrorCode::SystemIoFailure if failure.extended_code == ffi::SQLITE_IOERR_SHMSIZE => DbError::Full { place },
         ErrorCode::DatabaseCorrupt | ErrorCode::NotADatabase => DbError::Corrupt { place, detail },
         ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked => DbError::Locked { place },
         ErrorCode::ReadOnly => DbError::ReadOnly { place, detail },

@@ -7,15 +7,25 @@ use crate::store::{idempotency, sessions};
 use leasehold_core::time::{MINUTE_MS, Ms};
 use leasehold_db::Dialect;
 
+/// Changes are tried again this long after some were taken, in milliseconds.
+const PROBE_EVERY_MS: i64 = 5_000;
 /// The portal's clock and its database's may differ by this much.
 const CLOCK_OFF_MAX_MS: i64 = MINUTE_MS;
 
-/// Whether the portal can serve: the database answers and the clocks agree.
+/// Whether the portal can serve: the database takes changes and the clocks agree.
 pub fn ready(portal: &Portal) -> Result<(), Failure> {
     if let Some(error) = portal.db().failed() {
         return Err(Failure::Db(error));
     }
     portal.db().clock_ms()?;
+    // A full disk still answers questions; what it no longer takes shows in a change only. Now and then is enough:
+    // anybody may ask.
+    let elapsed_ms = portal.boottime_ms();
+    if portal.took_changes_at().is_none_or(|at| elapsed_ms - at >= PROBE_EVERY_MS) {
+        let now = portal.now();
+        portal.db().write(move |tx| Ok::<_, Failure>(idempotency::touch(tx, now)?))?;
+        portal.set_took_changes_at(elapsed_ms);
+    }
     if portal.clock_fits() { Ok(()) } else { Err(Failure::ClockOff) }
 }
 

@@ -94,7 +94,10 @@ pub fn caller(portal: &Portal, token: Option<&SessionToken>, address: IpAddr) ->
     let Some((account, session)) = known else { return Ok(Caller::nobody(address)) };
     if now.since(session.seen_at) >= SEEN_STEP_MS {
         let used = hash.clone();
-        portal.db().write(move |tx| Ok::<_, Failure>(sessions::seen(tx, &used, now)?))?;
+        // Nobody is kept from looking because this cannot be noted: on a full disk people want to look before all.
+        if let Err(error) = portal.db().write(move |tx| Ok::<_, Failure>(sessions::seen(tx, &used, now)?)) {
+            tracing::warn!(%error, "the use of a sign-in cannot be noted");
+        }
     }
     Ok(Caller::signed_in(account, hash, address))
 }

@@ -43,6 +43,16 @@ pub fn find(tx: &mut Tx<'_>, account: AccountId, key: &str) -> Result<Option<Ans
     )
 }
 
+/// Changes a row that means nothing, to see whether changes are taken.
+pub fn touch(tx: &mut Tx<'_>, now: Ms) -> Result<(), DbError> {
+    tx.exec(
+        "INSERT INTO idempotency (account, key, request_sha256, answer, at_ms) VALUES ('', 'readiness', '', '', ?1)
+         ON CONFLICT (account, key) DO UPDATE SET at_ms = ?1",
+        &[now.0.into()],
+    )?;
+    Ok(())
+}
+
 /// Forgets keys that were taken before `before`.
 pub fn sweep(tx: &mut Tx<'_>, before: Ms) -> Result<u64, DbError> {
     tx.exec("DELETE FROM idempotency WHERE at_ms < ?1", &[before.0.into()])

@@ -69,6 +69,10 @@ impl Server {
                 let leases_out = u64::try_from(leases_out).unwrap_or(u64::MAX);
                 Ok(DisableResponse { leases_out, done_by: done_by.into(), receipt_ready: retired })
             }
+            // Asked again to see how far it is.
+            Output::NotDrained if self.is_disabled().await? => {
+                Ok(DisableResponse { leases_out: 0, done_by: self.now().into(), receipt_ready: true })
+            }
             Output::NotDrained => Err(Failure::NotActivated),
             other => Err(Failure::Internal(format!("the engine answered {other:?}"))),
         }

@@ -209,6 +209,11 @@ impl Failure {
                         who::CALLER,
                     )
             }
+            Failure::Disk(error) if error.kind() == Some(std::io::ErrorKind::AlreadyExists) => {
+                Problem::new(409, "NOT_EMPTY", "The folder for the copy is there already, and is not empty.")
+                    .detail("Nothing was copied.")
+                    .next("Name a new folder.", ADMINISTRATOR)
+            }
             Failure::Disk(error) => {
                 Problem::new(503, "DISK", "A file of the license server cannot be read or written.")
                     .detail(error.to_string())

@@ -105,9 +105,12 @@ impl Server {
         if seen.document.is_some() {
             return Ok(ServerState::Active);
         }
-        // A receipt stays the news until there is a new key.
-        let retired = self.0.keys.key().is_none() && self.0.db.read_async(store::newest_receipt).await?.is_some();
-        Ok(if retired { ServerState::Disabled } else { ServerState::NotActivated })
+        Ok(if self.is_disabled().await? { ServerState::Disabled } else { ServerState::NotActivated })
+    }
+
+    /// Whether the key was given up and there is no new one: its receipt stays the news until then.
+    pub(super) async fn is_disabled(&self) -> Result<bool, Failure> {
+        Ok(self.0.keys.key().is_none() && self.0.db.read_async(store::newest_receipt).await?.is_some())
     }
 
     fn activation(&self, document: Option<&Document>) -> Option<ActivationStatus> {

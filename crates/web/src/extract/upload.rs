@@ -53,13 +53,14 @@ async fn read(mut form: Multipart) -> Result<Upload, ApiProblem> {
         match field.file_name().map(str::to_owned) {
             // A browser sends an empty part when no file was chosen.
             Some(file_name) => {
-                let bytes = take(field, UPLOAD_BYTES_MAX, "The file is too large.").await?;
+                let bytes = take(field, UPLOAD_BYTES_MAX, file_too_large).await?;
                 if !bytes.is_empty() && file.is_none() {
                     file = Some((Bytes::from(bytes), file_name));
                 }
             }
             None => {
-                let bytes = take(field, FIELD_BYTES_MAX, "A field of the form is too long.").await?;
+                let too_long = || too_large("A field of the form is too long.", FIELD_BYTES_MAX);
+                let bytes = take(field, FIELD_BYTES_MAX, too_long).await?;
                 let text = String::from_utf8(bytes).map_err(|_| not_a_form())?;
                 fields.push((name, text));
             }
@@ -74,20 +75,31 @@ async fn read(mut form: Multipart) -> Result<Upload, ApiProblem> {
     Ok(Upload { bytes, file_name, fields })
 }
 
-async fn take(mut field: Field<'_>, bytes_max: usize, too_long: &'static str) -> Result<Vec<u8>, ApiProblem> {
+async fn take(
+    mut field: Field<'_>,
+    bytes_max: usize,
+    too_long: impl FnOnce() -> Problem,
+) -> Result<Vec<u8>, ApiProblem> {
     let mut bytes = Vec::new();
     while let Some(chunk) = field.chunk().await.map_err(|error| broken(&error))? {
         if bytes.len() + chunk.len() > bytes_max {
-            return Err(ApiProblem::from(too_large(too_long, bytes_max)));
+            return Err(ApiProblem::from(too_long()));
         }
         bytes.extend_from_slice(&chunk);
     }
     Ok(bytes)
 }
 
+/// The same words as for a file that was read and found too large.
+fn file_too_large() -> Problem {
+    Problem::new(413, "FILE_OVERSIZED", "The uploaded file cannot be used.")
+        .detail(format!("A file that belongs here has {} KiB at most. It was not read.", UPLOAD_BYTES_MAX / 1024))
+        .next("Check that the right file was chosen.", who::YOU)
+}
+
 fn broken(error: &MultipartError) -> ApiProblem {
     if error.status() == StatusCode::PAYLOAD_TOO_LARGE {
-        return ApiProblem::from(too_large("The file is too large.", UPLOAD_BYTES_MAX));
+        return ApiProblem::from(file_too_large());
     }
     ApiProblem::from(
         Problem::new(400, "BODY_CUT_OFF", "The upload did not arrive whole.").next("Upload the file again.", who::YOU),
