@@ -189,8 +189,12 @@ impl FileProblem {
                 format!("This is not a file of Leasehold. {} belongs here.", capital(wanted.name()))
             }
             FileProblem::Truncated { wanted } => {
+                let alone = match wanted {
+                    FileKind::Activation => " A certificate alone is not one.",
+                    _ => "",
+                };
                 format!(
-                    "A part of the file is missing: it starts like {}, and then ends. (A certificate alone is not one.)",
+                    "The file ends too early: it starts like {}, but a part of it is missing.{alone}",
                     wanted.name()
                 )
             }

@@ -2,7 +2,9 @@
 
 use crate::support::{Machine, Site, Staying, mode, wait_for_text};
 use rustix::process::Signal;
+use std::io::{Read as _, Write as _};
 use std::net::TcpListener;
+use std::process::Stdio;
 
 const PASSPHRASE: &str = "correct horse battery staple\n";
 
@@ -92,25 +94,30 @@ fn a_password_is_asked_for_twice_on_a_terminal_and_not_shown() {
     let machine = Machine::new();
     machine.run_with(&["portal", "init", "--vendor", "Acme", "--data", "p"], PASSPHRASE).ok();
     let program = machine.command(&[]).get_program().to_string_lossy().into_owned();
-    let on_a_terminal = |answers: &str| {
-        // `script` gives the command a terminal of its own and types what it is given.
+    let on_a_terminal = |answers: [&str; 2]| {
+        // `script` gives the command a terminal of its own and types what it is given, when it is asked.
         let ask = format!("'{program}' portal admin create-operator --data p --email op@acme.example --name Op");
-        let mut command = machine.command(&[]);
-        let folder = command.get_current_dir().unwrap().to_owned();
-        command = std::process::Command::new("script");
-        command.args(["--quiet", "--return", "--command", &ask, "/dev/null"]).current_dir(folder);
-        command.stdin(std::process::Stdio::piped()).stdout(std::process::Stdio::piped());
-        let mut child = command.stderr(std::process::Stdio::piped()).spawn().unwrap();
-        std::io::Write::write_all(child.stdin.as_mut().unwrap(), answers.as_bytes()).unwrap();
-        crate::support::finish(child)
+        let mut command = std::process::Command::new("script");
+        command.args(["--quiet", "--return", "--command", &ask, "/dev/null"]).current_dir(machine.path(""));
+        command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
+        let mut child = command.spawn().unwrap();
+        let (mut input, mut shown) = (child.stdin.take().unwrap(), child.stdout.take().unwrap());
+        let mut said = Vec::new();
+        for (prompt, answer) in ["password of the operator: ", "The same again: "].iter().zip(answers) {
+            while !said.ends_with(prompt.as_bytes()) {
+                let mut byte = [0];
+                shown.read_exact(&mut byte).unwrap_or_else(|_| panic!("{}", String::from_utf8_lossy(&said)));
+                said.extend(byte);
+            }
+            writeln!(input, "{answer}").unwrap();
+        }
+        shown.read_to_end(&mut said).unwrap();
+        (child.wait().unwrap().code(), String::from_utf8(said).unwrap())
     };
-    let differ = on_a_terminal("a good long password\na good wrong password\n");
-    assert!(
-        differ.code == 1 && differ.out.contains("The same again") && differ.out.contains("not the same"),
-        "{differ:?}"
-    );
-    let made = on_a_terminal("a good long password\na good long password\n");
-    assert!(made.code == 0 && made.out.contains("may now sign in as an operator"), "{made:?}");
+    let (code, said) = on_a_terminal(["a good long password", "a good wrong password"]);
+    assert!(code == Some(1) && said.contains("not the same") && !said.contains("a good"), "{said}");
+    let (code, said) = on_a_terminal(["a good long password", "a good long password"]);
+    assert!(code == Some(0) && said.contains("may now sign in as an operator") && !said.contains("a good"), "{said}");
 }
 
 #[test]

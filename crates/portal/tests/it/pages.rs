@@ -304,7 +304,7 @@ fn a_bad_upload_is_explained_where_it_was_uploaded() {
         ("/workstations/activate", &request[..request.len() / 2], "FILE_TRUNCATED"),
         ("/workstations/activate", &file, "FILE_SWAPPED"),
         ("/workstations/activate", &receipt, "FILE_SWAPPED"),
-        ("/workstations/activate", &huge, "TOO_LARGE"),
+        ("/workstations/activate", &huge, "FILE_OVERSIZED"),
         ("/workstations/receipt", &request, "FILE_SWAPPED"),
         ("/workstations/receipt", &receipt[..receipt.len() / 2], "FILE_TRUNCATED"),
         ("/workstations/receipt", "", "NO_FILE"),
