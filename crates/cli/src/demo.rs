@@ -187,8 +187,14 @@ Ctrl-C stops everything; the next start goes on from the same data.",
         administrator_password = sign_ins.administrator_password,
         names = names.join(", "),
         logs = folder.logs().display(),
-        trust = folder.root().display(),
+        trust = quoted(&folder.root().display().to_string()),
     )
+}
+
+/// As a word for a shell.
+fn quoted(text: &str) -> String {
+    let plain = text.chars().all(|c| c.is_ascii_alphanumeric() || "/._-+:@%,".contains(c));
+    if plain { text.to_owned() } else { format!("'{}'", text.replace('\'', r"'\''")) }
 }
 
 /// Says that a child is over, for whoever watches the demo.

@@ -175,9 +175,9 @@ pub(crate) fn server(command: ServerCommand) -> Result<u8, Failure> {
                         .to_owned()
                 } else {
                     format!(
-                        "No new seats from now on. {} leases are still out, the last until {} at the latest; then the \
-                         receipt is ready. Run this again to see how far it is.",
-                        disabled.leases_out,
+                        "No new seats from now on. Still out: {}, the last until {} at the latest; then the receipt is \
+                         ready. Run this again to see how far it is.",
+                        leases(disabled.leases_out),
                         disabled.done_by.0.rfc3339()
                     )
                 }
@@ -235,10 +235,17 @@ fn import(folder: Folder, file: &Path, output: Output) -> Result<(), Failure> {
             ));
         }
         if activated.withdrawn > 0 {
-            text.push_str(&format!("\n{} leases run out now, because there are fewer seats.", activated.withdrawn));
+            text.push_str(&format!(
+                "\nRunning out now, because there are fewer seats: {}.",
+                leases(activated.withdrawn)
+            ));
         }
         text
     })
+}
+
+fn leases(count: u64) -> String {
+    if count == 1 { "1 lease".to_owned() } else { format!("{count} leases") }
 }
 
 fn describe(status: &StatusResponse) -> String {
@@ -256,7 +263,7 @@ fn describe(status: &StatusResponse) -> String {
         (None, ServerState::Disabled) => "Disabled. Its receipt: leasehold server receipt > FILE\n".to_owned(),
         (None, _) => "Not activated. Begin with: leasehold server request > FILE\n".to_owned(),
     };
-    text.push_str(&format!("{} leases are out.\n", status.leases_out));
+    text.push_str(&format!("Out: {}.\n", leases(status.leases_out)));
     if !status.storage.ok {
         text.push_str(&format!("PROBLEM: {}\n", printable(&status.storage.problem)));
     }

@@ -44,8 +44,14 @@ pub enum AdminError {
     #[error(transparent)]
     Keys(#[from] KeysError),
     /// There is something in the folder already.
-    #[error("{} is not empty, and nothing in it was changed. Name a new folder; a portal's folder is made once", folder.display())]
+    #[error("{} is there already, and nothing in it was changed. Name a new folder", folder.display())]
     Used {
+        /// The folder.
+        folder: PathBuf,
+    },
+    /// A copy would lie in what it is a copy of.
+    #[error("{} is inside of the data folder. Name a folder elsewhere, on another disk if there is one", folder.display())]
+    Inside {
         /// The folder.
         folder: PathBuf,
     },
@@ -271,6 +277,10 @@ pub struct BackupReport {
 /// and the keys that a running portal needs (not the root's).
 pub fn backup(dir: &Path, to: &Path) -> Result<BackupReport, AdminError> {
     let config = Config::load(dir)?;
+    let absolute = |path: &Path| std::path::absolute(path).map_err(at(path));
+    if absolute(to)?.starts_with(absolute(dir)?) {
+        return Err(AdminError::Inside { folder: to.to_owned() });
+    }
     if to.exists() {
         return Err(AdminError::Used { folder: to.to_owned() });
     }

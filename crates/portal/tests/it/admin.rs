@@ -242,6 +242,18 @@ fn a_restored_portal_knows_from_the_log_what_is_out() {
     assert_eq!(log.items.iter().filter(|entry| entry.detail["alarm"] == "adopted").count(), 2);
     assert_eq!(workstations::list(&portal, &olga, &OwnedQuery::default()).unwrap().items.len(), 1);
 
+    drop(portal);
+    let lost = home.path().join("lost");
+    fs::create_dir(&lost).unwrap();
+    fs::rename(dir.join("portal.db"), lost.join("portal.db")).unwrap();
+    for _ in 0..2 {
+        let config = Config { listen: "127.0.0.1:0".parse().unwrap(), ..Config::load(&dir).unwrap() };
+        let said = try_serve(config).unwrap_err().to_string();
+        assert!(said.contains("a second time") && said.contains("portal restore"), "{said}");
+        assert!(migrate(&dir).unwrap_err().to_string().contains("a second time"));
+    }
+    fs::rename(lost.join("portal.db"), dir.join("portal.db")).unwrap();
+
     let used = restore(&saved, &dir, None, Arc::new(SystemClock::new()), Box::new(OsRandom)).unwrap_err();
     assert!(matches!(used, AdminError::Used { .. }), "{used}");
     let nothing = home.path().join("nothing");

@@ -22,11 +22,15 @@ impl Server {
     /// on the copy.
     ///
     /// # Errors
-    /// [`Failure::SignIn`], [`Failure::NotHere`] unless asked on the server's own machine, [`Failure::Disk`].
+    /// [`Failure::SignIn`], [`Failure::NotHere`] unless asked on the server's own machine, [`Failure::BadField`],
+    /// [`Failure::Disk`].
     pub async fn back_up(&self, caller: &Caller, to: PathBuf) -> Result<(), Failure> {
         self.authorize(caller, ServerAction::Administer)?;
         if !caller.is_here() {
             return Err(Failure::NotHere);
+        }
+        if !to.is_absolute() || to.starts_with(std::path::absolute(&self.0.folder).unwrap_or_default()) {
+            return Err(Failure::BadField("`to` must be an absolute path outside of the data folder".to_owned()));
         }
         let audit = self.audit(caller, "server_backup", format!("to {}", to.display()));
         let server = self.clone();

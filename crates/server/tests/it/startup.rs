@@ -43,6 +43,29 @@ fn a_clock_that_was_set_back_gives_no_new_seats_for_a_while_and_keeps_running_on
 }
 
 #[test]
+fn a_server_whose_database_is_missing_does_not_give_its_seats_a_second_time() {
+    let site = Site::new();
+    let server = site.with_ten_seats();
+    assert_eq!(server.checkout("key").status, 201);
+    server.stop();
+    for file in std::fs::read_dir(site.path()).unwrap().map(|entry| entry.unwrap().path()) {
+        if file.file_name().unwrap().to_string_lossy().starts_with("server.db") {
+            std::fs::remove_file(file).unwrap();
+        }
+    }
+    for _ in 0..2 {
+        let said = refused(site.options());
+        assert!(
+            said.contains("a second time") && said.contains("backup") && said.contains("workstation.key"),
+            "{said}"
+        );
+    }
+    // Its administrator's decision: begin anew, as another workstation.
+    std::fs::remove_file(site.path().join("workstation.key")).unwrap();
+    assert_eq!(site.start().get("/v1/status").str("state"), "not_activated");
+}
+
+#[test]
 fn a_second_process_on_the_folder_and_a_taken_port_are_refused() {
     let site = Site::new();
     let server = site.start();
