@@ -198,7 +198,7 @@ fn init(folder: &Folder, vendor: &str, passphrase_file: Option<PathBuf>) -> Resu
              Next: leasehold portal admin create-operator --data {} --email YOU --name NAME",
             report.folder.display(),
             report.root_certificate.display(),
-            report.root_fingerprint_sha256,
+            report.root_fingerprint,
             report.root_key.display(),
             report.folder.display(),
         )

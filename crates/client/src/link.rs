@@ -252,8 +252,7 @@ impl Link {
                 Trouble::Denied { code: DenialCode::NotActivated, denial: None }
             }
             Some(activation) => {
-                let hex: String = activation.vendor_fingerprint.chars().filter(char::is_ascii_hexdigit).collect();
-                self.other_vendor(&activation.vendor, &hex).unwrap_or_else(untrusted)
+                self.other_vendor(&activation.vendor, &activation.vendor_fingerprint).unwrap_or_else(untrusted)
             }
             None => untrusted(),
         }
@@ -266,12 +265,13 @@ impl Link {
     }
 
     /// `None` if the server claims to belong to the trusted vendor, which it failed to show.
-    fn other_vendor(&self, name: &str, fingerprint_hex: &str) -> Option<Trouble> {
+    fn other_vendor(&self, name: &str, fingerprint: &str) -> Option<Trouble> {
         let ours = self.root.vendor_ref();
-        let fingerprint: String = fingerprint_hex.chars().take(ours.fingerprint.len()).collect();
+        let digits = fingerprint.chars().filter(|c| c.is_ascii_hexdigit() || *c == ':');
+        let fingerprint: String = digits.take(ours.fingerprint.len()).collect();
         let theirs = VendorRef {
             name: name.chars().filter(|c| !leasehold_core::text::is_invisible_control(*c)).take(64).collect(),
-            fingerprint: fingerprint.to_ascii_lowercase(),
+            fingerprint: fingerprint.to_ascii_uppercase(),
         };
         (theirs.fingerprint != ours.fingerprint).then_some(Trouble::OtherVendor { theirs, ours })
     }
@@ -281,10 +281,10 @@ impl Link {
             Distrust::Because(why) => Trouble::Untrusted { why },
             Distrust::OtherVendor(certificate) => {
                 // Its certificates name whoever issued them; its status tells more.
-                let told = self.plain_status().and_then(|status| status.activation).and_then(|activation| {
-                    let hex: String = activation.vendor_fingerprint.chars().filter(char::is_ascii_hexdigit).collect();
-                    self.other_vendor(&activation.vendor, &hex)
-                });
+                let told = self
+                    .plain_status()
+                    .and_then(|status| status.activation)
+                    .and_then(|activation| self.other_vendor(&activation.vendor, &activation.vendor_fingerprint));
                 told.unwrap_or(Trouble::OtherVendor { theirs: certificate, ours: self.root.vendor_ref() })
             }
         }

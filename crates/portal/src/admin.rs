@@ -152,7 +152,9 @@ pub struct InitReport {
     pub folder: PathBuf,
     /// What applications and license servers trust: may be given to anybody.
     pub root_certificate: PathBuf,
-    /// SHA-256 of the root certificate, hex.
+    /// SHA-256 of the root certificate as people compare it, `AB:CD:...`.
+    pub root_fingerprint: String,
+    /// The same in hex.
     pub root_fingerprint_sha256: String,
     /// The root's key, behind the passphrase: move it off this machine.
     pub root_key: PathBuf,
@@ -181,6 +183,7 @@ pub fn init(dir: &Path, vendor: &str, passphrase: &str, clock: &dyn Clock) -> Re
     Ok(InitReport {
         folder: dir.to_owned(),
         root_certificate: folder.join(keys::ROOT_CERTIFICATE),
+        root_fingerprint: root.fingerprint_text(),
         root_fingerprint_sha256: root.fingerprint_sha256_hex(),
         root_key: folder.join(keys::ROOT_KEY),
     })

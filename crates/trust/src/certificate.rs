@@ -40,7 +40,8 @@ pub(crate) const SIGNS_GRANTS: &[u8] = &[
 pub struct VendorRef {
     /// The name in the certificate, without control characters. Still hostile text.
     pub name: String,
-    /// The first 16 hex digits of the SHA-256 of the root certificate; empty where the root itself is not at hand.
+    /// The first eight pairs of the SHA-256 of the root certificate, `AB:CD:...`; empty where the root itself is not at
+    /// hand.
     pub fingerprint: String,
 }
 
@@ -148,6 +149,11 @@ impl VendorRoot {
         &self.0.name
     }
 
+    /// SHA-256 of the certificate as people compare it, `AB:CD:...`.
+    pub fn fingerprint_text(&self) -> String {
+        secret::fingerprint_text(&secret::sha256(&self.der()))
+    }
+
     /// SHA-256 of the certificate: 64 lower-case hex digits.
     pub fn fingerprint_sha256_hex(&self) -> String {
         secret::sha256_hex(&self.0.der)
@@ -175,7 +181,7 @@ impl VendorRoot {
 
     /// How a sentence names this vendor.
     pub fn vendor_ref(&self) -> VendorRef {
-        VendorRef { name: self.0.name.clone(), fingerprint: self.fingerprint_sha256_hex()[..16].to_owned() }
+        VendorRef { name: self.0.name.clone(), fingerprint: self.fingerprint_text()[..23].to_owned() }
     }
 }
 

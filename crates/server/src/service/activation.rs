@@ -8,8 +8,7 @@ use crate::upstream::files::{self, RequestParts, Reread};
 use leasehold_core::access::ServerAction;
 use leasehold_core::engine::{Input, Output};
 use leasehold_core::ids::RequestId;
-use leasehold_trust::secret::{fingerprint_text, sha256};
-use leasehold_trust::{SigningKey, VendorRoot};
+use leasehold_trust::SigningKey;
 use leasehold_wire::server::{ActivationResponse, DisableResponse};
 use std::sync::Arc;
 
@@ -102,18 +101,13 @@ impl Server {
     }
 }
 
-/// The fingerprint of a vendor's root as people compare it.
-pub(super) fn vendor_fingerprint(root: &VendorRoot) -> String {
-    fingerprint_text(&sha256(&root.der()))
-}
-
 fn activated(reread: &Reread, vendor_new: bool, withdrawn: usize) -> ActivationResponse {
     let grant = &reread.document.grant;
     ActivationResponse {
         workstation: grant.workstation,
         workstation_name: grant.workstation_name.clone(),
         vendor: reread.activation.root.name().to_owned(),
-        vendor_fingerprint: vendor_fingerprint(&reread.activation.root),
+        vendor_fingerprint: reread.activation.root.fingerprint_text(),
         vendor_new,
         rev: grant.rev,
         lines: u32::try_from(grant.lines.len()).unwrap_or(u32::MAX),

@@ -2,7 +2,6 @@
 //! committed.
 
 use super::access::Caller;
-use super::activation::vendor_fingerprint;
 use super::failure::Failure;
 use crate::engine::Health;
 use crate::server::Server;
@@ -120,7 +119,7 @@ impl Server {
             workstation_name: document.grant.workstation_name.clone(),
             account_name: document.grant.account_name.clone(),
             vendor: root.name().to_owned(),
-            vendor_fingerprint: vendor_fingerprint(&root),
+            vendor_fingerprint: root.fingerprint_text(),
             rev: document.grant.rev,
             issued_at: document.grant.issued_at.into(),
             ends_at: document.grant.ends_at().into(),

@@ -140,7 +140,7 @@ fn a_counterfeit_of_the_pinned_vendor_is_refused_by_name_from_the_first_file_on(
     let counterfeit = Portal::new("Acme Software", site.clock.wall());
     let refused = upload(&server, &counterfeit.crt(&request, &counterfeit.ten_seats(1)));
     assert_eq!(refused.code(), "FILE_OTHER_VENDOR");
-    let ours = &site.portal.root().fingerprint_sha256_hex()[..16];
+    let ours = &site.portal.root().fingerprint_text()[..23];
     assert!(refused.str("detail").contains("Acme Software") && refused.text.contains(ours), "{refused:?}");
     let loaded = upload(&server, &site.portal.crt(&request, &site.portal.ten_seats(1)));
     assert_eq!((loaded.status, &loaded.json["vendor_new"]), (200, &false.into()));
