@@ -159,7 +159,8 @@ fn sums(licenses: &[License]) -> Markup {
     let over: u64 = licenses.iter().map(|license| u64::from(license.over_by)).sum();
     let tile =
         |label, value: u64, detail: &str, tone| Tile { label, value: number(value), detail: detail.into(), tone };
-    let free = sum(|license| license.seats_free);
+    // Seats of a named license are not put on workstations.
+    let free = sum(|license| if license.kind == Kind::Floating { license.seats_free } else { 0 });
     let mut list = vec![
         tile("Seats bought", sum(|license| license.seats), "of licenses that run", Tone::Neutral),
         tile("Out at workstations", sum(|license| license.seats_out), "", Tone::Neutral),

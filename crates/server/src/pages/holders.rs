@@ -1,7 +1,7 @@
 //! The table of who holds what, where, since when. Pure: from leases to markup. Everything in it that a client said is
 //! hostile text.
 
-use leasehold_core::time::{MINUTE_MS, Ms, SECOND_MS};
+use leasehold_core::time::{DAY_MS, Ms, SECOND_MS};
 use leasehold_core::times::TimeTable;
 use leasehold_web::components::{
     Column, ListQuery, Row, Table, Tone, ago, badge, clip, empty_state, relative, status, table, when,
@@ -95,11 +95,11 @@ fn heartbeat(lease: &LeaseView, now: Ms) -> Markup {
     }
 }
 
-/// Within the rhythm of heartbeats the seconds say nothing; without them the table changes when something happened.
+/// The time of day, to the second: unlike an age it changes only when something was heard, and so does the open page.
 fn heard(at: Ms, now: Ms) -> Markup {
-    if now.since(at) < 2 * MINUTE_MS {
-        html! { time datetime=(at.rfc3339()) title=(super::words::minute(at)) { "within 2 min" } }
-    } else {
-        ago(at, now)
+    let text = at.rfc3339();
+    match text.get(11..19).filter(|_| now.since(at) < DAY_MS) {
+        Some(time) => html! { time datetime=(text) title=(super::words::minute(at)) { (time) " UTC" } },
+        None => ago(at, now),
     }
 }
