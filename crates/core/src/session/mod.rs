@@ -248,6 +248,11 @@ impl Session {
         self.held.as_ref().map(|held| (held.server, held.lease))
     }
 
+    /// The key under which a seat is being asked for at the moment.
+    pub fn asking(&self) -> Option<&Arc<str>> {
+        self.seek.as_ref().and_then(seek::Seek::key)
+    }
+
     /// Milliseconds after which a [`SessionInput::Tick`] has something to do.
     pub fn due_in_ms(&self, now: Reading) -> i64 {
         let seek = self.seek.as_ref().and_then(|seek| seek.due_in_ms(now));
@@ -400,7 +405,8 @@ impl Session {
         if self.releasing.is_some() {
             return;
         }
-        match self.holding() {
+        // A copied seat is its other holder's.
+        match self.held.as_ref().filter(|held| !held.copied).map(|held| (held.server, held.lease)) {
             Some((server, lease)) => {
                 let call = self.call(server, Request::Checkin { lease }, actions);
                 self.releasing = Some((call, 0));

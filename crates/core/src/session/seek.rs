@@ -31,6 +31,11 @@ struct Asking {
 }
 
 impl Seek {
+    /// The key under which a server is being asked.
+    pub(super) fn key(&self) -> Option<&Arc<str>> {
+        self.asking.as_ref().map(|asking| &asking.key)
+    }
+
     pub(super) fn asked(&self, call: u64) -> bool {
         self.asking.as_ref().is_some_and(|asking| asking.call == call)
     }
@@ -144,7 +149,8 @@ impl Session {
         let tried = match reply {
             Reply::Leased { lease, times } => {
                 self.seek = None;
-                if let Some(old) = self.held.take() {
+                // A copied seat is its other holder's, who was heard last: giving it back would take it from under them.
+                if let Some(old) = self.held.take().filter(|old| !old.copied) {
                     // Best effort: its server may never answer, and frees the seat when the lease runs out.
                     actions.push(Action::Forget { server: old.server, request: Request::Checkin { lease: old.lease } });
                 }

@@ -200,6 +200,24 @@ fn withdrawn_means_grace_at_once_and_copied_means_lost_at_once() {
 }
 
 #[test]
+fn a_copied_seat_is_not_given_back_because_somebody_else_uses_it() {
+    let copied = || Reply::Ended { end: LeaseEnd::LeaseCopied, left_ms: 0 };
+    let mut client = Client::seated();
+    let (call, ..) = client.next_call();
+    client.step(SessionInput::Answered { call, reply: copied() });
+    assert_eq!(client.step(SessionInput::Release), [Action::Ended]);
+
+    let mut client = Client::seated();
+    let (call, ..) = client.next_call();
+    client.step(SessionInput::Answered { call, reply: copied() });
+    let (call, ..) = checkout_of(&client.step(SessionInput::Probed { server: 0, up: true }));
+    let reply = Reply::Leased { lease: lease(9), times: LeaseTimes::DEFAULT };
+    let actions = client.step(SessionInput::Answered { call, reply });
+    assert!(!actions.iter().any(|action| matches!(action, Action::Forget { .. })), "{actions:?}");
+    assert_eq!(client.state(), Some(SeatState::Ok), "it has a seat of its own now");
+}
+
+#[test]
 fn release_gives_back_once_and_repeats_once() {
     let mut client = Client::seated();
     let actions = client.step(SessionInput::Release);

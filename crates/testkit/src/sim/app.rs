@@ -335,6 +335,7 @@ impl World<'_, '_> {
             calls: running.calls.clone(),
             answered: running.answered,
         };
+        let asking = copy.session.asking().cloned();
         let calls: Vec<u64> = copy.calls.keys().copied().collect();
         let id = copy.id;
         let machine = self.machines[original.machine].clone();
@@ -343,6 +344,10 @@ impl World<'_, '_> {
         let (machine, new) = (self.machines.len() - 1, self.apps.len());
         self.apps.push(App { machine, ask, source, servers, process: Some(copy), clone: true, leaves: false });
         self.truth.copied.insert(lease);
+        // Both go on asking under one key, and find one seat.
+        if let Some(key) = asking {
+            self.truth.copy_key(key);
+        }
         self.tally.count("client machine cloned");
         tell!(self, "app{app} is cloned as app{new} with {lease}");
         for call in calls {

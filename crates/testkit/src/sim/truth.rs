@@ -76,6 +76,8 @@ pub(super) struct Truth {
     pub(super) workstations: BTreeMap<WorkstationId, WorkstationTruth>,
     /// Leases of which a clone of the holder's machine has a copy.
     pub(super) copied: BTreeSet<LeaseId>,
+    /// Keys under which a clone asks as well: what is made under them is copied from the beginning.
+    copied_keys: BTreeSet<Arc<str>>,
 }
 
 /// What a commit did that somebody has to look at.
@@ -89,6 +91,12 @@ pub(super) struct Committed {
 }
 
 impl Truth {
+    /// A clone asks under this key as well.
+    pub(super) fn copy_key(&mut self, key: Arc<str>) {
+        self.copied.extend(self.keys.get(&key).map(|(_, lease, _)| *lease));
+        self.copied_keys.insert(key);
+    }
+
     /// Rows of a server that are on its disk now.
     pub(super) fn committed(&mut self, server: usize, writes: &[Write]) -> Committed {
         let mut committed = Committed::default();
@@ -101,6 +109,9 @@ impl Truth {
                         | leasehold_core::pool::Standing::Shared { placement, .. } => placement.clone(),
                     };
                     self.known.insert(lease.id);
+                    if self.copied_keys.contains(&lease.key) {
+                        self.copied.insert(lease.id);
+                    }
                     truth.orphans.remove(&lease.id);
                     let known = self.keys.insert(lease.key.clone(), (server, lease.id, truth.forgot));
                     if let Some((at, other, forgot)) = known
