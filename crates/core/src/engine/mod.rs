@@ -484,7 +484,8 @@ impl Engine {
         if !self.draining {
             self.draining = true;
             writes.push(Write::Draining);
-            let detail = format!("{} leases still out", self.pool.leases_out());
+            let out = self.pool.leases_out();
+            let detail = if out == 1 { "1 lease still out".to_owned() } else { format!("{out} leases still out") };
             writes.push(Write::Audit(Box::new(Audit { at: now, act, action: "server_drain", detail })));
         }
         let done_by = self.pool.last_freed_at().unwrap_or(now);
@@ -500,7 +501,7 @@ impl Engine {
         self.pool.clear_lines();
         self.set_moved(None, writes);
         writes.push(Write::Retired { receipt });
-        let detail = "key ended; its documents are forbidden".to_owned();
+        let detail = "the key was destroyed, and what was granted to it is given up".to_owned();
         writes.push(Write::Audit(Box::new(Audit { at: now, act, action: "server_disable", detail })));
         Output::Done
     }

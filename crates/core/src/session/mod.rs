@@ -250,7 +250,7 @@ impl Session {
 
     /// The key under which a seat is being asked for at the moment.
     pub fn asking(&self) -> Option<&Arc<str>> {
-        self.seek.as_ref().and_then(seek::Seek::key)
+        self.seek.as_ref().and_then(Seek::key)
     }
 
     /// Milliseconds after which a [`SessionInput::Tick`] has something to do.

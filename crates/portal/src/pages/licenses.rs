@@ -104,6 +104,7 @@ fn row(license: &License, owners: bool, now: Ms) -> Row {
         html! { a href=(address(license.id)) { (clip(&license.product.name)) } },
         html! {
             (channel_badge(license.channel.word())) " "
+            @if license.kind == Kind::Named && !license.label.is_empty() { (badge("named", Tone::Info)) " " }
             @if license.label.is_empty() { (license.kind) } @else { (clip(&license.label)) }
         },
     );
@@ -147,7 +148,8 @@ fn is_shown(license: &License, query: &ListQuery, now: Ms) -> bool {
         Some("running") => license.running,
         Some("ending") => license.running && license.ends_at.is_some_and(|end| end.0.since(now) < overview::SOON_MS),
         Some("over") => license.over_by > 0,
-        Some("ended") => !license.running,
+        Some("ended") => license.ended_at.is_some() || license.ends_at.is_some_and(|end| end.0 <= now),
+        Some("not_begun") => license.starts_at.0 > now,
         _ => true,
     };
     wanted && lists::found(query, &[&license.product.name, &license.label, &license.owner.name, &license.owner.email])
@@ -227,7 +229,8 @@ pub(super) async fn list(viewer: Viewer, uri: Uri) -> Answer {
                     FilterOption { value: "", label: "All", count: None },
                     FilterOption { value: "running", label: "Running", count: None },
                     FilterOption { value: "ending", label: "Ends soon", count: None },
-                    FilterOption { value: "over", label: "Over", count: None },
+                    FilterOption { value: "over", label: "Over-allocated", count: None },
+                    FilterOption { value: "not_begun", label: "Not begun", count: None },
                     FilterOption { value: "ended", label: "Ended", count: None },
                 ], &query))
                 (search_box("Search licenses", &query))
@@ -261,8 +264,25 @@ fn holder_table(license: &License, now: Ms) -> Markup {
         rows: rows.collect(),
         query: &ListQuery::default(),
         next: None,
-        empty: empty_state("All seats are free", "Activate a workstation to use them.", html! {}),
+        empty: nowhere(license, now),
     })
+}
+
+/// No seat is out: what that means for this license.
+fn nowhere(license: &License, now: Ms) -> Markup {
+    let (title, text) = match () {
+        () if license.ended_at.is_some() || license.ends_at.is_some_and(|end| end.0 <= now) => {
+            ("No seat is out", "The license has ended: nothing of it is given any more.")
+        }
+        () if license.starts_at.0 > now => {
+            ("No seat is out", "The license has not begun; its seats can be used from then on.")
+        }
+        () if license.kind == Kind::Named => {
+            ("No seat is out", "Seats of a named license are for people and are not put on workstations by file.")
+        }
+        () => ("All seats are free", "Activate a workstation to use them."),
+    };
+    empty_state(title, text, html! {})
 }
 
 fn facts(license: &License, operator: bool, now: Ms) -> Markup {

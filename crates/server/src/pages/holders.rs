@@ -85,8 +85,8 @@ fn heartbeat(lease: &LeaseView, now: Ms) -> Markup {
                 (status("Runs out", Tone::Warning))
                 div.muted title="The license behind it was reduced or taken away, so it is not renewed." { "freed " (relative(lease.freed_at.0, now)) }
             } @else if late {
-                (status("Not heard of", Tone::Warning))
-                div.muted { "heard " (ago(lease.seen_at.0, now)) ", freed " (relative(lease.freed_at.0, now)) }
+                (status("No heartbeat", Tone::Warning))
+                div.muted { "last " (ago(lease.seen_at.0, now)) ", freed " (relative(lease.freed_at.0, now)) }
             } @else {
                 (status("Running", Tone::Good))
                 div.muted { (heard(lease.seen_at.0, now)) }

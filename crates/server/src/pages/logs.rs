@@ -8,7 +8,7 @@ use leasehold_core::license::FeatureCode;
 use leasehold_core::time::Ms;
 use leasehold_web::components::{
     Button, Column, FilterOption, ListQuery, Row, Table, Tone, clip, empty_state, filter_group, link_button,
-    page_header, status, table, tooltip, when, wrapped,
+    page_header, status, table, when, wrapped,
 };
 use leasehold_web::maud::{Markup, html};
 use leasehold_web::problem::ApiProblem;
@@ -126,12 +126,8 @@ fn what(event: &EventView) -> Markup {
         div.two-lines {
             (status(word, tone))
             @if let Some(code) = &event.code {
-                div.muted {
-                    @match DenialCode::from_word(code) {
-                        Some(known) => (tooltip(code, known.explain().what)),
-                        None => (clip(code)),
-                    }
-                }
+                @if let Some(known) = DenialCode::from_word(code) { div.muted { (known.explain().what) } }
+                div.muted { code { (clip(code)) } }
             }
         }
     }

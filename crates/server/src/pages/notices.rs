@@ -24,8 +24,11 @@ pub(super) fn notices(seen: &StatusResponse) -> Vec<Notice> {
     let all = products(seen);
     notices.extend(moved(seen));
     notices.extend(state(seen));
-    notices.extend(ended(&all));
-    notices.extend(ends_soon(&all, seen));
+    // While it is being disabled no activation file is taken, so there is nothing to renew.
+    if seen.state != ServerState::Draining {
+        notices.extend(ended(&all));
+        notices.extend(ends_soon(&all, seen));
+    }
     notices.extend(over(&all));
     if seen.setup_needed && !all.is_empty() {
         let text = html! {
