@@ -83,21 +83,24 @@ fn subject(subject: &str) -> Markup {
     }
 }
 
-fn value(value: &Value) -> String {
-    shorten(&visible(&words(value)), DETAIL_CHARS_MAX).into_owned()
+fn value(name: &str, value: &Value) -> String {
+    shorten(&visible(&words(name, value)), DETAIL_CHARS_MAX).into_owned()
 }
 
-/// A value for people: what stands inside another is told in order, without the marks of the format.
-fn words(value: &Value) -> String {
+/// A value for people: what stands inside another is told in order, without the marks of the format; what is called like
+/// the whole is told without its name.
+fn words(whole: &str, value: &Value) -> String {
     match value {
         Value::String(text) => text.clone(),
         Value::Object(members) => {
             let told = members.iter().filter(|(_, member)| !member.is_null());
-            told.map(|(name, member)| format!("{}: {}", name.replace('_', " "), words(member)))
-                .collect::<Vec<_>>()
-                .join(", ")
+            let told = told.map(|(name, member)| match name == whole {
+                true => words(name, member),
+                false => format!("{} {}", name.replace('_', " "), words(name, member)),
+            });
+            told.collect::<Vec<_>>().join(", ")
         }
-        Value::Array(items) => items.iter().map(words).collect::<Vec<_>>().join(", "),
+        Value::Array(items) => items.iter().map(|item| words(whole, item)).collect::<Vec<_>>().join(", "),
         other => other.to_string(),
     }
 }
@@ -107,7 +110,7 @@ fn detail(detail: &Value) -> Markup {
     html! {
         dl.pairs {
             @for (name, given) in pairs {
-                div.alarm[name == "alarm"] { dt { (name.replace('_', " ")) } dd { bdi { (value(given)) } } }
+                div.alarm[name == "alarm"] { dt { (name.replace('_', " ")) } dd { bdi { (value(name, given)) } } }
             }
         }
     }

@@ -98,7 +98,9 @@ impl Choice {
                         strong { (seats(count)) } @if count == 1 { " leaves" } @else { " leave" } " the pool until " (on(back)) "."
                     }
                     (Some(back), true) => {
-                        "The workstation then holds " strong { (seats(count)) } ". " @if count == 1 { "It leaves" } @else { "They leave" }
+                        "The workstation then holds " strong { (seats(count)) }
+                        @if count > held { ", " strong { (number(u64::from(count - held))) " more than now" } }
+                        ". " @if count == 1 { "It leaves" } @else { "They leave" }
                         " the pool until " (on(back)) "."
                     }
                     (None, false) => "No seat is chosen: there would be nothing to use.",

@@ -113,7 +113,7 @@ fn facts(workstation: &Workstation, operator: bool, now: Ms) -> Markup {
         ("Host", clip(&workstation.host)),
         ("Server version", clip(&workstation.server_version)),
         ("Runs until", until(workstation, now)),
-        ("Seats out", html! { (number(workstation.seats_out.into())) }),
+        ("Seats out", html! { (number(workstation.seats_out.into())) (not_confirmed(workstation)) }),
         ("Back at the latest", at_or(workstation.free_at, "all are back", now)),
         ("Newest file", html! { "rev " (workstation.newest_rev) }),
         ("Issued", at_or(workstation.issued_at, "never", now)),
@@ -136,6 +136,17 @@ fn facts(workstation: &Workstation, operator: bool, now: Ms) -> Markup {
     definitions(&list)
 }
 
+/// Why more seats are out than the newest file holds.
+fn not_confirmed(workstation: &Workstation) -> Markup {
+    let held: u32 = workstation.lines.iter().map(|line| line.seats).sum();
+    html! {
+        @if workstation.seats_out > held {
+            " The newest file holds " (seats(held)) "; the rest counts until the server has loaded it and says so in its next request \
+             file, or until the older file has ended."
+        }
+    }
+}
+
 /// What to do with a file that was just issued.
 fn next_step(workstation: &Workstation) -> Markup {
     let file = format!("{}/certificate", address(workstation.id));
@@ -146,6 +157,7 @@ fn next_step(workstation: &Workstation) -> Markup {
                 p {
                     strong { (seats(workstation.seats_out)) } " left the pool for this workstation until "
                     (on(free_at.0)) " at the latest."
+                    (not_confirmed(workstation))
                 }
             }
             ol.numbered {
