@@ -12,7 +12,7 @@ use leasehold_core::access::PortalAction;
 use leasehold_core::ids::AccountId;
 use leasehold_web::components::{
     Button, Column, Field, ListQuery, Row, Table, Tone, ago, badge, button, card, clip, definitions, empty_state,
-    link_button, page_header, search_box, table, when,
+    link_button, page_header, search_box, table, when, wrapped,
 };
 use leasehold_web::extract::ApiPath;
 use leasehold_web::maud::{Markup, html};
@@ -132,7 +132,7 @@ pub(super) async fn create(viewer: Viewer, fields: Fields) -> Answer {
 fn facts(account: &Account, viewer: &Viewer) -> Markup {
     let now = viewer.now();
     definitions(&[
-        ("Email address", clip(&account.email)),
+        ("Email address", wrapped(&account.email)),
         ("Role", role(account.role)),
         ("Made", when(account.created_at.0, now)),
         (

@@ -18,7 +18,7 @@ use leasehold_core::time::Ms;
 use leasehold_web::components::{
     Button, Column, Confirm, Field, FilterOption, ListQuery, Row, Table, Tile, Tone, badge, button, card,
     channel_badge, clip, confirm_panel, definitions, empty_state, filter_group, link_button, meter, page_header,
-    relative, search_box, table, tiles, when,
+    relative, search_box, table, tiles, when, wrapped,
 };
 use leasehold_web::extract::ApiPath;
 use leasehold_web::maud::{Markup, html};
@@ -288,7 +288,7 @@ fn nowhere(license: &License, now: Ms) -> Markup {
 fn facts(license: &License, operator: bool, now: Ms) -> Markup {
     let id = license.id.to_string();
     let mut list = vec![
-        ("Product", html! { (clip(&license.product.name)) " " code { (license.product.code) } }),
+        ("Product", html! { (wrapped(&license.product.name)) " " code { (license.product.code) } }),
         ("State", html! { @if license.running { (badge("running", Tone::Good)) " " } (state(license, now)) }),
         ("Channel", channel_badge(license.channel.word())),
         (
@@ -313,11 +313,11 @@ fn facts(license: &License, operator: bool, now: Ms) -> Markup {
     }
     if operator {
         list.insert(0, ("Owner", html! {
-            a href={ "/accounts/" (license.owner.id) } { (clip(&license.owner.name)) } " " span.muted { (clip(&license.owner.email)) }
+            a href={ "/accounts/" (license.owner.id) } { (wrapped(&license.owner.name)) } " " span.muted { (wrapped(&license.owner.email)) }
         }));
     }
     if !license.label.is_empty() {
-        list.push(("The vendor's mark", clip(&license.label)));
+        list.push(("The vendor's mark", wrapped(&license.label)));
     }
     list.push(("Id", html! { code { (id) } }));
     definitions(&list)

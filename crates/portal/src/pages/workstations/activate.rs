@@ -14,8 +14,7 @@ use axum::http::Uri;
 use axum::response::{IntoResponse, Response};
 use leasehold_core::ids::{AccountId, WorkstationId};
 use leasehold_web::components::{
-    Button, Field, ListQuery, Tone, badge, button, card, clip, definitions, link_button, page_header, steps, when,
-    wrapped,
+    Button, Field, ListQuery, Tone, badge, button, card, definitions, link_button, page_header, steps, when, wrapped,
 };
 use leasehold_web::extract::Upload;
 use leasehold_web::maud::{Markup, html};
@@ -127,14 +126,14 @@ fn what_it_is(inspection: &Inspection, viewer: &Viewer) -> Markup {
         (
             "This is",
             match &inspection.renews {
-                Some(known) => html! { "A renewal of " a href=(address(known.id)) { (clip(&known.name)) } },
+                Some(known) => html! { "A renewal of " a href=(address(known.id)) { (wrapped(&known.name)) } },
                 None => html! { "A new workstation" },
             },
         ),
         (
             "Host",
             html! {
-                (clip(&inspection.host))
+                (wrapped(&inspection.host))
                 @if inspection.other_machine {
                     " " (badge("another machine", Tone::Warning))
                     div.hint {
@@ -144,9 +143,9 @@ fn what_it_is(inspection: &Inspection, viewer: &Viewer) -> Markup {
                 }
             },
         ),
-        ("Server version", clip(&inspection.server_version)),
+        ("Server version", wrapped(&inspection.server_version)),
         ("Request made", when(inspection.made_at.0, now)),
-        ("Key", html! { code { (clip(&inspection.key_thumbprint)) } }),
+        ("Key", html! { code { (wrapped(&inspection.key_thumbprint)) } }),
     ])
 }
 

@@ -10,7 +10,7 @@ use leasehold_core::ids::WorkstationId;
 use leasehold_core::time::Ms;
 use leasehold_web::components::{
     Button, Column, ListQuery, Row, Table, Tone, badge, card, channel_badge, clip, definitions, empty_state,
-    link_button, page_header, table, tooltip, when,
+    link_button, page_header, table, tooltip, when, wrapped,
 };
 use leasehold_web::extract::ApiPath;
 use leasehold_web::maud::{Markup, html};
@@ -110,15 +110,15 @@ fn at_or(at: Option<Time>, otherwise: &str, now: Ms) -> Markup {
 fn facts(workstation: &Workstation, operator: bool, now: Ms) -> Markup {
     let mut list = vec![
         ("Status", html! { (status_of(workstation.status)) " " (mode()) }),
-        ("Host", clip(&workstation.host)),
-        ("Server version", clip(&workstation.server_version)),
+        ("Host", wrapped(&workstation.host)),
+        ("Server version", wrapped(&workstation.server_version)),
         ("Runs until", until(workstation, now)),
         ("Seats out", html! { (number(workstation.seats_out.into())) (not_confirmed(workstation)) }),
         ("Back at the latest", at_or(workstation.free_at, "all are back", now)),
         ("Newest file", html! { "rev " (workstation.newest_rev) }),
         ("Issued", at_or(workstation.issued_at, "never", now)),
         ("First activated", when(workstation.created_at.0, now)),
-        ("Key", html! { code { (clip(&workstation.key_thumbprint)) } }),
+        ("Key", html! { code { (wrapped(&workstation.key_thumbprint)) } }),
         ("Id", html! { code { (workstation.id) } }),
     ];
     if operator {
@@ -128,7 +128,7 @@ fn facts(workstation: &Workstation, operator: bool, now: Ms) -> Markup {
             (
                 "Owner",
                 html! {
-                    a href={ "/accounts/" (owner.id) } { (clip(&owner.name)) } " " span.muted { (clip(&owner.email)) }
+                    a href={ "/accounts/" (owner.id) } { (wrapped(&owner.name)) } " " span.muted { (wrapped(&owner.email)) }
                 },
             ),
         );
