@@ -23,6 +23,7 @@ mod trust;
 mod upstream;
 
 pub use api::openapi;
+pub use pages::page_routes;
 pub use serve::{Ready, ServeError, ServeOptions, serve};
 pub use server::{Server, StartError};
 pub use service::{Caller, Credential, Failure, Installation, PASSWORD_CHARS_MAX, PASSWORD_CHARS_MIN};

@@ -20,10 +20,10 @@ use crate::config::ConfigError;
 use crate::server::Server;
 use axum::Router;
 use axum::extract::{DefaultBodyLimit, Request, State};
-use axum::http::header;
+use axum::http::{Method, header};
 use axum::middleware::{self, Next};
 use axum::response::{IntoResponse, Response};
-use axum::routing::{get, post};
+use axum::routing::{MethodRouter, get, post};
 use leasehold_web::extract::UPLOAD_BYTES_MAX;
 use leasehold_web::headers::{self, Hsts};
 use leasehold_web::listener::Connection;
@@ -49,6 +49,41 @@ struct Pages {
     host: Arc<str>,
 }
 
+/// A page: its method, its address, and what answers there.
+struct Page(Method, &'static str, MethodRouter<Pages>);
+
+fn all_pages() -> Vec<Page> {
+    let read = |path, answer: MethodRouter<Pages>| Page(Method::GET, path, answer);
+    let send = |path, answer: MethodRouter<Pages>| Page(Method::POST, path, answer);
+    vec![
+        read("/", get(home::home)),
+        read("/live", get(home::live)),
+        read("/holders", get(home::holders)),
+        read("/setup", get(sign_in::setup_form)),
+        send("/setup", post(sign_in::set_up)),
+        read("/sign-in", get(sign_in::form)),
+        send("/sign-in", post(sign_in::sign_in)),
+        send("/sign-out", post(sign_in::sign_out)),
+        read("/activate", get(activate::form)),
+        send("/activate", post(activate::upload)),
+        read("/activate/request", get(activate::request_file)),
+        read("/disable", get(disable::question)),
+        send("/disable", post(disable::disable)),
+        read("/disable/live", get(disable::live)),
+        read("/disable/receipt", get(disable::receipt_file)),
+        read("/settings", get(settings::form)),
+        send("/settings/usage", post(settings::change_usage)),
+        send("/settings/password", post(settings::change_password)),
+        read("/usage", get(logs::usage)),
+        read("/audit", get(logs::audit)),
+    ]
+}
+
+/// Method and address of every page, so that a test can say who may open it.
+pub fn page_routes() -> Vec<(Method, &'static str)> {
+    all_pages().into_iter().map(|Page(method, path, _)| (method, path)).collect()
+}
+
 /// Every page, with its layers. Addresses that no page has answer 404, as a page.
 ///
 /// # Errors
@@ -58,23 +93,9 @@ pub(crate) fn router(server: Server, shutdown: Shutdown) -> Result<Router, Confi
     let csrf = csrf::layer(public_url.as_deref()).map_err(|_| ConfigError::PublicUrl)?;
     let host = leasehold_host::host_name().into();
     let pages = Pages { server, shutdown, streams: Arc::new(Semaphore::new(STREAMS_MAX)), host };
-    let routes = Router::new()
-        .route("/", get(home::home))
-        .route("/live", get(home::live))
-        .route("/holders", get(home::holders))
-        .route("/setup", get(sign_in::setup_form).post(sign_in::set_up))
-        .route("/sign-in", get(sign_in::form).post(sign_in::sign_in))
-        .route("/sign-out", post(sign_in::sign_out))
-        .route("/activate", get(activate::form).post(activate::upload))
-        .route("/activate/request", get(activate::request_file))
-        .route("/disable", get(disable::question).post(disable::disable))
-        .route("/disable/live", get(disable::live))
-        .route("/disable/receipt", get(disable::receipt_file))
-        .route("/settings", get(settings::form))
-        .route("/settings/usage", post(settings::change_usage))
-        .route("/settings/password", post(settings::change_password))
-        .route("/usage", get(logs::usage))
-        .route("/audit", get(logs::audit))
+    let routes =
+        all_pages().into_iter().fold(Router::new(), |router, Page(_, path, answer)| router.route(path, answer));
+    let routes = routes
         .fallback(problem::not_found)
         .method_not_allowed_fallback(problem::method_not_allowed)
         .layer(DefaultBodyLimit::max(UPLOAD_BYTES_MAX + FORM_BYTES))

@@ -3,6 +3,7 @@
 use crate::support::{Running, Site, ask};
 use leasehold_core::time::DAY_MS;
 use serde_json::{Value, json};
+use std::collections::BTreeSet;
 use std::io::{BufRead, BufReader};
 use std::time::Duration;
 
@@ -72,6 +73,21 @@ impl<'a> Browser<'a> {
         Shown { status: reply.status().as_u16(), text: reply.body_mut().read_to_string().unwrap(), to, cookie }
     }
 
+    /// The status alone: what follows may never end.
+    fn status(&self, method: &str, path: &str, form: &str) -> u16 {
+        let mut request = ureq::http::Request::builder().method(method).uri(self.server.url(path));
+        if let Some(cookie) = &self.cookie {
+            request = request.header("cookie", cookie);
+        }
+        let reply = match method {
+            "GET" => self.agent.run(request.body(()).unwrap()),
+            _ => {
+                self.agent.run(request.header("content-type", "application/x-www-form-urlencoded").body(form).unwrap())
+            }
+        };
+        reply.unwrap().status().as_u16()
+    }
+
     fn get(&self, path: &str) -> Shown {
         self.send("GET", path, "", &[])
     }
@@ -93,6 +109,81 @@ fn hostile() -> Value {
     ask["user"] = json!("<script>alert(1)</script>");
     ask["host"] = json!("\"><img src=x>");
     ask
+}
+
+/// Method, address, form, and statuses for nobody, a user (who shows the secret of a lease), another user, the
+/// administrator of this server, an operator of the portal (who shows a session of there).
+type Row = (&'static str, &'static str, &'static str, [u16; 5]);
+
+const ANYBODY: [u16; 5] = [200; 5];
+/// Whoever is not signed in is led to the sign-in.
+const ADMINISTRATOR: [u16; 5] = [303, 303, 303, 200, 303];
+
+const DOORS: &[Row] = &[
+    ("GET", "/", "", ANYBODY),
+    ("GET", "/live", "", ANYBODY),
+    ("GET", "/sign-in", "", [200, 200, 200, 303, 200]),
+    ("POST", "/sign-in", "password=correct horse battery&next=/", [303; 5]),
+    // Set up already: on to the sign-in.
+    ("GET", "/setup", "", [303; 5]),
+    ("POST", "/setup", "secret=a&password=a+long+enough+one&again=a+long+enough+one", [303; 5]),
+    ("GET", "/holders", "", ADMINISTRATOR),
+    ("GET", "/usage", "", ADMINISTRATOR),
+    ("GET", "/audit", "", ADMINISTRATOR),
+    ("GET", "/settings", "", ADMINISTRATOR),
+    ("POST", "/settings/usage", "", [401, 401, 401, 303, 401]),
+    (
+        "POST",
+        "/settings/password",
+        "current=correct horse battery&password=correct horse battery&again=correct horse battery",
+        [401, 401, 401, 303, 401],
+    ),
+    ("GET", "/activate", "", ADMINISTRATOR),
+    ("POST", "/activate", "", [401, 401, 401, 422, 401]),
+    ("GET", "/activate/request", "", ADMINISTRATOR),
+    ("GET", "/disable", "", ADMINISTRATOR),
+    ("GET", "/disable/live", "", ADMINISTRATOR),
+    // There is none yet.
+    ("GET", "/disable/receipt", "", [303, 303, 303, 404, 303]),
+    ("POST", "/disable", "", [401, 401, 401, 303, 401]),
+    // The last: it ends the sign-in.
+    ("POST", "/sign-out", "", [303; 5]),
+];
+
+#[test]
+fn every_page_answers_everybody_as_the_table_says() {
+    let site = Site::new();
+    let server = site.with_ten_seats();
+    let (lease, other) = (server.checkout("user"), server.checkout("other"));
+    let administrator = Browser::signed_in(&server).cookie.unwrap();
+    let name = administrator.split('=').next().unwrap().to_owned();
+    let operator = leasehold_web::session::SessionToken::draw(&mut leasehold_host::OsRandom).text();
+    let who = [
+        ("nobody", None),
+        ("user", Some(format!("{name}={}", lease.str("secret")))),
+        ("other user", Some(format!("{name}={}", other.str("secret")))),
+        ("administrator", Some(administrator)),
+        ("operator", Some(format!("{name}={operator}"))),
+    ];
+    let mut wrong = Vec::new();
+    for (method, path, form, expected) in DOORS {
+        for ((who, cookie), expected) in who.iter().zip(expected) {
+            let browser = Browser { cookie: cookie.clone(), ..Browser::new(&server) };
+            let before = server.get("/v1/status").json["state"].clone();
+            let status = browser.status(method, path, form);
+            if status != *expected {
+                wrong.push(format!("{who}: {method} {path} answers {status} instead of {expected}"));
+            }
+            if *who != "administrator" {
+                assert_eq!(server.get("/v1/status").json["state"], before, "{who}: {method} {path} changed the server");
+            }
+        }
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+    let rows: BTreeSet<_> = DOORS.iter().map(|(method, path, ..)| ((*method).to_owned(), (*path).to_owned())).collect();
+    let pages = leasehold_server::page_routes().into_iter();
+    let pages: BTreeSet<_> = pages.map(|(method, path)| (method.to_string(), path.to_owned())).collect();
+    assert_eq!(pages, rows, "every page needs a row that says who may open it");
 }
 
 #[test]
