@@ -155,9 +155,13 @@ pub fn update(tx: &mut Tx<'_>, row: &WorkstationRow) -> Result<(), DbError> {
     Ok(())
 }
 
-/// Skips numbers that may have been given and are not known here, for every workstation.
+/// Skips numbers that may have been given and are not known here, for every workstation: above what is known to be
+/// given and above what was skipped before, as a portal restored twice may have given a number past its first skip.
 pub fn skip_numbers(tx: &mut Tx<'_>, by: u64) -> Result<(), DbError> {
-    tx.exec("UPDATE workstation SET rev_floor = newest_rev + ?1", &[rev(by)])?;
+    tx.exec(
+        "UPDATE workstation SET rev_floor = CASE WHEN rev_floor > newest_rev THEN rev_floor ELSE newest_rev END + ?1",
+        &[rev(by)],
+    )?;
     Ok(())
 }
 

@@ -236,11 +236,20 @@ fn a_restored_portal_knows_from_the_log_what_is_out() {
     assert_eq!((known.newest_rev, known.lines.len()), (2, 1));
     let replay = activation::activate(&portal, &olga, None, first.as_bytes(), &Wish::default());
     assert_eq!(crate::world::code(replay), "FILE_REPLAYED", "a used file stays used");
+    let again = home.path().join("again");
+    backup(&dir, &again).unwrap();
     // Numbers that may have been given by the portal that was lost are not given again.
     assert_eq!(activation::renew(&portal, &olga, None, workstation, None).unwrap().rev, 1_003);
     let log = audit::list(&portal, &olga, &PageQuery::default()).unwrap();
     assert_eq!(log.items.iter().filter(|entry| entry.detail["alarm"] == "adopted").count(), 2);
     assert_eq!(workstations::list(&portal, &olga, &OwnedQuery::default()).unwrap().items.len(), 1);
+
+    // Lost once more, and this time nothing tells that 1003 is out.
+    let second = home.path().join("second");
+    restore(&again, &second, None, Arc::new(SystemClock::new()), Box::new(OsRandom)).unwrap();
+    let restored = open(&second);
+    let operator_again = operator(&second, &restored);
+    assert_eq!(activation::renew(&restored, &operator_again, None, workstation, None).unwrap().rev, 2_003);
 
     drop(portal);
     let lost = home.path().join("lost");
