@@ -15,6 +15,7 @@ pub mod license;
 pub mod pool;
 pub mod random;
 pub mod session;
+pub mod sync;
 pub mod text;
 pub mod time;
 pub mod times;

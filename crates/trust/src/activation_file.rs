@@ -50,6 +50,15 @@ pub fn build_activation_file(
     if file.len() > FILE_BYTES_MAX { Err(TooManyLines { bytes: file.len() }) } else { Ok(file) }
 }
 
+/// An activation file that was verified, with another document in the place of its own: what a server keeps of a document
+/// that came by sync. `None` if it is no activation file.
+pub fn with_grant(file: &str, grant_token: &str) -> Option<String> {
+    let mut blocks = read_blocks(file.as_bytes(), FileKind::Activation).ok()?;
+    blocks.pop().filter(|block| block.label == armor::GRANT)?;
+    let certificates = blocks.iter().map(|block| armor::encode(armor::CERTIFICATE, &block.bytes));
+    Some(certificates.collect::<String>() + &armor::encode(armor::GRANT, grant_token.as_bytes()))
+}
+
 /// Reads an uploaded activation file on the license server that has `own_key`. `trust` is the pinned root, if any;
 /// without one the file's own root is returned to be pinned, and the person who uploads it vouches for it.
 /// `rev_in_use` is the number of the document in use.

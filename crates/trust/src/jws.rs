@@ -16,6 +16,8 @@ pub(crate) mod typ {
     pub(crate) const LEASE: &str = "lease+jwt";
     pub(crate) const REQUEST: &str = "request+jwt";
     pub(crate) const RECEIPT: &str = "receipt+jwt";
+    pub(crate) const SYNC: &str = "sync+jwt";
+    pub(crate) const ANSWER: &str = "answer+jwt";
 }
 
 /// Certificates that a header may carry; more is no document of ours.

@@ -20,6 +20,7 @@ pub mod lease;
 pub mod receipt;
 pub mod request;
 pub mod secret;
+pub mod sync;
 pub mod vendor;
 
 pub use certificate::{SERVER_DNS_NAME, VendorRef, VendorRoot, certificate_ends_at, verify_workstation_certificate};

@@ -9,9 +9,10 @@ use crate::certificate::{
 use crate::documents::DocumentError;
 use crate::jws::{Signer, typ};
 use crate::keys::{PublicKey, SigningKey, Thumbprint};
-use crate::{armor, grant};
+use crate::{armor, grant, sync};
 use leasehold_core::grant::Grant;
 use leasehold_core::ids::{GrantId, WorkstationId};
+use leasehold_core::sync::SyncAnswer;
 use leasehold_core::text::{self, TextError};
 use leasehold_core::time::{DAY_MS, Ms};
 use rcgen::{BasicConstraints, CertificateParams, ExtendedKeyUsagePurpose, IsCa, Issuer, KeyUsagePurpose, SanType};
@@ -134,6 +135,7 @@ pub struct PortalSigner {
     issuing: Issuer<'static, SigningKey>,
     issuing_ends_at: Ms,
     documents: Signer,
+    answers: Signer,
 }
 
 impl PortalSigner {
@@ -158,6 +160,7 @@ impl PortalSigner {
             issuing: Issuer::from_ca_cert_der(&issuing_der.as_slice().into(), issuing_key.clone())
                 .map_err(|_| SignerError::NotACertificate("issuing"))?,
             issuing_ends_at: issuing.not_after,
+            answers: Signer::new(document_key.clone(), typ::ANSWER, &[&document_der]),
             documents: Signer::new(document_key, typ::GRANT, &[&document_der]),
         };
         let trial = signer.workstation_certificate("trial", None, &issuing_key.public(), now, [1; 16]);
@@ -230,6 +233,11 @@ impl PortalSigner {
     /// The signed grant document for the workstation whose key has the thumbprint `jkt`. `jti` is fresh.
     pub fn sign_grant(&self, grant: &Grant, jkt: &Thumbprint, jti: GrantId) -> String {
         grant::sign(&self.documents, self.vendor_name(), grant, jkt, jti)
+    }
+
+    /// The signed answer to a sync.
+    pub fn sign_answer(&self, answer: &SyncAnswer) -> String {
+        sync::sign_answer(&self.answers, self.vendor_name(), answer)
     }
 }
 
