@@ -24,6 +24,10 @@ words! {
         NotActivated = "NOT_ACTIVATED",
         /// The server is being disabled.
         Draining = "DRAINING",
+        /// The server has just started and asks the portal what it may give.
+        Pending = "PENDING",
+        /// Another server runs with the same key.
+        Forked = "FORKED",
     }
 }
 
@@ -103,6 +107,16 @@ impl DenialCode {
             DenialCode::Draining => (
                 "The license server is being disabled and gives no new seats.",
                 "Use another license server, or activate this one again.",
+                ADMINISTRATOR,
+            ),
+            DenialCode::Pending => (
+                "The license server has just started and waits for the portal's answer.",
+                "Try again in ten seconds.",
+                USER,
+            ),
+            DenialCode::Forked => (
+                "Another license server runs with the same key, so this one gives no new seats.",
+                "Stop the copy that should not run; enable online licensing on this one again, which gives it a key of its own.",
                 ADMINISTRATOR,
             ),
         };

@@ -46,6 +46,11 @@ pub struct Terms {
 }
 
 impl Terms {
+    /// The terms of a line that is renewed at each sync; `assigned` to the workstation's own person, or floating.
+    pub fn by_sync(share: Share, released_before: Option<Date>, assigned: bool) -> Terms {
+        Terms { renew: Renew::Sync, recallable: true, assigned, ..Terms::by_file(share, released_before) }
+    }
+
     /// The terms of a floating line that is carried by file.
     pub fn by_file(share: Share, released_before: Option<Date>) -> Terms {
         Terms {
@@ -95,6 +100,11 @@ impl Line {
     }
 }
 
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde passes a reference")]
+fn is_false(value: &bool) -> bool {
+    !value
+}
+
 /// Format version of grant documents that this build writes and reads.
 pub const GRANT_VERSION: u32 = 1;
 
@@ -121,6 +131,9 @@ pub struct Grant {
     /// machine fits.
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub machine: String,
+    /// Kept up to date by syncs with the portal; otherwise by files.
+    #[serde(default, skip_serializing_if = "is_false")]
+    pub online: bool,
     /// The rows. May be empty: the workstation is known and holds nothing.
     pub lines: Vec<Line>,
 }

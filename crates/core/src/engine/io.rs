@@ -2,9 +2,10 @@
 
 use crate::codes::{DenialCode, LeaseEnd};
 use crate::grant::Grant;
-use crate::ids::{LeaseId, RequestId};
+use crate::ids::{LeaseId, LicenseId, RequestId};
 use crate::license::{FeatureCode, words};
 use crate::pool::{Ask, Capacity, Lease, Placement, Source};
+use crate::sync::{ServerFacts, SyncAnswer};
 use crate::time::Ms;
 use crate::times::LeaseTimes;
 use std::net::IpAddr;
@@ -86,8 +87,40 @@ pub enum Input {
         /// Who does it.
         act: Act,
     },
+    /// Make the request of the next sync, or give the outstanding one again.
+    Sync {
+        /// About this machine.
+        server: ServerFacts,
+    },
+    /// The portal answered the outstanding request.
+    SyncAnswered {
+        /// What it said; verified.
+        answer: Box<SyncAnswer>,
+        /// SHA-256 of the signed answer, in hex.
+        sha256: Box<str>,
+        /// The document in it, verified.
+        document: Option<Document>,
+        /// Random, so that servers do not all sync at once.
+        jitter: u64,
+    },
+    /// The outstanding request could not be brought to the portal, or what came back is no answer.
+    SyncFailed {
+        /// Random, as above.
+        jitter: u64,
+    },
+    /// Sync soon: the portal rang, or somebody asked for it.
+    Refresh,
     /// Time has passed.
     Tick,
+}
+
+/// A request on its way to the portal.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct SyncOut {
+    /// Its number.
+    pub seq: u64,
+    /// JSON of a [`crate::sync::SyncRequest`]; byte for byte the same whenever it is sent again.
+    pub body: Arc<str>,
 }
 
 /// A verified document with its text.
@@ -95,9 +128,11 @@ pub enum Input {
 pub struct Document {
     /// What it says.
     pub grant: Grant,
-    /// SHA-256 of the signed token, in hex: leases name it.
+    /// The signed token.
+    pub token: Arc<str>,
+    /// SHA-256 of the token, in hex: leases name it.
     pub sha256: Arc<str>,
-    /// The activation file as it was uploaded.
+    /// The activation file as it was uploaded, or as it would be if the document had not come by sync.
     pub file: Arc<str>,
 }
 
@@ -189,6 +224,19 @@ pub enum Output {
     },
     /// Leases are still out, or nobody asked to drain: not retired.
     NotDrained,
+    /// A checkout waits for seats from the portal. [`super::Engine::resolve`] gives its answer, under this id, within
+    /// [`crate::sync::WAIT_MS`].
+    Waits(LeaseId),
+    /// The request to send to the portal; `None` if this server is not online, or is a copy.
+    Sync(Option<SyncOut>),
+    /// The portal's answer was taken.
+    Synced {
+        /// A new document is in force.
+        installed: bool,
+        /// What time it is by the portal, if this server was wrong: the shell goes on from there once the writes are on
+        /// disk, and restores the engine.
+        set_time_to: Option<Ms>,
+    },
     /// Done; nothing to say.
     Done,
 }
@@ -321,6 +369,17 @@ pub enum Write {
         from: Ms,
         /// To this.
         to: Ms,
+    },
+    /// What is known at the portal, and what was promised there; `None` if the server is not online.
+    Online(Option<Box<super::OnlineRow>>),
+    /// Most seats of a license used at once in an hour.
+    Peak {
+        /// Which license.
+        license: LicenseId,
+        /// Hours since 1970.
+        hour: i64,
+        /// Seats.
+        seats: u32,
     },
     /// The server is being disabled.
     Draining,

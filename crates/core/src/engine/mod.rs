@@ -6,17 +6,22 @@
 
 mod ended;
 mod io;
+mod online;
+mod syncing;
 
 pub use io::*;
+pub use online::OnlineRow;
+pub use syncing::OnlineView;
 
 use crate::clock::{BEHIND_TOLERATED_MS, StartVerdict, proved_ahead};
 use crate::codes::{DenialCode, LeaseEnd};
 use crate::grant::{Grant, Line};
-use crate::ids::{LeaseId, RequestId};
+use crate::ids::{LeaseId, LicenseId, RequestId};
 use crate::pool::{Ask, Lease, Pool, Source};
 use crate::time::Ms;
 use crate::times::{LeaseTimes, TimeTable};
 use ended::EndedKeys;
+use online::{MayWait, Online};
 use std::collections::{BTreeSet, HashMap, VecDeque};
 use std::sync::Arc;
 
@@ -48,6 +53,10 @@ pub struct Restored {
     pub moved_since: Option<Ms>,
     /// The newest activation requests and when they were made, oldest first.
     pub asked: Vec<(RequestId, Ms)>,
+    /// What is known at the portal; `None` if the server is not online.
+    pub online: Option<OnlineRow>,
+    /// Most seats of a license used at once in an hour since 1970.
+    pub peaks: Vec<(LicenseId, i64, u32)>,
 }
 
 /// The engine: seats, keys that are remembered, and the mode of the server.
@@ -72,6 +81,10 @@ pub struct Engine {
     denied_order: VecDeque<Arc<str>>,
     /// Leases heard of since their last-seen was written.
     seen: BTreeSet<LeaseId>,
+    /// While the document in force is kept up to date by syncs.
+    online: Option<Online>,
+    /// Waiting checkouts that were given up; their answers are still to be sent.
+    given_up: Vec<LeaseId>,
 }
 
 impl Engine {
@@ -104,7 +117,10 @@ impl Engine {
             denied: HashMap::new(),
             denied_order: VecDeque::new(),
             seen: BTreeSet::new(),
+            online: None,
+            given_up: Vec::new(),
         };
+        engine.restore_online(restored.online, &restored.peaks, now);
         // Like leases, they run in full from the start: how much time has passed since they ended is not known.
         for (_, lease, key) in restored.ended {
             engine.ended.remember(now, lease, &key);
@@ -145,8 +161,11 @@ impl Engine {
     }
 
     /// Takes over from the engine before it what is on no disk: for a shell that builds memory anew while it runs.
-    pub fn take_over(&mut self, now: Ms, former: &Engine) {
+    pub fn take_over(&mut self, now: Ms, former: &mut Engine) {
         self.ended.take_over(now, &former.ended);
+        if let (Some(online), Some(former)) = (&mut self.online, &mut former.online) {
+            online.take_over(now, former);
+        }
     }
 
     /// Handles one input at `now`. Leases whose time has come are freed first.
@@ -165,6 +184,7 @@ impl Engine {
             Input::CheckinKey { key } => match self.pool.lease_of_key(&key).map(|lease| lease.id) {
                 Some(lease) => self.checkin(now, lease, writes),
                 None => {
+                    self.give_up_waiting(&key);
                     // Its checkout may still be on the way; when it comes, it must not take a seat for nobody.
                     self.ended.give_up(now, &key);
                     Output::Released
@@ -181,6 +201,12 @@ impl Engine {
             Input::Install { document, wall, act } => self.install(now, document, wall, act, writes),
             Input::Drain { act } => self.drain(now, act, writes),
             Input::Retire { receipt, act } => self.retire(now, receipt, act, writes),
+            Input::Sync { server } => self.sync(now, &server, writes),
+            Input::SyncAnswered { answer, sha256, document, jitter } => {
+                self.sync_answered(now, *answer, &sha256, document, jitter, writes)
+            }
+            Input::SyncFailed { jitter } => self.sync_failed(now, jitter),
+            Input::Refresh => self.refresh(),
             Input::Tick => self.tick(writes),
         }
     }
@@ -200,20 +226,43 @@ impl Engine {
         if self.ended.has_key(&key) {
             return Output::Ended { end: LeaseEnd::LeaseGone, left_ms: 0 };
         }
+        if let Some(waiting) = self.online.as_ref().and_then(|online| online.waiting_with(&key)) {
+            return if waiting.ask == ask { Output::Waits(waiting.id) } else { Output::KeyReused };
+        }
         if let Some(code) = self.closed(now) {
             return self.deny(now, code, key, &ask, writes);
         }
-        match self.pool.find(id, &ask, source, now) {
-            Err(code) => self.deny(now, code, key, &ask, writes),
-            Ok(standing) => {
-                let lease = self.new_lease(now, (id, key), (ask, source), standing);
-                writes.push(Write::Lease(Box::new(lease.clone())));
-                writes.push(event(now, EventKind::Checkout, &lease));
-                self.denied.remove(&lease.key);
-                self.pool.insert(lease);
-                self.extend(now, id, true, writes)
+        let code = match self.find(id, &ask, source, now) {
+            Ok(standing) => return self.lease(now, (id, key), (ask, source), standing, writes),
+            Err(code) => code,
+        };
+        match self.may_wait(now, &ask, code) {
+            MayWait::For(license) => self.wait(now, (id, key), (ask, source), license),
+            MayWait::No => {
+                let code = self.want(now, &ask, code);
+                self.deny(now, code, key, &ask, writes)
             }
         }
+    }
+
+    fn lease(
+        &mut self,
+        now: Ms,
+        named: (LeaseId, Arc<str>),
+        asked: (Ask, Source),
+        standing: crate::pool::Standing,
+        writes: &mut Vec<Write>,
+    ) -> Output {
+        let id = named.0;
+        if let Some(online) = &mut self.online {
+            online.served(&asked.0);
+        }
+        let lease = self.new_lease(now, named, asked, standing);
+        writes.push(Write::Lease(Box::new(lease.clone())));
+        writes.push(event(now, EventKind::Checkout, &lease));
+        self.denied.remove(&lease.key);
+        self.pool.insert(lease);
+        self.extend(now, id, true, writes)
     }
 
     /// Why no new leases are given at all, if so.
@@ -226,6 +275,9 @@ impl Engine {
         }
         if self.moved_until().is_some_and(|until| until <= now) {
             return Some(DenialCode::HostMismatch);
+        }
+        if self.is_forked() {
+            return Some(DenialCode::Forked);
         }
         self.no_new_until(now).map(|_| DenialCode::ClockSuspect)
     }
@@ -347,10 +399,10 @@ impl Engine {
         if ended || self.pool.lease_of_key(&key).is_some() {
             return Output::Ended { end: LeaseEnd::LeaseGone, left_ms: 0 };
         }
-        if self.document.is_none() || self.draining {
+        if self.document.is_none() || self.draining || self.is_forked() {
             return Output::Ended { end: LeaseEnd::LeaseGone, left_ms: 0 };
         }
-        match self.pool.find(id, &asked.0, asked.1, now) {
+        match self.find(id, &asked.0, asked.1, now) {
             Err(code) => self.deny(now, code, key, &asked.0, writes),
             Ok(standing) => {
                 let mut lease = self.new_lease(now, (id, key), asked, standing);
@@ -439,29 +491,35 @@ impl Engine {
                 return Output::NotInstalled(InstallRefusal::Older { file_rev, in_use });
             }
         }
-        let installed = self.pool.install(&document.grant, set_back_to.unwrap_or(now));
+        self.forget_promises();
+        let withdrawn = self.load(set_back_to.unwrap_or(now), &document, writes);
+        let detail = told(&document.grant);
+        writes.push(Write::Audit(Box::new(Audit { at: now, act, action: "document_install", detail })));
+        self.put_in_force(now, document, writes);
+        self.begin_online(now, writes);
+        if let Some(to) = set_back_to {
+            writes.push(Write::SetBack { from: now, to });
+        }
+        Output::Installed { withdrawn, set_back_to }
+    }
+
+    /// Makes the lines of a document those of the pool; answers how many leases run out because there are fewer.
+    fn load(&mut self, now: Ms, document: &Document, writes: &mut Vec<Write>) -> usize {
+        let installed = self.pool.install(&document.grant, now);
         for id in installed.moved {
             if let Some(lease) = self.pool.lease(id) {
                 let placement = self.pool.placement(lease).clone();
                 writes.push(Write::SeatMoved { seat: lease.seat(), placement });
             }
         }
-        let seats: u64 = document.grant.lines.iter().map(|line| u64::from(line.seats)).sum();
-        let detail = format!(
-            "rev {}: {} lines, {seats} seats, until {}",
-            document.grant.rev,
-            document.grant.lines.len(),
-            document.grant.ends_at().rfc3339()
-        );
+        installed.withdrawn.len()
+    }
+
+    fn put_in_force(&mut self, now: Ms, document: Document, writes: &mut Vec<Write>) {
         writes.push(Write::Document(document.clone()));
-        writes.push(Write::Audit(Box::new(Audit { at: now, act, action: "document_install", detail })));
         let moved = moved_since(Some(&document), &self.machine, self.moved_since, now);
         self.set_moved(moved, writes);
         self.document = Some(document);
-        if let Some(to) = set_back_to {
-            writes.push(Write::SetBack { from: now, to });
-        }
-        Output::Installed { withdrawn: installed.withdrawn.len(), set_back_to }
     }
 
     /// What time a document proves, if it answers one of the newest requests of this server.
@@ -483,6 +541,7 @@ impl Engine {
         }
         if !self.draining {
             self.draining = true;
+            self.refresh();
             writes.push(Write::Draining);
             let out = self.pool.leases_out();
             let detail = if out == 1 { "1 lease still out".to_owned() } else { format!("{out} leases still out") };
@@ -499,6 +558,8 @@ impl Engine {
         self.draining = false;
         self.document = None;
         self.pool.clear_lines();
+        self.forget_promises();
+        self.end_online(writes);
         self.set_moved(None, writes);
         writes.push(Write::Retired { receipt });
         let detail = "the key was destroyed, and what was granted to it is given up".to_owned();
@@ -511,6 +572,7 @@ impl Engine {
         if let Some((since, until)) = self.keys_unwritten.take() {
             writes.push(Write::KeysKept { since, until });
         }
+        self.write_peaks(writes);
         for _ in 0..SEEN_PER_TICK_MAX {
             let Some(id) = self.seen.pop_first() else { break };
             if let Some(lease) = self.pool.lease(id) {
@@ -530,6 +592,12 @@ fn moved_since(document: Option<&Document>, machine: &str, before: Option<Ms>, n
         Some(false) => Some(before.map_or(now, |since| since.min(now))),
         None => before,
     }
+}
+
+/// A document in one line for people.
+fn told(grant: &Grant) -> String {
+    let seats: u64 = grant.lines.iter().map(|line| u64::from(line.seats)).sum();
+    format!("rev {}: {} lines, {seats} seats, until {}", grant.rev, grant.lines.len(), grant.ends_at().rfc3339())
 }
 
 fn event(at: Ms, kind: EventKind, lease: &Lease) -> Write {

@@ -1,5 +1,7 @@
 //! Laws 1, 3 and 4 on one server: tables for single rules, and a random walk against what clients may believe.
 
+mod online;
+
 use super::*;
 use crate::grant::{Grant, Terms};
 use crate::ids::{LicenseId, LineId, WorkstationId};
@@ -37,9 +39,10 @@ fn document(rev: u64, lines: Vec<Line>) -> Document {
         issued_at: NOW,
         request: None,
         machine: String::new(),
+        online: false,
         lines,
     };
-    Document { grant, sha256: format!("sha-{rev}").into(), file: "".into() }
+    Document { grant, token: format!("token-{rev}").into(), sha256: format!("sha-{rev}").into(), file: "".into() }
 }
 
 fn act() -> Act {
@@ -128,6 +131,8 @@ impl Server {
             moved_since: None,
             asked: Vec::new(),
             draining: self.engine.draining,
+            online: self.engine.online.as_ref().map(|online| online.row().clone()),
+            peaks: Vec::new(),
         };
         self.engine = Engine::restore(restored, verdict, now, TimeTable::DEFAULT);
     }

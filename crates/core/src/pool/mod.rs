@@ -6,6 +6,7 @@
 
 mod install;
 mod lease;
+mod limit;
 mod place;
 mod view;
 
@@ -17,7 +18,7 @@ pub use place::Capacity;
 pub use view::{FeatureView, LineView, PoolView};
 
 use crate::grant::{Grant, Line};
-use crate::ids::{LeaseId, LineId};
+use crate::ids::{LeaseId, LicenseId, LineId};
 use crate::license::FeatureCode;
 use crate::time::Ms;
 use lease::{ShareKey, SharedSeat};
@@ -50,6 +51,8 @@ pub struct Pool {
     /// Shared seats, by the first lease that sat on them.
     shared: HashMap<LeaseId, SharedSeat>,
     sharable: HashMap<ShareKey, Vec<LeaseId>>,
+    /// What was promised to the portal about licenses that it may recall.
+    promises: BTreeMap<LicenseId, limit::Promise>,
 }
 
 impl Pool {

@@ -29,11 +29,11 @@ impl LineState {
         LineState { line, out, granted, one }
     }
 
-    fn out(&self, feature: &FeatureCode) -> u32 {
+    pub(super) fn out(&self, feature: &FeatureCode) -> u32 {
         self.out.get(feature).copied().unwrap_or(0)
     }
 
-    fn alive(&self, now: Ms) -> bool {
+    pub(super) fn alive(&self, now: Ms) -> bool {
         self.granted && self.line.until.since(now) >= USEFUL_MS
     }
 
@@ -90,7 +90,7 @@ impl Pool {
     }
 
     /// Seats held and out of a license's feature, over all its lines that are alive or have leases.
-    fn license_seats(&self, license: LicenseId, feature: &FeatureCode, now: Ms) -> (u32, u32) {
+    pub(super) fn license_seats(&self, license: LicenseId, feature: &FeatureCode, now: Ms) -> (u32, u32) {
         let lines = self.lines.values().filter(|state| state.line.license == license);
         lines.fold((0_u32, 0_u32), |(held, out), state| {
             let capacity = if state.alive(now) { state.line.capacity(feature.as_str()) } else { 0 };
@@ -152,9 +152,8 @@ impl Pool {
             }
             // Counted for the license as a whole as well: leases may still run on a line of the same license that left
             // the document.
-            let (held, out) = self.license_seats(state.line.license, &ask.feature, now);
-            let license_free =
-                held.saturating_sub(out).saturating_sub(taken.get(&state.line.license).copied().unwrap_or(0));
+            let taken_before = taken.get(&state.line.license).copied().unwrap_or(0);
+            let license_free = self.license_free(state.line.license, &ask.feature, now).saturating_sub(taken_before);
             let on_line = state.line.capacity(ask.feature.as_str()).saturating_sub(state.out(&ask.feature));
             let seats = on_line.min(license_free).min(wanted);
             if seats > 0 {
@@ -193,8 +192,8 @@ impl Pool {
         for (_, state) in self.lines_of(feature).filter(|(_, state)| state.alive(now)) {
             capacity.total = capacity.total.saturating_add(state.line.capacity(feature.as_str()));
             let on_line = state.line.capacity(feature.as_str()).saturating_sub(state.out(feature));
-            let (held, out) = self.license_seats(state.line.license, feature, now);
-            let entry = free.entry(state.line.license).or_insert((0, held.saturating_sub(out)));
+            let license_free = self.license_free(state.line.license, feature, now);
+            let entry = free.entry(state.line.license).or_insert((0, license_free));
             entry.0 = entry.0.saturating_add(on_line);
         }
         capacity.free = free.values().map(|(on_lines, license)| *on_lines.min(license)).sum();

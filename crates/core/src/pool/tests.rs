@@ -36,6 +36,7 @@ fn grant(rev: u64, lines: Vec<Line>) -> Grant {
         issued_at: NOW,
         request: None,
         machine: String::new(),
+        online: false,
         lines,
     }
 }

@@ -53,15 +53,7 @@ impl Pool {
             .lines
             .values()
             .map(|state| LineView {
-                seats_in_use: state
-                    .line
-                    .features
-                    .iter()
-                    .map(|(feature, per_seat)| {
-                        state.out.get(feature).copied().unwrap_or(0).div_ceil((*per_seat).max(1))
-                    })
-                    .max()
-                    .unwrap_or(0),
+                seats_in_use: state.used_seats(),
                 line: state.line.clone(),
                 granted: state.granted,
             })

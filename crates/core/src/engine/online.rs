@@ -1,0 +1,492 @@
+//! The server's end of online licensing (`PROTOCOL.md` sections 2 and 3): what it says to the portal and when, what it
+//! promised, who waits for seats from there.
+//!
+//! Part of the engine, because a promise to use no more than so many seats and the leases on them must be one decision.
+//! Knows no sockets: the shell carries bodies and brings answers back.
+
+use super::io::{Document, SyncOut};
+use crate::codes::DenialCode;
+use crate::ids::{LeaseId, LicenseId};
+use crate::license::FeatureCode;
+use crate::pool::{Ask, Pool, Source};
+use crate::sync::{
+    FIRST_SYNC_MS, IDLE_MS, NO_MS, PoolShare, Report, SYNC_EVERY_MS, SYNC_VERSION, ServerFacts, SyncAnswer, SyncRequest,
+    Verdict, WAIT_MS, WAITING_MAX, WANT_MS,
+};
+use crate::time::{DAY_MS, HOUR_MS, Ms, SECOND_MS};
+use serde::{Deserialize, Serialize};
+use std::collections::{BTreeMap, VecDeque};
+use std::sync::Arc;
+
+/// Peaks are kept this long, in hours.
+const PEAK_HOURS: i64 = 7 * DAY_MS / HOUR_MS;
+/// Between two tries while the portal does not answer, at most, in milliseconds.
+const RETRY_MAX_MS: i64 = 60 * SECOND_MS;
+
+/// What is on disk of it: one row.
+#[derive(Clone, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct OnlineRow {
+    /// Number of the last request that was answered; 0 before the first.
+    pub seq: u64,
+    /// SHA-256 of its answer, in hex; empty before the first.
+    pub prev: String,
+    /// Body of the newest request. It is sent again as it is until it is answered, and what it promised holds until a
+    /// newer document is loaded.
+    pub request: Option<Arc<str>>,
+    /// The last answer, without the document.
+    pub answer: Option<SyncAnswer>,
+    /// When it came, by the server's time.
+    pub answered_at: Option<Ms>,
+    /// Another server has this key: the machine that it runs on, as the portal heard it. Hostile text.
+    pub forked: Option<String>,
+}
+
+/// What is known at the portal of one server's licenses, and what passes between them.
+#[derive(Debug)]
+pub(super) struct Online {
+    row: OnlineRow,
+    /// The newest request, read.
+    request: Option<SyncRequest>,
+    /// Until the first answer since the start, at most until then, online lines give nothing.
+    closed_until: Option<Ms>,
+    /// When the next request is due if nothing happens.
+    next_at: Ms,
+    /// Something happened that the portal should hear at once.
+    urgent: bool,
+    /// Tries of the outstanding request that failed, one after the other.
+    failures: u32,
+    /// Seats that somebody waits for or waited for not long ago.
+    wants: BTreeMap<LicenseId, Wanted>,
+    /// The portal had none: denied at once until then.
+    none_until: BTreeMap<LicenseId, Ms>,
+    waiting: VecDeque<Waiting>,
+    usage: BTreeMap<LicenseId, Usage>,
+    /// A document has fewer seats than were kept: the portal should hear when nothing older is used any more.
+    lowered: bool,
+}
+
+#[derive(Clone, Copy, Debug)]
+struct Wanted {
+    seats: u32,
+    asked_at: Ms,
+}
+
+/// A checkout that waits for the portal.
+#[derive(Clone, Debug)]
+pub(super) struct Waiting {
+    pub(super) id: LeaseId,
+    pub(super) key: Arc<str>,
+    pub(super) ask: Ask,
+    pub(super) source: Source,
+    /// Seats of which license would serve it; `None` while the server waits for its first answer.
+    pub(super) license: Option<LicenseId>,
+    pub(super) until: Ms,
+}
+
+/// How many seats of a license were used when.
+#[derive(Debug, Default)]
+struct Usage {
+    /// Values that may still be the greatest of the last minute, falling.
+    recent: VecDeque<(Ms, u32)>,
+    /// The greatest of each hour, by hours since 1970.
+    hours: BTreeMap<i64, u32>,
+    /// Hours whose value is not on disk yet.
+    unwritten: Option<i64>,
+}
+
+impl Usage {
+    fn note(&mut self, now: Ms, used: u32) {
+        while self.recent.back().is_some_and(|(_, earlier)| *earlier <= used) {
+            self.recent.pop_back();
+        }
+        self.recent.push_back((now, used));
+        // The first one that is too old still held until the second came.
+        while self.recent.get(1).is_some_and(|(at, _)| now.since(*at) >= IDLE_MS) {
+            self.recent.pop_front();
+        }
+        let hour = now.0.div_euclid(HOUR_MS);
+        let greatest = self.hours.entry(hour).or_insert(0);
+        if used > *greatest {
+            *greatest = used;
+            self.unwritten = Some(hour);
+        }
+        self.hours.retain(|at, _| hour - at < PEAK_HOURS);
+    }
+
+    fn lately(&self) -> u32 {
+        self.recent.front().map_or(0, |(_, used)| *used)
+    }
+
+    fn peak(&self) -> u32 {
+        self.hours.values().copied().max().unwrap_or(0)
+    }
+}
+
+/// Why a checkout is not served by the portal.
+pub(super) enum MayWait {
+    /// It may: until the portal was asked for seats of this license.
+    For(Option<LicenseId>),
+    /// It may not.
+    No,
+}
+
+impl Online {
+    /// From what is on disk; a server that has just been enabled has nothing. `starting`: the process has started, and
+    /// the portal may know better than the disk what this server is.
+    pub(super) fn restore(row: OnlineRow, peaks: &[(LicenseId, i64, u32)], starting: bool, now: Ms) -> Online {
+        let request = row.request.as_ref().and_then(|body| serde_json::from_str(body).ok());
+        let mut usage: BTreeMap<LicenseId, Usage> = BTreeMap::new();
+        for (license, hour, seats) in peaks {
+            usage.entry(*license).or_default().hours.insert(*hour, *seats);
+        }
+        Online {
+            row,
+            request,
+            closed_until: starting.then(|| now.plus(FIRST_SYNC_MS)),
+            next_at: now,
+            urgent: true,
+            failures: 0,
+            wants: BTreeMap::new(),
+            none_until: BTreeMap::new(),
+            waiting: VecDeque::new(),
+            usage,
+            lowered: true,
+        }
+    }
+
+    pub(super) fn row(&self) -> &OnlineRow {
+        &self.row
+    }
+
+    pub(super) fn forked(&self) -> bool {
+        self.row.forked.is_some()
+    }
+
+    /// The pools of the last answer.
+    pub(super) fn pools(&self) -> &[PoolShare] {
+        self.row.answer.as_ref().map_or(&[], |answer| &answer.pools)
+    }
+
+    /// Tries that failed, one after the other.
+    pub(super) fn failures(&self) -> u32 {
+        self.failures
+    }
+
+    /// Whether online lines give nothing yet.
+    pub(super) fn is_closed(&self, now: Ms) -> bool {
+        self.closed_until.is_some_and(|until| now < until)
+    }
+
+    fn outstanding(&self) -> Option<&SyncRequest> {
+        self.request.as_ref().filter(|request| request.seq > self.row.seq)
+    }
+
+    /// What was promised with the newest request, if the document that it presented is still the one in force.
+    pub(super) fn put_promises(&self, document: &Document, pool: &mut Pool) {
+        let Some(request) = self.request.as_ref().filter(|request| *request.document == *document.token) else { return };
+        for (license, report) in &request.licenses {
+            pool.set_limit(*license, report.keep);
+        }
+    }
+
+    /// What the last answer recalled is owed, but for what the request after it gives back already.
+    pub(super) fn put_recalls(&self, pool: &mut Pool) {
+        pool.clear_owed();
+        for share in self.pools() {
+            let given = if self.outstanding().is_some() { pool.given_back(share.license) } else { 0 };
+            pool.set_owed(share.license, share.recall.saturating_sub(given));
+        }
+    }
+
+    /// Something happened that the portal should hear at once.
+    pub(super) fn hurry(&mut self) {
+        self.urgent = true;
+    }
+
+    /// When the shell should ask for the next request; `None` if never.
+    pub(super) fn due(&self) -> Option<Ms> {
+        if self.forked() {
+            return None;
+        }
+        let at_once = self.urgent && self.outstanding().is_none();
+        Some(if at_once { Ms(0) } else { self.next_at })
+    }
+
+    /// The request to send: the outstanding one as it was, or a new one, which is on disk before it is sent. `true` if it
+    /// is new.
+    pub(super) fn request(
+        &mut self,
+        now: Ms,
+        document: &Document,
+        pool: &mut Pool,
+        draining: bool,
+        server: &ServerFacts,
+    ) -> (SyncOut, bool) {
+        if let (Some(request), Some(body)) = (self.outstanding(), &self.row.request) {
+            return (SyncOut { seq: request.seq, body: body.clone() }, false);
+        }
+        self.urgent = false;
+        let before = self.request.as_ref().map_or(0, |request| request.rev);
+        let request = SyncRequest {
+            v: SYNC_VERSION,
+            workstation: document.grant.workstation,
+            seq: self.row.seq + 1,
+            prev: self.row.prev.clone(),
+            rev: if pool.fits() { document.grant.rev } else { before },
+            document: document.token.to_string(),
+            now,
+            draining,
+            server: server.clone(),
+            licenses: self.reports(now, pool, draining),
+        };
+        let body: Arc<str> = serde_json::to_string(&request).unwrap_or_default().into();
+        let seq = request.seq;
+        self.lowered &= request.rev < document.grant.rev;
+        self.request = Some(request);
+        self.row.request = Some(body.clone());
+        (SyncOut { seq, body }, true)
+    }
+
+    /// Each license as it is reported; what is given back cannot be used from now on.
+    fn reports(&mut self, now: Ms, pool: &mut Pool, draining: bool) -> BTreeMap<LicenseId, Report> {
+        self.wants.retain(|_, want| now.since(want.asked_at) < WANT_MS);
+        let mut licenses = pool.recallable_licenses();
+        licenses.extend(self.pools().iter().map(|share| share.license));
+        licenses.extend(self.wants.keys());
+        let mut reports = BTreeMap::new();
+        for license in licenses {
+            let used = pool.used_seats(license);
+            let usable = pool.usable_seats(license, now);
+            let unused = usable.saturating_sub(used);
+            let given = if draining { unused } else { unused.min(pool.owed(license)) };
+            let keep = used.max(usable - given);
+            pool.set_limit(license, keep);
+            pool.set_owed(license, pool.owed(license).saturating_sub(given));
+            let wanted = self.wants.get(&license).map_or(0, |want| want.seats);
+            let usage = self.usage.entry(license).or_default();
+            usage.note(now, used);
+            reports.insert(
+                license,
+                Report {
+                    keep,
+                    used,
+                    idle: keep.saturating_sub(usage.lately()),
+                    want: if draining { 0 } else { wanted.saturating_sub(keep - used) },
+                    peak: usage.peak(),
+                },
+            );
+        }
+        reports
+    }
+
+    /// The outstanding request was answered. `false` if the answer is to another one: then nothing has changed.
+    pub(super) fn answered(&mut self, now: Ms, answer: SyncAnswer, sha256: &str, jitter: u64) -> bool {
+        if self.outstanding().is_none_or(|request| request.seq != answer.seq) {
+            return false;
+        }
+        self.failures = 0;
+        self.next_at = now.plus(every_ms(jitter));
+        self.closed_until = None;
+        self.row.answered_at = Some(now);
+        match answer.verdict {
+            Verdict::Ok => {
+                (self.row.seq, self.row.prev) = (answer.seq, sha256.to_owned());
+                for share in &answer.pools {
+                    if share.exhausted {
+                        self.none_until.insert(share.license, now.plus(NO_MS));
+                    } else {
+                        self.none_until.remove(&share.license);
+                    }
+                }
+                self.row.answer = Some(SyncAnswer { grant: None, ..answer });
+            }
+            Verdict::Forked => self.row.forked = Some(answer.other_host),
+            // Not taken: it stays outstanding, and is tried again when it is due.
+            Verdict::ByFile | Verdict::Ended => self.row.answer = Some(SyncAnswer { grant: None, ..answer }),
+        }
+        true
+    }
+
+    /// The request could not be brought to the portal, or its answer is not one.
+    pub(super) fn failed(&mut self, now: Ms, jitter: u64) {
+        let backoff_ms = (SECOND_MS << self.failures.min(6)).min(RETRY_MAX_MS);
+        self.failures = self.failures.saturating_add(1);
+        self.next_at = now.plus(backoff_ms + i64::try_from(jitter % 500).unwrap_or(0));
+    }
+
+    /// How far this server's time was ahead of the portal's when it made the request that was answered at `at`
+    /// (positive), or is behind it now (negative); 0 if neither is certain.
+    pub(super) fn clock_off_ms(&self, at: Ms, now: Ms, tolerated_ms: i64) -> i64 {
+        let asked_at = self.outstanding().map_or(now, |request| request.now);
+        // The portal's time is in whole seconds, rounded down.
+        let (ahead, behind) = (asked_at.since(at.plus(SECOND_MS)), at.since(now));
+        match () {
+            () if ahead > tolerated_ms => ahead,
+            () if behind > tolerated_ms => -behind,
+            () => 0,
+        }
+    }
+
+    /// Whether a checkout that finds no seat here may wait for the portal.
+    pub(super) fn may_wait(&self, now: Ms, ask: &Ask, code: DenialCode, pool: &Pool) -> MayWait {
+        let room = self.waiting.len() < WAITING_MAX;
+        if !room || self.forked() {
+            return MayWait::No;
+        }
+        if self.is_closed(now) {
+            return MayWait::For(None);
+        }
+        let curable = matches!(
+            code,
+            DenialCode::NoSeats | DenialCode::FeatureUnknown | DenialCode::Expired | DenialCode::NotActivated
+        );
+        if !curable || self.failures > 0 {
+            return MayWait::No;
+        }
+        match self.license_for(&ask.feature, pool, now) {
+            Some(license) if self.none_until.get(&license).is_none_or(|until| *until <= now) => {
+                MayWait::For(Some(license))
+            }
+            _ => MayWait::No,
+        }
+    }
+
+    /// Of which license seats are asked for a feature: one of which seats are free, else the one with most elsewhere.
+    fn license_for(&self, feature: &FeatureCode, pool: &Pool, now: Ms) -> Option<LicenseId> {
+        let shares = self.pools().iter().filter(|share| share.features.contains_key(feature.as_str()));
+        let more = shares.filter(|share| share.seats > pool.usable_seats(share.license, now));
+        more.max_by_key(|share| (share.free, share.elsewhere, share.license)).map(|share| share.license)
+    }
+
+    /// Whether the portal knows a license with this feature that may have seats here.
+    pub(super) fn knows(&self, feature: &FeatureCode) -> bool {
+        self.pools().iter().any(|share| share.seats > 0 && share.features.contains_key(feature.as_str()))
+    }
+
+    /// Somebody was denied at once: the portal hears of it, so that the next seat comes here.
+    pub(super) fn want(&mut self, now: Ms, ask: &Ask, pool: &Pool) {
+        if let Some(license) = self.license_for(&ask.feature, pool, now) {
+            self.note_want(now, license);
+        }
+    }
+
+    pub(super) fn wait(&mut self, now: Ms, waiting: Waiting) {
+        let license = waiting.license;
+        self.waiting.push_back(waiting);
+        if let Some(license) = license {
+            self.note_want(now, license);
+            self.urgent = true;
+        }
+    }
+
+    fn note_want(&mut self, now: Ms, license: LicenseId) {
+        let share = self.pools().iter().find(|share| share.license == license);
+        let per_seat = |ask: &Ask| share.and_then(|share| share.features.get(&ask.feature)).copied().unwrap_or(1).max(1);
+        let waiting = self.waiting.iter().filter(|waiting| waiting.license == Some(license));
+        let seats: u32 = waiting.map(|waiting| waiting.ask.seats.div_ceil(per_seat(&waiting.ask))).sum();
+        self.wants.insert(license, Wanted { seats: seats.max(1), asked_at: now });
+    }
+
+    /// Somebody got seats: whoever asked for them before does not wait any more.
+    pub(super) fn served(&mut self, ask: &Ask) {
+        let shares = self.row.answer.iter().flat_map(|answer| &answer.pools);
+        for share in shares {
+            let Some(per_seat) = share.features.get(&ask.feature) else { continue };
+            if let Some(want) = self.wants.get_mut(&share.license) {
+                want.seats = want.seats.saturating_sub(ask.seats.div_ceil((*per_seat).max(1)));
+            }
+        }
+        self.wants.retain(|_, want| want.seats > 0);
+    }
+
+    /// The waiting checkout with a key.
+    pub(super) fn waiting_with(&self, key: &str) -> Option<&Waiting> {
+        self.waiting.iter().find(|waiting| *waiting.key == *key)
+    }
+
+    pub(super) fn give_up(&mut self, key: &str) -> Option<LeaseId> {
+        let at = self.waiting.iter().position(|waiting| *waiting.key == *key)?;
+        self.waiting.remove(at).map(|waiting| waiting.id)
+    }
+
+    /// Everybody who waits, in order; whoever is to wait longer is put back.
+    pub(super) fn take_waiting(&mut self) -> VecDeque<Waiting> {
+        std::mem::take(&mut self.waiting)
+    }
+
+    pub(super) fn put_back(&mut self, waiting: Waiting) {
+        self.waiting.push_back(waiting);
+    }
+
+    /// Whether a waiting checkout is to be denied now.
+    pub(super) fn is_hopeless(&self, now: Ms, waiting: &Waiting) -> bool {
+        let none = waiting.license.and_then(|license| self.none_until.get(&license));
+        waiting.until <= now || self.forked() || self.failures > 0 || none.is_some_and(|until| now < *until)
+    }
+
+    /// When the next waiting checkout is to be answered.
+    pub(super) fn waits_until(&self) -> Option<Ms> {
+        self.waiting.iter().map(|waiting| waiting.until).min()
+    }
+
+    pub(super) fn until(now: Ms) -> Ms {
+        now.plus(WAIT_MS)
+    }
+
+    /// A document came by sync that holds `seats`.
+    pub(super) fn loaded(&mut self, seats: &BTreeMap<LicenseId, u32>) {
+        let kept = self.request.iter().flat_map(|request| &request.licenses);
+        let held = |license: &LicenseId| seats.get(license).copied().unwrap_or(0);
+        self.lowered |= kept.into_iter().any(|(license, report)| held(license) < report.keep);
+    }
+
+    /// Takes over from the one before what is on no disk: for a shell that builds memory anew while it runs.
+    pub(super) fn take_over(&mut self, now: Ms, former: &mut Online) {
+        let soon = |at: Ms, ms: i64| at.min(now.plus(ms));
+        self.closed_until = former.closed_until.map(|until| soon(until, FIRST_SYNC_MS));
+        self.next_at = soon(former.next_at, SYNC_EVERY_MS);
+        (self.urgent, self.failures, self.lowered) = (former.urgent, former.failures, former.lowered);
+        self.wants = std::mem::take(&mut former.wants);
+        self.wants.values_mut().for_each(|want| want.asked_at = want.asked_at.min(now));
+        self.none_until = std::mem::take(&mut former.none_until);
+        self.none_until.values_mut().for_each(|until| *until = soon(*until, NO_MS));
+        self.waiting = std::mem::take(&mut former.waiting);
+        self.waiting.iter_mut().for_each(|waiting| waiting.until = soon(waiting.until, WAIT_MS));
+        self.usage = std::mem::take(&mut former.usage);
+    }
+
+    /// Notes how many seats are used, and hurries if some are owed and unused.
+    pub(super) fn observe(&mut self, now: Ms, pool: &Pool, rev: u64, draining: bool) {
+        for license in pool.recallable_licenses() {
+            let used = pool.used_seats(license);
+            self.usage.entry(license).or_default().note(now, used);
+            let unused = pool.usable_seats(license, now).saturating_sub(used);
+            if unused > 0 && (draining || pool.owed(license) > 0) {
+                self.urgent = true;
+            }
+        }
+        // A document that counts for more than is used: the portal would like to hear that it does not any more.
+        let said = self.request.as_ref().map_or(0, |request| request.rev);
+        if self.lowered && self.outstanding().is_none() && said < rev && pool.fits() {
+            self.urgent = true;
+        }
+    }
+
+    /// Peaks that are not on disk yet.
+    pub(super) fn unwritten_peaks(&mut self) -> Vec<(LicenseId, i64, u32)> {
+        let mut peaks = Vec::new();
+        for (license, usage) in &mut self.usage {
+            if let Some(hour) = usage.unwritten.take() {
+                peaks.push((*license, hour, usage.hours.get(&hour).copied().unwrap_or(0)));
+            }
+        }
+        peaks
+    }
+}
+
+/// A tenth more or less, so that servers do not all come at once.
+fn every_ms(jitter: u64) -> i64 {
+    let tenth = SYNC_EVERY_MS / 10;
+    SYNC_EVERY_MS - tenth + i64::try_from(jitter % 1_000).unwrap_or(0) * 2 * tenth / 1_000
+}

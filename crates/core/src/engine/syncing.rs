@@ -1,0 +1,279 @@
+//! The engine's inputs of online licensing, and the checkouts that wait for the portal. What is known and promised is in
+//! [`super::online`].
+
+use super::online::{MayWait, Online, OnlineRow, Waiting};
+use super::{Act, Audit, Document, Engine, Output, SyncOut, Write, told};
+use crate::clock::BEHIND_TOLERATED_MS;
+use crate::codes::{DenialCode, LeaseEnd};
+use crate::ids::{LeaseId, LicenseId};
+use crate::pool::{Ask, Source, Standing};
+use crate::sync::{PoolShare, ServerFacts, SyncAnswer, Verdict};
+use crate::time::Ms;
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+/// How a server stands with its portal, for pages.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct OnlineView {
+    /// When the portal answered last, by the server's time.
+    pub answered_at: Option<Ms>,
+    /// What it said of the licenses.
+    pub pools: Vec<PoolShare>,
+    /// Whether it took the last sync.
+    pub verdict: Verdict,
+    /// Tries that failed since, one after the other.
+    pub failures: u32,
+    /// Another server has this key: its machine. Hostile text.
+    pub forked: Option<String>,
+    /// Nothing is given yet, because the server has just started.
+    pub starting: bool,
+    /// What the next long poll waits beyond.
+    pub bell: u64,
+}
+
+impl Engine {
+    pub(super) fn restore_online(&mut self, row: Option<OnlineRow>, peaks: &[(LicenseId, i64, u32)], now: Ms) {
+        let Some(document) = self.document.as_ref().filter(|document| document.grant.online) else { return };
+        let online = Online::restore(row.unwrap_or_default(), peaks, true, now);
+        online.put_promises(document, &mut self.pool);
+        online.put_recalls(&mut self.pool);
+        self.online = Some(online);
+    }
+
+    /// A document was put in force that did not come by sync: from now on the server is online, or is not any more.
+    pub(super) fn begin_online(&mut self, now: Ms, writes: &mut Vec<Write>) {
+        let online = self.document.as_ref().is_some_and(|document| document.grant.online);
+        self.end_online(writes);
+        if online {
+            let begun = Online::restore(OnlineRow::default(), &[], false, now);
+            writes.push(Write::Online(Some(Box::new(begun.row().clone()))));
+            self.online = Some(begun);
+        }
+    }
+
+    /// Before another document is loaded: what was promised was about the one before.
+    pub(super) fn forget_promises(&mut self) {
+        self.pool.clear_limits();
+        self.pool.clear_owed();
+    }
+
+    pub(super) fn end_online(&mut self, writes: &mut Vec<Write>) {
+        let Some(mut online) = self.online.take() else { return };
+        self.given_up.extend(online.take_waiting().into_iter().map(|waiting| waiting.id));
+        writes.push(Write::Online(None));
+    }
+
+    /// How the server stands with its portal; `None` if it is not online.
+    pub fn online(&self, now: Ms) -> Option<OnlineView> {
+        let online = self.online.as_ref()?;
+        let row = online.row();
+        Some(OnlineView {
+            answered_at: row.answered_at,
+            pools: online.pools().to_vec(),
+            verdict: row.answer.as_ref().map_or(Verdict::Ok, |answer| answer.verdict),
+            failures: online.failures(),
+            forked: row.forked.clone(),
+            starting: online.is_closed(now),
+            bell: row.answer.as_ref().map_or(0, |answer| answer.bell),
+        })
+    }
+
+    /// Another server runs with this one's key.
+    pub fn is_forked(&self) -> bool {
+        self.online.as_ref().is_some_and(Online::forked)
+    }
+
+    /// When the shell should give [`super::Input::Sync`]; `None` if never.
+    pub fn sync_due(&self) -> Option<Ms> {
+        self.online.as_ref().and_then(Online::due)
+    }
+
+    pub(super) fn sync(&mut self, now: Ms, server: &ServerFacts, writes: &mut Vec<Write>) -> Output {
+        let (Some(online), Some(document)) = (&mut self.online, &self.document) else { return Output::Sync(None) };
+        if online.forked() {
+            return Output::Sync(None);
+        }
+        let (out, new): (SyncOut, bool) = online.request(now, document, &mut self.pool, self.draining, server);
+        if new {
+            writes.push(Write::Online(Some(Box::new(online.row().clone()))));
+        }
+        Output::Sync(Some(out))
+    }
+
+    pub(super) fn sync_answered(
+        &mut self,
+        now: Ms,
+        answer: SyncAnswer,
+        sha256: &str,
+        document: Option<Document>,
+        jitter: u64,
+        writes: &mut Vec<Write>,
+    ) -> Output {
+        let nothing = Output::Synced { installed: false, set_time_to: None };
+        let Some(online) = &mut self.online else { return nothing };
+        let off_ms = online.clock_off_ms(answer.at, now, BEHIND_TOLERATED_MS);
+        let taken = answer.verdict == Verdict::Ok;
+        if !online.answered(now, answer, sha256, jitter) {
+            return nothing;
+        }
+        let newer = |document: &Document| self.document.as_ref().is_none_or(|old| old.grant.rev < document.grant.rev);
+        let document = document.filter(|document| taken && document.grant.online && newer(document));
+        let installed = document.is_some();
+        if let Some(document) = document {
+            self.load_synced(now, document, writes);
+        }
+        let Some(online) = &self.online else { return nothing };
+        online.put_recalls(&mut self.pool);
+        writes.push(Write::Online(Some(Box::new(online.row().clone()))));
+        let set_time_to = (off_ms != 0).then(|| now.plus(-off_ms));
+        if let Some(to) = set_time_to.filter(|to| *to < now) {
+            writes.push(Write::SetBack { from: now, to });
+        }
+        Output::Synced { installed, set_time_to }
+    }
+
+    fn load_synced(&mut self, now: Ms, document: Document, writes: &mut Vec<Write>) {
+        let before = self.document.as_ref().map(|document| seats(document)).unwrap_or_default();
+        let after = seats(&document);
+        if let Some(online) = &mut self.online {
+            online.loaded(&after);
+        }
+        self.forget_promises();
+        self.load(now, &document, writes);
+        if before != after {
+            let act = Act { who: "portal".into(), address: None };
+            let detail = told(&document.grant);
+            writes.push(Write::Audit(Box::new(Audit { at: now, act, action: "document_sync", detail })));
+        }
+        self.put_in_force(now, document, writes);
+    }
+
+    pub(super) fn sync_failed(&mut self, now: Ms, jitter: u64) -> Output {
+        if let Some(online) = &mut self.online {
+            online.failed(now, jitter);
+        }
+        Output::Done
+    }
+
+    pub(super) fn refresh(&mut self) -> Output {
+        if let Some(online) = &mut self.online {
+            online.hurry();
+        }
+        Output::Done
+    }
+
+    /// As [`crate::pool::Pool::find`], but nothing before the first answer since the start.
+    pub(super) fn find(&self, id: LeaseId, ask: &Ask, source: Source, now: Ms) -> Result<Standing, DenialCode> {
+        if self.online.as_ref().is_some_and(|online| online.is_closed(now)) {
+            return Err(DenialCode::Pending);
+        }
+        self.pool.find(id, ask, source, now)
+    }
+
+    pub(super) fn may_wait(&self, now: Ms, ask: &Ask, code: DenialCode) -> MayWait {
+        self.online.as_ref().map_or(MayWait::No, |online| online.may_wait(now, ask, code, &self.pool))
+    }
+
+    pub(super) fn wait(
+        &mut self,
+        now: Ms,
+        named: (LeaseId, Arc<str>),
+        asked: (Ask, Source),
+        license: Option<LicenseId>,
+    ) -> Output {
+        let (id, key) = named;
+        if let Some(online) = &mut self.online {
+            let (ask, source) = asked;
+            online.wait(now, Waiting { id, key, ask, source, license, until: Online::until(now) });
+        }
+        Output::Waits(id)
+    }
+
+    /// Somebody is denied at once; says why, if the portal knows more than the lines here.
+    pub(super) fn want(&mut self, now: Ms, ask: &Ask, code: DenialCode) -> DenialCode {
+        let Some(online) = &mut self.online else { return code };
+        let elsewhere = matches!(code, DenialCode::FeatureUnknown | DenialCode::NotActivated) && online.knows(&ask.feature);
+        let code = if elsewhere { DenialCode::NoSeats } else { code };
+        if code == DenialCode::NoSeats {
+            online.want(now, ask, &self.pool);
+        }
+        code
+    }
+
+    pub(super) fn give_up_waiting(&mut self, key: &str) {
+        let given_up = self.online.as_mut().and_then(|online| online.give_up(key));
+        self.given_up.extend(given_up);
+    }
+
+    /// When [`Engine::resolve`] has an answer at the latest; `None` while nobody waits.
+    pub fn waits_until(&self) -> Option<Ms> {
+        self.online.as_ref().and_then(Online::waits_until)
+    }
+
+    /// The answers of waiting checkouts that can be given now, to be called after the steps of a batch and before its
+    /// commit.
+    pub fn resolve(&mut self, now: Ms, writes: &mut Vec<Write>) -> Vec<(LeaseId, Output)> {
+        let gone = std::mem::take(&mut self.given_up).into_iter();
+        let mut resolved: Vec<_> =
+            gone.map(|id| (id, Output::Ended { end: LeaseEnd::LeaseGone, left_ms: 0 })).collect();
+        let Some(online) = &mut self.online else { return resolved };
+        for waiting in online.take_waiting() {
+            let id = waiting.id;
+            if let Some(output) = self.try_again(now, waiting, writes) {
+                resolved.push((id, output));
+            }
+        }
+        if let Some(online) = &mut self.online {
+            online.observe(now, &self.pool, self.document.as_ref().map_or(0, |document| document.grant.rev), self.draining);
+        }
+        resolved
+    }
+
+    fn try_again(&mut self, now: Ms, waiting: Waiting, writes: &mut Vec<Write>) -> Option<Output> {
+        let Waiting { id, key, ask, source, license, until } = waiting;
+        if let Some(code) = self.closed(now) {
+            return Some(self.deny(now, code, key, &ask, writes));
+        }
+        let code = match self.find(id, &ask, source, now) {
+            Ok(standing) => return Some(self.lease(now, (id, key), (ask, source), standing, writes)),
+            Err(code) => code,
+        };
+        // The first answer has come: now it is known which license to ask for.
+        let license = match (license, code) {
+            (None, DenialCode::Pending) => None,
+            (None, code) => match self.may_wait(now, &ask, code) {
+                MayWait::For(Some(license)) => Some(license),
+                _ => return Some(self.deny_wanted(now, code, key, &ask, writes)),
+            },
+            (license, _) => license,
+        };
+        let asked_now = license.is_some() && waiting.license.is_none();
+        let waiting = Waiting { id, key, ask, source, license, until };
+        let Some(online) = &mut self.online else { return None };
+        if online.is_hopeless(now, &waiting) {
+            return Some(self.deny_wanted(now, code, waiting.key, &waiting.ask, writes));
+        }
+        if asked_now { online.wait(now, waiting) } else { online.put_back(waiting) }
+        None
+    }
+
+    fn deny_wanted(&mut self, now: Ms, code: DenialCode, key: Arc<str>, ask: &Ask, writes: &mut Vec<Write>) -> Output {
+        let code = self.want(now, ask, code);
+        self.deny(now, code, key, ask, writes)
+    }
+
+    pub(super) fn write_peaks(&mut self, writes: &mut Vec<Write>) {
+        let peaks = self.online.as_mut().map(Online::unwritten_peaks).unwrap_or_default();
+        writes.extend(peaks.into_iter().map(|(license, hour, seats)| Write::Peak { license, hour, seats }));
+    }
+}
+
+/// Seats of each license in a document.
+fn seats(document: &Document) -> BTreeMap<LicenseId, u32> {
+    let mut seats: BTreeMap<LicenseId, u32> = BTreeMap::new();
+    for line in &document.grant.lines {
+        let sum = seats.entry(line.license).or_default();
+        *sum = sum.saturating_add(line.seats);
+    }
+    seats
+}
