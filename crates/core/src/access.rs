@@ -42,6 +42,8 @@ pub enum PortalAction {
     ReadOwned,
     /// Activate, renew or revoke a workstation of an owner.
     ManageWorkstation,
+    /// Members of an owner's organization, and who of them has which seats.
+    ManageOrganization,
     /// Read the audit log of everybody.
     ReadAudit,
 }
@@ -65,7 +67,7 @@ pub fn portal_may(actor: PortalActor, action: PortalAction, owner: Option<Accoun
     match (actor, action) {
         (PortalActor::Nobody, _) => Verdict::SignIn,
         (PortalActor::Operator(_), _) | (_, A::UseOwnAccount | A::ReadCatalog) => Verdict::Allowed,
-        (PortalActor::Account(id), A::ReadOwned | A::ManageWorkstation) => match owner {
+        (PortalActor::Account(id), A::ReadOwned | A::ManageWorkstation | A::ManageOrganization) => match owner {
             Some(owner) if owner == id => Verdict::Allowed,
             _ => Verdict::NotFound,
         },

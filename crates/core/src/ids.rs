@@ -98,6 +98,8 @@ ids! {
     AuditId = "aud";
     /// A sign-in.
     SessionId = "sess";
+    /// The members of one account's licenses.
+    OrganizationId = "org";
 }
 
 #[cfg(test)]

@@ -119,6 +119,26 @@ words! {
 }
 
 words! {
+    /// For whom a workstation works.
+    Scope {
+        /// For everybody in the organization: seats that float.
+        Organization = "organization",
+        /// For one person: what is theirs, and what was assigned to them.
+        Person = "person",
+    }
+}
+
+words! {
+    /// How a workstation gets its documents.
+    Mode {
+        /// By file, carried by hand.
+        File = "file",
+        /// By sync.
+        Online = "online",
+    }
+}
+
+words! {
     /// Whether several processes count as one seat.
     Share {
         /// Each lease takes seats of its own.

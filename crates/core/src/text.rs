@@ -32,6 +32,11 @@ pub fn is_invisible_control(c: char) -> bool {
         || matches!(c, '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}' | '\u{2028}' | '\u{2029}' | '\u{feff}')
 }
 
+/// A text from outside as far as it may be kept as a name: without control characters, cut to [`NAME_CHARS_MAX`].
+pub fn cleaned(text: &str) -> String {
+    text.chars().filter(|c| !is_invisible_control(*c)).take(NAME_CHARS_MAX).collect()
+}
+
 /// A name for people to read: 1 to [`NAME_CHARS_MAX`] characters, no control characters.
 pub fn name(text: &str) -> Result<(), TextError> {
     if text.trim().is_empty() {

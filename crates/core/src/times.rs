@@ -53,6 +53,10 @@ pub struct TimeTable {
     pub file_term_max_ms: i64,
     /// Term of a line issued by file where nobody chose one and the license does not end earlier, in milliseconds.
     pub file_term_preset_ms: i64,
+    /// Term of an online line where the product says nothing else, in milliseconds.
+    pub online_term_preset_ms: i64,
+    /// The longest that a product may say, in milliseconds.
+    pub online_term_max_ms: i64,
     /// An idempotency key is remembered this long after its lease ended, in milliseconds.
     pub key_memory_ms: i64,
     /// A license server that finds itself on another machine than its document was issued to gives new seats this long,
@@ -70,6 +74,8 @@ impl TimeTable {
         offline_allowance_ms: DAY_MS,
         file_term_max_ms: 365 * DAY_MS,
         file_term_preset_ms: 90 * DAY_MS,
+        online_term_preset_ms: 7 * DAY_MS,
+        online_term_max_ms: 30 * DAY_MS,
         key_memory_ms: 120_000,
         moved_ms: 7 * DAY_MS,
     };

@@ -96,7 +96,13 @@ impl Gallery {
 
     fn product(&self, code: &str, name: &str, share: Share, features: &[(&str, u32)]) -> Result<ProductId, Failure> {
         let features = features.iter().filter_map(|(code, count)| Some((FeatureCode::new(code).ok()?, *count)));
-        let wish = NewProduct { code: code.into(), name: name.into(), share, features: features.collect() };
+        let wish = NewProduct {
+            code: code.into(),
+            name: name.into(),
+            share,
+            features: features.collect(),
+            online_term_s: None,
+        };
         Ok(products::create(&self.portal, &self.operator, None, &wish)?.id)
     }
 

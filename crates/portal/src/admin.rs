@@ -375,14 +375,15 @@ pub fn restore(
         logs.push(&config.grants_log);
     }
     let portal = open(&config, clock, random)?;
-    let report = replay(&portal, &logs)?;
+    let report = replay(&portal, &logs, log_survived)?;
     private_file::sync_folder(dir)?;
-    Ok(RestoreReport { log_survived, ..report })
+    Ok(report)
 }
 
-/// Adopts every document in `logs` that the portal's database does not know: the last step of a restore.
-pub fn replay(portal: &Portal, logs: &[&Path]) -> Result<RestoreReport, AdminError> {
-    let mut report = RestoreReport { adopted: 0, unreadable: 0, refused: 0, log_survived: true };
+/// Adopts every document in `logs` that the portal's database does not know: the last step of a restore. `log_survived`:
+/// one of them is as new as what was lost.
+pub fn replay(portal: &Portal, logs: &[&Path], log_survived: bool) -> Result<RestoreReport, AdminError> {
+    let mut report = RestoreReport { adopted: 0, unreadable: 0, refused: 0, log_survived };
     for path in logs {
         let mut contents = grants_log::read(path).map_err(at(path))?;
         report.unreadable += contents.unreadable;
@@ -403,6 +404,6 @@ pub fn replay(portal: &Portal, logs: &[&Path]) -> Result<RestoreReport, AdminErr
             }
         }
     }
-    note_restored(portal, report.adopted, report.unreadable, report.refused)?;
+    note_restored(portal, report.adopted, report.unreadable, report.refused, log_survived)?;
     Ok(report)
 }

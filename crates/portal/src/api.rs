@@ -7,9 +7,11 @@ mod accounts;
 mod audit;
 mod health;
 mod licenses;
+mod organizations;
 mod overview;
 mod products;
 mod sessions;
+mod sync;
 mod workstations;
 
 use crate::front::Front;
@@ -49,6 +51,8 @@ const FILE_BODY_BYTES_MAX: usize = 1024 * 1024;
         (name = "products", description = "What is sold"),
         (name = "licenses", description = "Purchases"),
         (name = "workstations", description = "License servers and their documents"),
+        (name = "organizations", description = "People who are given seats"),
+        (name = "sync", description = "What online license servers call"),
         (name = "audit", description = "Who did what"),
         (name = "overview", description = "The vendor's figures"),
         (name = "health", description = "For monitoring"),
@@ -70,6 +74,10 @@ fn routes() -> OpenApiRouter<Front> {
         .routes(routes!(workstations::list, workstations::activate))
         .routes(routes!(workstations::inspect))
         .routes(routes!(workstations::take_receipt))
+        .routes(routes!(sync::post))
+        .routes(routes!(sync::receipt))
+        .routes(routes!(sync::enable))
+        .routes(routes!(sync::enable_with_token))
         .layer(DefaultBodyLimit::max(FILE_BODY_BYTES_MAX));
     let others = OpenApiRouter::with_openapi(Document::openapi())
         .routes(routes!(sessions::sign_in))
@@ -83,12 +91,19 @@ fn routes() -> OpenApiRouter<Front> {
         .routes(routes!(licenses::list, licenses::create))
         .routes(routes!(licenses::get, licenses::change_seats))
         .routes(routes!(licenses::end))
+        .routes(routes!(organizations::assign, organizations::revoke))
+        .routes(routes!(organizations::list))
+        .routes(routes!(organizations::members, organizations::add_member))
+        .routes(routes!(organizations::remove_member))
         .routes(routes!(workstations::get))
         .routes(routes!(workstations::documents))
         .routes(routes!(workstations::history))
         .routes(routes!(workstations::offers))
         .routes(routes!(workstations::renew))
         .routes(routes!(workstations::revoke))
+        .routes(routes!(sync::recall))
+        .routes(routes!(sync::new_token))
+        .routes(routes!(sync::wait))
         .routes(routes!(workstations::activation_file))
         .routes(routes!(audit::list))
         .routes(routes!(overview::get))

@@ -115,6 +115,46 @@ pub enum Failure {
         /// How the license is called; empty if it is not one of the account's.
         license: String,
     },
+    /// A sync or long poll was not signed by the key of a workstation here.
+    #[error("not signed by a workstation's key: {0}")]
+    WorkstationKey(String),
+    /// The clocks of a license server and of the portal are more than two days apart.
+    #[error("the clock of the license server is off")]
+    SyncClock {
+        /// What the server says.
+        server: Ms,
+        /// The portal's time.
+        now: Ms,
+    },
+    /// The account has no license that could be put on a server, for whom it is to work.
+    #[error("no licenses")]
+    NoLicenses,
+    /// The account does not administer an organization.
+    #[error("no organization")]
+    NoOrganization,
+    /// The workstation does not sync.
+    #[error("workstation {name} is not online")]
+    NotOnline {
+        /// Its name.
+        name: String,
+    },
+    /// The token that enables a server was used, has ended, or never was.
+    #[error("unknown token")]
+    EnableToken,
+    /// Seats of an organization's license go to its members.
+    #[error("no member")]
+    NotMember {
+        /// The account's address.
+        email: String,
+    },
+    /// A member who has seats cannot be removed.
+    #[error("a member with seats")]
+    HasSeats {
+        /// The account's address.
+        email: String,
+        /// Seats assigned to it.
+        seats: u32,
+    },
     /// A new workstation would hold nothing.
     #[error("nothing to give")]
     NothingToGive,
@@ -220,6 +260,24 @@ impl Failure {
             ),
             Failure::Db(error) => database(error),
             Failure::Internal(_) => internal(),
+            Failure::NoOrganization => {
+                Problem::new(409, "NO_ORGANIZATION", "This account does not administer an organization.")
+                    .detail("Whoever owns the licenses of an organization is its administrator.")
+                    .next(
+                        "Sign in with the administrator's account, or choose to use the server for yourself.",
+                        who::YOU,
+                    )
+            }
+            Failure::NotMember { email } => {
+                Problem::new(409, "NOT_A_MEMBER", "Seats can be given to members of the organization only.")
+                    .detail(format!("{email} is not a member."))
+                    .next("Add them to the organization first.", who::YOU)
+            }
+            Failure::HasSeats { email, seats } => {
+                Problem::new(409, "HAS_SEATS", "Somebody who has seats cannot be removed.")
+                    .detail(format!("{seats} seats are assigned to {email}."))
+                    .next("Take the seats back first, then remove them.", who::YOU)
+            }
             workstation => workstation.about_workstation(),
         }
     }
@@ -300,6 +358,44 @@ impl Failure {
                          license server of its own for them.",
                 "the administrator of the license server",
             ),
+            Failure::WorkstationKey(why) => {
+                Problem::new(401, "WRONG_KEY", "The request is not signed by the key of a license server known here.")
+                    .detail(format!("Nothing was changed: {why}."))
+                    .next(
+                        "If this license server was activated at another portal, or was disabled, enable online \
+                         licensing again.",
+                        "the administrator of the license server",
+                    )
+            }
+            Failure::SyncClock { server, now } => {
+                Problem::new(409, "CLOCK_OFF_SERVER", "The license server's clock is more than two days off.")
+                    .detail(format!("It shows {}, the portal's {}.", sentence_time(*server), sentence_time(*now)))
+                    .next(
+                        "Set the clock of the license server's machine right (NTP).",
+                        "the administrator of the license server",
+                    )
+            }
+            Failure::NoLicenses => Problem::new(
+                409,
+                "NO_LICENSES",
+                "This account has no license that could be used there.",
+            )
+            .detail("It owns none that runs, and no organization has assigned one to it. Nothing was changed.")
+            .next(
+                "If the licenses belong to an organization, ask its administrator to assign one to you; or sign \
+                         in with the account that owns them.",
+                who::YOU,
+            ),
+            Failure::NotOnline { name } => {
+                Problem::new(409, "NOT_ONLINE", "This workstation is not kept up to date online.")
+                    .detail(format!(
+                        "`{name}` has its documents by file, or gets none any more: nothing can be recalled."
+                    ))
+                    .next("Issue it a smaller document, or wait until the one that it has ends.", who::YOU)
+            }
+            Failure::EnableToken => Problem::new(401, "ENABLE_TOKEN", "The token cannot be used.")
+                .detail("It was used before, has ended, or is mistyped. A token enables one license server, once.")
+                .next("Make a new one at the portal: Workstations, Enable without a screen.", who::YOU),
             Failure::TooManyLines(why) => {
                 Problem::new(422, "TOO_MANY_LINES", "The activation file would be too large.")
                     .detail(why.clone())

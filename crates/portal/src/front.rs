@@ -17,6 +17,7 @@ use leasehold_web::listener::Connection;
 use leasehold_web::problem::{ApiProblem, Problem, catch_panic, who};
 use leasehold_web::proxy::{self, TrustedProxies};
 use leasehold_web::session::{SessionCookie, SessionToken};
+use leasehold_web::shutdown::Shutdown;
 use std::net::IpAddr;
 use std::sync::Arc;
 
@@ -32,6 +33,8 @@ struct FrontParts {
     public_url: Option<String>,
     /// Names under which the portal is reached without TLS; `None`: any, because TLS proves the name.
     hosts: Option<Vec<String>>,
+    /// Ends what waits for long.
+    shutdown: Option<Shutdown>,
 }
 
 impl Front {
@@ -45,7 +48,29 @@ impl Front {
             proxies: config.proxies.clone(),
             public_url: config.public_url.clone(),
             hosts,
+            shutdown: None,
         }))
+    }
+
+    /// The same, with whatever waits for long ended at the portal's stop.
+    pub fn until(self, shutdown: Shutdown) -> Front {
+        let parts = FrontParts {
+            portal: self.0.portal.clone(),
+            cookie: self.0.cookie.clone(),
+            proxies: self.0.proxies.clone(),
+            public_url: self.0.public_url.clone(),
+            hosts: self.0.hosts.clone(),
+            shutdown: Some(shutdown),
+        };
+        Front(Arc::new(parts))
+    }
+
+    /// Returns when the portal is about to stop.
+    pub async fn closing(&self) {
+        match self.0.shutdown.clone() {
+            Some(mut shutdown) => shutdown.requested().await,
+            None => std::future::pending().await,
+        }
     }
 
     /// The portal itself.

@@ -1,6 +1,7 @@
 //! What the portal does by itself while it runs.
 
 use crate::Portal;
+use crate::bells;
 use crate::service::health;
 use leasehold_web::shutdown::Shutdown;
 use std::time::Duration;
@@ -9,8 +10,29 @@ use tokio::time::{MissedTickBehavior, interval};
 const MINUTE: Duration = Duration::from_secs(60);
 const SWEEP_MINUTES: u64 = 60;
 
-/// Compares the clocks every minute and sweeps every hour, until `shutdown`.
-pub(crate) async fn run(portal: Portal, mut shutdown: Shutdown) {
+/// Between two looks for bells that another portal process rang.
+const LISTEN: Duration = Duration::from_millis(500);
+
+/// Compares the clocks every minute, sweeps every hour, and listens for other processes, until `shutdown`.
+pub(crate) async fn run(portal: Portal, shutdown: Shutdown) {
+    tokio::join!(listen(portal.clone(), shutdown.clone()), keep_house(portal, shutdown));
+}
+
+async fn listen(portal: Portal, mut shutdown: Shutdown) {
+    let mut looks = interval(LISTEN);
+    looks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    loop {
+        tokio::select! {
+            () = shutdown.requested() => return,
+            _ = looks.tick() => {}
+        }
+        if let Err(error) = portal.run(bells::listen).await {
+            tracing::warn!(%error, "license servers cannot be told of changes at once");
+        }
+    }
+}
+
+async fn keep_house(portal: Portal, mut shutdown: Shutdown) {
     let mut minutes = interval(MINUTE);
     minutes.set_missed_tick_behavior(MissedTickBehavior::Delay);
     for minute in 0_u64.. {

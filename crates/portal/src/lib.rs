@@ -6,6 +6,7 @@
 
 pub mod admin;
 pub mod api;
+mod bells;
 pub mod config;
 pub mod failure;
 pub mod front;
@@ -68,6 +69,7 @@ struct Inner {
     times: TimeTable,
     passwords: Passwords,
     throttle: Throttle,
+    bells: bells::Bells,
     clock_fits: AtomicBool,
     /// When the database last took a change that was made to see whether it does, on the clock that counts suspend.
     took_changes_at: Mutex<Option<i64>>,
@@ -85,6 +87,7 @@ impl Portal {
             times: TimeTable::DEFAULT,
             passwords: Passwords::default(),
             throttle: Throttle::default(),
+            bells: bells::Bells::default(),
             clock_fits: AtomicBool::new(true),
             took_changes_at: Mutex::new(None),
         }))
@@ -139,6 +142,10 @@ impl Portal {
 
     pub(crate) fn throttle(&self) -> &Throttle {
         &self.0.throttle
+    }
+
+    pub(crate) fn bells(&self) -> &bells::Bells {
+        &self.0.bells
     }
 
     pub(crate) fn boottime_ms(&self) -> i64 {

@@ -69,8 +69,8 @@ pub async fn serve(
     let portal = opened.map_err(|died| AdminError::Failed(died.to_string()))??;
     let bound = listener::bind(config.listen).await?;
     let address = bound.address();
-    let router = router(&Front::new(portal.clone(), &config), &config)?;
     let (trigger, shutdown) = shutdown_pair();
+    let router = router(&Front::new(portal.clone(), &config).until(shutdown.clone()), &config)?;
     let jobs = tokio::spawn(jobs::run(portal.clone(), shutdown.clone()));
     let serving = tokio::spawn(bound.serve(router, mode, Limits::default(), shutdown));
     tracing::info!(%address, vendor = portal.vendor(), "the portal takes requests");

@@ -5,15 +5,20 @@
 
 pub mod accounts;
 pub mod activation;
+pub mod assignments;
 pub mod audit;
+pub mod enable;
 pub mod health;
 mod idempotency;
 mod issue;
 pub mod licenses;
+pub mod organizations;
 pub mod overview;
+mod pools;
 pub mod products;
 pub(crate) mod restore;
 pub mod sessions;
+pub mod sync;
 pub mod workstations;
 
 pub use idempotency::IdempotencyKey;

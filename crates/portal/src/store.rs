@@ -4,14 +4,19 @@
 //! their types here, so that a damaged row is an error with its column and never a wrong value.
 
 pub mod accounts;
+pub mod assignments;
 pub mod audit;
+pub mod bells;
 pub mod catalog;
 pub mod documents;
 pub mod idempotency;
 pub mod licenses;
+pub mod organizations;
 pub mod overview;
 pub mod schema;
 pub mod sessions;
+pub mod state;
+pub mod sync;
 pub mod workstations;
 
 use leasehold_core::time::Ms;

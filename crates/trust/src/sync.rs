@@ -78,11 +78,7 @@ impl UnverifiedRequest {
         if now.since(claims.iat).abs() > AGE_MAX_MS {
             return Err(DocumentError::ClockWrong { file_at: claims.iat, now });
         }
-        Ok(VerifiedRequest {
-            workstation: claims.sub,
-            seq: claims.seq,
-            body_sha256: claims.body_sha256.into_owned(),
-        })
+        Ok(VerifiedRequest { workstation: claims.sub, seq: claims.seq, body_sha256: claims.body_sha256.into_owned() })
     }
 }
 

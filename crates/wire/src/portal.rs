@@ -5,15 +5,19 @@
 
 mod accounts;
 mod licenses;
+mod organizations;
 mod overview;
 mod schema;
+mod sync;
 mod workstations;
 
 pub use accounts::*;
 use leasehold_core::ids::AccountId;
 pub use licenses::*;
+pub use organizations::*;
 pub use overview::*;
 use serde::{Deserialize, Serialize};
+pub use sync::*;
 use utoipa::{IntoParams, ToSchema};
 pub use workstations::*;
 

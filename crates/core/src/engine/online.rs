@@ -10,8 +10,8 @@ use crate::ids::{LeaseId, LicenseId};
 use crate::license::FeatureCode;
 use crate::pool::{Ask, Pool, Source};
 use crate::sync::{
-    FIRST_SYNC_MS, IDLE_MS, NO_MS, PoolShare, Report, SYNC_EVERY_MS, SYNC_VERSION, ServerFacts, SyncAnswer, SyncRequest,
-    Verdict, WAIT_MS, WAITING_MAX, WANT_MS,
+    FIRST_SYNC_MS, IDLE_MS, NO_MS, PoolShare, Report, SYNC_EVERY_MS, SYNC_VERSION, ServerFacts, SyncAnswer,
+    SyncRequest, Verdict, WAIT_MS, WAITING_MAX, WANT_MS,
 };
 use crate::time::{DAY_MS, HOUR_MS, Ms, SECOND_MS};
 use serde::{Deserialize, Serialize};
@@ -184,7 +184,9 @@ impl Online {
 
     /// What was promised with the newest request, if the document that it presented is still the one in force.
     pub(super) fn put_promises(&self, document: &Document, pool: &mut Pool) {
-        let Some(request) = self.request.as_ref().filter(|request| *request.document == *document.token) else { return };
+        let Some(request) = self.request.as_ref().filter(|request| *request.document == *document.token) else {
+            return;
+        };
         for (license, report) in &request.licenses {
             pool.set_limit(*license, report.keep);
         }
@@ -382,7 +384,8 @@ impl Online {
 
     fn note_want(&mut self, now: Ms, license: LicenseId) {
         let share = self.pools().iter().find(|share| share.license == license);
-        let per_seat = |ask: &Ask| share.and_then(|share| share.features.get(&ask.feature)).copied().unwrap_or(1).max(1);
+        let per_seat =
+            |ask: &Ask| share.and_then(|share| share.features.get(&ask.feature)).copied().unwrap_or(1).max(1);
         let waiting = self.waiting.iter().filter(|waiting| waiting.license == Some(license));
         let seats: u32 = waiting.map(|waiting| waiting.ask.seats.div_ceil(per_seat(&waiting.ask))).sum();
         self.wants.insert(license, Wanted { seats: seats.max(1), asked_at: now });

@@ -192,7 +192,8 @@ impl Engine {
     /// Somebody is denied at once; says why, if the portal knows more than the lines here.
     pub(super) fn want(&mut self, now: Ms, ask: &Ask, code: DenialCode) -> DenialCode {
         let Some(online) = &mut self.online else { return code };
-        let elsewhere = matches!(code, DenialCode::FeatureUnknown | DenialCode::NotActivated) && online.knows(&ask.feature);
+        let elsewhere =
+            matches!(code, DenialCode::FeatureUnknown | DenialCode::NotActivated) && online.knows(&ask.feature);
         let code = if elsewhere { DenialCode::NoSeats } else { code };
         if code == DenialCode::NoSeats {
             online.want(now, ask, &self.pool);
@@ -224,7 +225,12 @@ impl Engine {
             }
         }
         if let Some(online) = &mut self.online {
-            online.observe(now, &self.pool, self.document.as_ref().map_or(0, |document| document.grant.rev), self.draining);
+            online.observe(
+                now,
+                &self.pool,
+                self.document.as_ref().map_or(0, |document| document.grant.rev),
+                self.draining,
+            );
         }
         resolved
     }
@@ -253,7 +259,11 @@ impl Engine {
         if online.is_hopeless(now, &waiting) {
             return Some(self.deny_wanted(now, code, waiting.key, &waiting.ask, writes));
         }
-        if asked_now { online.wait(now, waiting) } else { online.put_back(waiting) }
+        if asked_now {
+            online.wait(now, waiting)
+        } else {
+            online.put_back(waiting)
+        }
         None
     }
 

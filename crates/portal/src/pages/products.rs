@@ -153,6 +153,7 @@ fn new_product(fields: &Fields) -> Result<(NewProduct, IdempotencyKey), Failure>
         name: fields.trimmed("name"),
         share: share(fields)?,
         features: features(fields.get("features"))?,
+        online_term_s: None,
     };
     Ok((wish, IdempotencyKey::new(fields.get(FORM_KEY))?))
 }
@@ -222,6 +223,7 @@ fn changes(fields: &Fields) -> Result<ChangeProduct, Failure> {
         name: Some(fields.trimmed("name")),
         share: Some(share(fields)?),
         features: Some(features(fields.get("features"))?),
+        online_term_s: None,
     })
 }
 

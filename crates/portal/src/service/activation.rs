@@ -10,7 +10,7 @@ use crate::store::{accounts, audit, documents, licenses};
 use leasehold_core::access::PortalAction;
 use leasehold_core::activation::{LicenseFacts, preset};
 use leasehold_core::ids::{AccountId, WorkstationId};
-use leasehold_core::license::Kind;
+use leasehold_core::license::{Kind, Mode, Scope};
 use leasehold_core::times::TimeTable;
 use leasehold_core::{random, text};
 use leasehold_db::Tx;
@@ -38,7 +38,7 @@ pub struct Wish {
 }
 
 /// Reads a request file and checks that it is meant for this vendor.
-fn read(portal: &Portal, file: &[u8]) -> Result<ActivationRequest, Failure> {
+pub(super) fn read(portal: &Portal, file: &[u8]) -> Result<ActivationRequest, Failure> {
     let request = read_request(file, portal.now())?;
     match &request.facts.vendor {
         Some(root) if *root != portal.root().thumbprint() => {
@@ -200,7 +200,7 @@ pub fn activate(
 }
 
 /// The workstation as it will be if nobody has its key yet.
-fn new_workstation(
+pub(super) fn new_workstation(
     portal: &Portal,
     owner: AccountId,
     request: &ActivationRequest,
@@ -225,22 +225,29 @@ fn new_workstation(
         server_version: request.facts.server_version.clone(),
         requested_at: request.facts.issued_at.min(now),
         created_at: now,
+        mode: Mode::File,
+        scope: Scope::Organization,
     }
 }
 
-fn activate_in(
+/// The workstation of a request, known before or made by it, locked.
+pub(super) struct Arrival {
+    pub(super) workstation: Owned,
+    pub(super) is_new: bool,
+    /// It is on another machine than before.
+    pub(super) moved: bool,
+    pub(super) said: Said,
+}
+
+/// Takes a request in: its workstation as it is from now on, locked; not written yet. The licenses are locked before.
+pub(super) fn arrive(
     tx: &mut Tx<'_>,
     desk: &Desk,
     new: &WorkstationRow,
     request: &ActivationRequest,
-    choices: &Choices,
-    wish: &Wish,
-) -> Result<Activated, Failure> {
+    name: Option<&str>,
+) -> Result<Arrival, Failure> {
     let (facts, owner) = (&request.facts, new.owner);
-    let known = workstations::by_key(tx, &new.key_thumbprint)?;
-    check_chosen(tx, wish.workstation, known.as_ref(), owner, facts)?;
-    // One lock order everywhere: licenses, then the workstation.
-    let licenses = desk.lock_licenses(tx, owner, choices)?;
     let is_new = workstations::insert(tx, new)?;
     let known = workstations::by_key(tx, &new.key_thumbprint)?.map(|known| known.row.id);
     let locked = known.map(|id| workstations::lock(tx, id)).transpose()?.flatten();
@@ -259,12 +266,29 @@ fn activate_in(
         None => false,
     };
     let said = acknowledge(row, facts.rev_in_use, known);
-    row.name = wish.name.clone().unwrap_or_else(|| row.name.clone());
+    row.name = name.map_or_else(|| row.name.clone(), str::to_owned);
     row.host.clone_from(&facts.host_name);
     row.server_version.clone_from(&facts.server_version);
     row.machine.clone_from(&facts.fingerprint);
     // Not by a clock that is ahead: the next request, made when it is right, would be older than this one.
     row.requested_at = facts.issued_at.min(desk.stamp.now);
+    Ok(Arrival { workstation, is_new, moved, said })
+}
+
+fn activate_in(
+    tx: &mut Tx<'_>,
+    desk: &Desk,
+    new: &WorkstationRow,
+    request: &ActivationRequest,
+    choices: &Choices,
+    wish: &Wish,
+) -> Result<Activated, Failure> {
+    let (facts, owner) = (&request.facts, new.owner);
+    let known = workstations::by_key(tx, &new.key_thumbprint)?;
+    check_chosen(tx, wish.workstation, known.as_ref(), owner, facts)?;
+    // One lock order everywhere: licenses, then the workstation.
+    let licenses = desk.lock_licenses(tx, owner, choices)?;
+    let Arrival { mut workstation, is_new, moved, said } = arrive(tx, desk, new, request, wish.name.as_deref())?;
     let occasion = if is_new { Occasion::New(facts.request) } else { Occasion::Asked(facts.request) };
     let activated = desk.issue(tx, &mut workstation, &licenses, choices, occasion)?;
     let action = if is_new { "workstation.activate" } else { "workstation.renew" };
@@ -280,7 +304,7 @@ fn activate_in(
 /// What a server says of the document it obeys, held against what was issued. An operator should look at all but the
 /// first.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-enum Said {
+pub(super) enum Said {
     /// As expected.
     Fits,
     /// It obeys a document that this portal does not know: it was restored from an older backup, or the server is not who
@@ -291,7 +315,7 @@ enum Said {
 }
 
 impl Said {
-    fn alarm(self) -> Option<&'static str> {
+    pub(super) fn alarm(self) -> Option<&'static str> {
         match self {
             Said::Fits => None,
             Said::UnknownRev => Some("unknown_rev"),
@@ -388,6 +412,8 @@ mod tests {
             server_version: String::new(),
             requested_at: Ms(0),
             created_at: Ms(0),
+            mode: Mode::File,
+            scope: Scope::Organization,
         }
     }
 

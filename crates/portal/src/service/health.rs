@@ -3,14 +3,16 @@
 use super::idempotency::REMEMBERED_MS;
 use crate::Portal;
 use crate::failure::Failure;
-use crate::store::{idempotency, sessions};
-use leasehold_core::time::{MINUTE_MS, Ms};
+use crate::store::{documents, idempotency, sessions, state, sync};
+use leasehold_core::time::{DAY_MS, MINUTE_MS, Ms};
 use leasehold_db::Dialect;
 
 /// Changes are tried again this long after some were taken, in milliseconds.
 const PROBE_EVERY_MS: i64 = 5_000;
 /// The portal's clock and its database's may differ by this much.
 const CLOCK_OFF_MAX_MS: i64 = MINUTE_MS;
+/// Documents that came by sync and are void are kept this long, for people to look at.
+const VOID_KEPT_MS: i64 = 7 * DAY_MS;
 
 /// Whether the portal can serve: the database takes changes and the clocks agree.
 pub fn ready(portal: &Portal) -> Result<(), Failure> {
@@ -44,12 +46,15 @@ pub fn compare_clocks(portal: &Portal) -> Result<(), Failure> {
     Ok(())
 }
 
-/// Removes sign-ins that have ended and idempotency keys that nobody will repeat.
+/// Removes what has ended: sign-ins, idempotency keys that nobody will repeat, tokens, wants, void documents.
 pub fn sweep(portal: &Portal) -> Result<(), Failure> {
     let now = portal.now();
     portal.db().write(move |tx| {
         sessions::sweep(tx, now)?;
         idempotency::sweep(tx, now.plus(-REMEMBERED_MS))?;
+        state::sweep_enable_tokens(tx, now)?;
+        sync::sweep(tx, now)?;
+        documents::sweep(tx, now.plus(-VOID_KEPT_MS))?;
         Ok(())
     })
 }

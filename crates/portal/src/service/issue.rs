@@ -3,17 +3,19 @@
 //! Here the first law holds between portal and servers: the licenses are locked first, in one order everywhere, then
 //! everything that any workstation may obey is counted, then `core` judges, then the document is written.
 
-use super::licenses::facts;
+use super::pools::LicensePools;
 use super::{Caller, workstations};
 use crate::Portal;
 use crate::failure::Failure;
 use crate::store::audit::Stamp;
 use crate::store::documents::{self, DocumentRow, StoredLine};
 use crate::store::licenses::{self, LicenseRow};
+use crate::store::state;
 use crate::store::workstations::Owned;
 use leasehold_core::activation::{Choice, LicenseFacts, Refusal, admit, preset};
 use leasehold_core::grant::{Grant, Line, Terms};
 use leasehold_core::ids::{AccountId, GrantId, LicenseId, LineId, RequestId, WorkstationId};
+use leasehold_core::license::Mode;
 use leasehold_core::random::{self, Seeded};
 use leasehold_core::time::Ms;
 use leasehold_core::times::TimeTable;
@@ -27,8 +29,8 @@ use std::sync::Arc;
 /// What issuing needs, drawn before the transaction: the closure may run more than once.
 #[derive(Clone)]
 pub(super) struct Desk {
-    signer: Arc<PortalSigner>,
-    times: TimeTable,
+    pub(super) signer: Arc<PortalSigner>,
+    pub(super) times: TimeTable,
     pub(super) stamp: Stamp,
     document: GrantId,
     /// Names new lines; ids, not secrets.
@@ -37,6 +39,14 @@ pub(super) struct Desk {
 
 /// What a workstation is to hold: chosen, or all that nobody else may be using.
 pub(super) type Choices = Option<Vec<Choice>>;
+
+/// A row of a document that is to be issued.
+pub(super) struct WantedLine<'a> {
+    pub(super) license: &'a LicenseRow,
+    pub(super) seats: u32,
+    pub(super) until: Ms,
+    pub(super) terms: Terms,
+}
 
 /// Why a document is issued.
 #[derive(Clone, Copy)]
@@ -82,10 +92,11 @@ pub(super) fn load_facts(
             .filter(|stored| stored.line.license == license)
             .fold(0, |sum: u32, stored| sum.saturating_add(stored.line.seats))
     };
+    let learning_until = state::learning_until(tx)?;
     let mut all = Vec::new();
     for row in licenses {
-        let claims = documents::claims(tx, row.id, now)?;
-        all.push(LicenseFacts { newest_here: held(row.id), ..facts(row, &claims, workstation, now) });
+        let pools = LicensePools::load(tx, row.clone(), now, learning_until)?;
+        all.push(LicenseFacts { newest_here: held(row.id), ..pools.facts(workstation) });
     }
     Ok(all)
 }
@@ -142,7 +153,8 @@ impl Desk {
         if admitted.is_empty() && (!renewed || choices.is_none()) {
             return Err(Failure::NothingToGive);
         }
-        let lines = self.lines(tx, workstation.row.id, licenses, &admitted)?;
+        workstation.row.mode = Mode::File;
+        let lines = self.admitted_lines(tx, workstation.row.id, licenses, &admitted)?;
         let document = self.document(workstation, lines, occasion.request())?;
         // No sync will ever report a document that is carried by file, so each is also kept in `grants.log`: nothing else
         // would tell a portal that was restored from backup that it is out.
@@ -156,20 +168,35 @@ impl Desk {
         Ok(Activated { workstation: view, renewed, rev: document.rev, seats, free_at })
     }
 
-    fn lines(
+    fn admitted_lines(
         &self,
         tx: &mut Tx<'_>,
         workstation: WorkstationId,
         licenses: &[LicenseRow],
         admitted: &[Choice],
     ) -> Result<Vec<StoredLine>, Failure> {
-        let mut random = Seeded::new(self.line_seed);
-        let mut lines = Vec::new();
+        let mut wanted = Vec::new();
         for choice in admitted {
             let license = licenses
                 .iter()
                 .find(|row| row.id == choice.license)
                 .ok_or_else(|| Failure::Internal("a license was admitted that was not offered".to_owned()))?;
+            let terms = Terms::by_file(license.product.share, license.term.maintenance_until());
+            wanted.push(WantedLine { license, seats: choice.seats, until: choice.until, terms });
+        }
+        self.lines(tx, workstation, wanted)
+    }
+
+    /// The rows of a document. A row keeps its name as long as the workstation holds seats of its license.
+    pub(super) fn lines(
+        &self,
+        tx: &mut Tx<'_>,
+        workstation: WorkstationId,
+        wanted: Vec<WantedLine<'_>>,
+    ) -> Result<Vec<StoredLine>, Failure> {
+        let mut random = Seeded::new(self.line_seed);
+        let mut lines = Vec::new();
+        for WantedLine { license, seats, until, terms } in wanted {
             let new = LineId::draw(self.stamp.now, &mut random);
             let line = Line {
                 line: documents::line_id(tx, workstation, license.id)?.unwrap_or(new),
@@ -179,9 +206,9 @@ impl Desk {
                 kind: license.kind,
                 channel: license.channel,
                 features: license.product.features.clone(),
-                seats: choice.seats,
-                until: choice.until,
-                terms: Terms::by_file(license.product.share, license.term.maintenance_until()),
+                seats,
+                until,
+                terms,
             };
             let freed_at = self.times.line_freed_at(line.until, &line.terms);
             lines.push(StoredLine { line, freed_at });
@@ -189,7 +216,8 @@ impl Desk {
         Ok(lines)
     }
 
-    fn document(
+    /// Signs the next document of a workstation; it is not stored yet.
+    pub(super) fn document(
         &self,
         workstation: &mut Owned,
         lines: Vec<StoredLine>,
@@ -205,6 +233,7 @@ impl Desk {
             issued_at: self.stamp.now.floor_to_second(),
             request,
             machine: row.machine.clone(),
+            online: row.mode == Mode::Online,
             lines: lines.iter().map(|stored| stored.line.clone()).collect(),
         };
         let key = row.key_thumbprint.parse().map_err(|why| Failure::Internal(format!("a stored thumbprint: {why}")))?;

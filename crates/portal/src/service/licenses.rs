@@ -1,23 +1,23 @@
 //! Licenses: sold, changed and ended by operators; their owners see where the seats are.
 
 use super::idempotency::Once;
+use super::pools::{LicensePools, Part};
 use super::{Caller, IdempotencyKey, allow, keyset, page};
 use crate::Portal;
 use crate::failure::Failure;
-use crate::store::documents::{self, Claim};
 use crate::store::licenses::LicenseRow;
-use crate::store::{accounts, audit, catalog, licenses};
+use crate::store::{accounts, audit, bells, catalog, licenses, organizations, state, sync};
 use leasehold_core::access::PortalAction;
-use leasehold_core::activation::LicenseFacts;
 use leasehold_core::grant::{counted_seats, counted_until};
-use leasehold_core::ids::{LicenseId, WorkstationId};
-use leasehold_core::license::Term;
+use leasehold_core::ids::{AccountId, LicenseId, OrganizationId, WorkstationId};
+use leasehold_core::license::{Channel, Term};
 use leasehold_core::text;
 use leasehold_core::time::{Ms, date_start};
 use leasehold_db::{DbError, Tx};
-use leasehold_wire::portal::{AccountRef, Holder, License, NewLicense, OwnedQuery, Page};
+use leasehold_wire::portal::{AccountRef, Assignment, Holder, License, NewLicense, OwnedQuery, Page};
 use leasehold_wire::time::Time;
 use serde_json::json;
+use std::collections::BTreeSet;
 
 /// Most seats of one license.
 pub const SEATS_MAX: u32 = 1_000_000;
@@ -29,38 +29,47 @@ fn check_seats(seats: u32) -> Result<(), Failure> {
     Err(Failure::invalid("seats", "must be 1 to 1,000,000"))
 }
 
-/// What deciding needs to know of a license, counted as if for `workstation`.
-pub(super) fn facts(row: &LicenseRow, claims: &[Claim], workstation: Option<WorkstationId>, now: Ms) -> LicenseFacts {
-    let (mut here, mut elsewhere) = (0_u32, 0_u32);
-    for claim in claims {
-        let seats = counted_seats(&claim.documents, claim.acknowledged_rev, row.id, now);
-        let side = if Some(claim.workstation) == workstation { &mut here } else { &mut elsewhere };
-        *side = side.saturating_add(seats);
+/// A license as both fronts show it.
+pub(super) fn view(tx: &mut Tx<'_>, row: LicenseRow, now: Ms) -> Result<License, DbError> {
+    let learning_until = state::learning_until(tx)?;
+    let pools = LicensePools::load(tx, row, now, learning_until)?;
+    let mut holders = Vec::new();
+    for (claim, counted) in pools.claims.iter().zip(&pools.counted) {
+        let free_at = counted_until(&claim.documents, claim.acknowledged_rev, pools.license.id, now);
+        let Some(free_at) = free_at else { continue };
+        let synced = sync::get(tx, claim.workstation)?;
+        let used = synced.and_then(|row| row.report.get(&pools.license.id).map(|report| report.used));
+        let person = match counted.part {
+            Part::Floating => None,
+            Part::Of(account) => accounts::get(tx, account)?,
+        };
+        holders.push(Holder {
+            workstation: claim.workstation,
+            name: claim.name.clone(),
+            status: claim.status,
+            seats: counted_seats(&claim.documents, claim.acknowledged_rev, pools.license.id, now),
+            used,
+            person: person.map(|account| AccountRef { id: account.id, name: account.name, email: account.email }),
+            free_at: Time(free_at),
+        });
     }
-    LicenseFacts {
-        license: row.id,
-        seats: row.seats,
-        kind: row.kind,
-        term: row.term,
-        starts_at: row.starts_at,
-        ended_at: row.ended_at,
-        counted_elsewhere: elsewhere,
-        counted_here: here,
-        newest_here: 0,
-    }
-}
-
-fn view(tx: &mut Tx<'_>, row: LicenseRow, now: Ms) -> Result<License, DbError> {
-    let claims = documents::claims(tx, row.id, now)?;
-    let facts = facts(&row, &claims, None, now);
-    let holder = |claim: Claim| {
-        let seats = counted_seats(&claim.documents, claim.acknowledged_rev, row.id, now);
-        let free_at = counted_until(&claim.documents, claim.acknowledged_rev, row.id, now)?;
-        let (workstation, name, status) = (claim.workstation, claim.name, claim.status);
-        Some(Holder { workstation, name, status, seats, free_at: Time(free_at) })
-    };
-    let holders: Vec<Holder> = claims.into_iter().filter_map(holder).collect();
-    let running = facts.running(now);
+    let running = pools.running();
+    let over_by = pools.counted().saturating_sub(pools.license.seats);
+    let assignments: Vec<Assignment> = pools
+        .assignments
+        .iter()
+        .zip(&pools.settled.active)
+        .map(|(row, active)| Assignment {
+            license: row.license,
+            account: row.account.clone(),
+            seats: row.target,
+            active: *active,
+            assigned_at: Time(row.assigned_at),
+            seats_out: pools.counted_in(Part::Of(row.account.id)),
+        })
+        .collect();
+    let facts = pools.facts(None);
+    let row = &pools.license;
     Ok(License {
         id: row.id,
         label: row.label.clone(),
@@ -74,13 +83,35 @@ fn view(tx: &mut Tx<'_>, row: LicenseRow, now: Ms) -> Result<License, DbError> {
         ended_at: row.ended_at.map(Time),
         created_at: Time(row.created_at),
         running,
-        seats_out: facts.counted_elsewhere,
+        seats_out: pools.counted(),
         seats_free: if running { facts.available() } else { 0 },
-        over_by: facts.over_by(),
-        over_until: holders.iter().map(|holder| holder.free_at).max().filter(|_| facts.over_by() > 0),
-        owner: row.owner,
+        over_by,
+        over_until: holders.iter().map(|holder| holder.free_at).max().filter(|_| over_by > 0),
+        organization: row.organization,
+        seats_assigned: assignments.iter().map(|assignment| assignment.seats).fold(0, u32::saturating_add),
+        seats_floating: pools.settled.floating,
+        seats_pending: pools.settled.pending,
+        assignments,
+        owner: row.owner.clone(),
         holders,
     })
+}
+
+/// A license changed: what is assigned is settled anew. Answers the servers whose bells are to be rung.
+pub(super) fn changed(
+    tx: &mut Tx<'_>,
+    license: LicenseId,
+    also: &[AccountId],
+    now: Ms,
+) -> Result<(LicenseRow, BTreeSet<WorkstationId>), Failure> {
+    let row = licenses::get(tx, license)?.ok_or(Failure::NotFound)?;
+    let learning_until = state::learning_until(tx)?;
+    let mut pools = LicensePools::load(tx, row, now, learning_until)?;
+    let mut accounts = pools.write_settled(tx)?;
+    accounts.extend(also);
+    accounts.extend(pools.assignments.iter().map(|row| row.account.id));
+    let servers = pools.servers(tx, &accounts)?;
+    Ok((pools.license, servers))
 }
 
 /// Sells a license. Operators.
@@ -101,7 +132,7 @@ pub fn create(
         return Err(Failure::invalid("term", "must not have ended already"));
     }
     let once = Once::new(caller, key, "license.create", wish, now)?;
-    let id = portal.draw(|random| LicenseId::draw(now, random));
+    let (id, organization) = portal.draw(|random| (LicenseId::draw(now, random), OrganizationId::draw(now, random)));
     let wish = wish.clone();
     portal.db().write(move |tx| {
         once.run(tx, |tx| {
@@ -120,11 +151,19 @@ pub fn create(
                 starts_at: wish.starts_on.map_or(now, date_start),
                 ended_at: None,
                 created_at: now,
+                organization: None,
+                raise_while_learning: false,
             };
+            // Whoever buys for work is an organization by that.
+            if wish.channel == Channel::Commercial {
+                organizations::insert(tx, organization, row.owner.id, &row.owner.name, now)?;
+            }
             licenses::insert(tx, &row)?;
             let detail =
                 json!({ "owner": row.owner.id, "product": row.product.code, "seats": row.seats, "term": row.term });
             audit::insert(tx, &stamp, "license.create", &id.to_string(), &detail)?;
+            let (row, rung) = changed(tx, id, &[], now)?;
+            bells::ring(tx, &rung, now)?;
             Ok(view(tx, row, now)?)
         })
     })
@@ -162,30 +201,37 @@ pub fn change_seats(portal: &Portal, caller: &Caller, license: LicenseId, seats:
     allow(caller, PortalAction::ManageLicenses, None)?;
     check_seats(seats)?;
     let stamp = portal.stamp(caller);
-    portal.db().write(move |tx| {
+    let (license, rung) = portal.db().write(move |tx| {
         licenses::lock(tx, license)?;
-        let mut row = licenses::get(tx, license)?.ok_or(Failure::NotFound)?;
+        let row = licenses::get(tx, license)?.ok_or(Failure::NotFound)?;
         licenses::set_seats(tx, license, seats)?;
         let detail = json!({ "from": row.seats, "to": seats });
         audit::insert(tx, &stamp, "license.seats", &license.to_string(), &detail)?;
-        row.seats = seats;
-        Ok::<_, Failure>(view(tx, row, stamp.now)?)
-    })
+        let (row, rung) = changed(tx, license, &[], stamp.now)?;
+        bells::ring(tx, &rung, stamp.now)?;
+        Ok::<_, Failure>((view(tx, row, stamp.now)?, rung))
+    })?;
+    portal.bells().ring(&rung);
+    Ok(license)
 }
 
-/// Ends a license: nothing new is given of it; what is out runs to its end. Operators.
+/// Ends a license: nothing new is given of it; what is out by file runs to its end, what is out online is withdrawn.
+/// Operators.
 pub fn end(portal: &Portal, caller: &Caller, license: LicenseId) -> Result<License, Failure> {
     allow(caller, PortalAction::ManageLicenses, None)?;
     let stamp = portal.stamp(caller);
-    portal.db().write(move |tx| {
+    let (license, rung) = portal.db().write(move |tx| {
         licenses::lock(tx, license)?;
-        let mut row = licenses::get(tx, license)?.ok_or(Failure::NotFound)?;
+        let row = licenses::get(tx, license)?.ok_or(Failure::NotFound)?;
         if let Some(at) = row.ended_at {
             return Err(Failure::AlreadyEnded { at });
         }
         licenses::end(tx, license, stamp.now)?;
         audit::insert(tx, &stamp, "license.end", &license.to_string(), &json!({ "seats": row.seats }))?;
-        row.ended_at = Some(stamp.now);
-        Ok(view(tx, row, stamp.now)?)
-    })
+        let (row, rung) = changed(tx, license, &[], stamp.now)?;
+        bells::ring(tx, &rung, stamp.now)?;
+        Ok((view(tx, row, stamp.now)?, rung))
+    })?;
+    portal.bells().ring(&rung);
+    Ok(license)
 }

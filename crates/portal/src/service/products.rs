@@ -9,6 +9,8 @@ use leasehold_core::access::PortalAction;
 use leasehold_core::ids::ProductId;
 use leasehold_core::license::FeatureBundle;
 use leasehold_core::text;
+use leasehold_core::time::SECOND_MS;
+use leasehold_core::times::TimeTable;
 use leasehold_wire::portal::{ChangeProduct, NewProduct, Page, PageQuery, Product};
 use leasehold_wire::time::Time;
 use serde_json::json;
@@ -17,6 +19,8 @@ use serde_json::json;
 const FEATURES_MAX: usize = 64;
 /// Most of one feature in one seat.
 const PER_SEAT_MAX: u32 = 10_000;
+/// Shortest time for which an online license server goes on without the portal, in seconds.
+const ONLINE_TERM_MIN_S: i64 = 3_600;
 
 fn check_features(features: &FeatureBundle) -> Result<(), Failure> {
     if features.is_empty() || features.len() > FEATURES_MAX {
@@ -26,6 +30,14 @@ fn check_features(features: &FeatureBundle) -> Result<(), Failure> {
         return Err(Failure::invalid("features", format!("must hold 1 to {PER_SEAT_MAX} of each feature")));
     }
     Ok(())
+}
+
+fn check_online_term(seconds: u32, times: &TimeTable) -> Result<(), Failure> {
+    let longest = times.online_term_max_ms / SECOND_MS;
+    if (ONLINE_TERM_MIN_S..=longest).contains(&i64::from(seconds)) {
+        return Ok(());
+    }
+    Err(Failure::invalid("online_term_s", format!("must be {ONLINE_TERM_MIN_S} to {longest}")))
 }
 
 /// Makes a product. Operators.
@@ -39,6 +51,9 @@ pub fn create(
     text::code(&wish.code).map_err(|why| Failure::invalid("code", why))?;
     text::name(&wish.name).map_err(|why| Failure::invalid("name", why))?;
     check_features(&wish.features)?;
+    let preset = u32::try_from(portal.times().online_term_preset_ms / SECOND_MS).unwrap_or(u32::MAX);
+    let online_term_s = wish.online_term_s.unwrap_or(preset);
+    check_online_term(online_term_s, portal.times())?;
     let stamp = portal.stamp(caller);
     let once = Once::new(caller, key, "product.create", wish, stamp.now)?;
     let new = Product {
@@ -48,6 +63,7 @@ pub fn create(
         share: wish.share,
         features: wish.features.clone(),
         created_at: Time(stamp.now),
+        online_term_s,
     };
     portal.db().write(move |tx| {
         once.run(tx, |tx| {
@@ -69,6 +85,9 @@ pub fn change(portal: &Portal, caller: &Caller, product: ProductId, wish: &Chang
     if let Some(features) = &wish.features {
         check_features(features)?;
     }
+    if let Some(seconds) = wish.online_term_s {
+        check_online_term(seconds, portal.times())?;
+    }
     let (stamp, wish) = (portal.stamp(caller), wish.clone());
     portal.db().write(move |tx| {
         catalog::lock(tx, product)?;
@@ -77,10 +96,11 @@ pub fn change(portal: &Portal, caller: &Caller, product: ProductId, wish: &Chang
         changed.name = wish.name.clone().unwrap_or(changed.name);
         changed.share = wish.share.unwrap_or(changed.share);
         changed.features = wish.features.clone().unwrap_or(changed.features);
+        changed.online_term_s = wish.online_term_s.unwrap_or(changed.online_term_s);
         catalog::update(tx, &changed)?;
         let detail = json!({
-            "from": { "name": before.name, "share": before.share, "features": before.features },
-            "to": { "name": changed.name, "share": changed.share, "features": changed.features },
+            "from": { "name": before.name, "share": before.share, "features": before.features, "online_term_s": before.online_term_s },
+            "to": { "name": changed.name, "share": changed.share, "features": changed.features, "online_term_s": changed.online_term_s },
         });
         audit::insert(tx, &stamp, "product.change", &product.to_string(), &detail)?;
         Ok::<_, Failure>(changed)

@@ -65,6 +65,7 @@ pub(crate) fn adopt(portal: &Portal, unlogged: Unlogged) -> Result<Adoption, Fai
             found.row.host.clone_from(&workstation.host);
             found.row.server_version.clone_from(&workstation.server_version);
             found.row.name.clone_from(&workstation.name);
+            (found.row.mode, found.row.scope) = (workstation.mode, workstation.scope);
         }
         found.row.requested_at = found.row.requested_at.max(workstation.requested_at);
         workstations::update(tx, &found.row)?;
@@ -85,11 +86,24 @@ const LOST_MAX: u64 = 1_000;
 
 /// Notes that this database is a restored one. Numbering goes on far above what is known, so that no number is given
 /// twice even where `grants.log` was lost as well.
-pub(crate) fn note_restored(portal: &Portal, adopted: u64, unreadable: u64, refused: u64) -> Result<(), Failure> {
+pub(crate) fn note_restored(
+    portal: &Portal,
+    adopted: u64,
+    unreadable: u64,
+    refused: u64,
+    log_survived: bool,
+) -> Result<(), Failure> {
     let stamp = portal.stamp(&Caller::command_line());
+    let times = *portal.times();
     let detail = json!({ "adopted": adopted, "unreadable": unreadable, "refused": refused });
     portal.db().write(move |tx| {
         workstations::skip_numbers(tx, LOST_MAX)?;
+        // Documents that came by sync are in no log, but for the first of each server: whoever has one presents it with
+        // the next sync.
+        let mut detail = detail.clone();
+        if !log_survived || workstations::any_online(tx)? {
+            detail["learning_until"] = json!(super::sync::learn(tx, stamp.now, &times)?.rfc3339());
+        }
         Ok(audit::insert(tx, &stamp, "portal.restore", "", &detail)?)
     })
 }

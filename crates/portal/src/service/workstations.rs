@@ -4,10 +4,11 @@ use super::{Caller, allow, keyset, page};
 use crate::Portal;
 use crate::failure::Failure;
 use crate::store::workstations::{self, Owned};
-use crate::store::{audit, documents};
+use crate::store::{audit, bells, documents, sync};
 use leasehold_core::access::PortalAction;
 use leasehold_core::grant::{self, CountedLine, counted_seats, counted_until};
 use leasehold_core::ids::{LicenseId, WorkstationId};
+use leasehold_core::license::Mode;
 use leasehold_core::time::Ms;
 use leasehold_db::{DbError, Tx};
 use leasehold_trust::activation_file::build_activation_file;
@@ -62,6 +63,7 @@ fn standing(tx: &mut Tx<'_>, workstation: &Owned, now: Ms) -> Result<Standing, D
 pub(super) fn view(tx: &mut Tx<'_>, workstation: &Owned, now: Ms) -> Result<Workstation, DbError> {
     let standing = standing(tx, workstation, now)?;
     let row = &workstation.row;
+    let synced = sync::get(tx, row.id)?;
     let newest = documents::newest(tx, row.id)?;
     let issued_at = newest.as_ref().map(|document| Time(document.issued_at));
     // A released server destroyed its key: what its documents say is void.
@@ -91,6 +93,15 @@ pub(super) fn view(tx: &mut Tx<'_>, workstation: &Owned, now: Ms) -> Result<Work
         runs_until: standing.runs_until,
         free_at: standing.free_at,
         seats_out: standing.seats,
+        mode: row.mode,
+        scope: row.scope,
+        synced_at: synced.as_ref().map(|synced| Time(synced.seen_at)),
+        seats_used: synced
+            .as_ref()
+            .filter(|_| row.mode == Mode::Online)
+            .map(|synced| synced.report.values().map(|report| report.used).fold(0, u32::saturating_add)),
+        copy_on: synced.as_ref().filter(|synced| synced.forked_at.is_some()).map(|synced| synced.forked_host.clone()),
+        copy_at: synced.as_ref().and_then(|synced| synced.forked_at).map(Time),
         lines: held.collect(),
     })
 }
@@ -223,7 +234,8 @@ fn file_stem(name: &str) -> String {
     if stem.is_empty() { "workstation".to_owned() } else { stem }
 }
 
-/// Revokes a workstation: it gets no further document; what it has runs to its end. Its owner, and operators.
+/// Revokes a workstation: it gets no further document. What it has by file runs to its end; online it is withdrawn at the
+/// next sync. Its owner, and operators.
 pub fn revoke(portal: &Portal, caller: &Caller, workstation: WorkstationId) -> Result<Revoked, Failure> {
     caller.id()?;
     let (caller, stamp) = (caller.clone(), portal.stamp(caller));
@@ -239,6 +251,9 @@ pub fn revoke(portal: &Portal, caller: &Caller, workstation: WorkstationId) -> R
         let Standing { seats, runs_until, free_at } = standing(tx, &found, stamp.now)?;
         let detail = json!({ "name": found.row.name, "seats": seats, "runs_until": runs_until });
         audit::insert(tx, &stamp, "workstation.revoke", &workstation.to_string(), &detail)?;
+        if found.row.mode == Mode::Online {
+            bells::ring(tx, &BTreeSet::from([workstation]), stamp.now)?;
+        }
         Ok(Revoked { workstation: view(tx, &found, stamp.now)?, seats, runs_until, free_at })
     })
 }
@@ -247,19 +262,31 @@ pub fn revoke(portal: &Portal, caller: &Caller, workstation: WorkstationId) -> R
 /// operators.
 pub fn take_receipt(portal: &Portal, caller: &Caller, file: &[u8]) -> Result<Released, Failure> {
     caller.id()?;
+    take_receipt_of(portal, caller, Some(caller), file)
+}
+
+/// The same; without `asking` for whoever has the receipt, which the ended key signed.
+pub(super) fn take_receipt_of(
+    portal: &Portal,
+    caller: &Caller,
+    asking: Option<&Caller>,
+    file: &[u8],
+) -> Result<Released, Failure> {
     let receipt = read_receipt(file)?;
-    let (caller, stamp) = (caller.clone(), portal.stamp(caller));
-    portal.db().write(move |tx| {
+    let (asking, stamp) = (asking.cloned(), portal.stamp(caller));
+    let (released, rung) = portal.db().write(move |tx| {
         let known = workstations::by_key(tx, receipt.key.as_str())?.ok_or(Failure::UnknownKey)?;
         // Whose it is comes before anything that is read from the file.
-        allow(&caller, PortalAction::ManageWorkstation, Some(known.row.owner)).map_err(|failure| match failure {
-            Failure::NotFound => Failure::UnknownKey,
-            other => other,
-        })?;
+        if let Some(caller) = &asking {
+            allow(caller, PortalAction::ManageWorkstation, Some(known.row.owner)).map_err(|failure| match failure {
+                Failure::NotFound => Failure::UnknownKey,
+                other => other,
+            })?;
+        }
         let key = PublicKey::from_jwk(&known.row.public_key)
             .map_err(|why| Failure::Internal(format!("a stored key: {why}")))?;
         let facts = receipt.verify(&key)?;
-        let mut found = workstations::lock(tx, known.row.id)?.ok_or(Failure::NotFound)?;
+        let (mut found, licenses) = super::sync::lock(tx, known.row.id)?;
         if facts.workstation != found.row.id {
             return Err(Failure::File(FileProblem::BadSignature { wanted: FileKind::Receipt }));
         }
@@ -279,8 +306,16 @@ pub fn take_receipt(portal: &Portal, caller: &Caller, file: &[u8]) -> Result<Rel
         let detail =
             json!({ "name": found.row.name, "seats": seats, "receipt": facts.receipt, "rev_in_use": facts.rev_in_use });
         audit::insert(tx, &stamp, "workstation.release", &found.row.id.to_string(), &detail)?;
-        Ok(Released { workstation: view(tx, &found, stamp.now)?, seats })
-    })
+        // Its seats are free for the others.
+        let mut rung: BTreeSet<WorkstationId> = BTreeSet::new();
+        for license in licenses {
+            rung.extend(super::licenses::changed(tx, license.id, &[], stamp.now)?.1);
+        }
+        bells::ring(tx, &rung, stamp.now)?;
+        Ok((Released { workstation: view(tx, &found, stamp.now)?, seats }, rung))
+    })?;
+    portal.bells().ring(&rung);
+    Ok(released)
 }
 
 #[cfg(test)]

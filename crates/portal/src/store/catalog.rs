@@ -1,6 +1,6 @@
 //! Table `product`.
 
-use super::{Keyset, id, json, text, time, to_json, word};
+use super::{Keyset, id, json, text, time, to_json, whole, word};
 use leasehold_core::ids::ProductId;
 use leasehold_core::license::Share;
 use leasehold_db::{DbError, Row, Tx};
@@ -8,7 +8,7 @@ use leasehold_wire::portal::Product;
 
 macro_rules! select {
     ($rest:literal) => {
-        concat!("SELECT id, code, name, share, features, created_at_ms FROM product ", $rest)
+        concat!("SELECT id, code, name, share, features, created_at_ms, online_term_s FROM product ", $rest)
     };
 }
 
@@ -20,14 +20,15 @@ fn read(row: &Row<'_>) -> Result<Product, DbError> {
         share: word(row, 3, Share::from_word)?,
         features: json(row, 4)?,
         created_at: time(row, 5)?,
+        online_term_s: whole(row, 6)?,
     })
 }
 
 /// Writes a product; `false` if its code is taken.
 pub fn insert(tx: &mut Tx<'_>, new: &Product) -> Result<bool, DbError> {
     let written = tx.exec(
-        "INSERT INTO product (id, code, name, share, features, created_at_ms)
-         VALUES (?1, ?2, ?3, ?4, ?5, ?6) ON CONFLICT (code) DO NOTHING",
+        "INSERT INTO product (id, code, name, share, features, created_at_ms, online_term_s)
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7) ON CONFLICT (code) DO NOTHING",
         &[
             text(new.id),
             (&new.code).into(),
@@ -35,6 +36,7 @@ pub fn insert(tx: &mut Tx<'_>, new: &Product) -> Result<bool, DbError> {
             new.share.word().into(),
             to_json(&new.features)?,
             new.created_at.0.0.into(),
+            new.online_term_s.into(),
         ],
     )?;
     Ok(written == 1)
@@ -43,8 +45,14 @@ pub fn insert(tx: &mut Tx<'_>, new: &Product) -> Result<bool, DbError> {
 /// Changes what may change of a product.
 pub fn update(tx: &mut Tx<'_>, product: &Product) -> Result<(), DbError> {
     tx.exec(
-        "UPDATE product SET name = ?2, share = ?3, features = ?4 WHERE id = ?1",
-        &[text(product.id), (&product.name).into(), product.share.word().into(), to_json(&product.features)?],
+        "UPDATE product SET name = ?2, share = ?3, features = ?4, online_term_s = ?5 WHERE id = ?1",
+        &[
+            text(product.id),
+            (&product.name).into(),
+            product.share.word().into(),
+            to_json(&product.features)?,
+            product.online_term_s.into(),
+        ],
     )?;
     Ok(())
 }
@@ -53,6 +61,11 @@ pub fn update(tx: &mut Tx<'_>, product: &Product) -> Result<(), DbError> {
 /// none.
 pub fn lock(tx: &mut Tx<'_>, product: ProductId) -> Result<bool, DbError> {
     Ok(tx.exec("UPDATE product SET name = name WHERE id = ?1", &[text(product)])? == 1)
+}
+
+/// The longest time for which an online license server of any product goes on without the portal, in seconds.
+pub fn longest_online_term_s(tx: &mut Tx<'_>) -> Result<i64, DbError> {
+    Ok(tx.one("SELECT COALESCE(MAX(online_term_s), 0) FROM product", &[], |row| row.int(0))?.unwrap_or(0))
 }
 
 /// One product.

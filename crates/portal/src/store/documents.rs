@@ -3,7 +3,8 @@
 use super::workstations::WorkstationRow;
 use super::{Keyset, id, json, ms, rev, text, to_json, whole, word};
 use leasehold_core::grant::{CountedLine, IssuedDocument, Line};
-use leasehold_core::ids::{GrantId, LicenseId, LineId, RequestId, WorkstationId};
+use leasehold_core::ids::{AccountId, GrantId, LicenseId, LineId, RequestId, WorkstationId};
+use leasehold_core::license::Scope;
 use leasehold_core::time::Ms;
 use leasehold_db::{DbError, Row, Tx};
 use leasehold_wire::portal::WorkstationStatus;
@@ -57,6 +58,10 @@ pub struct Claim {
     pub name: String,
     /// Its status.
     pub status: WorkstationStatus,
+    /// Whose it is.
+    pub owner: AccountId,
+    /// For whom it works.
+    pub scope: Scope,
     /// Documents before this are void.
     pub acknowledged_rev: u64,
     /// The documents it may obey.
@@ -126,6 +131,46 @@ pub fn exists(tx: &mut Tx<'_>, workstation: WorkstationId, number: u64) -> Resul
     Ok(tx.one(sql, &[text(workstation), rev(number)], |_| Ok(()))?.is_some())
 }
 
+/// The signed token of a document.
+pub fn token(tx: &mut Tx<'_>, workstation: WorkstationId, number: u64) -> Result<Option<String>, DbError> {
+    let sql = "SELECT token FROM grant_document WHERE workstation = ?1 AND rev = ?2";
+    tx.one(sql, &[text(workstation), rev(number)], |row| row.text(0))
+}
+
+/// A server promised to use no more than `seats` of a license by one of its documents: from now on it counts for no
+/// more. The signed document stays as it is.
+pub fn lower(
+    tx: &mut Tx<'_>,
+    workstation: WorkstationId,
+    number: u64,
+    license: LicenseId,
+    seats: u32,
+) -> Result<(), DbError> {
+    tx.exec(
+        "UPDATE grant_line SET seats = ?4 WHERE license = ?3 AND seats > ?4
+           AND document IN (SELECT id FROM grant_document WHERE workstation = ?1 AND rev = ?2)",
+        &[text(workstation), rev(number), text(license), seats.into()],
+    )?;
+    Ok(())
+}
+
+/// Removes documents that came by sync, are void since `before`, and were followed by others.
+pub fn sweep(tx: &mut Tx<'_>, before: Ms) -> Result<u64, DbError> {
+    tx.exec(
+        "DELETE FROM grant_line WHERE document IN (
+             SELECT d.id FROM grant_document d JOIN workstation w ON w.id = d.workstation
+             WHERE w.mode = 'online' AND d.rev < w.acknowledged_rev AND d.issued_at_ms < ?1 AND d.to_log = 0)",
+        &[before.0.into()],
+    )?;
+    tx.exec(
+        "DELETE FROM grant_document WHERE issued_at_ms < ?1 AND to_log = 0
+           AND NOT EXISTS (SELECT 1 FROM grant_line l WHERE l.document = grant_document.id)
+           AND EXISTS (SELECT 1 FROM workstation w WHERE w.id = grant_document.workstation AND w.mode = 'online'
+                         AND grant_document.rev < w.acknowledged_rev)",
+        &[before.0.into()],
+    )
+}
+
 /// The document of a workstation with the highest number.
 pub fn newest(tx: &mut Tx<'_>, workstation: WorkstationId) -> Result<Option<DocumentRow>, DbError> {
     tx.one(select!("WHERE d.workstation = ?1 ORDER BY d.rev DESC LIMIT 1"), &[text(workstation)], read)
@@ -171,7 +216,7 @@ pub fn line_id(tx: &mut Tx<'_>, workstation: WorkstationId, license: LicenseId) 
 /// What each workstation may be using of a license at `now`: the rows alive in the documents it may obey.
 pub fn claims(tx: &mut Tx<'_>, license: LicenseId, now: Ms) -> Result<Vec<Claim>, DbError> {
     let rows = tx.all(
-        "SELECT w.id, w.name, w.status, w.acknowledged_rev, d.rev, l.seats, l.freed_at_ms
+        "SELECT w.id, w.name, w.status, w.acknowledged_rev, d.rev, l.seats, l.freed_at_ms, w.owner, w.scope
          FROM grant_line l JOIN grant_document d ON d.id = l.document JOIN workstation w ON w.id = d.workstation
          WHERE l.license = ?1 AND l.freed_at_ms > ?2 AND d.rev >= w.acknowledged_rev
          ORDER BY w.id, d.rev",
@@ -181,6 +226,8 @@ pub fn claims(tx: &mut Tx<'_>, license: LicenseId, now: Ms) -> Result<Vec<Claim>
                 workstation: id(row, 0)?,
                 name: row.text(1)?,
                 status: word(row, 2, WorkstationStatus::from_word)?,
+                owner: id(row, 7)?,
+                scope: word(row, 8, Scope::from_word)?,
                 acknowledged_rev: whole(row, 3)?,
                 documents: Vec::new(),
             };

@@ -1,7 +1,7 @@
 //! Table `license`. Its `version` is the row lock that means the same on both databases.
 
-use super::{Keyset, id, json, ms, opt_ms, text, time, to_json, whole, word};
-use leasehold_core::ids::{AccountId, LicenseId};
+use super::{Keyset, id, json, ms, opt_id, opt_ms, text, time, to_json, whole, word};
+use leasehold_core::ids::{AccountId, LicenseId, OrganizationId};
 use leasehold_core::license::{Channel, Kind, Term};
 use leasehold_core::time::Ms;
 use leasehold_db::{DbError, Row, Tx};
@@ -32,6 +32,10 @@ pub struct LicenseRow {
     pub ended_at: Option<Ms>,
     /// When it was made.
     pub created_at: Ms,
+    /// The organization of its owner; without one it is a person's own.
+    pub organization: Option<OrganizationId>,
+    /// More of it may be given although the portal was restored and does not know yet what is out.
+    pub raise_while_learning: bool,
 }
 
 impl LicenseRow {
@@ -45,8 +49,10 @@ macro_rules! select {
     ($rest:literal) => {
         concat!(
             "SELECT l.id, l.label, a.id, a.name, a.email, l.seats, l.kind, l.channel, l.term, l.starts_at_ms,
-                    l.ended_at_ms, l.created_at_ms, p.id, p.code, p.name, p.share, p.features, p.created_at_ms
-             FROM license l JOIN account a ON a.id = l.owner JOIN product p ON p.id = l.product ",
+                    l.ended_at_ms, l.created_at_ms, p.id, p.code, p.name, p.share, p.features, p.created_at_ms,
+                    p.online_term_s, o.id, l.raise_while_learning
+             FROM license l JOIN account a ON a.id = l.owner JOIN product p ON p.id = l.product
+                  LEFT JOIN organization o ON o.owner = l.owner ",
             $rest
         )
     };
@@ -71,7 +77,10 @@ fn read(row: &Row<'_>) -> Result<LicenseRow, DbError> {
             share: word(row, 15, leasehold_core::license::Share::from_word)?,
             features: json(row, 16)?,
             created_at: time(row, 17)?,
+            online_term_s: whole(row, 18)?,
         },
+        organization: opt_id(row, 19)?,
+        raise_while_learning: row.bool(20)?,
     })
 }
 
@@ -129,6 +138,12 @@ pub fn list_of(tx: &mut Tx<'_>, owner: AccountId, keyset: &Keyset) -> Result<Vec
 /// Changes how many seats were bought.
 pub fn set_seats(tx: &mut Tx<'_>, license: LicenseId, seats: u32) -> Result<(), DbError> {
     tx.exec("UPDATE license SET seats = ?2 WHERE id = ?1", &[text(license), seats.into()])?;
+    Ok(())
+}
+
+/// Lets more of a license be given, or not, while the portal learns what is out.
+pub fn set_raise_while_learning(tx: &mut Tx<'_>, license: LicenseId, raise: bool) -> Result<(), DbError> {
+    tx.exec("UPDATE license SET raise_while_learning = ?2 WHERE id = ?1", &[text(license), raise.into()])?;
     Ok(())
 }
 

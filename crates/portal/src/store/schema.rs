@@ -9,6 +9,7 @@ pub const MIGRATIONS: Migrations = Migrations(&[
     Migration { version: 3, name: "workstations", sql: WORKSTATIONS },
     Migration { version: 4, name: "audit", sql: AUDIT },
     Migration { version: 5, name: "machines of workstations, numbers that may be taken", sql: MACHINES },
+    Migration { version: 6, name: "organizations, assignments, online licensing", sql: ONLINE },
 ]);
 
 const ACCOUNTS: &str = "
@@ -119,6 +120,87 @@ CREATE TABLE receipt (
 const MACHINES: &str = "
 ALTER TABLE workstation ADD COLUMN machine TEXT NOT NULL DEFAULT '';
 ALTER TABLE workstation ADD COLUMN rev_floor BIGINT NOT NULL DEFAULT 0;
+";
+
+// An account with a commercial license is an organization by itself; its id is made from the account's. `assignment`:
+// `target` is what was given, `active` what of it is in effect. `sync`: the newest answer to a workstation, given again if
+// it asks again. `bell`: rises whenever a workstation should sync; locked last of all, in order of workstation.
+// `portal_state`: until `learning_until_ms` a restored portal gives nobody more than they have.
+const ONLINE: &str = "
+ALTER TABLE product ADD COLUMN online_term_s BIGINT NOT NULL DEFAULT 604800;
+ALTER TABLE license ADD COLUMN raise_while_learning BIGINT NOT NULL DEFAULT 0;
+ALTER TABLE workstation ADD COLUMN mode TEXT NOT NULL DEFAULT 'file';
+ALTER TABLE workstation ADD COLUMN scope TEXT NOT NULL DEFAULT 'organization';
+CREATE TABLE organization (
+    id TEXT PRIMARY KEY,
+    owner TEXT NOT NULL UNIQUE REFERENCES account (id),
+    name TEXT NOT NULL,
+    created_at_ms BIGINT NOT NULL
+);
+INSERT INTO organization (id, owner, name, created_at_ms)
+    SELECT 'org_' || SUBSTR(a.id, 5), a.id, a.name, a.created_at_ms FROM account a
+    WHERE EXISTS (SELECT 1 FROM license l WHERE l.owner = a.id AND l.channel = 'commercial');
+CREATE TABLE member (
+    organization TEXT NOT NULL REFERENCES organization (id),
+    account TEXT NOT NULL REFERENCES account (id),
+    added_at_ms BIGINT NOT NULL,
+    PRIMARY KEY (organization, account)
+);
+CREATE INDEX member_account ON member (account);
+CREATE TABLE assignment (
+    license TEXT NOT NULL REFERENCES license (id),
+    account TEXT NOT NULL REFERENCES account (id),
+    target BIGINT NOT NULL,
+    active BIGINT NOT NULL,
+    assigned_at_ms BIGINT NOT NULL,
+    PRIMARY KEY (license, account)
+);
+CREATE INDEX assignment_account ON assignment (account);
+CREATE TABLE sync (
+    workstation TEXT PRIMARY KEY REFERENCES workstation (id),
+    seq BIGINT NOT NULL,
+    request_sha256 TEXT NOT NULL,
+    answer TEXT NOT NULL,
+    answer_sha256 TEXT NOT NULL,
+    seen_at_ms BIGINT NOT NULL,
+    report TEXT NOT NULL,
+    forked_at_ms BIGINT,
+    forked_host TEXT NOT NULL
+);
+CREATE TABLE want (
+    license TEXT NOT NULL,
+    workstation TEXT NOT NULL REFERENCES workstation (id),
+    seats BIGINT NOT NULL,
+    since_ms BIGINT NOT NULL,
+    until_ms BIGINT NOT NULL,
+    PRIMARY KEY (license, workstation)
+);
+CREATE TABLE recall (
+    license TEXT NOT NULL,
+    workstation TEXT NOT NULL REFERENCES workstation (id),
+    seats BIGINT NOT NULL,
+    until_ms BIGINT NOT NULL,
+    PRIMARY KEY (license, workstation)
+);
+CREATE TABLE bell (
+    workstation TEXT PRIMARY KEY REFERENCES workstation (id),
+    rung BIGINT NOT NULL,
+    rung_at_ms BIGINT NOT NULL
+);
+CREATE INDEX bell_rung_at ON bell (rung_at_ms);
+CREATE TABLE enable_token (
+    token_sha256 TEXT PRIMARY KEY,
+    account TEXT NOT NULL REFERENCES account (id),
+    scope TEXT NOT NULL,
+    created_at_ms BIGINT NOT NULL,
+    expires_at_ms BIGINT NOT NULL,
+    workstation TEXT
+);
+CREATE TABLE portal_state (
+    id BIGINT PRIMARY KEY,
+    learning_until_ms BIGINT NOT NULL
+);
+INSERT INTO portal_state (id, learning_until_ms) VALUES (1, 0);
 ";
 
 const AUDIT: &str = "

@@ -2,6 +2,7 @@
 
 use super::{Keyset, id, ms, rev, text, whole, word};
 use leasehold_core::ids::{AccountId, ReceiptId, RequestId, WorkstationId};
+use leasehold_core::license::{Mode, Scope};
 use leasehold_core::time::Ms;
 use leasehold_db::{DbError, Row, Tx};
 use leasehold_wire::portal::{AccountRef, WorkstationStatus};
@@ -45,6 +46,20 @@ pub struct WorkstationRow {
     pub requested_at: Ms,
     /// First activation.
     pub created_at: Ms,
+    /// How it gets its documents.
+    #[serde(default = "by_file")]
+    pub mode: Mode,
+    /// For whom it works.
+    #[serde(default = "for_organization")]
+    pub scope: Scope,
+}
+
+fn by_file() -> Mode {
+    Mode::File
+}
+
+fn for_organization() -> Scope {
+    Scope::Organization
 }
 
 mod status_word {
@@ -65,7 +80,8 @@ macro_rules! select {
     ($rest:literal) => {
         concat!(
             "SELECT w.id, w.owner, w.name, w.key_thumbprint, w.public_key, w.certificate, w.acknowledged_rev, w.newest_rev,
-                    w.status, w.host, w.server_version, w.requested_at_ms, w.created_at_ms, w.machine, w.rev_floor, a.name, a.email
+                    w.status, w.host, w.server_version, w.requested_at_ms, w.created_at_ms, w.machine, w.rev_floor, a.name, a.email,
+                    w.mode, w.scope
              FROM workstation w LEFT JOIN account a ON a.id = w.owner ",
             $rest
         )
@@ -98,6 +114,8 @@ fn read(row: &Row<'_>) -> Result<Owned, DbError> {
         created_at: ms(row, 12)?,
         machine: row.text(13)?,
         rev_floor: whole(row, 14)?,
+        mode: word(row, 17, Mode::from_word)?,
+        scope: word(row, 18, Scope::from_word)?,
     };
     let owner = AccountRef {
         id: workstation.owner,
@@ -111,8 +129,8 @@ fn read(row: &Row<'_>) -> Result<Owned, DbError> {
 pub fn insert(tx: &mut Tx<'_>, new: &WorkstationRow) -> Result<bool, DbError> {
     let written = tx.exec(
         "INSERT INTO workstation (id, owner, name, key_thumbprint, public_key, certificate, acknowledged_rev, newest_rev,
-                                  status, host, server_version, requested_at_ms, created_at_ms, machine, rev_floor, version)
-         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, 0) ON CONFLICT DO NOTHING",
+                                  status, host, server_version, requested_at_ms, created_at_ms, machine, rev_floor, mode, scope, version)
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, 0) ON CONFLICT DO NOTHING",
         &[
             text(new.id),
             text(new.owner),
@@ -129,6 +147,8 @@ pub fn insert(tx: &mut Tx<'_>, new: &WorkstationRow) -> Result<bool, DbError> {
             new.created_at.0.into(),
             (&new.machine).into(),
             rev(new.rev_floor),
+            new.mode.word().into(),
+            new.scope.word().into(),
         ],
     )?;
     Ok(written == 1)
@@ -138,7 +158,8 @@ pub fn insert(tx: &mut Tx<'_>, new: &WorkstationRow) -> Result<bool, DbError> {
 pub fn update(tx: &mut Tx<'_>, row: &WorkstationRow) -> Result<(), DbError> {
     tx.exec(
         "UPDATE workstation SET name = ?2, acknowledged_rev = ?3, newest_rev = ?4, status = ?5, host = ?6,
-                server_version = ?7, requested_at_ms = ?8, machine = ?9, rev_floor = ?10 WHERE id = ?1",
+                server_version = ?7, requested_at_ms = ?8, machine = ?9, rev_floor = ?10, mode = ?11, scope = ?12
+         WHERE id = ?1",
         &[
             text(row.id),
             (&row.name).into(),
@@ -150,6 +171,8 @@ pub fn update(tx: &mut Tx<'_>, row: &WorkstationRow) -> Result<(), DbError> {
             row.requested_at.0.into(),
             (&row.machine).into(),
             rev(row.rev_floor),
+            row.mode.word().into(),
+            row.scope.word().into(),
         ],
     )?;
     Ok(())
@@ -192,6 +215,21 @@ pub fn list_of(tx: &mut Tx<'_>, owner: AccountId, keyset: &Keyset) -> Result<Vec
         select!("WHERE w.owner = ?1 AND w.id < ?2 ORDER BY w.id DESC LIMIT ?3"),
         &[text(owner), keyset.before(), keyset.limit()],
         read,
+    )
+}
+
+/// Whether any workstation was ever enabled online and has not given up.
+pub fn any_online(tx: &mut Tx<'_>) -> Result<bool, DbError> {
+    let sql = "SELECT 1 FROM workstation WHERE mode = 'online' AND status <> 'released' LIMIT 1";
+    Ok(tx.one(sql, &[], |_| Ok(()))?.is_some())
+}
+
+/// The workstations of an account that are online and work for it in a way.
+pub fn online_of(tx: &mut Tx<'_>, owner: AccountId, scope: Scope) -> Result<Vec<WorkstationId>, DbError> {
+    tx.all(
+        "SELECT id FROM workstation WHERE owner = ?1 AND scope = ?2 AND mode = 'online' AND status = 'active' ORDER BY id",
+        &[text(owner), scope.word().into()],
+        |row| id(row, 0),
     )
 }
 

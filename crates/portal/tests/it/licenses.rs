@@ -100,7 +100,8 @@ fn a_changed_product_changes_later_documents_only() {
         let server = world.server();
         let first = world.activate(&ada, &server, Some(vec![world.line(license, 1, 30)])).unwrap();
         let features = [(FeatureCode::new("studio.gui").unwrap(), 5)].into();
-        let wish = ChangeProduct { features: Some(features), name: Some("Studio 2".into()), share: None };
+        let wish =
+            ChangeProduct { features: Some(features), name: Some("Studio 2".into()), ..ChangeProduct::default() };
         let changed = products::change(&world.portal, &world.operator, product, &wish).unwrap();
         assert_eq!((changed.name.as_str(), changed.code.as_str()), ("Studio 2", "studio"));
         let held = |id| leasehold_portal::service::workstations::get(&world.portal, &ada, id).unwrap().lines;
@@ -124,6 +125,7 @@ fn what_cannot_be_sold_is_refused_by_name() {
             name: "Other".into(),
             share: leasehold_core::license::Share::UserHost,
             features: [(FeatureCode::new("other.x").unwrap(), 1)].into(),
+            online_term_s: None,
         };
         assert_eq!(create(&NewProduct { code: "studio".into(), ..fine.clone() }), "TAKEN");
         for bad in [

@@ -277,7 +277,7 @@ impl World<'_, '_> {
         self.sim.portal_clock.set(self.now(), self.at_ms + MINUTE_MS);
         self.sim.portal_db.disarm();
         self.sim.portal_db.db.restore(&copy).expect("the copy");
-        let report = admin::replay(&self.sim.portal, &[&self.sim.grants_log()]).expect("a replayed log");
+        let report = admin::replay(&self.sim.portal, &[&self.sim.grants_log()], true).expect("a replayed log");
         tell!(self, "the portal is set back; {} documents are adopted from grants.log", report.adopted);
         self.tally.count("portal restored");
         self.read_to.clear();

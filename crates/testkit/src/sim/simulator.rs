@@ -174,7 +174,7 @@ fn customer_and_products(portal: &Portal, operator: &Caller) -> (AccountId, Vec<
     ];
     let products = products.map(|(code, share, features)| {
         let (code, name) = (code.to_owned(), code.to_owned());
-        let wish = NewProduct { code, name, share, features: features.clone() };
+        let wish = NewProduct { code, name, share, features: features.clone(), online_term_s: None };
         (products::create(portal, operator, None, &wish).expect("a product").id, features)
     });
     (customer, products.into())

@@ -4,7 +4,7 @@ use super::schema;
 use super::{AccountRef, WorkstationStatus};
 use crate::time::Time;
 use jiff::civil::Date;
-use leasehold_core::ids::{AccountId, LicenseId, ProductId, WorkstationId};
+use leasehold_core::ids::{AccountId, LicenseId, OrganizationId, ProductId, WorkstationId};
 use leasehold_core::license::{Channel, FeatureBundle, Kind, Share, Term};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
@@ -27,6 +27,8 @@ pub struct Product {
     pub features: FeatureBundle,
     /// When it was made.
     pub created_at: Time,
+    /// An online license server that does not reach the portal goes on for so many seconds, 3,600 to 2,592,000.
+    pub online_term_s: u32,
 }
 
 /// A product as it is named inside other things.
@@ -55,6 +57,10 @@ pub struct NewProduct {
     /// What one seat holds; at least one feature. A feature code belongs to the vendor, not to the product.
     #[schema(schema_with = schema::bundle)]
     pub features: FeatureBundle,
+    /// An online license server that does not reach the portal goes on for so many seconds, 3,600 to 2,592,000; 7 days if
+    /// not given.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub online_term_s: Option<u32>,
 }
 
 /// Changes a product. Documents that are already issued keep what they say.
@@ -72,6 +78,9 @@ pub struct ChangeProduct {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schema(schema_with = schema::bundle)]
     pub features: Option<FeatureBundle>,
+    /// New time for which online license servers go on without the portal, in seconds, 3,600 to 2,592,000.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub online_term_s: Option<u32>,
 }
 
 /// A purchase, with where its seats are.
@@ -115,8 +124,45 @@ pub struct License {
     pub over_by: u32,
     /// Until when `over_by` may last, at most.
     pub over_until: Option<Time>,
+    /// The organization that it belongs to; absent for a person's own.
+    #[schema(value_type = Option<String>)]
+    pub organization: Option<OrganizationId>,
+    /// Seats assigned to people, in effect or not.
+    pub seats_assigned: u32,
+    /// Seats that float: neither assigned nor still at the servers of somebody to whom they were assigned.
+    pub seats_floating: u32,
+    /// Seats that were assigned and are still out elsewhere.
+    pub seats_pending: u32,
+    /// To whom seats are assigned, the oldest first.
+    pub assignments: Vec<Assignment>,
     /// Where the seats are.
     pub holders: Vec<Holder>,
+}
+
+/// Seats of a license that one account was given.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize, ToSchema)]
+pub struct Assignment {
+    /// Of which license.
+    #[schema(value_type = String)]
+    pub license: LicenseId,
+    /// To whom.
+    pub account: AccountRef,
+    /// Seats that were given.
+    pub seats: u32,
+    /// Seats of these that are in effect; the rest waits until seats come back.
+    pub active: u32,
+    /// When they were given: who was given first comes first.
+    pub assigned_at: Time,
+    /// Seats that the account's own license servers may be using.
+    pub seats_out: u32,
+}
+
+/// Gives an account seats of a license.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Assign {
+    /// Seats in all, 1 to the seats of the license.
+    pub seats: u32,
 }
 
 /// A workstation that counts for a license.
@@ -131,6 +177,10 @@ pub struct Holder {
     pub status: WorkstationStatus,
     /// Seats that it may be using.
     pub seats: u32,
+    /// Of these, seats that applications were using when it synced last; absent if it does not sync.
+    pub used: Option<u32>,
+    /// Whose it is, if it works for one person.
+    pub person: Option<AccountRef>,
     /// When they are free at the latest (24 h after the end of the document that holds them).
     pub free_at: Time,
 }

@@ -1,6 +1,6 @@
 //! Schemas of the types that come from `leasehold-core`, which knows no OpenAPI.
 
-use leasehold_core::license::{Channel, Kind, Share};
+use leasehold_core::license::{Channel, Kind, Mode, Scope, Share};
 use utoipa::openapi::schema::{KnownFormat, Object, ObjectBuilder, SchemaFormat, Type};
 
 fn words(all: impl Iterator<Item = &'static str>) -> Object {
@@ -17,6 +17,14 @@ pub(super) fn channel_words() -> Object {
 
 pub(super) fn share_words() -> Object {
     words(Share::ALL.iter().map(|word| word.word()))
+}
+
+pub(super) fn mode_words() -> Object {
+    words(Mode::ALL.iter().map(|word| word.word()))
+}
+
+pub(super) fn scope_words() -> Object {
+    words(Scope::ALL.iter().map(|word| word.word()))
 }
 
 pub(super) fn date() -> Object {

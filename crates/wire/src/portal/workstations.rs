@@ -4,7 +4,7 @@ use super::{AccountRef, ProductRef, schema};
 use crate::time::Time;
 use leasehold_core::grant::Terms;
 use leasehold_core::ids::{AccountId, LicenseId, LineId, RequestId, WorkstationId};
-use leasehold_core::license::Channel;
+use leasehold_core::license::{Channel, Mode, Scope};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
@@ -69,6 +69,20 @@ pub struct Workstation {
     pub free_at: Option<Time>,
     /// Seats that it may be using, of all licenses together.
     pub seats_out: u32,
+    /// How it gets its documents.
+    #[schema(schema_with = schema::mode_words)]
+    pub mode: Mode,
+    /// For whom it works.
+    #[schema(schema_with = schema::scope_words)]
+    pub scope: Scope,
+    /// Its newest sync; absent if it never synced.
+    pub synced_at: Option<Time>,
+    /// Seats that applications were using at its newest sync.
+    pub seats_used: Option<u32>,
+    /// Another server came with the same key, on this machine; it was told to stop giving seats.
+    pub copy_on: Option<String>,
+    /// When that was.
+    pub copy_at: Option<Time>,
     /// Rows of the newest document.
     pub lines: Vec<HeldLine>,
 }
@@ -238,6 +252,68 @@ pub struct Activate {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schema(value_type = Option<String>)]
     pub workstation: Option<WorkstationId>,
+}
+
+/// Enables online licensing on a license server: activates it from its request, and keeps it up to date by syncs.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Enable {
+    /// The request file's text, at most 256 KiB.
+    pub request: String,
+    /// For whom it is to work.
+    #[schema(schema_with = schema::scope_words)]
+    pub scope: Scope,
+    /// Name of the workstation, 1 to 200 characters; the host's name if not given.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub name: Option<String>,
+}
+
+/// Online licensing is enabled.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize, ToSchema)]
+pub struct Enabled {
+    /// The workstation.
+    pub workstation: Workstation,
+    /// What to load on the license server: certificate and first document.
+    pub activation_file: String,
+}
+
+/// Makes a token that enables one license server, for machines without a screen.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct NewEnableToken {
+    /// For whom the server is to work.
+    #[schema(schema_with = schema::scope_words)]
+    pub scope: Scope,
+}
+
+/// A token that enables one license server. Shown this once.
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct EnableToken {
+    /// Give it to `leasehold server activate --token`.
+    pub token: String,
+    /// It can be used once, until then.
+    pub expires_at: Time,
+    /// For whom the server will work.
+    #[schema(schema_with = schema::scope_words)]
+    pub scope: Scope,
+}
+
+impl std::fmt::Debug for EnableToken {
+    /// Without the secret.
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("EnableToken").field("expires_at", &self.expires_at).finish_non_exhaustive()
+    }
+}
+
+/// Asks idle seats back from an online license server; those in use come back as they are freed.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Recall {
+    /// Of which license.
+    #[schema(value_type = String)]
+    pub license: LicenseId,
+    /// How many, at least 1.
+    pub seats: u32,
 }
 
 /// Issues a new document to a workstation without a new request file.

@@ -1,7 +1,9 @@
 //! The server's end of online licensing against a portal of a few lines.
 
 use super::*;
-use crate::sync::{FIRST_SYNC_MS, NO_MS, PoolShare, Report, SYNC_EVERY_MS, ServerFacts, SyncAnswer, SyncRequest, Verdict, WAIT_MS};
+use crate::sync::{
+    FIRST_SYNC_MS, NO_MS, PoolShare, Report, SYNC_EVERY_MS, ServerFacts, SyncAnswer, SyncRequest, Verdict, WAIT_MS,
+};
 use crate::time::{MINUTE_MS, SECOND_MS};
 
 const UNTIL: Ms = Ms(NOW.0 + 7 * DAY_MS);
@@ -256,7 +258,10 @@ fn the_portal_says_what_time_it_is() {
         let output = online.answer_at(at, seq, Verdict::Ok, share(1, 0, 0), None);
         let Output::Synced { set_time_to, .. } = output else { panic!("{output:?}") };
         let close = |to: Ms| to.since(at).abs() <= SECOND_MS;
-        assert!(if tolerated { set_time_to.is_none() } else { set_time_to.is_some_and(close) }, "{off_ms}: {set_time_to:?}");
+        assert!(
+            if tolerated { set_time_to.is_none() } else { set_time_to.is_some_and(close) },
+            "{off_ms}: {set_time_to:?}"
+        );
     }
 }
 
@@ -285,7 +290,10 @@ fn a_document_with_fewer_seats_than_are_used_is_acknowledged_when_they_have_ende
     assert_eq!(online.sync(share(1, 0, 0), None).rev, 1, "two seats are still used");
     online.pass(MINUTE_MS);
     leased(online.server.heartbeat(online.now, oldest, 1, "n"));
-    assert!(matches!(online.server.heartbeat(online.now, youngest, 1, "n"), Output::Ended { end: LeaseEnd::Withdrawn, .. }));
+    assert!(matches!(
+        online.server.heartbeat(online.now, youngest, 1, "n"),
+        Output::Ended { end: LeaseEnd::Withdrawn, .. }
+    ));
     online.pass(6 * MINUTE_MS + 10 * SECOND_MS);
     leased(online.server.heartbeat(online.now, oldest, 2, "m"));
     online.resolve();

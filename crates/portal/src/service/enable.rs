@@ -1,0 +1,133 @@
+//! Enabling online licensing on a license server: by an account that is signed in, or by a token for machines without a
+//! screen; and how such a server gives up by itself.
+
+use super::activation::{Arrival, arrive, new_workstation, read};
+use super::idempotency::Once;
+use super::issue::Desk;
+use super::{Caller, IdempotencyKey, allow, sync, workstations as views};
+use crate::Portal;
+use crate::failure::Failure;
+use crate::store::{accounts, audit, state, workstations};
+use leasehold_core::access::PortalAction;
+use leasehold_core::ids::AccountId;
+use leasehold_core::license::{Mode, Scope};
+use leasehold_core::text;
+use leasehold_core::time::DAY_MS;
+use leasehold_trust::activation_file::build_activation_file;
+use leasehold_trust::request::ActivationRequest;
+use leasehold_trust::secret::sha256_hex;
+use leasehold_web::session::SessionToken;
+use leasehold_wire::portal::{Enable, EnableToken, Enabled, NewEnableToken, Released};
+use leasehold_wire::time::Time;
+use serde_json::json;
+use std::net::IpAddr;
+
+/// A token that enables a server is good for this long, in milliseconds.
+const TOKEN_MS: i64 = DAY_MS;
+
+/// Enables a license server for the caller: for their organization, or for themselves.
+pub fn enable(
+    portal: &Portal,
+    caller: &Caller,
+    key: Option<&IdempotencyKey>,
+    wish: &Enable,
+) -> Result<Enabled, Failure> {
+    let owner = caller.id()?;
+    allow(caller, PortalAction::ManageWorkstation, Some(owner))?;
+    enable_for(portal, caller, key, owner, wish, None)
+}
+
+/// Makes a token that enables one license server for the caller.
+pub fn new_token(portal: &Portal, caller: &Caller, wish: NewEnableToken) -> Result<EnableToken, Failure> {
+    let owner = caller.id()?;
+    allow(caller, PortalAction::ManageWorkstation, Some(owner))?;
+    let stamp = portal.stamp(caller);
+    let token = portal.draw(|random| SessionToken::draw(random));
+    let (hash, expires_at) = (token.hash(), stamp.now.plus(TOKEN_MS));
+    portal.db().write(move |tx| {
+        sync::check_scope(tx, owner, wish.scope)?;
+        state::add_enable_token(tx, &hash, owner, wish.scope, stamp.now, expires_at)?;
+        let detail = json!({ "scope": wish.scope });
+        Ok::<_, Failure>(audit::insert(tx, &stamp, "enable_token.create", &owner.to_string(), &detail)?)
+    })?;
+    Ok(EnableToken { token: token.text(), expires_at: Time(expires_at), scope: wish.scope })
+}
+
+/// Enables a license server with a token. For whom was decided when the token was made.
+pub fn enable_with_token(
+    portal: &Portal,
+    address: IpAddr,
+    token: &str,
+    request: &str,
+    name: Option<&str>,
+) -> Result<Enabled, Failure> {
+    let hash = SessionToken::parse(token).ok_or(Failure::EnableToken)?.hash();
+    let (wanted, now) = (hash.clone(), portal.now());
+    let known = portal.db().read(move |tx| Ok::<_, Failure>(state::enable_token(tx, &wanted, now)?))?;
+    let (owner, scope) = known.ok_or(Failure::EnableToken)?;
+    let wish = Enable { request: request.to_owned(), scope, name: name.map(str::to_owned) };
+    enable_for(portal, &Caller::nobody(address), None, owner, &wish, Some(hash))
+}
+
+fn enable_for(
+    portal: &Portal,
+    caller: &Caller,
+    key: Option<&IdempotencyKey>,
+    owner: AccountId,
+    wish: &Enable,
+    token: Option<String>,
+) -> Result<Enabled, Failure> {
+    if let Some(name) = &wish.name {
+        text::name(name).map_err(|why| Failure::invalid("name", why))?;
+    }
+    let request = read(portal, wish.request.as_bytes())?;
+    let desk = Desk::new(portal, caller)?;
+    let what = (sha256_hex(wish.request.as_bytes()), &wish.name, wish.scope, owner);
+    let once = Once::new(caller, key, "workstation.enable", &what, desk.stamp.now)?;
+    let mut new = new_workstation(portal, owner, &request, wish.name.as_deref(), desk.stamp.now);
+    (new.mode, new.scope) = (Mode::Online, wish.scope);
+    let (scope, name) = (wish.scope, wish.name.clone());
+    let enabled = portal.db().write(move |tx| {
+        once.run(tx, |tx| {
+            accounts::get(tx, owner)?.ok_or(Failure::NotFound)?;
+            sync::check_scope(tx, owner, scope)?;
+            if let Some(hash) = &token
+                && !state::use_enable_token(tx, hash, &new.id.to_string(), desk.stamp.now)?
+            {
+                return Err(Failure::EnableToken);
+            }
+            enable_in(tx, &desk, &new, &request, scope, name.as_deref())
+        })
+    })?;
+    crate::grants_log::hand_out(portal, enabled.workstation.id)?;
+    Ok(enabled)
+}
+
+fn enable_in(
+    tx: &mut leasehold_db::Tx<'_>,
+    desk: &Desk,
+    new: &workstations::WorkstationRow,
+    request: &ActivationRequest,
+    scope: Scope,
+    name: Option<&str>,
+) -> Result<Enabled, Failure> {
+    let licenses = sync::lock_licenses(tx, new)?;
+    let Arrival { mut workstation, is_new, moved, said } = arrive(tx, desk, new, request, name)?;
+    (workstation.row.mode, workstation.row.scope) = (Mode::Online, scope);
+    let (document, _) = desk.enable(tx, &mut workstation, licenses, request.facts.request)?;
+    let activation_file = build_activation_file(&desk.signer, &workstation.row.certificate, &document.token)
+        .map_err(|too_many| Failure::TooManyLines(too_many.to_string()))?;
+    let seats = document.lines.iter().fold(0_u32, |sum, stored| sum.saturating_add(stored.line.seats));
+    let detail = json!({
+        "name": workstation.row.name, "scope": scope, "rev": document.rev, "seats": seats,
+        "request": request.facts.request, "renewed": !is_new, "other_machine": moved.then_some(true),
+        "alarm": said.alarm(),
+    });
+    audit::insert(tx, &desk.stamp, "workstation.enable", &workstation.row.id.to_string(), &detail)?;
+    Ok(Enabled { workstation: views::view(tx, &workstation, desk.stamp.now)?, activation_file })
+}
+
+/// Takes the receipt of a license server that was disabled and brings it by itself: it is signed by the key that it ends.
+pub fn take_receipt(portal: &Portal, address: IpAddr, file: &[u8]) -> Result<Released, Failure> {
+    views::take_receipt_of(portal, &Caller::nobody(address), None, file)
+}

@@ -1,0 +1,275 @@
+//! The seats of one license as they stand: what floats, what is assigned to whom, and what servers may be using of each.
+//!
+//! Loads facts and writes what `core` decided about assignments. Whoever changes anything has the license locked.
+
+use crate::store::assignments::{self, AssignmentRow};
+use crate::store::documents::{self, Claim};
+use crate::store::licenses::LicenseRow;
+use crate::store::sync;
+use crate::store::workstations::{self, WorkstationRow};
+use leasehold_core::activation::LicenseFacts;
+use leasehold_core::grant::counted_seats;
+use leasehold_core::ids::{AccountId, WorkstationId};
+use leasehold_core::license::{Kind, Scope};
+use leasehold_core::sync::{
+    AssignmentFacts, Holder, LicenseSeats, PoolFacts, Report, SILENT_MS, Settled, Want, settle,
+};
+use leasehold_core::time::Ms;
+use leasehold_db::{DbError, Tx};
+use std::collections::BTreeSet;
+
+/// Which part of a license a workstation may have seats of.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) enum Part {
+    /// What floats.
+    Floating,
+    /// What is assigned to one account.
+    Of(AccountId),
+}
+
+impl Part {
+    /// The part that a workstation may have seats of, if any: a person's own license floats among their servers, one of
+    /// an organization is for its own servers, or for a person's if it was assigned to them.
+    pub(super) fn open_to(license: &LicenseRow, workstation: &WorkstationRow) -> Option<Part> {
+        let owns = workstation.owner == license.owner.id;
+        match (license.organization, workstation.scope) {
+            (Some(_), Scope::Person) => Some(Part::Of(workstation.owner)),
+            _ if owns => Some(Part::Floating),
+            _ => None,
+        }
+    }
+
+    fn counted_in(license: &LicenseRow, claim: &Claim) -> Part {
+        match (license.organization, claim.scope) {
+            (Some(_), Scope::Person) => Part::Of(claim.owner),
+            _ => Part::Floating,
+        }
+    }
+}
+
+/// One workstation that counts for a license.
+#[derive(Clone, Debug)]
+pub(super) struct Counted {
+    pub(super) workstation: WorkstationId,
+    pub(super) part: Part,
+    pub(super) seats: u32,
+}
+
+/// A license with all that counts for it.
+#[derive(Clone, Debug)]
+pub(super) struct LicensePools {
+    pub(super) license: LicenseRow,
+    pub(super) claims: Vec<Claim>,
+    pub(super) counted: Vec<Counted>,
+    pub(super) assignments: Vec<AssignmentRow>,
+    pub(super) settled: Settled,
+    /// Nobody gets more than they have.
+    pub(super) learning: bool,
+    now: Ms,
+}
+
+impl LicensePools {
+    /// Reads it as of `now`. `learning_until` is the portal's.
+    pub(super) fn load(
+        tx: &mut Tx<'_>,
+        license: LicenseRow,
+        now: Ms,
+        learning_until: Ms,
+    ) -> Result<LicensePools, DbError> {
+        let claims = documents::claims(tx, license.id, now)?;
+        let counted: Vec<Counted> = claims
+            .iter()
+            .map(|claim| Counted {
+                workstation: claim.workstation,
+                part: Part::counted_in(&license, claim),
+                seats: counted_seats(&claim.documents, claim.acknowledged_rev, license.id, now),
+            })
+            .collect();
+        let assignments = assignments::of_license(tx, license.id)?;
+        let learning = now < learning_until && !license.raise_while_learning;
+        let mut pools = LicensePools {
+            settled: Settled { active: Vec::new(), floating: 0, pending: 0 },
+            license,
+            claims,
+            counted,
+            assignments,
+            learning,
+            now,
+        };
+        pools.settle();
+        Ok(pools)
+    }
+
+    /// Decides anew which assignments are in effect.
+    pub(super) fn settle(&mut self) {
+        let mut facts: Vec<AssignmentFacts> = self
+            .assignments
+            .iter()
+            .map(|row| AssignmentFacts {
+                account: row.account.id,
+                target: row.target,
+                active: row.active,
+                counted: self.counted_in(Part::Of(row.account.id)),
+            })
+            .collect();
+        // Servers of people from whom seats were taken back, and who have yet to give them back.
+        let others: BTreeSet<AccountId> = self
+            .counted
+            .iter()
+            .filter_map(|counted| match counted.part {
+                Part::Of(account) => Some(account),
+                Part::Floating => None,
+            })
+            .filter(|account| facts.iter().all(|fact| fact.account != *account))
+            .collect();
+        for account in others {
+            let counted = self.counted_in(Part::Of(account));
+            facts.push(AssignmentFacts { account, target: 0, active: 0, counted });
+        }
+        if self.learning {
+            // What is in effect stays; nothing more is.
+            for fact in &mut facts {
+                fact.target = fact.target.min(fact.active);
+            }
+        }
+        let mut settled = settle(&LicenseSeats {
+            seats: if self.running() { self.license.seats } else { 0 },
+            named: self.license.kind == Kind::Named,
+            floating_counted: self.counted_in(Part::Floating),
+            assignments: facts,
+        });
+        settled.active.truncate(self.assignments.len());
+        self.settled = settled;
+    }
+
+    /// Writes which assignments are in effect; answers the accounts for which that changed.
+    pub(super) fn write_settled(&mut self, tx: &mut Tx<'_>) -> Result<Vec<AccountId>, DbError> {
+        let mut changed = Vec::new();
+        for (row, active) in self.assignments.iter_mut().zip(&self.settled.active) {
+            if row.active != *active {
+                row.active = *active;
+                assignments::set_active(tx, self.license.id, row.account.id, *active)?;
+                changed.push(row.account.id);
+            }
+        }
+        Ok(changed)
+    }
+
+    /// Whether the license has begun and has not ended.
+    pub(super) fn running(&self) -> bool {
+        self.facts(None).running(self.now)
+    }
+
+    /// Seats that servers may be using of a part.
+    pub(super) fn counted_in(&self, part: Part) -> u32 {
+        self.counted
+            .iter()
+            .filter(|counted| counted.part == part)
+            .map(|counted| counted.seats)
+            .fold(0, u32::saturating_add)
+    }
+
+    /// Seats that one workstation may be using.
+    pub(super) fn counted_at(&self, workstation: WorkstationId) -> u32 {
+        let here = self.counted.iter().filter(|counted| counted.workstation == workstation);
+        here.map(|counted| counted.seats).fold(0, u32::saturating_add)
+    }
+
+    /// Seats that servers may be using of all parts.
+    pub(super) fn counted(&self) -> u32 {
+        self.counted.iter().map(|counted| counted.seats).fold(0, u32::saturating_add)
+    }
+
+    /// Seats of a part that its servers may have together, and how many of these are kept for assignments.
+    pub(super) fn seats_of(&self, part: Part) -> (u32, u32) {
+        match part {
+            Part::Floating => (self.settled.floating, self.settled.pending.min(self.settled.floating)),
+            Part::Of(account) => {
+                let mine = self.assignments.iter().zip(&self.settled.active);
+                let active = mine.filter(|(row, _)| row.account.id == account).map(|(_, active)| *active);
+                (active.fold(0, u32::saturating_add), 0)
+            }
+        }
+    }
+
+    /// What deciding about a file for `workstation` needs to know.
+    pub(super) fn facts(&self, workstation: Option<WorkstationId>) -> LicenseFacts {
+        let floating = self.counted_in(Part::Floating);
+        let mine = self.counted.iter().filter(|one| one.part == Part::Floating && Some(one.workstation) == workstation);
+        let here = mine.map(|counted| counted.seats).fold(0, u32::saturating_add);
+        let (seats, reserved) = self.seats_of(Part::Floating);
+        let free = seats.saturating_sub(reserved);
+        LicenseFacts {
+            license: self.license.id,
+            seats: if self.learning { free.min(floating) } else { free },
+            kind: self.license.kind,
+            term: self.license.term,
+            starts_at: self.license.starts_at,
+            ended_at: self.license.ended_at,
+            counted_elsewhere: floating - here,
+            counted_here: here,
+            newest_here: 0,
+        }
+    }
+
+    /// What deciding about the sync of `asker` needs to know; `said` is what it says now.
+    pub(super) fn pool(
+        &self,
+        tx: &mut Tx<'_>,
+        part: Part,
+        asker: &WorkstationRow,
+        said: Report,
+        draining: bool,
+    ) -> Result<PoolFacts, DbError> {
+        let (seats, reserved) = self.seats_of(part);
+        let (owner, scope) = match part {
+            Part::Floating => (self.license.owner.id, asker.scope),
+            Part::Of(account) => (account, Scope::Person),
+        };
+        let wants = sync::wants(tx, self.license.id, self.now)?;
+        let want = |workstation: WorkstationId| {
+            let row = wants.iter().find(|row| row.workstation == workstation)?;
+            Some(Want { seats: row.seats, since: row.since })
+        };
+        let mut holders = vec![Holder {
+            workstation: asker.id,
+            counted: said.keep,
+            report: said,
+            want: want(asker.id).map(|want| Want { seats: said.want, ..want }).filter(|want| want.seats > 0),
+            takes: !draining,
+        }];
+        for heard in sync::heard(tx, owner, scope, self.license.id)? {
+            if heard.workstation != asker.id {
+                holders.push(Holder {
+                    workstation: heard.workstation,
+                    counted: self.counted_at(heard.workstation),
+                    report: heard.report,
+                    want: want(heard.workstation),
+                    takes: self.now.since(heard.seen_at) < SILENT_MS,
+                });
+            }
+        }
+        // Those that do not sync: nothing can be asked of them, and all that they may be using is used.
+        for counted in self.counted.iter().filter(|counted| counted.part == part) {
+            if holders.iter().all(|holder| holder.workstation != counted.workstation) {
+                let report = Report { used: counted.seats, ..Report::default() };
+                let (workstation, counted) = (counted.workstation, counted.seats);
+                holders.push(Holder { workstation, counted, report, want: None, takes: false });
+            }
+        }
+        Ok(PoolFacts { seats, reserved, holders, raising: !self.learning })
+    }
+
+    /// The online servers whose pool may look different now.
+    pub(super) fn servers(&self, tx: &mut Tx<'_>, accounts: &[AccountId]) -> Result<BTreeSet<WorkstationId>, DbError> {
+        let mut servers: BTreeSet<WorkstationId> = BTreeSet::new();
+        servers.extend(workstations::online_of(tx, self.license.owner.id, Scope::Organization)?);
+        if self.license.organization.is_none() {
+            servers.extend(workstations::online_of(tx, self.license.owner.id, Scope::Person)?);
+        }
+        for account in accounts {
+            servers.extend(workstations::online_of(tx, *account, Scope::Person)?);
+        }
+        Ok(servers)
+    }
+}

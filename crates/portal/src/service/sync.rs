@@ -1,0 +1,492 @@
+//! Syncs of online license servers (`PROTOCOL.md` sections 2, 3 and 9): the portal's end.
+//!
+//! Here the first law holds between portal and servers that come by themselves, as in [`super::issue`] for those that are
+//! served by file: licenses locked first, then the workstation, bells last.
+
+use super::issue::{Desk, WantedLine};
+use super::pools::{LicensePools, Part};
+use super::{Caller, allow};
+use crate::Portal;
+use crate::failure::Failure;
+use crate::store::documents::{self, DocumentRow, StoredLine};
+use crate::store::licenses::{self, LicenseRow};
+use crate::store::sync::{self, Reports, SyncRow};
+use crate::store::workstations::{self, Owned, WorkstationRow};
+use crate::store::{assignments, audit, bells, catalog, organizations, state};
+use leasehold_core::access::PortalAction;
+use leasehold_core::grant::Terms;
+use leasehold_core::ids::{AccountId, LicenseId, WorkstationId};
+use leasehold_core::license::{Mode, Scope};
+use leasehold_core::sync::{PoolShare, Report, SYNC_VERSION, SyncAnswer, SyncRequest, Verdict, WANT_MS, allot};
+use leasehold_core::text;
+use leasehold_core::time::{MINUTE_MS, Ms, SECOND_MS};
+use leasehold_core::times::TimeTable;
+use leasehold_db::Tx;
+use leasehold_trust::secret::sha256_hex;
+use leasehold_trust::sync::{VerifiedRequest, read_request_token};
+use leasehold_trust::{PublicKey, verify_grant};
+use leasehold_wire::portal::WorkstationStatus;
+use serde_json::json;
+use std::collections::BTreeSet;
+use std::net::IpAddr;
+
+/// A document is renewed when a new one would run longer by this part of its term.
+const RENEW_PART: i64 = 28;
+/// An administrator's recall is remembered this long, in milliseconds.
+const RECALL_MS: i64 = 10 * MINUTE_MS;
+
+/// Who sent a request, if its token was signed by the key of a workstation over exactly this body.
+pub fn sender(portal: &Portal, token: &str, body: &[u8]) -> Result<VerifiedRequest, Failure> {
+    let unverified = read_request_token(token).map_err(|why| Failure::WorkstationKey(why.to_string()))?;
+    let key = unverified.key.to_string();
+    let known = portal.db().read(move |tx| Ok::<_, Failure>(workstations::by_key(tx, &key)?))?;
+    let known = known.ok_or_else(|| Failure::WorkstationKey("no workstation here has this key".to_owned()))?;
+    let key =
+        PublicKey::from_jwk(&known.row.public_key).map_err(|why| Failure::Internal(format!("a stored key: {why}")))?;
+    let verified = unverified.verify(&key, body, portal.now()).map_err(|why| match why {
+        leasehold_trust::DocumentError::ClockWrong { file_at, now } => Failure::SyncClock { server: file_at, now },
+        why => Failure::WorkstationKey(why.to_string()),
+    })?;
+    if verified.workstation != known.row.id {
+        return Err(Failure::WorkstationKey("it speaks for another workstation".to_owned()));
+    }
+    Ok(verified)
+}
+
+/// Takes a sync; answers the signed answer.
+pub fn sync(portal: &Portal, address: IpAddr, token: &str, body: &[u8]) -> Result<String, Failure> {
+    let verified = sender(portal, token, body)?;
+    let request: SyncRequest =
+        serde_json::from_slice(body).map_err(|why| Failure::invalid("body", format!("is no sync request: {why}")))?;
+    let fits = request.workstation == verified.workstation && request.seq == verified.seq && request.seq > 0;
+    if !fits || request.v != SYNC_VERSION {
+        return Err(Failure::invalid("body", "does not fit its signature"));
+    }
+    let desk = Desk::new(portal, &Caller::nobody(address))?;
+    let root = portal.root().clone();
+    let sha256 = verified.body_sha256;
+    let (answer, rung) = portal.db().write(move |tx| {
+        let (workstation, licenses) = lock(tx, request.workstation)?;
+        let mut counter = Counter { desk: &desk, root: &root, sha256: &sha256, workstation, moved: false };
+        counter.sync(tx, &request, licenses)
+    })?;
+    portal.bells().ring(&rung);
+    Ok(answer)
+}
+
+/// The licenses of which a workstation may have seats, or has some.
+fn licenses_of(tx: &mut Tx<'_>, row: &WorkstationRow) -> Result<BTreeSet<LicenseId>, Failure> {
+    let mut ids: BTreeSet<LicenseId> = BTreeSet::new();
+    if row.scope == Scope::Organization || organizations::of_owner(tx, row.owner)?.is_none() {
+        ids.extend(licenses::ids_of(tx, row.owner)?);
+    }
+    if row.scope == Scope::Person {
+        ids.extend(assignments::of_account(tx, row.owner)?.into_iter().map(|assignment| assignment.license));
+    }
+    let newest = documents::newest(tx, row.id)?;
+    ids.extend(newest.iter().flat_map(|document| &document.lines).map(|stored| stored.line.license));
+    Ok(ids)
+}
+
+/// Locks a workstation after all licenses that concern it.
+pub(super) fn lock(tx: &mut Tx<'_>, workstation: WorkstationId) -> Result<(Owned, Vec<LicenseRow>), Failure> {
+    let found = workstations::get(tx, workstation)?.ok_or(Failure::NotFound)?;
+    let rows = lock_licenses(tx, &found.row)?;
+    let locked = workstations::lock(tx, workstation)?.ok_or(Failure::NotFound)?;
+    Ok((locked, rows))
+}
+
+/// Locks the licenses that concern a workstation, in the order of their ids.
+pub(super) fn lock_licenses(tx: &mut Tx<'_>, row: &WorkstationRow) -> Result<Vec<LicenseRow>, Failure> {
+    let ids = licenses_of(tx, row)?;
+    for id in &ids {
+        licenses::lock(tx, *id)?;
+    }
+    let mut rows = Vec::new();
+    for id in ids {
+        rows.extend(licenses::get(tx, id)?);
+    }
+    Ok(rows)
+}
+
+/// What a server says, and what it said before.
+pub(super) struct Said<'a> {
+    now: &'a Reports,
+    before: &'a Reports,
+    draining: bool,
+}
+
+/// What a server is to hold.
+pub(super) struct Plan {
+    lines: Vec<(LicenseRow, u32, bool)>,
+    pub(super) shares: Vec<PoolShare>,
+    rung: BTreeSet<WorkstationId>,
+}
+
+/// Decides what a locked workstation holds of locked licenses, given what it says.
+pub(super) fn plan(
+    tx: &mut Tx<'_>,
+    workstation: &WorkstationRow,
+    licenses: Vec<LicenseRow>,
+    said: &Said<'_>,
+    now: Ms,
+) -> Result<Plan, Failure> {
+    let draining = said.draining;
+    let learning_until = state::learning_until(tx)?;
+    let mut plan = Plan { lines: Vec::new(), shares: Vec::new(), rung: BTreeSet::new() };
+    for license in licenses {
+        let Some(part) = Part::open_to(&license, workstation) else { continue };
+        let mut pools = LicensePools::load(tx, license, now, learning_until)?;
+        let settled = pools.write_settled(tx)?;
+        if !settled.is_empty() {
+            plan.rung.extend(pools.servers(tx, &settled)?);
+        }
+        let id = pools.license.id;
+        let report = said.now.get(&id).copied().unwrap_or_default();
+        note_want(tx, id, workstation.id, report, draining, now)?;
+        let facts = pools.pool(tx, part, workstation, report, draining)?;
+        let mut allotment = allot(&facts, workstation.id);
+        if let Some(asked_back) = sync::recalled(tx, id, workstation.id, now)? {
+            let before = said.before.get(&id).map_or(0, |before| before.keep);
+            let left = asked_back.saturating_sub(before.saturating_sub(report.keep));
+            sync::set_recalled(tx, id, workstation.id, left)?;
+            // An administrator wanted them elsewhere: they do not come back by themselves meanwhile.
+            let most = allotment.seats.min(report.keep.saturating_add(report.want));
+            allotment.free = allotment.free.saturating_add(allotment.seats - most);
+            allotment.seats = most;
+            allotment.recall = allotment.recall.max(left).min(most);
+        }
+        let elsewhere = facts.holders.iter().filter(|holder| holder.workstation != workstation.id);
+        let share = PoolShare {
+            license: id,
+            product: pools.license.product.code.clone(),
+            product_name: pools.license.product.name.clone(),
+            kind: pools.license.kind,
+            channel: pools.license.channel,
+            features: pools.license.product.features.clone(),
+            seats: facts.seats,
+            elsewhere: elsewhere.map(|holder| holder.counted).fold(0, u32::saturating_add),
+            free: allotment.free,
+            recall: allotment.recall,
+            exhausted: allotment.exhausted,
+            assigned: workstation.scope == Scope::Person,
+        };
+        plan.rung.extend(allotment.ring);
+        if share.seats > 0 || allotment.seats > 0 {
+            plan.shares.push(share);
+        }
+        if allotment.seats > 0 {
+            plan.lines.push((pools.license, allotment.seats, workstation.scope == Scope::Person));
+        }
+    }
+    plan.rung.remove(&workstation.id);
+    Ok(plan)
+}
+
+fn note_want(
+    tx: &mut Tx<'_>,
+    license: LicenseId,
+    workstation: WorkstationId,
+    report: Report,
+    draining: bool,
+    now: Ms,
+) -> Result<(), Failure> {
+    if report.want > 0 && !draining {
+        return Ok(sync::want(tx, license, workstation, report.want, now, now.plus(WANT_MS))?);
+    }
+    Ok(sync::want_nothing(tx, license, workstation)?)
+}
+
+impl Desk {
+    /// The rows that a plan comes to.
+    fn planned_lines(&self, tx: &mut Tx<'_>, row: &WorkstationRow, plan: &Plan) -> Result<Vec<StoredLine>, Failure> {
+        let now = self.stamp.now;
+        let wanted = plan.lines.iter().map(|(license, seats, assigned)| {
+            let longest = now.plus(i64::from(license.product.online_term_s) * SECOND_MS);
+            WantedLine {
+                license,
+                seats: *seats,
+                until: license.term.ends_at().map_or(longest, |end| end.min(longest)).floor_to_second(),
+                terms: Terms::by_sync(license.product.share, license.term.maintenance_until(), *assigned),
+            }
+        });
+        self.lines(tx, row.id, wanted.collect())
+    }
+
+    /// Issues the first online document of a workstation, which is locked with its licenses.
+    pub(super) fn enable(
+        &self,
+        tx: &mut Tx<'_>,
+        workstation: &mut Owned,
+        licenses: Vec<LicenseRow>,
+        request: leasehold_core::ids::RequestId,
+    ) -> Result<(DocumentRow, BTreeSet<WorkstationId>), Failure> {
+        let now = self.stamp.now;
+        let mut reports = Reports::new();
+        for license in &licenses {
+            let claims = documents::claims(tx, license.id, now)?;
+            let here = claims.iter().filter(|claim| claim.workstation == workstation.row.id);
+            let keep = here
+                .map(|claim| {
+                    leasehold_core::grant::counted_seats(&claim.documents, claim.acknowledged_rev, license.id, now)
+                })
+                .sum();
+            reports.insert(license.id, Report { keep, used: keep, ..Report::default() });
+        }
+        let said = Said { now: &reports, before: &reports, draining: false };
+        let plan = plan(tx, &workstation.row, licenses, &said, now)?;
+        if plan.shares.is_empty() {
+            return Err(Failure::NoLicenses);
+        }
+        let lines = self.planned_lines(tx, &workstation.row, &plan)?;
+        let document = self.document(workstation, lines, Some(request))?;
+        // Logged, so that a portal that is restored from an older backup knows of the server at all.
+        if !documents::insert(tx, &document, true)? {
+            return Err(Failure::Internal("a document number was given twice".to_owned()));
+        }
+        workstations::update(tx, &workstation.row)?;
+        let row = SyncRow { seen_at: now, report: reports, ..SyncRow::default() };
+        sync::put(tx, workstation.row.id, &row)?;
+        bells::ring(tx, &plan.rung, now)?;
+        Ok((document, plan.rung))
+    }
+}
+
+/// One sync in its transaction.
+struct Counter<'a> {
+    desk: &'a Desk,
+    root: &'a leasehold_trust::VendorRoot,
+    /// Hash of the request.
+    sha256: &'a str,
+    workstation: Owned,
+    /// It is on another machine than before.
+    moved: bool,
+}
+
+type Answered = (String, BTreeSet<WorkstationId>);
+
+impl Counter<'_> {
+    fn sync(&mut self, tx: &mut Tx<'_>, request: &SyncRequest, licenses: Vec<LicenseRow>) -> Result<Answered, Failure> {
+        let id = self.workstation.row.id;
+        let mut last = sync::get(tx, id)?.unwrap_or_default();
+        if self.workstation.row.status == WorkstationStatus::Released {
+            return Ok(self.only(request, Verdict::Ended, ""));
+        }
+        if self.workstation.row.mode != Mode::Online {
+            return Ok(self.only(request, Verdict::ByFile, ""));
+        }
+        if request.seq == last.seq && last.request_sha256 == self.sha256 {
+            return Ok((last.answer, BTreeSet::new()));
+        }
+        let next = request.seq == last.seq + 1 && request.prev == last.answer_sha256;
+        // Numbers that this portal never saw: it lost them, not the server.
+        let lost = request.seq > last.seq + 1;
+        if !next && !lost {
+            return self.fork(tx, request, last);
+        }
+        self.hear(tx, request, lost)?;
+        let revoked = self.workstation.row.status == WorkstationStatus::Revoked;
+        let licenses = if revoked { Vec::new() } else { licenses };
+        let now = self.desk.stamp.now;
+        let said = Said { now: &request.licenses, before: &last.report, draining: request.draining };
+        let plan = plan(tx, &self.workstation.row, licenses, &said, now)?;
+        let newest = self.document(tx, request, &plan)?;
+        workstations::update(tx, &self.workstation.row)?;
+        let mut rung = plan.rung;
+        // What was counted for more than it keeps may be what somebody waits for.
+        rung.remove(&id);
+        bells::ring(tx, &rung, now)?;
+        let verdict = if revoked && newest.is_none() { Verdict::Ended } else { Verdict::Ok };
+        let answer = SyncAnswer {
+            grant: newest,
+            pools: plan.shares,
+            bell: bells::rung(tx, id)?,
+            ..self.bare(request, verdict, "")
+        };
+        let signed = self.desk.signer.sign_answer(&answer);
+        if verdict == Verdict::Ended {
+            return Ok((signed, rung));
+        }
+        last.seq = request.seq;
+        self.sha256.clone_into(&mut last.request_sha256);
+        last.answer_sha256 = sha256_hex(signed.as_bytes());
+        last.answer.clone_from(&signed);
+        last.seen_at = now;
+        last.report.clone_from(&request.licenses);
+        sync::put(tx, id, &last)?;
+        Ok((signed, rung))
+    }
+
+    fn bare(&self, request: &SyncRequest, verdict: Verdict, other_host: &str) -> SyncAnswer {
+        SyncAnswer {
+            workstation: self.workstation.row.id,
+            seq: request.seq,
+            request_sha256: self.sha256.to_owned(),
+            verdict,
+            at: self.desk.stamp.now.floor_to_second(),
+            grant: None,
+            pools: Vec::new(),
+            bell: 0,
+            other_host: other_host.to_owned(),
+        }
+    }
+
+    /// An answer that changes nothing.
+    fn only(&self, request: &SyncRequest, verdict: Verdict, other_host: &str) -> Answered {
+        (self.desk.signer.sign_answer(&self.bare(request, verdict, other_host)), BTreeSet::new())
+    }
+
+    /// Somebody with this key has synced since: the first goes on, this one does not.
+    fn fork(&self, tx: &mut Tx<'_>, request: &SyncRequest, mut last: SyncRow) -> Result<Answered, Failure> {
+        let (id, now) = (self.workstation.row.id, self.desk.stamp.now);
+        let host = text::cleaned(&request.server.host);
+        let told = last.forked_at.is_some_and(|at| now.since(at) < MINUTE_MS) && last.forked_host == host;
+        if !told {
+            let detail = json!({
+                "alarm": "forked", "name": self.workstation.row.name, "goes_on": self.workstation.row.host, "stopped": host,
+            });
+            audit::insert(tx, &self.desk.stamp, "workstation.fork", &id.to_string(), &detail)?;
+            (last.forked_at, last.forked_host) = (Some(now), host);
+            sync::put(tx, id, &last)?;
+        }
+        let goes_on = self.workstation.row.host.clone();
+        Ok(self.only(request, Verdict::Forked, &goes_on))
+    }
+
+    /// Takes over what the server says: the document that it obeys, what it keeps, its machine.
+    fn hear(&mut self, tx: &mut Tx<'_>, request: &SyncRequest, lost: bool) -> Result<(), Failure> {
+        let id = self.workstation.row.id;
+        let presented = self.present(tx, request, lost)?;
+        let row = &mut self.workstation.row;
+        if documents::exists(tx, id, request.rev)? {
+            row.acknowledged_rev = row.acknowledged_rev.max(request.rev);
+        }
+        for (license, report) in &request.licenses {
+            documents::lower(tx, id, presented, *license, report.keep)?;
+        }
+        row.host = text::cleaned(&request.server.host);
+        row.server_version = text::cleaned(&request.server.version);
+        let machine = text::cleaned(&request.server.machine);
+        self.moved = row.machine != machine;
+        row.machine = machine;
+        Ok(())
+    }
+
+    /// The number of the presented document. One that this portal does not know is adopted and counts from now on.
+    fn present(&mut self, tx: &mut Tx<'_>, request: &SyncRequest, lost: bool) -> Result<u64, Failure> {
+        let (id, now) = (self.workstation.row.id, self.desk.stamp.now);
+        let damaged = |why: &dyn std::fmt::Display| Failure::invalid("document", format!("cannot be used: {why}"));
+        let signed = verify_grant(&request.document, self.root, now).map_err(|why| damaged(&why))?;
+        let bound = signed.jkt.to_string() == self.workstation.row.key_thumbprint && signed.grant.workstation == id;
+        if !bound {
+            return Err(damaged(&"it is another workstation's"));
+        }
+        let rev = signed.grant.rev;
+        let known = documents::token(tx, id, rev)?;
+        if known.as_deref() == Some(&*request.document) && !lost {
+            return Ok(rev);
+        }
+        if known.is_none() {
+            let line = |line: leasehold_core::grant::Line| {
+                let freed_at = self.desk.times.line_freed_at(line.until, &line.terms);
+                StoredLine { line, freed_at }
+            };
+            let document = DocumentRow {
+                id: signed.id,
+                workstation: id,
+                rev,
+                token: request.document.clone(),
+                issued_at: signed.grant.issued_at,
+                ends_at: signed.grant.ends_at(),
+                lines: signed.grant.lines.into_iter().map(line).collect(),
+            };
+            documents::insert(tx, &document, false)?;
+        }
+        let row = &mut self.workstation.row;
+        row.newest_rev = row.newest_rev.max(rev);
+        let detail = json!({ "alarm": "adopted", "rev": rev, "seq": request.seq, "name": row.name });
+        audit::insert(tx, &self.desk.stamp, "grant.adopt", &id.to_string(), &detail)?;
+        learn(tx, now, &self.desk.times)?;
+        Ok(rev)
+    }
+
+    /// The newest document, if the server does not obey it: a new one if what it holds, or until when, is to change.
+    fn document(&mut self, tx: &mut Tx<'_>, request: &SyncRequest, plan: &Plan) -> Result<Option<String>, Failure> {
+        let lines = self.desk.planned_lines(tx, &self.workstation.row, plan)?;
+        let newest = documents::newest(tx, self.workstation.row.id)?;
+        let token = match newest.filter(|newest| self.is_good(newest, &lines, request)) {
+            Some(newest) => newest.token,
+            None => {
+                let document = self.desk.document(&mut self.workstation, lines, None)?;
+                if !documents::insert(tx, &document, false)? {
+                    return Err(Failure::Internal("a document number was given twice".to_owned()));
+                }
+                document.token
+            }
+        };
+        Ok(Some(token).filter(|token| *token != request.document))
+    }
+
+    /// Whether a document says what is to be held, and runs long enough.
+    fn is_good(&self, newest: &DocumentRow, lines: &[StoredLine], request: &SyncRequest) -> bool {
+        let same = |old: &StoredLine, new: &StoredLine| {
+            let (old, new) = (&old.line, &new.line);
+            let gained_ms = new.until.since(old.until);
+            let term_ms = new.until.since(self.desk.stamp.now);
+            let lowered = request.licenses.get(&old.license).is_some_and(|report| report.keep < old.seats);
+            let renamed = leasehold_core::grant::Line { until: old.until, ..new.clone() } != *old;
+            !renamed && !lowered && gained_ms >= 0 && gained_ms < (term_ms / RENEW_PART).max(MINUTE_MS)
+        };
+        let fits = newest.lines.len() == lines.len() && newest.lines.iter().zip(lines).all(|(old, new)| same(old, new));
+        fits && !self.moved
+    }
+}
+
+/// Begins the time in which a portal that lost something learns what is out: every online document that it does not know
+/// has ended by the end of it, or was presented.
+pub(super) fn learn(tx: &mut Tx<'_>, now: Ms, times: &TimeTable) -> Result<Ms, Failure> {
+    let term_ms = (catalog::longest_online_term_s(tx)? * SECOND_MS).max(times.online_term_preset_ms);
+    let until = now.plus(term_ms + times.online_allowance_ms);
+    state::learn_until(tx, until)?;
+    Ok(until)
+}
+
+/// Asks idle seats back from an online workstation. Its owner, and operators.
+pub fn recall(
+    portal: &Portal,
+    caller: &Caller,
+    workstation: WorkstationId,
+    license: LicenseId,
+    seats: u32,
+) -> Result<(), Failure> {
+    caller.id()?;
+    if seats == 0 {
+        return Err(Failure::invalid("seats", "must be at least 1"));
+    }
+    let (caller, stamp) = (caller.clone(), portal.stamp(caller));
+    let rung = portal.db().write(move |tx| {
+        licenses::lock(tx, license)?;
+        let found = workstations::lock(tx, workstation)?.ok_or(Failure::NotFound)?;
+        allow(&caller, PortalAction::ManageWorkstation, Some(found.row.owner))?;
+        if found.row.mode != Mode::Online || found.row.status != WorkstationStatus::Active {
+            return Err(Failure::NotOnline { name: found.row.name });
+        }
+        licenses::get(tx, license)?.ok_or(Failure::NotFound)?;
+        sync::recall(tx, license, workstation, seats, stamp.now.plus(RECALL_MS))?;
+        let detail = json!({ "name": found.row.name, "license": license, "seats": seats });
+        audit::insert(tx, &stamp, "workstation.recall", &workstation.to_string(), &detail)?;
+        let rung = BTreeSet::from([workstation]);
+        bells::ring(tx, &rung, stamp.now)?;
+        Ok::<_, Failure>(rung)
+    })?;
+    portal.bells().ring(&rung);
+    Ok(())
+}
+
+/// Whether an account may enable a server for its organization: it must own one.
+pub(super) fn check_scope(tx: &mut Tx<'_>, account: AccountId, scope: Scope) -> Result<(), Failure> {
+    if scope == Scope::Organization && organizations::of_owner(tx, account)?.is_none() {
+        return Err(Failure::NoOrganization);
+    }
+    Ok(())
+}

@@ -1,0 +1,204 @@
+//! Tables `sync`, `want` and `recall`: what servers said last, what was answered, who waits for seats, and what an
+//! administrator asked back. Written by whoever has the workstation locked; wants and recalls with the license locked.
+
+use super::{id, json, ms, opt_ms, rev, text, to_json, whole};
+use leasehold_core::ids::{LicenseId, WorkstationId};
+use leasehold_core::sync::Report;
+use leasehold_core::time::Ms;
+use leasehold_db::{DbError, Row, Tx};
+use std::collections::BTreeMap;
+
+/// What a workstation said of its licenses.
+pub type Reports = BTreeMap<LicenseId, Report>;
+
+/// The newest sync of a workstation.
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
+pub struct SyncRow {
+    /// Number of the newest request that was taken.
+    pub seq: u64,
+    /// Hash of its body, in hex.
+    pub request_sha256: String,
+    /// The signed answer.
+    pub answer: String,
+    /// Its hash, in hex.
+    pub answer_sha256: String,
+    /// When it was taken.
+    pub seen_at: Ms,
+    /// What it said.
+    pub report: Reports,
+    /// When another server came with the same key.
+    pub forked_at: Option<Ms>,
+    /// The machine of that other server; hostile text.
+    pub forked_host: String,
+}
+
+fn read(row: &Row<'_>) -> Result<SyncRow, DbError> {
+    Ok(SyncRow {
+        seq: whole(row, 0)?,
+        request_sha256: row.text(1)?,
+        answer: row.text(2)?,
+        answer_sha256: row.text(3)?,
+        seen_at: ms(row, 4)?,
+        report: json(row, 5)?,
+        forked_at: opt_ms(row, 6)?,
+        forked_host: row.text(7)?,
+    })
+}
+
+/// The newest sync of a workstation, if it was ever online.
+pub fn get(tx: &mut Tx<'_>, workstation: WorkstationId) -> Result<Option<SyncRow>, DbError> {
+    tx.one(
+        "SELECT seq, request_sha256, answer, answer_sha256, seen_at_ms, report, forked_at_ms, forked_host
+         FROM sync WHERE workstation = ?1",
+        &[text(workstation)],
+        read,
+    )
+}
+
+/// Writes it.
+pub fn put(tx: &mut Tx<'_>, workstation: WorkstationId, new: &SyncRow) -> Result<(), DbError> {
+    tx.exec(
+        "INSERT INTO sync (workstation, seq, request_sha256, answer, answer_sha256, seen_at_ms, report, forked_at_ms,
+                           forked_host)
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)
+         ON CONFLICT (workstation) DO UPDATE SET seq = ?2, request_sha256 = ?3, answer = ?4, answer_sha256 = ?5,
+             seen_at_ms = ?6, report = ?7, forked_at_ms = ?8, forked_host = ?9",
+        &[
+            text(workstation),
+            rev(new.seq),
+            (&new.request_sha256).into(),
+            (&new.answer).into(),
+            (&new.answer_sha256).into(),
+            new.seen_at.0.into(),
+            to_json(&new.report)?,
+            new.forked_at.map(|at| at.0).into(),
+            (&new.forked_host).into(),
+        ],
+    )?;
+    Ok(())
+}
+
+/// One server that may have seats of a license, as it was heard of last.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Heard {
+    /// Which.
+    pub workstation: WorkstationId,
+    /// When.
+    pub seen_at: Ms,
+    /// What it said of the license.
+    pub report: Report,
+}
+
+/// What the online servers of an account that work for it in a way said of a license.
+pub fn heard(
+    tx: &mut Tx<'_>,
+    owner: leasehold_core::ids::AccountId,
+    scope: leasehold_core::license::Scope,
+    license: LicenseId,
+) -> Result<Vec<Heard>, DbError> {
+    tx.all(
+        "SELECT w.id, s.seen_at_ms, s.report FROM workstation w JOIN sync s ON s.workstation = w.id
+         WHERE w.owner = ?1 AND w.scope = ?2 AND w.mode = 'online' AND w.status = 'active' ORDER BY w.id",
+        &[text(owner), scope.word().into()],
+        |row| {
+            let reports: Reports = json(row, 2)?;
+            let report = reports.get(&license).copied().unwrap_or_default();
+            Ok(Heard { workstation: id(row, 0)?, seen_at: ms(row, 1)?, report })
+        },
+    )
+}
+
+/// Seats that somebody waits for.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct WantRow {
+    /// At which server.
+    pub workstation: WorkstationId,
+    /// How many.
+    pub seats: u32,
+    /// Since when.
+    pub since: Ms,
+}
+
+/// Who waits for seats of a license at `now`.
+pub fn wants(tx: &mut Tx<'_>, license: LicenseId, now: Ms) -> Result<Vec<WantRow>, DbError> {
+    tx.all(
+        "SELECT workstation, seats, since_ms FROM want WHERE license = ?1 AND until_ms > ?2",
+        &[text(license), now.0.into()],
+        |row| Ok(WantRow { workstation: id(row, 0)?, seats: whole(row, 1)?, since: ms(row, 2)? }),
+    )
+}
+
+/// A server waits for seats until `until`; it keeps its place if it waited at `now` already.
+pub fn want(
+    tx: &mut Tx<'_>,
+    license: LicenseId,
+    workstation: WorkstationId,
+    seats: u32,
+    now: Ms,
+    until: Ms,
+) -> Result<(), DbError> {
+    tx.exec(
+        "INSERT INTO want (license, workstation, seats, since_ms, until_ms) VALUES (?1, ?2, ?3, ?4, ?5)
+         ON CONFLICT (license, workstation) DO UPDATE SET seats = ?3, until_ms = ?5,
+             since_ms = CASE WHEN want.until_ms > ?4 THEN want.since_ms ELSE ?4 END",
+        &[text(license), text(workstation), seats.into(), now.0.into(), until.0.into()],
+    )?;
+    Ok(())
+}
+
+/// A server waits for nothing.
+pub fn want_nothing(tx: &mut Tx<'_>, license: LicenseId, workstation: WorkstationId) -> Result<(), DbError> {
+    tx.exec("DELETE FROM want WHERE license = ?1 AND workstation = ?2", &[text(license), text(workstation)])?;
+    Ok(())
+}
+
+/// What an administrator asked back of a license from a server and is still to come; `None` if nothing was asked for.
+pub fn recalled(
+    tx: &mut Tx<'_>,
+    license: LicenseId,
+    workstation: WorkstationId,
+    now: Ms,
+) -> Result<Option<u32>, DbError> {
+    tx.one(
+        "SELECT seats FROM recall WHERE license = ?1 AND workstation = ?2 AND until_ms > ?3",
+        &[text(license), text(workstation), now.0.into()],
+        |row| whole(row, 0),
+    )
+}
+
+/// Notes how many seats are still to come.
+pub fn set_recalled(
+    tx: &mut Tx<'_>,
+    license: LicenseId,
+    workstation: WorkstationId,
+    seats: u32,
+) -> Result<(), DbError> {
+    tx.exec(
+        "UPDATE recall SET seats = ?3 WHERE license = ?1 AND workstation = ?2",
+        &[text(license), text(workstation), seats.into()],
+    )?;
+    Ok(())
+}
+
+/// An administrator asks seats back from a server, until `until`.
+pub fn recall(
+    tx: &mut Tx<'_>,
+    license: LicenseId,
+    workstation: WorkstationId,
+    seats: u32,
+    until: Ms,
+) -> Result<(), DbError> {
+    tx.exec(
+        "INSERT INTO recall (license, workstation, seats, until_ms) VALUES (?1, ?2, ?3, ?4)
+         ON CONFLICT (license, workstation) DO UPDATE SET seats = ?3, until_ms = ?4",
+        &[text(license), text(workstation), seats.into(), until.0.into()],
+    )?;
+    Ok(())
+}
+
+/// Removes wants and recalls that are over.
+pub fn sweep(tx: &mut Tx<'_>, now: Ms) -> Result<(), DbError> {
+    tx.exec("DELETE FROM want WHERE until_ms <= ?1", &[now.0.into()])?;
+    tx.exec("DELETE FROM recall WHERE until_ms <= ?1", &[now.0.into()])?;
+    Ok(())
+}
