@@ -24,13 +24,13 @@ impl ServerClock {
         self.running().0.now(self.machine.boottime_ms())
     }
 
-    /// How the machine's clock looked at the start, or when the server's time was set back.
+    /// How the machine's clock looked at the start, or when the server's time was set.
     pub(crate) fn verdict(&self) -> StartVerdict {
         self.running().1
     }
 
-    /// Goes on from an earlier time, which a document has proved and which is on disk as the mark.
-    pub(crate) fn set_back(&self, to: Ms) {
+    /// Goes on from another time, which the vendor's signature has proved. An earlier one is on disk as the mark.
+    pub(crate) fn set(&self, to: Ms) {
         let started = EngineClock::start(to, self.machine.boottime_ms(), Some(to));
         *self.running.write().unwrap_or_else(PoisonError::into_inner) = started;
     }

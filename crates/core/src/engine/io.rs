@@ -387,6 +387,8 @@ pub enum Write {
     Retired {
         /// The receipt file.
         receipt: Box<str>,
+        /// The server brings it to the portal by itself.
+        to_bring: bool,
     },
     /// A usage event.
     Event(Box<Event>),

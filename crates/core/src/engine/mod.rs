@@ -555,13 +555,14 @@ impl Engine {
         if !self.drained() {
             return Output::NotDrained;
         }
+        let to_bring = self.online.is_some();
         self.draining = false;
         self.document = None;
         self.pool.clear_lines();
         self.forget_promises();
         self.end_online(writes);
         self.set_moved(None, writes);
-        writes.push(Write::Retired { receipt });
+        writes.push(Write::Retired { receipt, to_bring });
         let detail = "the key was destroyed, and what was granted to it is given up".to_owned();
         writes.push(Write::Audit(Box::new(Audit { at: now, act, action: "server_disable", detail })));
         Output::Done

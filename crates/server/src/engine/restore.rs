@@ -45,7 +45,7 @@ pub(crate) struct Restorer {
 impl Restorer {
     /// Everything at `now`, and the document in force as it was verified.
     pub(crate) fn read(&self, now: Ms) -> Result<(Restored, Option<Reread>), RestoreError> {
-        let (state, asked, leases, (ended_since, ended), stored) = self.db.read(move |tx| {
+        let (state, asked, leases, (ended_since, ended), stored, (online, peaks)) = self.db.read(move |tx| {
             let state = store::state(tx)?;
             // Counted from the last commit: the clock may have been set ahead since, and a key that was forgotten for
             // that would give a second lease.
@@ -55,7 +55,7 @@ impl Restorer {
             let kept = state.keys_kept.filter(|(_, until)| last < *until);
             let since = kept.map_or(memory, |(since, _)| since.min(memory));
             let ended = (since, store::ended_since(tx, since)?);
-            Ok::<_, DbError>((state, store::asked(tx)?, store::leases(tx)?, ended, store::in_force(tx)?))
+            Ok::<_, DbError>((state, store::asked(tx)?, store::leases(tx)?, ended, store::in_force(tx)?, (store::online(tx)?, store::peaks(tx, now)?)))
         })?;
         let current = stored.map(|stored| self.verify(&stored)).transpose()?;
         let document = current.as_ref().map(|reread| reread.document.clone());
@@ -70,6 +70,8 @@ impl Restorer {
             machine: self.machine.clone(),
             moved_since: state.moved_since,
             asked,
+            online,
+            peaks,
         };
         Ok((restored, current))
     }

@@ -7,13 +7,14 @@ use crate::clock::ServerClock;
 use crate::keys::Keys;
 use crate::store::{self, Batch};
 use crate::trust::Trust;
-use crate::upstream::files;
+use crate::upstream::{Due, files};
 use leasehold_core::clock::StartVerdict;
 use leasehold_core::engine::{Act, Engine, Input, Output, Write};
 use leasehold_core::ids::LeaseId;
 use leasehold_core::time::{DAY_MS, HOUR_MS, MINUTE_MS, Ms, SECOND_MS};
 use leasehold_core::times::TimeTable;
 use leasehold_db::{Db, DbError};
+use std::collections::HashMap;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, RecvTimeoutError};
@@ -52,6 +53,8 @@ pub(crate) struct EngineParts {
     pub(crate) keys: Arc<Keys>,
     /// Fingerprint of this machine.
     pub(crate) machine: Box<str>,
+    /// Told when the portal should hear something.
+    pub(crate) portal: Due,
     /// Usage events older than this are removed, in days.
     pub(crate) usage_keep_days: u32,
 }
@@ -65,7 +68,7 @@ pub(crate) fn start(parts: EngineParts) -> std::io::Result<(EngineHandle, JoinHa
         StartVerdict::Ahead { by_ms } if by_ms > LONG_AHEAD_MS => PRUNE_AFTER_LONG_AHEAD_MS,
         _ => PRUNE_AFTER_MS,
     });
-    let mut thread = Thread { parts, mailbox, reporter: reporter.clone(), next_tick, prune_from, stalled_until: None };
+    let mut thread = Thread { parts, mailbox, reporter: reporter.clone(), next_tick, prune_from, stalled_until: None, waiting: HashMap::new() };
     let joined = std::thread::Builder::new().name("engine".to_owned()).spawn(move || {
         // Whatever happens here, the process must learn of it: an engine that is gone answers nobody.
         if let Err(panic) = catch_unwind(AssertUnwindSafe(|| thread.run())) {
@@ -85,6 +88,8 @@ struct Thread {
     prune_from: Ms,
     /// A commit stored nothing; the next one is tried at this instant.
     stalled_until: Option<Ms>,
+    /// Whose checkouts wait for the portal.
+    waiting: HashMap<LeaseId, Vec<Reply>>,
 }
 
 /// The thread must end: what is on disk is not known.
@@ -129,7 +134,9 @@ impl Thread {
 
     fn sleep(&self) -> Duration {
         let now = self.parts.clock.now();
-        let due = self.parts.engine.pool().next_freed_at().map_or(self.next_tick, |due| due.min(self.next_tick));
+        let engine = &self.parts.engine;
+        let due = [engine.pool().next_freed_at(), engine.waits_until()].into_iter().flatten().min();
+        let due = due.map_or(self.next_tick, |due| due.min(self.next_tick));
         let wait_ms = due.since(now).clamp(0, SLEEP_MAX_MS);
         // While nothing can be stored, nothing comes due: it is tried again after the pause.
         let wait_ms = self.stalled_until.map_or(wait_ms, |until| until.since(now).clamp(0, SLEEP_MAX_MS));
@@ -154,8 +161,10 @@ impl Thread {
                         reply.send(Err(Refusal::Stalled));
                         continue;
                     }
-                    let output = self.parts.engine.step(now, input, &mut writes);
-                    stepped.push((reply, beat, output));
+                    match self.parts.engine.step(now, input, &mut writes) {
+                        Output::Waits(id) => self.waiting.entry(id).or_default().push(reply),
+                        output => stepped.push((reply, beat, output)),
+                    }
                 }
                 Message::Look(look) => looks.push(look),
                 Message::Stop => {}
@@ -166,9 +175,15 @@ impl Thread {
             self.parts.engine.step(now, Input::Tick, &mut writes);
             self.next_tick = now.plus(TICK_MS);
         }
+        if !paused {
+            for (id, output) in self.parts.engine.resolve(now, &mut writes) {
+                let replies = self.waiting.remove(&id).unwrap_or_default();
+                stepped.extend(replies.into_iter().map(|reply| (reply, None, output.clone())));
+            }
+        }
         match self.commit(now, writes, tick) {
             Ok(()) => {
-                self.follow_set_back(now, &stepped)?;
+                self.follow_time(now, &stepped)?;
                 self.put_in_force(&stepped)?;
                 answer(stepped);
             }
@@ -176,6 +191,7 @@ impl Thread {
             Err(error) => return self.fail(&error, stepped),
         }
         let now = self.parts.clock.now();
+        self.parts.portal.tell(self.parts.engine.sync_due());
         looks.into_iter().for_each(|look| look(&self.parts.engine, now));
         if paused { Ok(()) } else { self.retire_if_drained(now) }
     }
@@ -208,16 +224,17 @@ impl Thread {
         Ok(())
     }
 
-    /// A document has proved that the time ran ahead, and that is on disk: goes on from the time it proves.
-    fn follow_set_back(&mut self, now: Ms, stepped: &[Stepped]) -> Result<(), Ended> {
-        let set_back = stepped.iter().rev().find_map(|(.., output)| match output {
+    /// A document or the portal has proved what time it is, and that is on disk: goes on from there.
+    fn follow_time(&mut self, now: Ms, stepped: &[Stepped]) -> Result<(), Ended> {
+        let proved = stepped.iter().rev().find_map(|(.., output)| match output {
             Output::Installed { set_back_to, .. } => *set_back_to,
+            Output::Synced { set_time_to, .. } => *set_time_to,
             _ => None,
         });
-        let Some(to) = set_back else { return Ok(()) };
-        tracing::warn!(to = %to.rfc3339(), "the activation file proves that this server's time was ahead: it goes back");
+        let Some(to) = proved else { return Ok(()) };
+        tracing::warn!(from = %now.rfc3339(), to = %to.rfc3339(), "the vendor's signature proves that this server's time was wrong: it is set");
         let verdict = self.verdict_of_rebuild(now);
-        self.parts.clock.set_back(to);
+        self.parts.clock.set(to);
         (self.next_tick, self.prune_from) = (to, to.plus(PRUNE_AFTER_MS));
         self.restore(to, verdict)
     }
@@ -230,7 +247,8 @@ impl Thread {
 
     /// A new document is on disk: leases are signed by it from now on. Here and not by whoever uploaded it, who may be gone.
     fn put_in_force(&self, stepped: &[Stepped]) -> Result<(), Ended> {
-        let installed = stepped.iter().any(|(.., output)| matches!(output, Output::Installed { .. }));
+        let loaded = |output: &Output| matches!(output, Output::Installed { .. } | Output::Synced { installed: true, .. });
+        let installed = stepped.iter().any(|(.., output)| loaded(output));
         let (Some(key), Some(document)) = (self.parts.keys.key(), self.parts.engine.document()) else { return Ok(()) };
         if !installed {
             return Ok(());
@@ -297,7 +315,7 @@ impl Thread {
         match restorer.read(now) {
             Ok((restored, _)) => {
                 let mut engine = Engine::restore(restored, verdict, now, TimeTable::DEFAULT);
-                engine.take_over(now, &self.parts.engine);
+                engine.take_over(now, &mut self.parts.engine);
                 self.parts.engine = engine;
                 Ok(())
             }

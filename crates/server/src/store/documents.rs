@@ -1,8 +1,11 @@
 //! Activation files that were put in force.
 
 use leasehold_core::engine::Document;
-use leasehold_core::time::Ms;
+use leasehold_core::time::{DAY_MS, Ms};
 use leasehold_db::{DbError, Row, Tx};
+
+/// Documents of an online server are kept this long after they were loaded, in milliseconds.
+const SUPERSEDED_KEPT_MS: i64 = 30 * DAY_MS;
 
 /// An activation file as it was stored. Nothing in it is believed before it has been verified again.
 #[derive(Clone, Debug)]
@@ -27,6 +30,13 @@ pub(super) fn put_in_force(tx: &mut Tx<'_>, document: &Document, now: Ms) -> Res
             (&*document.file).into(),
         ],
     )?;
+    if document.grant.online {
+        // They come by themselves, several a day; nothing stands on those that were followed long ago.
+        tx.exec(
+            "DELETE FROM document WHERE in_force = 0 AND workstation = ?1 AND loaded_at_ms < ?2",
+            &[document.grant.workstation.to_string().into(), now.plus(-SUPERSEDED_KEPT_MS).0.into()],
+        )?;
+    }
     Ok(())
 }
 

@@ -7,6 +7,7 @@ mod audit;
 mod documents;
 mod events;
 mod leases;
+mod online;
 mod schema;
 mod sessions;
 mod state;
@@ -17,6 +18,9 @@ pub(crate) use documents::{
 };
 pub(crate) use events::{EventFilter, ended_since, page as events_page};
 pub(crate) use leases::all as leases;
+pub(crate) use online::{
+    load as online, peaks, portal_url, receipt_brought, receipts_to_bring, set_portal_url,
+};
 pub(crate) use schema::MIGRATIONS;
 pub(crate) use sessions::{
     Session, add as add_session, end as end_session, end_all as end_all_sessions, end_others as end_other_sessions,
@@ -56,10 +60,12 @@ pub(crate) fn commit(tx: &mut Tx<'_>, batch: &Batch) -> Result<(), DbError> {
             Write::KeysKept { since, until } => state::set_keys_kept(tx, *since, *until)?,
             Write::Moved { since } => state::set_moved_since(tx, *since)?,
             Write::SetBack { from, to } => set_back = Some((*from, *to)),
+            Write::Online(row) => online::set(tx, row.as_deref())?,
+            Write::Peak { license, hour, seats } => online::set_peak(tx, *license, *hour, *seats)?,
             Write::Draining => state::set_draining(tx, true)?,
-            Write::Retired { receipt } => {
+            Write::Retired { receipt, to_bring } => {
                 state::set_draining(tx, false)?;
-                state::add_receipt(tx, receipt, batch.now)?;
+                state::add_receipt(tx, receipt, *to_bring, batch.now)?;
                 documents::forget(tx)?;
             }
             Write::Event(event) => events::add(tx, event)?,

@@ -4,7 +4,7 @@ use leasehold_db::{Migration, Migrations};
 
 /// Every step of the schema, oldest first. The license server lives on SQLite alone, so rows that are found by a text
 /// key have no row id beside it.
-pub(crate) const MIGRATIONS: Migrations = Migrations(&[FIRST, MOVED]);
+pub(crate) const MIGRATIONS: Migrations = Migrations(&[FIRST, MOVED, ONLINE]);
 
 const FIRST: Migration = Migration {
     version: 1,
@@ -96,5 +96,25 @@ const MOVED: Migration = Migration {
         -- The newest start remembers the keys of leases that ended after the first until the second.
         ALTER TABLE state ADD COLUMN keys_since_ms BIGINT;
         ALTER TABLE state ADD COLUMN keys_until_ms BIGINT;
+    ",
+};
+
+const ONLINE: Migration = Migration {
+    version: 3,
+    name: "online licensing",
+    sql: "
+        -- What is known at the portal and was promised there, as one JSON document; NULL if the server is not online.
+        ALTER TABLE state ADD COLUMN online TEXT;
+        -- The portal's address, where the configuration names none.
+        ALTER TABLE state ADD COLUMN portal_url TEXT;
+        -- The server brings it to the portal by itself; 0 once it is there, or if people carry it.
+        ALTER TABLE receipt ADD COLUMN to_bring BIGINT NOT NULL DEFAULT 0;
+        CREATE TABLE peak (
+            license TEXT NOT NULL,
+            -- Hours since 1970.
+            hour BIGINT NOT NULL,
+            seats BIGINT NOT NULL,
+            PRIMARY KEY (license, hour)
+        ) WITHOUT ROWID;
     ",
 };

@@ -123,8 +123,11 @@ pub(crate) fn clear_password(tx: &mut Tx<'_>) -> Result<(), DbError> {
     Ok(())
 }
 
-pub(super) fn add_receipt(tx: &mut Tx<'_>, file: &str, now: Ms) -> Result<(), DbError> {
-    tx.exec("INSERT INTO receipt (made_at_ms, file) VALUES (?1, ?2)", &[now.0.into(), file.into()])?;
+pub(super) fn add_receipt(tx: &mut Tx<'_>, file: &str, to_bring: bool, now: Ms) -> Result<(), DbError> {
+    tx.exec(
+        "INSERT INTO receipt (made_at_ms, file, to_bring) VALUES (?1, ?2, ?3)",
+        &[now.0.into(), file.into(), to_bring.into()],
+    )?;
     Ok(())
 }
 

@@ -31,6 +31,7 @@ pub(crate) fn read(
     let activation = read_activation_file(bytes, trust, key, rev_in_use, now)?;
     let document = Document {
         grant: activation.grant.grant.clone(),
+        token: activation.grant.token.as_str().into(),
         sha256: activation.grant.sha256_hex.as_str().into(),
         // Verified, so it is text.
         file: String::from_utf8_lossy(bytes).into(),
