@@ -1,0 +1,304 @@
+//! Keeps an online server up to date with its portal: a thread that syncs and brings receipts, and one that waits for
+//! the portal's bell.
+//!
+//! Decides nothing: when to sync, what is said and what an answer means is the engine's. Here requests are signed and
+//! carried, and answers verified.
+
+use super::due::{Due, Wake};
+use super::files;
+use super::link::{LinkProblem, LinkSettings, PortalLink};
+use crate::clock::ServerClock;
+use crate::engine::EngineHandle;
+use crate::keys::Keys;
+use crate::random::SharedRandom;
+use crate::store;
+use crate::trust::Trust;
+use leasehold_core::engine::{Document, Input, Output, SyncOut};
+use leasehold_core::ids::WorkstationId;
+use leasehold_core::random;
+use leasehold_core::sync::ServerFacts;
+use leasehold_core::time::{MINUTE_MS, Ms};
+use leasehold_db::Db;
+use leasehold_trust::activation_file::with_grant;
+use leasehold_trust::secret::sha256_hex;
+use leasehold_trust::sync::{sign_request, verify_answer};
+use leasehold_trust::{SigningKey, VendorRoot};
+use leasehold_wire::portal::{Rung, SyncAnswered, TakeReceipt};
+use leasehold_wire::problem::Problem;
+use leasehold_wire::server::ConnectionProblem;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::thread::JoinHandle;
+use std::time::Duration;
+
+/// Longest time for one sync.
+const SYNC_WAIT: Duration = Duration::from_secs(15);
+/// Longest time for a long poll: longer than the portal waits.
+const POLL_WAIT: Duration = Duration::from_secs(40);
+/// Pause after a long poll that failed, in milliseconds.
+const POLL_PAUSE_MS: u64 = 5_000;
+/// Between two looks whether there is a portal to wait for, in milliseconds.
+const IDLE_PAUSE_MS: u64 = 1_000;
+
+/// What the threads work with.
+#[derive(Clone)]
+pub(crate) struct PortalParts {
+    pub(crate) db: Db,
+    pub(crate) engine: EngineHandle,
+    pub(crate) keys: Arc<Keys>,
+    pub(crate) trust: Trust,
+    pub(crate) clock: ServerClock,
+    pub(crate) random: SharedRandom,
+    /// Fingerprint of this machine.
+    pub(crate) machine: Box<str>,
+    /// How the portal is reached, without its address if people set that.
+    pub(crate) settings: LinkSettings,
+    pub(crate) due: Due,
+    pub(crate) trouble: Trouble,
+}
+
+/// Why the portal was not reached the last time, if it was not. Clones are the same.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Trouble(Arc<Mutex<Option<(Ms, ConnectionProblem)>>>);
+
+impl Trouble {
+    /// Since when, and why.
+    pub(crate) fn get(&self) -> Option<(Ms, ConnectionProblem)> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    fn set(&self, now: Ms, problem: Option<ConnectionProblem>) {
+        let mut trouble = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let changed = trouble.as_ref().map(|(_, old)| &old.code) != problem.as_ref().map(|new| &new.code);
+        match &problem {
+            Some(problem) if changed => {
+                tracing::warn!(code = problem.code, what = problem.what, "the portal was not reached");
+            }
+            None if changed => tracing::info!("the portal is reached again"),
+            _ => {}
+        }
+        let since = trouble.as_ref().map(|(since, _)| *since);
+        *trouble = problem.map(|problem| (since.unwrap_or(now), problem));
+    }
+}
+
+/// The running threads.
+#[derive(Debug)]
+pub(crate) struct PortalThreads(Vec<JoinHandle<()>>);
+
+impl PortalThreads {
+    /// Waits until they have ended; [`Due::stop`] asks them to.
+    pub(crate) fn join(self) {
+        for thread in self.0 {
+            if thread.join().is_err() {
+                tracing::error!("a thread of online licensing panicked");
+            }
+        }
+    }
+}
+
+/// Starts the threads. The long poll is not waited for at the end: it may take its time.
+pub(crate) fn start(parts: PortalParts) -> std::io::Result<PortalThreads> {
+    let polling = parts.clone();
+    std::thread::Builder::new().name("portal-bell".to_owned()).spawn(move || listen(&polling))?;
+    let syncing = std::thread::Builder::new().name("portal-sync".to_owned()).spawn(move || {
+        parts.due.receipt(parts.clock.now());
+        loop {
+            match parts.due.wait(|| parts.clock.now()) {
+                Wake::Stop => return,
+                Wake::Sync => parts.sync(),
+                Wake::Receipts => parts.bring_receipts(),
+            }
+        }
+    })?;
+    Ok(PortalThreads(vec![syncing]))
+}
+
+/// Waits for the bell, and has the engine sync when it rings.
+fn listen(parts: &PortalParts) {
+    let mut heard = 0;
+    while !parts.due.is_stopped() {
+        let look = parts.engine.look_blocking(|engine, now| engine.online(now));
+        let online = look.ok().flatten().filter(|online| online.forked.is_none() && online.answered_at.is_some());
+        let (Some(online), Some((key, workstation))) = (online, parts.identity()) else {
+            parts.due.pause(IDLE_PAUSE_MS);
+            continue;
+        };
+        let since = online.bell.max(heard);
+        let token = sign_request(&key, workstation, 0, b"", parts.clock.wall());
+        let polled = parts.link().and_then(|link| {
+            link.get(&format!("/api/v1/sync/wait?since={since}"), Some(&token), POLL_WAIT)
+        });
+        match polled.map(|answer| serde_json::from_slice::<Rung>(&answer.body)) {
+            Ok(Ok(rung)) if rung.bell > since => {
+                heard = rung.bell;
+                // Nothing to do if the engine is gone: the process ends.
+                let _ = parts.engine.step_blocking(Input::Refresh);
+            }
+            Ok(Ok(_)) => {}
+            Ok(Err(_)) | Err(_) => parts.due.pause(POLL_PAUSE_MS),
+        }
+    }
+}
+
+/// Why a sync came to nothing.
+enum Failed {
+    /// The portal was not reached.
+    Link(LinkProblem),
+    /// It was, and did not take the request, or its answer cannot be believed.
+    Told(ConnectionProblem),
+}
+
+impl Failed {
+    fn told(self) -> ConnectionProblem {
+        match self {
+            Failed::Link(problem) => problem.told(),
+            Failed::Told(problem) => problem,
+        }
+    }
+}
+
+impl From<LinkProblem> for Failed {
+    fn from(problem: LinkProblem) -> Failed {
+        Failed::Link(problem)
+    }
+}
+
+/// What the portal refused, as it says it.
+pub(crate) fn refused(status: u16, body: &[u8]) -> ConnectionProblem {
+    match serde_json::from_slice::<Problem>(body) {
+        Ok(problem) => {
+            let said = [problem.title, problem.detail].join(" ");
+            ConnectionProblem {
+                code: problem.code,
+                what: said.trim().to_owned(),
+                what_to_do: problem.what_to_do,
+                who: problem.who,
+            }
+        }
+        Err(_) => ConnectionProblem {
+            code: "PORTAL_REFUSED".to_owned(),
+            what: format!("The portal refused the request with status {status}."),
+            what_to_do: "Look at the portal's log.".to_owned(),
+            who: "the vendor".to_owned(),
+        },
+    }
+}
+
+fn unbelievable(why: &dyn std::fmt::Display) -> Failed {
+    Failed::Told(ConnectionProblem {
+        code: "ANSWER_NOT_SIGNED".to_owned(),
+        what: format!("What came back was not signed by this server's vendor: {why}."),
+        what_to_do: "Check that the portal's address is right, and that nothing in between answers in its place.".to_owned(),
+        who: "the administrator of the license server".to_owned(),
+    })
+}
+
+impl PortalParts {
+    fn identity(&self) -> Option<(SigningKey, WorkstationId)> {
+        Some((self.keys.key()?, self.keys.identity()?.workstation))
+    }
+
+    fn link(&self) -> Result<PortalLink, LinkProblem> {
+        let mut settings = self.settings.clone();
+        if settings.portal_url.is_none() {
+            settings.portal_url = self.db.read(store::portal_url).unwrap_or_default();
+        }
+        PortalLink::new(&settings)
+    }
+
+    fn jitter(&self) -> u64 {
+        u64::from_le_bytes(self.random.draw(random::bytes))
+    }
+
+    /// One sync: asks the engine for the request, carries it, and gives the engine what came back.
+    fn sync(&self) {
+        let server = ServerFacts {
+            version: crate::VERSION.to_owned(),
+            host: leasehold_host::host_name(),
+            machine: self.machine.to_string(),
+        };
+        let Ok(Output::Sync(Some(out))) = self.engine.step_blocking(Input::Sync { server }) else { return };
+        let (root, identity) = (self.trust.root(), self.identity());
+        let (Some(root), Some((key, workstation))) = (root, identity) else { return };
+        let input = match self.ask(&out, &root, &key, workstation) {
+            Ok(input) => {
+                self.trouble.set(self.clock.now(), None);
+                input
+            }
+            Err(failed) => {
+                self.trouble.set(self.clock.now(), Some(failed.told()));
+                Input::SyncFailed { jitter: self.jitter() }
+            }
+        };
+        if let Err(error) = self.engine.step_blocking(input) {
+            tracing::warn!(%error, "the portal's answer could not be stored");
+            // The disk is full, or the process is about to end: the request is asked again.
+            let _ = self.engine.step_blocking(Input::SyncFailed { jitter: self.jitter() });
+        }
+    }
+
+    fn ask(
+        &self,
+        out: &SyncOut,
+        root: &VendorRoot,
+        key: &SigningKey,
+        workstation: WorkstationId,
+    ) -> Result<Input, Failed> {
+        let body = out.body.as_bytes();
+        let token = sign_request(key, workstation, out.seq, body, self.clock.wall());
+        let answer = self.link()?.post_json("/api/v1/sync", Some(&token), body, SYNC_WAIT)?;
+        if answer.status != 200 {
+            return Err(Failed::Told(refused(answer.status, &answer.body)));
+        }
+        let answered: SyncAnswered = serde_json::from_slice(&answer.body).map_err(|why| unbelievable(&why))?;
+        let sha256 = sha256_hex(answered.answer.as_bytes());
+        let answer = verify_answer(&answered.answer, root, workstation, &sha256_hex(body))
+            .map_err(|why| unbelievable(&why))?;
+        let document = match &answer.grant {
+            Some(token) => Some(self.document(token, root, key).map_err(|why| unbelievable(&why))?),
+            None => None,
+        };
+        let jitter = self.jitter();
+        Ok(Input::SyncAnswered { answer: Box::new(answer), sha256: sha256.into(), document, jitter })
+    }
+
+    /// A document that came by sync, verified as if it had been uploaded.
+    fn document(&self, token: &str, root: &VendorRoot, key: &SigningKey) -> Result<Document, String> {
+        let look = |engine: &leasehold_core::engine::Engine, _| engine.document().map(|document| document.file.clone());
+        let file = self.engine.look_blocking(look).map_err(|why| why.to_string())?;
+        let file = file.ok_or("this server holds no certificate")?;
+        let file = with_grant(&file, token).ok_or("this server's own file is damaged")?;
+        let grant = leasehold_trust::verify_grant(token, root, self.clock.wall()).map_err(|why| why.to_string())?;
+        // As of when it was issued: whether its lines run is for the engine to say, and the clock may be wrong.
+        let read = files::read(file.as_bytes(), Some(root), &key.public(), None, grant.grant.issued_at);
+        read.map(|read| read.document).map_err(|problem| problem.what())
+    }
+
+    /// Brings the receipts of keys that were given up, until the portal has them.
+    fn bring_receipts(&self) {
+        let Ok(receipts) = self.db.read(store::receipts_to_bring) else { return };
+        for (id, file) in receipts {
+            let Ok(body) = serde_json::to_vec(&TakeReceipt { receipt: file }) else { continue };
+            let brought = self.link().and_then(|link| link.post_json("/api/v1/sync/receipts", None, &body, SYNC_WAIT));
+            match brought {
+                // Taken, or taken before: whatever the portal says to a receipt, it will not say another thing later.
+                Ok(_) => {
+                    if let Err(error) = self.db.write(move |tx| store::receipt_brought(tx, id)) {
+                        tracing::warn!(%error, "it cannot be noted that a receipt is at the portal");
+                    }
+                }
+                Err(problem) => {
+                    self.trouble.set(self.clock.now(), Some(problem.told()));
+                    self.due.receipt(self.clock.now().plus(MINUTE_MS));
+                    return;
+                }
+            }
+        }
+    }
+}
+
+impl std::fmt::Debug for PortalParts {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("PortalParts").finish_non_exhaustive()
+    }
+}
