@@ -22,7 +22,10 @@ pub mod request;
 pub mod secret;
 pub mod vendor;
 
-pub use certificate::{SERVER_DNS_NAME, VendorRef, VendorRoot, certificate_ends_at, verify_workstation_certificate};
+pub use certificate::{
+    CertificateFacts, SERVER_DNS_NAME, VendorRef, VendorRoot, certificate_ends_at, certificate_facts,
+    verify_workstation_certificate,
+};
 pub use documents::DocumentError;
 pub use file_problem::{FILE_BYTES_MAX, FileKind, FileProblem};
 pub use grant::{VerifiedGrant, verify_grant};
