@@ -56,7 +56,8 @@ impl Ask<'_> {
         })?;
         match answer.status {
             200..=299 => Ok(()),
-            407 => Err(self.login_refused(&answer)),
+            // Some proxies say 401 to a wrong password. The portal cannot have said that: nobody is connected to it yet.
+            401 | 407 => Err(self.login_refused(&answer)),
             status => {
                 let said = format!("it answers with {}{}", answer.line, told(&answer.page(stream)));
                 Err(if status >= 500 { self.cannot_reach(said) } else { self.refused(said) })
@@ -230,7 +231,8 @@ impl<'a> Head<'a> {
 
     /// The ways to sign in that are offered.
     fn sign_ins(&self) -> Vec<&'a str> {
-        self.values("proxy-authenticate").filter_map(|value| value.split_whitespace().next()).collect()
+        let offers = self.values("proxy-authenticate").chain(self.values("www-authenticate"));
+        offers.filter_map(|value| value.split_whitespace().next()).collect()
     }
 
     /// What the page says. Only as much as is announced is waited for.
@@ -312,6 +314,7 @@ mod tests {
             ("http://h", "HTTP/1.1 407 A\r\nProxy-Authenticate: Basic realm=\"x\"\r\n\r\n", "PROXY_WANTS_PASSWORD"),
             ("http://u:p@h", "HTTP/1.1 407 A\r\nproxy-authenticate: Basic\r\n\r\n", "PROXY_WRONG_PASSWORD"),
             ("http://u:p@h", "HTTP/1.1 407 A\r\n\r\n", "PROXY_WRONG_PASSWORD"),
+            ("http://u:p@h", "HTTP/1.0 401 A\r\nWWW-Authenticate: Basic realm=\"x\"\r\n\r\n", "PROXY_WRONG_PASSWORD"),
             (
                 "http://u:p@h",
                 "HTTP/1.1 407 A\r\nProxy-Authenticate: Negotiate\r\nProxy-Authenticate: NTLM\r\n\r\n",
