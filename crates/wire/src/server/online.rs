@@ -17,7 +17,7 @@ pub struct TestConnectionRequest {
 pub struct ConnectionTest {
     /// No step failed.
     pub ok: bool,
-    /// The address that was tried, without any password in it; empty if there is none.
+    /// The address that was tried; empty if there is none that can be.
     pub portal_url: String,
     /// The steps in their order.
     pub steps: Vec<ConnectionStep>,

@@ -322,7 +322,9 @@ impl LinkProblem {
             LinkProblem::OtherName { .. } => {
                 "Check the host in `portal_url`: it must be the name in the certificate, not an address or a short name."
             }
-            LinkProblem::BadCertificate { .. } => "The portal needs another certificate.",
+            LinkProblem::BadCertificate { .. } => {
+                "The portal needs another certificate: one for a server, with its host name, from any authority or self-signed."
+            }
             LinkProblem::NotTls { .. } => "Check the port in `portal_url`: https:// needs the portal's TLS port.",
             LinkProblem::TlsSilent { .. } => {
                 "Check host and port of `portal_url`. If they are right, the portal hangs, or something on the way holds TLS up."

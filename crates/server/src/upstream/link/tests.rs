@@ -47,7 +47,10 @@ impl Authority {
     }
 
     fn issue(&self, name: &str) -> Arc<ServerConfig> {
-        let mut params = CertificateParams::new([name.to_owned()]).unwrap();
+        self.issue_from(CertificateParams::new([name.to_owned()]).unwrap())
+    }
+
+    fn issue_from(&self, mut params: CertificateParams) -> Arc<ServerConfig> {
         let date = |ms: Ms| {
             let date = ms.utc_date();
             let month = u8::try_from(date.month()).unwrap();
@@ -324,7 +327,13 @@ fn a_certificate_is_accepted_or_the_sentence_says_why_not() {
     let other = refused(&authority.settings(&format!("https://localhost:{}", other.port)));
     assert_eq!(other.code(), "CERTIFICATE_OTHER_NAME");
     assert!(other.what().contains("(other.example.com)"), "{other}");
-    for problem in [expired, early, unknown, other] {
+    let mut params = CertificateParams::new(["localhost".to_owned()]).unwrap();
+    params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+    let for_authorities = Player::https(authority.issue_from(params), json("{}"));
+    let bad = refused(&authority.settings(&format!("https://localhost:{}", for_authorities.port)));
+    assert_eq!(bad.code(), "CERTIFICATE_BAD");
+    assert!(bad.what().contains("CA:TRUE"), "{bad}");
+    for problem in [expired, early, unknown, other, bad] {
         assert_eq!(problem.step(), ConnectionStepName::Tls);
     }
 }

@@ -176,7 +176,21 @@ impl Distrusted {
                 let names = if listed.is_empty() { "none".to_owned() } else { shown(&listed.join(", ")) + more };
                 LinkProblem::OtherName { portal, names }
             }
+            rustls::Error::InvalidCertificate(E::Other(OtherError(other))) => {
+                LinkProblem::BadCertificate { portal, why: other_fault(other.as_ref()) }
+            }
             other => LinkProblem::BadCertificate { portal, why: shown(&other.to_string()) },
         }
+    }
+}
+
+/// A fault that rustls has no word for, as the end of a sentence.
+fn other_fault(fault: &(dyn std::error::Error + 'static)) -> String {
+    match fault.downcast_ref() {
+        // What `openssl req -x509` makes if it is not told otherwise.
+        Some(webpki::Error::CaUsedAsEndEntity) => {
+            "it is the certificate of an authority (CA:TRUE), and a server must show one of its own".to_owned()
+        }
+        _ => shown(&fault.to_string()),
     }
 }
