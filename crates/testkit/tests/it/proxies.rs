@@ -57,6 +57,11 @@ impl Drop for Proxy {
 impl Proxy {
     /// Starts one in `folder` that wants the password, or none.
     fn start(folder: &Path, kind: Kind, password: bool) -> Proxy {
+        Proxy::start_with(folder, kind, password, "")
+    }
+
+    /// The same with further settings for the HTTP proxy.
+    fn start_with(folder: &Path, kind: Kind, password: bool, more: &str) -> Proxy {
         let port = free_port();
         let log = folder.join(format!("proxy-{port}.log"));
         let output = File::create(&log).unwrap();
@@ -64,8 +69,9 @@ impl Proxy {
             Kind::Http => {
                 let settings = folder.join(format!("proxy-{port}.conf"));
                 let login = if password { format!("BasicAuth {USER} {PASSWORD}\n") } else { String::new() };
-                let text =
-                    format!("Port {port}\nListen 127.0.0.1\nTimeout 60\nMaxClients 20\nLogLevel Connect\n{login}");
+                let text = format!(
+                    "Port {port}\nListen 127.0.0.1\nTimeout 60\nMaxClients 20\nLogLevel Connect\n{login}{more}"
+                );
                 std::fs::write(&settings, text).unwrap();
                 let mut command = Command::new(needed("LEASEHOLD_TEST_TINYPROXY"));
                 command.arg("-d").arg("-c").arg(settings);
@@ -260,6 +266,17 @@ fn an_http_proxy_is_signed_in_to() {
 #[test]
 fn a_socks_proxy_is_signed_in_to() {
     signs_in(Kind::Socks);
+}
+
+#[test]
+fn what_a_proxy_says_that_does_not_allow_the_portal_is_shown() {
+    let site = Site::new();
+    let proxy = Proxy::start_with(site.path(), Kind::Http, false, "ConnectPort 1\n");
+    site.set(&format!("proxy = \"{}\"", proxy.url("")));
+    let said = site.test();
+    said.fails("PROXY_REFUSED", AT_PROXY);
+    let what = said.json["steps"][2]["problem"]["what"].as_str().unwrap();
+    assert!(what.contains("403 Access violation"), "{what}");
 }
 
 #[test]
