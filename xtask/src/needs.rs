@@ -21,6 +21,10 @@ pub(crate) struct Tools {
     pub(crate) libfaketime: PathBuf,
     /// The proxy that stands in front of the services in a test.
     pub(crate) nginx: PathBuf,
+    /// The HTTP proxy on the way from a license server to the portal.
+    pub(crate) tinyproxy: PathBuf,
+    /// The SOCKS proxy on that way.
+    pub(crate) microsocks: PathBuf,
     /// `axe.min.js`.
     pub(crate) axe: PathBuf,
 }
@@ -53,6 +57,16 @@ const NGINX: Need = Need {
     why: "the services are also tested behind a proxy that does HTTPS",
     find: || on_path("nginx").or_else(|| Some(PathBuf::from("/usr/sbin/nginx")).filter(|path| path.is_file())),
 };
+const TINYPROXY: Need = Need {
+    packages: &["tinyproxy-bin"],
+    why: "license servers reach the portal through an HTTP proxy, with and without a password",
+    find: || on_path("tinyproxy"),
+};
+const MICROSOCKS: Need = Need {
+    packages: &["microsocks"],
+    why: "license servers reach the portal through a SOCKS proxy, with and without a password",
+    find: || on_path("microsocks"),
+};
 const NPM: Need = Need {
     packages: &["npm"],
     why: "fetches the accessibility checker axe-core (brings Node.js)",
@@ -73,7 +87,7 @@ const AXE_INTEGRITY: &str =
 pub(crate) fn for_tests(shell: &Shell, target_dir: &Path) -> Result<Tools> {
     cargo_tool(shell, "nextest", NEXTEST_VERSION, "runs the tests")?;
     let axe = target_dir.join(format!("test-tools/axe-core-{AXE_VERSION}/axe.min.js"));
-    let mut needs = vec![POSTGRES, CHROMIUM, CHROMEDRIVER, FAKETIME, NGINX];
+    let mut needs = vec![POSTGRES, CHROMIUM, CHROMEDRIVER, FAKETIME, NGINX, TINYPROXY, MICROSOCKS];
     if !axe.is_file() {
         needs.push(NPM);
     }
@@ -86,6 +100,8 @@ pub(crate) fn for_tests(shell: &Shell, target_dir: &Path) -> Result<Tools> {
         chromedriver: CHROMEDRIVER.found()?,
         libfaketime: FAKETIME.found()?,
         nginx: NGINX.found()?,
+        tinyproxy: TINYPROXY.found()?,
+        microsocks: MICROSOCKS.found()?,
         axe,
     })
 }

@@ -128,6 +128,8 @@ impl Environment<'_> {
             .env("LEASEHOLD_TEST_WEBDRIVER", self.services.webdriver_url())
             .env("LEASEHOLD_TEST_FAKETIME", &self.tools.libfaketime)
             .env("LEASEHOLD_TEST_NGINX", &self.tools.nginx)
+            .env("LEASEHOLD_TEST_TINYPROXY", &self.tools.tinyproxy)
+            .env("LEASEHOLD_TEST_MICROSOCKS", &self.tools.microsocks)
             .env("LEASEHOLD_TEST_AXE", &self.tools.axe)
             .env("LEASEHOLD_TEST_BIN", self.leasehold);
         if self.long {

@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 pub(crate) const FAILED: u8 = 1;
 /// A server answered, and had no seat.
 pub(crate) const NO_SEAT: u8 = 120;
-/// No license server could be reached.
+/// No license server could be reached; or, by a license server, the portal.
 pub(crate) const NO_SERVER: u8 = 121;
 /// The license server must not be believed, or nobody said whom to believe.
 pub(crate) const NOT_TRUSTED: u8 = 122;
@@ -25,7 +25,7 @@ Exit codes:
   1    failed, see the sentence on standard error
   2    the command line is wrong
   120  no seat: a license server answered and had none
-  121  no license server could be reached
+  121  no license server could be reached (server test-connection: the portal)
   122  not trusted: no vendor's root is known, or the server is not one of the trusted vendor's
   123  the client's settings are wrong: servers missing or badly written, config file damaged
   124  run --on-lost stop: the seat was lost and COMMAND was stopped

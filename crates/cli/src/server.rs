@@ -1,7 +1,7 @@
 //! `leasehold server ...`: the customer's side. Every command but `serve` asks the server that runs on the data folder,
 //! or opens the folder itself if none does.
 
-use crate::failure::Failure;
+use crate::failure::{Failure, NO_SERVER};
 use crate::output::{Output, line_out, printable};
 use crate::portal::pretty;
 use crate::serving::{self, Parent, Stop};
@@ -10,7 +10,7 @@ use leasehold_host::{OsRandom, SystemClock, private_file};
 use leasehold_server::local::{self, Local, LocalError};
 use leasehold_server::{Ready, ServeOptions};
 use leasehold_trust::FILE_BYTES_MAX;
-use leasehold_wire::server::{ServerState, StatusResponse};
+use leasehold_wire::server::{ConnectionStepName, ConnectionStepState, ConnectionTest, ServerState, StatusResponse};
 use serde_json::json;
 use std::io::Read;
 use std::net::SocketAddr;
@@ -89,6 +89,17 @@ enum What {
         /// The new folder
         #[arg(long, value_name = "FOLDER")]
         to: PathBuf,
+        /// Print one JSON document instead of text
+        #[arg(long)]
+        json: bool,
+    },
+    /// Try the way to the portal, step by step, as the running server goes it
+    TestConnection {
+        #[command(flatten)]
+        folder: Folder,
+        /// Address of the portal, instead of `portal_url` in server.toml
+        #[arg(long, value_name = "URL")]
+        portal: Option<String>,
         /// Print one JSON document instead of text
         #[arg(long)]
         json: bool,
@@ -190,6 +201,11 @@ pub(crate) fn server(command: ServerCommand) -> Result<u8, Failure> {
                 format!("Copied to {}. It holds the server's key: keep it as safe as the server.", to.display())
             })?;
         }
+        What::TestConnection { folder, portal, json } => {
+            let test = local::test_connection(folder.open(), portal)?;
+            Output { json }.print(&test, || steps(&test))?;
+            return Ok(if test.ok { 0 } else { NO_SERVER });
+        }
         What::Admin(Admin { what: AdminWhat::Reset { folder, json } }) => {
             let secret = local::reset_administrator(folder.open())?;
             Output { json }.print(&json!({ "setup_secret": secret }), || match &secret {
@@ -281,6 +297,32 @@ fn describe(status: &StatusResponse) -> String {
         ));
     }
     text + &crate::status::features(status)
+}
+
+fn steps(test: &ConnectionTest) -> String {
+    let mut text = String::new();
+    for step in &test.steps {
+        let name = match step.step {
+            ConnectionStepName::Name => "name",
+            ConnectionStepName::Connect => "connect",
+            ConnectionStepName::Proxy => "proxy",
+            ConnectionStepName::Tls => "TLS",
+            ConnectionStepName::Portal => "portal",
+        };
+        let state = match step.state {
+            ConnectionStepState::Ok => "ok",
+            ConnectionStepState::Failed => "FAILED",
+            ConnectionStepState::Skipped => "-",
+        };
+        let line = format!("{name:<9}{state:<8}{}", printable(&step.detail));
+        text.push_str(line.trim_end());
+        text.push('\n');
+    }
+    for problem in test.steps.iter().filter_map(|step| step.problem.as_ref()) {
+        let told = format!("{} {} (Who can: {}.)", problem.what, problem.what_to_do, problem.who);
+        text.push_str(&format!("\n{}\n", printable(&told)));
+    }
+    text
 }
 
 fn serve(args: ServeArgs) -> Result<u8, Failure> {

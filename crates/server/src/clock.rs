@@ -39,6 +39,11 @@ impl ServerClock {
         *self.running.read().unwrap_or_else(PoisonError::into_inner)
     }
 
+    /// The machine's clocks, right or wrong.
+    pub(crate) fn machine(&self) -> Arc<dyn Clock> {
+        Arc::clone(&self.machine)
+    }
+
     /// What the machine's wall clock shows, right or wrong.
     pub(crate) fn wall(&self) -> Ms {
         self.machine.wall()

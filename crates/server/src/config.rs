@@ -1,7 +1,10 @@
 //! `server.toml` in the data folder: what the administrator sets before the start.
 
+use crate::upstream::link::{Proxy, authorities};
+use leasehold_host::private_file;
 use leasehold_trust::VendorRoot;
 use leasehold_web::proxy::{NetworkError, TrustedProxies};
+use rustls::pki_types::CertificateDer;
 use serde::Deserialize;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
@@ -27,8 +30,12 @@ pub(crate) struct Config {
     pub(crate) trusted_proxies: TrustedProxies,
     /// Everybody may see who uses what, until the administrator chooses on the page.
     pub(crate) usage_open: bool,
-    /// The portal's address, for the steps of activation.
+    /// The portal's address, for the steps of activation and for going there.
     pub(crate) portal_url: Option<String>,
+    /// The proxy on the way to the portal.
+    pub(crate) proxy: Proxy,
+    /// Certificate authorities that may vouch for the portal, beside the operating system's.
+    pub(crate) portal_ca: Vec<CertificateDer<'static>>,
     /// Usage events are kept this long, 1 to 3,650 days.
     pub(crate) usage_keep_days: u32,
 }
@@ -51,6 +58,9 @@ struct Written {
     trusted_proxies: Vec<String>,
     usage_open: bool,
     portal_url: Option<String>,
+    proxy: Option<String>,
+    proxy_password_file: Option<PathBuf>,
+    portal_ca: Option<PathBuf>,
     usage_keep_days: u32,
 }
 
@@ -65,6 +75,9 @@ impl Default for Written {
             trusted_proxies: Vec::new(),
             usage_open: false,
             portal_url: None,
+            proxy: None,
+            proxy_password_file: None,
+            portal_ca: None,
             usage_keep_days: 400,
         }
     }
@@ -103,6 +116,25 @@ pub(crate) enum ConfigError {
         /// Why.
         why: String,
     },
+    /// Not a proxy. The address is not repeated: it may have a password.
+    #[error(
+        "`proxy` in server.toml cannot be used: {0}. Write http://proxy.example.com:3128, socks5://proxy.example.com:1080 or none"
+    )]
+    Proxy(&'static str),
+    /// The proxy's password cannot be read.
+    #[error("`proxy_password_file` in server.toml: {0}")]
+    ProxyPasswordFile(#[source] leasehold_host::FileError),
+    /// The proxy's password does not fit.
+    #[error("`proxy_password_file` in server.toml: {0}")]
+    ProxyPassword(&'static str),
+    /// The portal's certificate authority cannot be used.
+    #[error("`portal_ca` in server.toml names {}: {why}. Give the certificates of the authorities as PEM", path.display())]
+    PortalCa {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        why: String,
+    },
     /// Not an address.
     #[error("`trusted_proxies` in server.toml: {0}")]
     Proxies(#[from] NetworkError),
@@ -125,7 +157,7 @@ impl Config {
         let path = folder.join(CONFIG_FILE);
         let failed = |source| ConfigError::File { path: path.clone(), source };
         if !path.try_exists().map_err(failed)? {
-            leasehold_host::private_file::write_atomic(&path, TEMPLATE.as_bytes())?;
+            private_file::write_atomic(&path, TEMPLATE.as_bytes())?;
         }
         let text = std::fs::read_to_string(&path).map_err(failed)?;
         let written = toml::from_str(&text);
@@ -156,9 +188,33 @@ impl Config {
             trusted_proxies: TrustedProxies::parse(&written.trusted_proxies)?,
             usage_open: written.usage_open,
             portal_url: written.portal_url,
+            proxy: read_proxy(written.proxy.as_deref(), written.proxy_password_file.map(|path| folder.join(path)))?,
+            portal_ca: written
+                .portal_ca
+                .map(|path| read_portal_ca(&folder.join(path)))
+                .transpose()?
+                .unwrap_or_default(),
             usage_keep_days: written.usage_keep_days,
         })
     }
+}
+
+fn read_proxy(setting: Option<&str>, password_file: Option<PathBuf>) -> Result<Proxy, ConfigError> {
+    let proxy = setting.map(Proxy::parse).transpose().map_err(ConfigError::Proxy)?.unwrap_or_default();
+    let Some(path) = password_file else { return Ok(proxy) };
+    let Proxy::Explicit(server) = proxy else {
+        return Err(ConfigError::ProxyPassword("there is no `proxy` to use the password for. Set both or neither"));
+    };
+    let bytes = private_file::read(&path).map_err(ConfigError::ProxyPasswordFile)?;
+    let password = String::from_utf8(bytes).map_err(|_| ConfigError::ProxyPassword("the password is not UTF-8"))?;
+    let server = server.with_password(password.trim_end_matches(['\r', '\n'])).map_err(ConfigError::ProxyPassword)?;
+    Ok(Proxy::Explicit(server))
+}
+
+fn read_portal_ca(path: &Path) -> Result<Vec<CertificateDer<'static>>, ConfigError> {
+    let refuse = |why: String| ConfigError::PortalCa { path: path.to_owned(), why };
+    let pem = std::fs::read(path).map_err(|error| refuse(error.to_string()))?;
+    authorities(&pem).map_err(|why| refuse(why.to_owned()))
 }
 
 fn read_root(path: &Path) -> Result<VendorRoot, ConfigError> {
@@ -199,6 +255,9 @@ mod tests {
             "trusted_proxies",
             "usage_open",
             "portal_url",
+            "proxy",
+            "proxy_password_file",
+            "portal_ca",
             "usage_keep_days",
         ] {
             assert!(all.contains_key(setting), "{setting} is not in the template");
@@ -215,9 +274,36 @@ mod tests {
             ("trusted_proxies = [\"x\"]", "trusted_proxies"),
             ("public_url = \"ftp://x\"", "public_url"),
             ("usage_keep_days = 0", "usage_keep_days"),
+            ("proxy = \"https://u:hidden@h\"", "`proxy`"),
+            ("proxy_password_file = \"missing\"", "no `proxy`"),
+            ("proxy = \"http://u@h\"\nproxy_password_file = \"missing\"", "missing"),
+            ("portal_ca = \"missing.pem\"", "missing.pem"),
+            ("portal_ca = \"server.toml\"", "no certificate"),
         ] {
             let refused = open(Some(text)).unwrap_err();
-            assert!(refused.contains(part), "{text}: {refused}");
+            assert!(refused.contains(part) && !refused.contains("hidden"), "{text}: {refused}");
+        }
+    }
+
+    #[test]
+    fn the_password_of_the_proxy_comes_from_a_file_that_is_private() {
+        let folder = tempfile::tempdir().unwrap();
+        std::fs::write(
+            folder.path().join(CONFIG_FILE),
+            "proxy = \"http://user@h:1\"\nproxy_password_file = \"password\"\n",
+        )
+        .unwrap();
+        let file = folder.path().join("password");
+        private_file::write_once(&file, b"hidden word\r\n").unwrap();
+        let config = Config::open(folder.path()).unwrap();
+        let Proxy::Explicit(server) = &config.proxy else { panic!("{config:?}") };
+        assert_eq!(server.login(), Some(("user", "hidden word")));
+        assert!(!format!("{config:?}").contains("hidden"));
+        #[cfg(unix)]
+        {
+            std::fs::set_permissions(&file, std::os::unix::fs::PermissionsExt::from_mode(0o644)).unwrap();
+            let refused = Config::open(folder.path()).unwrap_err().to_string();
+            assert!(refused.contains("`proxy_password_file`") && refused.contains("chmod 600"), "{refused}");
         }
     }
 }

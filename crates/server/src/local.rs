@@ -8,7 +8,10 @@ use leasehold_core::random::Random;
 use leasehold_core::time::Clock;
 use leasehold_host::{FolderLock, LockError, private_file};
 use leasehold_wire::problem::Problem;
-use leasehold_wire::server::{ActivationResponse, BackupRequest, DisableResponse, ResetResponse, StatusResponse};
+use leasehold_wire::server::{
+    ActivationResponse, BackupRequest, ConnectionTest, DisableResponse, ResetResponse, StatusResponse,
+    TestConnectionRequest,
+};
 use serde::de::DeserializeOwned;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::path::{Path, PathBuf};
@@ -168,6 +171,22 @@ pub fn backup(local: Local, to: &Path) -> Result<(), LocalError> {
             running.call(Method::POST, "/v1/backups", "application/json", &body).map(|_| ())
         },
         async |server, caller| server.back_up(&caller, to.clone()).await,
+    )
+}
+
+/// Tries the way to the portal, as the server that runs on the folder would go it, or else as this process goes; see
+/// [`Server::test_connection`].
+///
+/// # Errors
+/// See [`LocalError`]. A connection that does not work is none.
+pub fn test_connection(local: Local, portal_url: Option<String>) -> Result<ConnectionTest, LocalError> {
+    local.run(
+        |running| {
+            let wish = TestConnectionRequest { portal_url: portal_url.clone() };
+            let body = serde_json::to_vec(&wish).map_err(|error| running.unreachable(&error))?;
+            running.json(Method::POST, "/v1/online/test-connection", "application/json", &body)
+        },
+        async |server, caller| server.test_connection(&caller, portal_url.clone()).await,
     )
 }
 

@@ -10,10 +10,11 @@ use leasehold_core::text::{NAME_CHARS_MAX, is_invisible_control};
 use leasehold_core::time::Ms;
 use rustls_pki_types::{CertificateDer, ServerName, TrustAnchor, UnixTime};
 use std::fmt;
+use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
 use webpki::{EndEntityCert, KeyUsage};
-use x509_parser::prelude::{FromDer, X509Certificate};
+use x509_parser::prelude::{FromDer, GeneralName, X509Certificate};
 
 /// The name in every workstation certificate. Clients ask for it by SNI whatever address they connect to, and a server
 /// shows its workstation certificate for it. `.invalid` never resolves (RFC 2606).
@@ -302,6 +303,47 @@ pub fn verify_workstation_certificate(
 /// whether it can be trusted.
 pub fn certificate_ends_at(der: &[u8]) -> Option<Ms> {
     Certificate::read(der).map(|certificate| certificate.not_after)
+}
+
+/// What a certificate of any kind says about itself, for people. Nothing in it is vouched for; every text is hostile.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct CertificateFacts {
+    /// Who issued it: the common name, or else the organization; empty if it has neither. At most 200 characters.
+    pub issuer: String,
+    /// For whom it is: DNS names and IP addresses.
+    pub names: Vec<String>,
+    /// Not good before.
+    pub not_before: Ms,
+    /// Not good after.
+    pub not_after: Ms,
+}
+
+/// Reads what a certificate says about itself, whatever its key and its usage; `None` if it is unreadable. Says nothing
+/// about whether it can be trusted.
+pub fn certificate_facts(der: &[u8]) -> Option<CertificateFacts> {
+    if der.len() > CERTIFICATE_BYTES_MAX {
+        return None;
+    }
+    let (_, x509) = X509Certificate::from_der(der).ok()?;
+    let issuer = x509.issuer();
+    let mut titles = issuer.iter_common_name().chain(issuer.iter_organization());
+    let names = x509.subject_alternative_name().ok().flatten();
+    let names = names.iter().flat_map(|names| &names.value.general_names).filter_map(|name| match name {
+        GeneralName::DNSName(name) => Some(shown(name, NAME_CHARS_MAX)),
+        GeneralName::IPAddress(bytes) => address(bytes).map(|address| address.to_string()),
+        _ => None,
+    });
+    Some(CertificateFacts {
+        issuer: titles.find_map(|title| title.as_str().ok()).map(|t| shown(t, NAME_CHARS_MAX)).unwrap_or_default(),
+        names: names.collect(),
+        not_before: Ms::from_seconds(x509.validity().not_before.timestamp()),
+        not_after: Ms::from_seconds(x509.validity().not_after.timestamp()),
+    })
+}
+
+fn address(bytes: &[u8]) -> Option<IpAddr> {
+    let v4 = <[u8; 4]>::try_from(bytes).map(IpAddr::from);
+    v4.or_else(|_| <[u8; 16]>::try_from(bytes).map(IpAddr::from)).ok()
 }
 
 /// A subject: the common name without control characters, cut to what X.509 allows.

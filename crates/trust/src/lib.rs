@@ -23,7 +23,10 @@ pub mod secret;
 pub mod sync;
 pub mod vendor;
 
-pub use certificate::{SERVER_DNS_NAME, VendorRef, VendorRoot, certificate_ends_at, verify_workstation_certificate};
+pub use certificate::{
+    CertificateFacts, SERVER_DNS_NAME, VendorRef, VendorRoot, certificate_ends_at, certificate_facts,
+    verify_workstation_certificate,
+};
 pub use documents::DocumentError;
 pub use file_problem::{FILE_BYTES_MAX, FileKind, FileProblem};
 pub use grant::{VerifiedGrant, verify_grant};

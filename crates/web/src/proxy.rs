@@ -14,7 +14,7 @@ const HOPS_MAX: usize = 32;
 
 /// An address, or a network in CIDR form such as `10.0.0.0/8`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-struct Network {
+pub struct Network {
     /// As IPv6; IPv4 stands in its mapped range.
     base: u128,
     mask: u128,
@@ -47,6 +47,13 @@ impl FromStr for Network {
     }
 }
 
+impl Network {
+    /// Whether `address` is in it. IPv4 addresses in their IPv6 form are IPv4 addresses.
+    pub fn contains(&self, address: IpAddr) -> bool {
+        wide(address) & self.mask == self.base
+    }
+}
+
 fn wide(address: IpAddr) -> u128 {
     match address {
         IpAddr::V4(v4) => v4.to_ipv6_mapped().to_bits(),
@@ -65,7 +72,7 @@ impl TrustedProxies {
     }
 
     fn trusts(&self, address: IpAddr) -> bool {
-        self.0.iter().any(|network| wide(address) & network.mask == network.base)
+        self.0.iter().any(|network| network.contains(address))
     }
 }
 

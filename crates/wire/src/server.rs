@@ -6,11 +6,13 @@
 
 mod admin;
 mod leases;
+mod online;
 mod status;
 
 pub use crate::portal::{Page, PageQuery};
 pub use admin::*;
 pub use leases::*;
+pub use online::*;
 pub use status::*;
 
 /// Codes of problems beside `leasehold_core::codes`, which has those of denials and of leases that ended.

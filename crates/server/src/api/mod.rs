@@ -7,6 +7,7 @@ mod activation;
 mod administrator;
 mod health;
 mod leases;
+mod online;
 mod status;
 
 use crate::server::Server;
@@ -42,6 +43,7 @@ use utoipa_axum::routes;
         (name = "leases", description = "Taking, holding and returning seats"),
         (name = "status", description = "What is there and who uses it"),
         (name = "activation", description = "Rights from the portal, by file"),
+        (name = "online", description = "The way to the portal over the network"),
         (name = "administrator", description = "Setup, signing in, settings, logs"),
         (name = "health", description = "For monitoring"),
     )
@@ -78,6 +80,7 @@ fn other_routes() -> OpenApiRouter<Server> {
         .routes(routes!(activation::import))
         .routes(routes!(activation::disable))
         .routes(routes!(activation::receipt))
+        .routes(routes!(online::test_connection))
         .routes(routes!(administrator::set_up))
         .routes(routes!(administrator::reset))
         .routes(routes!(administrator::sign_in, administrator::sign_out))

@@ -9,6 +9,7 @@ mod failure;
 mod installation;
 mod leases;
 mod logs;
+mod online;
 mod passwords;
 mod status;
 mod throttle;

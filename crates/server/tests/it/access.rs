@@ -45,6 +45,8 @@ const TABLE: &[Row] = &[
     ("get", "/v1/activation/receipt", [401, 401, 401, 404, 401]),
     // For the command line on the server's own machine: a sign-in alone does not forget a password.
     ("post", "/v1/setup/reset", [401, 401, 401, 403, 401]),
+    // No portal is set, which is an answer.
+    ("post", "/v1/online/test-connection", ADMINISTRATOR),
     ("post", "/v1/activation/disable", ADMINISTRATOR),
 ];
 
@@ -125,6 +127,7 @@ fn body_of(method: &str, template: &str, lease: &Reply, copy: &std::path::Path) 
         ("PATCH", "/v1/settings") => Some(json!({"usage_open": false})),
         ("POST", "/v1/backups") => Some(json!({"to": copy})),
         ("PUT", "/v1/password") => Some(json!({"current": PASSWORD, "new": PASSWORD})),
+        ("POST", "/v1/online/test-connection") => Some(json!({})),
         ("POST", "/v1/sessions") => Some(json!({"password": PASSWORD})),
         _ => None,
     }

@@ -10,5 +10,6 @@ mod clock_set_wrong;
 mod deployment;
 mod disk_full;
 mod kill;
+mod proxies;
 mod service;
 mod simulation;

@@ -1,0 +1,23 @@
+//! `/v1/online`: the way to the portal over the network.
+
+use super::{Asking, Refused};
+use crate::server::Server;
+use axum::extract::State;
+use leasehold_web::extract::ApiJson;
+use leasehold_wire::problem::Problem;
+use leasehold_wire::server::{ConnectionTest, TestConnectionRequest};
+
+/// Try the way to the portal, step by step; takes 15 seconds at most, and changes nothing.
+///
+/// A connection that does not work is an answer, too: `ok` is false, and the step that failed says why.
+#[utoipa::path(
+    post, path = "/v1/online/test-connection", tag = "online", request_body = TestConnectionRequest,
+    responses((status = 200, body = ConnectionTest), (status = "default", body = Problem, content_type = "application/problem+json"))
+)]
+pub(super) async fn test_connection(
+    State(server): State<Server>,
+    Asking(caller): Asking,
+    ApiJson(wish): ApiJson<TestConnectionRequest>,
+) -> Result<ApiJson<ConnectionTest>, Refused> {
+    Ok(ApiJson(server.test_connection(&caller, wish.portal_url).await?))
+}
