@@ -6,16 +6,24 @@ use rustix::termios::{LocalModes, OptionalActions, isatty, tcgetattr, tcsetattr}
 use std::io::{self, BufRead, Write};
 use std::path::Path;
 
-/// The first line of `file`; without a file it is asked for.
+/// The first line of `file`; without a file a new one is asked for, twice.
 pub(crate) fn read(file: Option<&Path>, prompt: &str) -> Result<String, Failure> {
+    read_asking(file, prompt, true)
+}
+
+/// The same for one that exists already: it is asked for once.
+pub(crate) fn read_known(file: Option<&Path>, prompt: &str) -> Result<String, Failure> {
+    read_asking(file, prompt, false)
+}
+
+fn read_asking(file: Option<&Path>, prompt: &str, twice: bool) -> Result<String, Failure> {
     let text = match file {
         Some(path) => {
             let text = std::fs::read_to_string(path);
             text.map_err(|error| Failure::of(format!("Cannot read {}: {error}.", path.display())))?
         }
-        None => {
-            from_standard_input(prompt).map_err(|error| Failure::of(format!("Cannot read the {prompt}: {error}.")))?
-        }
+        None => from_standard_input(prompt, twice)
+            .map_err(|error| Failure::of(format!("Cannot read the {prompt}: {error}.")))?,
     };
     let secret = text.lines().next().unwrap_or_default();
     if secret.is_empty() {
@@ -42,7 +50,7 @@ pub(crate) fn confirm(what: &str) -> Result<(), Failure> {
     }
 }
 
-fn from_standard_input(prompt: &str) -> io::Result<String> {
+fn from_standard_input(prompt: &str, twice: bool) -> io::Result<String> {
     let stdin = rustix::stdio::stdin();
     let mut line = String::new();
     if !isatty(stdin) {
@@ -59,6 +67,10 @@ fn from_standard_input(prompt: &str) -> io::Result<String> {
         // One lock for both lines: a second one would wait for the first for ever.
         let mut input = io::stdin().lock();
         input.read_line(&mut first).and_then(|_| {
+            if !twice {
+                line.clone_from(&first);
+                return Ok(0);
+            }
             write!(io::stderr(), "\nThe same again: ")?;
             input.read_line(&mut line)
         })

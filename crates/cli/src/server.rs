@@ -6,11 +6,15 @@ use crate::output::{Output, line_out, printable};
 use crate::portal::pretty;
 use crate::serving::{self, Parent, Stop};
 use clap::{Args, Subcommand};
+use leasehold_core::license::Scope;
 use leasehold_host::{OsRandom, SystemClock, private_file};
 use leasehold_server::local::{self, Local, LocalError};
 use leasehold_server::{Ready, ServeOptions};
 use leasehold_trust::FILE_BYTES_MAX;
-use leasehold_wire::server::{ConnectionStepName, ConnectionStepState, ConnectionTest, ServerState, StatusResponse};
+use leasehold_wire::server::{
+    ActivationResponse, ConnectionStepName, ConnectionStepState, ConnectionTest, EnableRequest, ServerState,
+    StatusResponse,
+};
 use serde_json::json;
 use std::io::Read;
 use std::net::SocketAddr;
@@ -58,6 +62,14 @@ enum What {
         #[arg(long)]
         json: bool,
     },
+    /// Enable online licensing: sign in at the portal once, or show it a token; from then on the server keeps itself up to
+    /// date
+    Activate(ActivateArgs),
+    /// Sync with the portal now, and wait until that is done
+    Refresh {
+        #[command(flatten)]
+        folder: Folder,
+    },
     /// Show what the server holds and how much of it is in use
     Status {
         #[command(flatten)]
@@ -93,6 +105,17 @@ enum What {
         #[arg(long)]
         json: bool,
     },
+    /// Make a new data folder from a backup. The first sync finds out whether the server may go on with its key
+    Restore {
+        /// The backup
+        #[arg(long, value_name = "FOLDER")]
+        from: PathBuf,
+        #[command(flatten)]
+        folder: Folder,
+        /// Print one JSON document instead of text
+        #[arg(long)]
+        json: bool,
+    },
     /// Try the way to the portal, step by step, as the running server goes it
     TestConnection {
         #[command(flatten)]
@@ -108,6 +131,42 @@ enum What {
     Admin(Admin),
     /// Print the OpenAPI document of the REST API
     Openapi,
+}
+
+#[derive(Args, Debug)]
+struct ActivateArgs {
+    #[command(flatten)]
+    folder: Folder,
+    /// Address of the portal, if server.toml does not name it
+    #[arg(long, value_name = "URL")]
+    portal: Option<String>,
+    /// Address of an account at the portal
+    #[arg(long, value_name = "EMAIL", required_unless_present = "token")]
+    account: Option<String>,
+    /// File with the account's password; without it the password is asked for, or read from standard input
+    #[arg(long, value_name = "FILE", requires = "account")]
+    password_file: Option<PathBuf>,
+    /// A token from the portal (Workstations, Enable without a screen) instead of an account: good once, for a day.
+    /// Better in the environment than here, where every user of the machine can read it
+    #[arg(long, value_name = "TOKEN", env = "LEASEHOLD_TOKEN", hide_env_values = true, conflicts_with_all = ["account", "for_whom"])]
+    token: Option<String>,
+    /// For whom the server is to work
+    #[arg(long = "for", value_name = "WHOM", value_enum, default_value_t = ForWhom::Organization)]
+    for_whom: ForWhom,
+    /// Name of the workstation at the portal; the machine's name if not given
+    #[arg(long)]
+    name: Option<String>,
+    /// Print one JSON document instead of text
+    #[arg(long)]
+    json: bool,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, Debug, clap::ValueEnum)]
+enum ForWhom {
+    /// Everybody in the organization that the account administers
+    Organization,
+    /// The account's own person
+    Me,
 }
 
 #[derive(Args, Debug)]
@@ -168,6 +227,11 @@ pub(crate) fn server(command: ServerCommand) -> Result<u8, Failure> {
         What::Serve(args) => return serve(args),
         What::Request { folder } => line_out(&local::request(folder.open())?)?,
         What::Import { folder, file, json } => import(folder, &file, Output { json })?,
+        What::Activate(args) => activate(args)?,
+        What::Refresh { folder } => {
+            local::refresh(folder.open())?;
+            line_out("Up to date with the portal.")?;
+        }
         What::Status { folder, json } => {
             let status = local::status(folder.open())?;
             Output { json }.print(&status, || describe(&status))?;
@@ -199,6 +263,16 @@ pub(crate) fn server(command: ServerCommand) -> Result<u8, Failure> {
             local::backup(folder.open(), &to)?;
             Output { json }.print(&json!({ "to": to }), || {
                 format!("Copied to {}. It holds the server's key: keep it as safe as the server.", to.display())
+            })?;
+        }
+        What::Restore { from, folder, json } => {
+            local::restore(&from, &folder.data)?;
+            Output { json }.print(&json!({ "data": folder.data }), || {
+                format!(
+                    "Restored to {}. Start it there, and never the old one again: two servers with one key are found out, \
+                     and one of them gets no new seats.",
+                    folder.data.display()
+                )
             })?;
         }
         What::TestConnection { folder, portal, json } => {
@@ -235,7 +309,31 @@ fn import(folder: Folder, file: &Path, output: Output) -> Result<(), Failure> {
     };
     read.map_err(failed)?;
     let activated = local::import(folder.open(), &bytes)?;
-    output.print(&activated, || {
+    say_activated(&activated, output)
+}
+
+fn activate(args: ActivateArgs) -> Result<(), Failure> {
+    let password = match &args.account {
+        Some(_) => Some(crate::secrets::read_known(args.password_file.as_deref(), "password of the account")?),
+        None => None,
+    };
+    let scope = match args.for_whom {
+        ForWhom::Organization => Scope::Organization,
+        ForWhom::Me => Scope::Person,
+    };
+    let wish = EnableRequest {
+        portal_url: args.portal,
+        scope: args.account.is_some().then_some(scope),
+        account: args.account,
+        password,
+        token: args.token,
+        name: args.name,
+    };
+    say_activated(&local::enable(args.folder.open(), &wish)?, Output { json: args.json })
+}
+
+fn say_activated(activated: &ActivationResponse, output: Output) -> Result<(), Failure> {
+    output.print(activated, || {
         let mut text = format!(
             "In force: document {} for \"{}\" with {} product seats, the last until {}.",
             activated.rev,

@@ -164,6 +164,7 @@ impl Portal {
             issued_at: self.now.floor_to_second(),
             request: None,
             machine: String::new(),
+            online: false,
             lines,
         };
         let random = &mut OsRandom;

@@ -26,7 +26,7 @@ pub use api::openapi;
 pub use pages::page_routes;
 pub use serve::{Ready, ServeError, ServeOptions, serve};
 pub use server::{Server, StartError};
-pub use service::{Caller, Credential, Failure, Installation, PASSWORD_CHARS_MAX, PASSWORD_CHARS_MIN};
+pub use service::{Caller, Credential, Failure, Installation, PASSWORD_CHARS_MAX, PASSWORD_CHARS_MIN, RestoreFailure};
 
 /// Release of this build.
 pub(crate) const VERSION: &str = env!("CARGO_PKG_VERSION");

@@ -9,7 +9,7 @@ use leasehold_core::time::Clock;
 use leasehold_host::{FolderLock, LockError, private_file};
 use leasehold_wire::problem::Problem;
 use leasehold_wire::server::{
-    ActivationResponse, BackupRequest, ConnectionTest, DisableResponse, ResetResponse, StatusResponse,
+    ActivationResponse, BackupRequest, ConnectionTest, DisableResponse, EnableRequest, ResetResponse, StatusResponse,
     TestConnectionRequest,
 };
 use serde::de::DeserializeOwned;
@@ -70,6 +70,9 @@ pub enum LocalError {
     /// The server, or the use case in this process, says no.
     #[error("{0}")]
     Refused(Box<Problem>),
+    /// A backup is not restored.
+    #[error(transparent)]
+    Restore(crate::service::RestoreFailure),
     /// This process cannot work.
     #[error("cannot start: {0}. Check the limits of this user and try again")]
     Process(std::io::Error),
@@ -187,6 +190,39 @@ pub fn test_connection(local: Local, portal_url: Option<String>) -> Result<Conne
             running.json(Method::POST, "/v1/online/test-connection", "application/json", &body)
         },
         async |server, caller| server.test_connection(&caller, portal_url.clone()).await,
+    )
+}
+
+/// Makes a new data folder from a backup; see [`Server::back_up`]. Nothing is replaced.
+///
+/// # Errors
+/// [`LocalError::Restore`] with what is missing, or what the operating system said.
+pub fn restore(from: &Path, to: &Path) -> Result<(), LocalError> {
+    crate::service::restore(from, to).map_err(LocalError::Restore)
+}
+
+/// Enables online licensing; see [`Server::enable`].
+///
+/// # Errors
+/// See [`LocalError`].
+pub fn enable(local: Local, wish: &EnableRequest) -> Result<ActivationResponse, LocalError> {
+    local.run(
+        |running| {
+            let body = serde_json::to_vec(wish).map_err(|error| running.unreachable(&error))?;
+            running.json(Method::POST, "/v1/online/enable", "application/json", &body)
+        },
+        async |server, caller| server.enable(&caller, wish.clone()).await,
+    )
+}
+
+/// Syncs with the portal now; a server that does not run cannot.
+///
+/// # Errors
+/// See [`LocalError`].
+pub fn refresh(local: Local) -> Result<(), LocalError> {
+    local.run(
+        |running| running.call(Method::POST, "/v1/online/refresh", "", b"").map(|_| ()),
+        async |server, caller| server.refresh(&caller).await,
     )
 }
 

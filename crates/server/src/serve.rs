@@ -104,6 +104,7 @@ async fn run(
     let bound = listener::bind(listen.unwrap_or(server.0.config.listen)).await.map_err(StartError::from)?;
     let address = bound.address();
     announce(server, &bound)?;
+    server.go_online()?;
     let (trigger, shutdown) = shutdown_pair();
     let router = router(server, shutdown.clone())?;
     let serving = tokio::spawn(bound.serve(router, Mode::Both(tls), Limits::default(), shutdown));

@@ -9,7 +9,9 @@ use crate::service::{Administrator, Serials};
 use crate::store;
 use crate::tls::{Certificates, TlsError};
 use crate::trust::Trust;
-use crate::upstream::files;
+use crate::upstream::link::LinkSettings;
+use crate::upstream::portal::{self, PortalParts, PortalThreads, Trouble};
+use crate::upstream::{Due, files};
 use leasehold_core::clock::StartVerdict;
 use leasehold_core::engine::Engine;
 use leasehold_core::random::Random;
@@ -103,6 +105,11 @@ pub(crate) struct Inner {
     pub(crate) administrator: Administrator,
     pub(crate) usage_open: AtomicBool,
     pub(crate) serials: Serials,
+    /// Tells the thread that syncs when to.
+    pub(crate) due: Due,
+    /// Why the portal is not reached, if it is not.
+    pub(crate) trouble: Trouble,
+    portal_threads: Mutex<Option<PortalThreads>>,
     thread: Mutex<Option<JoinHandle<()>>>,
     _lock: FolderLock,
 }
@@ -144,6 +151,7 @@ impl Server {
             machine: fingerprint.into(),
         };
         let engine = restore(&restorer, &keys, now, verdict)?;
+        let due = Due::default();
         let (engine, thread) = engine::start(EngineParts {
             db: db.clone(),
             clock: clock.clone(),
@@ -151,6 +159,7 @@ impl Server {
             trust: trust.clone(),
             keys: Arc::clone(&keys),
             machine: fingerprint.into(),
+            portal: due.clone(),
             usage_keep_days: config.usage_keep_days,
         })
         .map_err(StartProblem::Thread)?;
@@ -168,13 +177,51 @@ impl Server {
             administrator: Administrator::new(state.password_hash.is_some(), &random),
             serials: Serials::new(&random),
             random,
+            due,
+            trouble: Trouble::default(),
+            portal_threads: Mutex::new(None),
             thread: Mutex::new(Some(thread)),
             _lock: lock,
         })))
     }
 
+    /// Begins to keep itself up to date with the portal. A server that is only opened for a command does not.
+    pub(crate) fn go_online(&self) -> Result<(), StartError> {
+        let parts = PortalParts {
+            db: self.0.db.clone(),
+            engine: self.0.engine.clone(),
+            keys: Arc::clone(&self.0.keys),
+            trust: self.0.trust.clone(),
+            clock: self.0.clock.clone(),
+            random: self.0.random.clone(),
+            machine: self.0.fingerprint.clone(),
+            settings: self.link_settings(),
+            due: self.0.due.clone(),
+            trouble: self.0.trouble.clone(),
+        };
+        let threads = portal::start(parts).map_err(StartProblem::Thread)?;
+        *self.0.portal_threads.lock().unwrap_or_else(PoisonError::into_inner) = Some(threads);
+        Ok(())
+    }
+
+    /// How this server reaches the portal, with the address of its settings.
+    pub(crate) fn link_settings(&self) -> LinkSettings {
+        let config = &self.0.config;
+        LinkSettings {
+            portal_url: config.portal_url.clone(),
+            proxy: config.proxy.clone(),
+            authorities: config.portal_ca.clone(),
+            clock: self.0.clock.machine(),
+        }
+    }
+
     /// Ends the engine after what waits in front of it. Blocks until everything is on disk.
     pub(crate) fn close(&self) {
+        self.0.due.stop();
+        let threads = self.0.portal_threads.lock().unwrap_or_else(PoisonError::into_inner).take();
+        if let Some(threads) = threads {
+            threads.join();
+        }
         self.0.engine.stop();
         let thread = self.0.thread.lock().unwrap_or_else(PoisonError::into_inner).take();
         if thread.is_some_and(|thread| thread.join().is_err()) {

@@ -40,6 +40,7 @@ fn main() -> Result<(), Box<dyn Error>> {
         issued_at: NOW,
         request: None,
         machine: String::new(),
+        online: false,
         lines: vec![line(90, Share::None, random)?, line(365, Share::UserHost, random)?],
     };
     let certificate = signer.issue_workstation_certificate(workstation, "Hall 3", &key.public(), NOW, [7; 16]);

@@ -214,6 +214,7 @@ impl Site {
             issued_at: now.floor_to_second(),
             request: None,
             machine: String::new(),
+            online: false,
             lines: vec![line],
         };
         let token = self.portal.sign_grant(&grant, &request.thumbprint, GrantId::draw(now, &mut OsRandom));

@@ -50,6 +50,7 @@ fn activate(portal: &PortalSigner, key: SigningKey, bound_to: &SigningKey, until
         issued_at: NOW.floor_to_second(),
         request: None,
         machine: String::new(),
+        online: false,
         lines: vec![line],
     };
     let token = portal.sign_grant(&grant, &bound_to.thumbprint(), GrantId::draw(NOW, &mut random));

@@ -389,6 +389,8 @@ pub enum Write {
         receipt: Box<str>,
         /// The server brings it to the portal by itself.
         to_bring: bool,
+        /// It ends this key here and must never reach the portal: another server has the same key and goes on.
+        void: bool,
     },
     /// A usage event.
     Event(Box<Event>),

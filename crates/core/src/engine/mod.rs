@@ -555,14 +555,15 @@ impl Engine {
         if !self.drained() {
             return Output::NotDrained;
         }
-        let to_bring = self.online.is_some();
+        let void = self.is_forked();
+        let to_bring = self.online.is_some() && !void;
         self.draining = false;
         self.document = None;
         self.pool.clear_lines();
         self.forget_promises();
         self.end_online(writes);
         self.set_moved(None, writes);
-        writes.push(Write::Retired { receipt, to_bring });
+        writes.push(Write::Retired { receipt, to_bring, void });
         let detail = "the key was destroyed, and what was granted to it is given up".to_owned();
         writes.push(Write::Audit(Box::new(Audit { at: now, act, action: "server_disable", detail })));
         Output::Done

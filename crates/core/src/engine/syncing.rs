@@ -15,6 +15,8 @@ use std::sync::Arc;
 /// How a server stands with its portal, for pages.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct OnlineView {
+    /// Syncs that the portal took.
+    pub syncs: u64,
     /// When the portal answered last, by the server's time.
     pub answered_at: Option<Ms>,
     /// What it said of the licenses.
@@ -68,6 +70,7 @@ impl Engine {
         let online = self.online.as_ref()?;
         let row = online.row();
         Some(OnlineView {
+            syncs: row.seq,
             answered_at: row.answered_at,
             pools: online.pools().to_vec(),
             verdict: row.answer.as_ref().map_or(Verdict::Ok, |answer| answer.verdict),

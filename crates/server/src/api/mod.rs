@@ -81,6 +81,8 @@ fn other_routes() -> OpenApiRouter<Server> {
         .routes(routes!(activation::disable))
         .routes(routes!(activation::receipt))
         .routes(routes!(online::test_connection))
+        .routes(routes!(online::enable))
+        .routes(routes!(online::refresh))
         .routes(routes!(administrator::set_up))
         .routes(routes!(administrator::reset))
         .routes(routes!(administrator::sign_in, administrator::sign_out))

@@ -90,6 +90,14 @@ impl EngineHandle {
         receiver.await.unwrap_or(Err(Refusal::OutcomeUnknown))
     }
 
+    /// The same for a thread that may block.
+    pub(crate) fn step_blocking(&self, input: Input) -> Result<Output, Refusal> {
+        let (sender, receiver) = oneshot::channel();
+        let reply = Reply { sender, _waiting: None };
+        self.mailbox.send(Message::Step { input, reply }).map_err(|_| Refusal::OutcomeUnknown)?;
+        receiver.blocking_recv().unwrap_or(Err(Refusal::OutcomeUnknown))
+    }
+
     fn queue_up(&self) -> Result<Waiting, Refusal> {
         let waiting = Waiting(Arc::clone(&self.checkouts_waiting));
         let before = waiting.0.fetch_add(1, Ordering::Relaxed);
@@ -107,6 +115,19 @@ impl EngineHandle {
         };
         self.mailbox.send(Message::Look(Box::new(look))).map_err(|_| Refusal::OutcomeUnknown)?;
         receiver.await.map_err(|_| Refusal::OutcomeUnknown)
+    }
+
+    /// The same for a thread that may block.
+    pub(crate) fn look_blocking<T: Send + 'static>(
+        &self,
+        question: impl FnOnce(&Engine, Ms) -> T + Send + 'static,
+    ) -> Result<T, Refusal> {
+        let (sender, receiver) = oneshot::channel();
+        let look = move |engine: &Engine, now: Ms| {
+            let _ = sender.send(question(engine, now));
+        };
+        self.mailbox.send(Message::Look(Box::new(look))).map_err(|_| Refusal::OutcomeUnknown)?;
+        receiver.blocking_recv().map_err(|_| Refusal::OutcomeUnknown)
     }
 
     /// What the engine can do now.

@@ -55,7 +55,14 @@ impl Restorer {
             let kept = state.keys_kept.filter(|(_, until)| last < *until);
             let since = kept.map_or(memory, |(since, _)| since.min(memory));
             let ended = (since, store::ended_since(tx, since)?);
-            Ok::<_, DbError>((state, store::asked(tx)?, store::leases(tx)?, ended, store::in_force(tx)?, (store::online(tx)?, store::peaks(tx, now)?)))
+            Ok::<_, DbError>((
+                state,
+                store::asked(tx)?,
+                store::leases(tx)?,
+                ended,
+                store::in_force(tx)?,
+                (store::online(tx)?, store::peaks(tx, now)?),
+            ))
         })?;
         let current = stored.map(|stored| self.verify(&stored)).transpose()?;
         let document = current.as_ref().map(|reread| reread.document.clone());

@@ -68,7 +68,15 @@ pub(crate) fn start(parts: EngineParts) -> std::io::Result<(EngineHandle, JoinHa
         StartVerdict::Ahead { by_ms } if by_ms > LONG_AHEAD_MS => PRUNE_AFTER_LONG_AHEAD_MS,
         _ => PRUNE_AFTER_MS,
     });
-    let mut thread = Thread { parts, mailbox, reporter: reporter.clone(), next_tick, prune_from, stalled_until: None, waiting: HashMap::new() };
+    let mut thread = Thread {
+        parts,
+        mailbox,
+        reporter: reporter.clone(),
+        next_tick,
+        prune_from,
+        stalled_until: None,
+        waiting: HashMap::new(),
+    };
     let joined = std::thread::Builder::new().name("engine".to_owned()).spawn(move || {
         // Whatever happens here, the process must learn of it: an engine that is gone answers nobody.
         if let Err(panic) = catch_unwind(AssertUnwindSafe(|| thread.run())) {
@@ -247,7 +255,8 @@ impl Thread {
 
     /// A new document is on disk: leases are signed by it from now on. Here and not by whoever uploaded it, who may be gone.
     fn put_in_force(&self, stepped: &[Stepped]) -> Result<(), Ended> {
-        let loaded = |output: &Output| matches!(output, Output::Installed { .. } | Output::Synced { installed: true, .. });
+        let loaded =
+            |output: &Output| matches!(output, Output::Installed { .. } | Output::Synced { installed: true, .. });
         let installed = stepped.iter().any(|(.., output)| loaded(output));
         let (Some(key), Some(document)) = (self.parts.keys.key(), self.parts.engine.document()) else { return Ok(()) };
         if !installed {
@@ -354,6 +363,7 @@ impl Thread {
         match self.commit(now, writes, false) {
             Ok(()) => {
                 self.parts.keys.destroy();
+                self.parts.portal.receipt(now);
                 Ok(())
             }
             Err(error) if nothing_stored(&error) => self.stall(now, &error, Vec::new()),

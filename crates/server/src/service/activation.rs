@@ -86,7 +86,7 @@ impl Server {
         self.0.db.read_async(store::newest_receipt).await?.ok_or(Failure::NoReceipt)
     }
 
-    async fn own_key(&self) -> Result<SigningKey, Failure> {
+    pub(super) async fn own_key(&self) -> Result<SigningKey, Failure> {
         if let Some(key) = self.0.keys.key() {
             return Ok(key);
         }

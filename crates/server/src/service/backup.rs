@@ -5,7 +5,7 @@ use super::failure::Failure;
 use crate::server::{DATABASE_FILE, Server};
 use leasehold_core::access::ServerAction;
 use leasehold_core::engine::Audit;
-use leasehold_db::DbError;
+use leasehold_db::{Db, DbError, SqliteOptions};
 use leasehold_host::{FileError, private_file};
 use std::io;
 use std::path::{Path, PathBuf};
@@ -75,4 +75,67 @@ fn make_private(folder: &Path) -> io::Result<()> {
         }
         done => done,
     }
+}
+
+/// Why a backup is not restored. Nothing was changed.
+#[derive(Debug, thiserror::Error)]
+pub enum RestoreFailure {
+    /// It is no backup.
+    #[error("{} has no {missing}: it is not a whole backup of a license server. Give the folder that `server backup` made", folder.display())]
+    NotABackup {
+        /// The folder.
+        folder: PathBuf,
+        /// What is missing.
+        missing: &'static str,
+    },
+    /// A file cannot be read or written.
+    #[error("cannot use {}: {source}. Check the path, its permissions and the space on its disk", path.display())]
+    File {
+        /// The file or folder.
+        path: PathBuf,
+        /// What the operating system said.
+        source: io::Error,
+    },
+    /// The copy of the database is damaged.
+    #[error(transparent)]
+    Db(#[from] DbError),
+    /// The settings in the backup cannot be used.
+    #[error(transparent)]
+    Disk(#[from] FileError),
+}
+
+/// Copies a backup into a new data folder. Whether its server may go on with its key is found out with the first sync.
+pub(crate) fn restore(from: &Path, to: &Path) -> Result<(), RestoreFailure> {
+    let failed = |path: &Path| {
+        let path = path.to_owned();
+        move |source| RestoreFailure::File { path, source }
+    };
+    for missing in [DATABASE_FILE, crate::config::CONFIG_FILE] {
+        if !from.join(missing).is_file() {
+            return Err(RestoreFailure::NotABackup { folder: from.to_owned(), missing });
+        }
+    }
+    make_private(to).map_err(failed(to))?;
+    let mut database = None;
+    for entry in std::fs::read_dir(from).map_err(failed(from))? {
+        let entry = entry.map_err(failed(from))?;
+        let (path, name) = (entry.path(), entry.file_name());
+        if !entry.file_type().map_err(failed(&path))?.is_file() {
+            continue;
+        }
+        if name == DATABASE_FILE {
+            database = Some(path);
+            continue;
+        }
+        let bytes = std::fs::read(&path).map_err(failed(&path))?;
+        private_file::write_once(&to.join(&name), &bytes)?;
+    }
+    // Last: a folder with a database is a whole one.
+    if let Some(path) = database {
+        let bytes = std::fs::read(&path).map_err(failed(&path))?;
+        let target = to.join(DATABASE_FILE);
+        private_file::write_once(&target, &bytes)?;
+        Db::open_sqlite(&target, SqliteOptions::default())?.check_integrity()?;
+    }
+    Ok(private_file::sync_folder(to)?)
 }

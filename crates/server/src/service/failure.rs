@@ -8,7 +8,7 @@ use leasehold_db::DbError;
 use leasehold_host::FileError;
 use leasehold_trust::FileProblem;
 use leasehold_web::problem::{ApiProblem, Problem, internal, who};
-use leasehold_wire::server::codes;
+use leasehold_wire::server::{ConnectionProblem, codes};
 
 /// Who keeps the machine.
 const ADMINISTRATOR: &str = "the administrator of the license server";
@@ -73,6 +73,18 @@ pub enum Failure {
     /// A good file that is not loaded now.
     #[error("not loaded: {0:?}")]
     NotInstalled(InstallRefusal),
+    /// The server is not online.
+    #[error("not online")]
+    NotOnline,
+    /// Another server runs with this one's key.
+    #[error("a copy")]
+    Copy,
+    /// The server is being disabled.
+    #[error("being disabled")]
+    StillDraining,
+    /// What the portal refused, or why it was not reached.
+    #[error("{}: {}", .0.code, .0.what)]
+    Portal(Box<ConnectionProblem>),
     /// Too many checkouts wait.
     #[error("too many checkouts wait")]
     Busy,
@@ -131,6 +143,23 @@ impl Failure {
             Failure::WrongPassword => {
                 Problem::new(401, codes::WRONG_PASSWORD, "That is not the right password or secret.")
                     .next("Check it and try again.", who::YOU)
+            }
+            Failure::NotOnline => Problem::new(409, "NOT_ONLINE", "This server has its seats by file.")
+                .next("Enable online licensing first: ONLINE LICENSING, Enable.", ADMINISTRATOR),
+            Failure::Copy => Problem::new(409, "FORKED", "Another license server runs with the same key.")
+                .detail("This one is a copy, or was restored from a backup.")
+                .next(
+                    "Disable this one first; that ends its copy of the key. Then enable it again, which gives it a key \
+                     of its own.",
+                    ADMINISTRATOR,
+                ),
+            Failure::StillDraining => Problem::new(409, "DRAINING", "This server is being disabled.")
+                .detail("Applications still hold seats.")
+                .next("Wait until the last of them has ended, then enable it again.", ADMINISTRATOR),
+            Failure::Portal(problem) => {
+                Problem::new(502, problem.code.clone(), "The portal did not do it, or was not reached.")
+                    .detail(problem.what.clone())
+                    .next(problem.what_to_do.clone(), problem.who.clone())
             }
             Failure::WrongSecret => {
                 Problem::new(401, codes::WRONG_SECRET, "The secret of the lease is missing or wrong.")

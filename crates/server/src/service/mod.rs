@@ -5,6 +5,7 @@ mod access;
 mod activation;
 mod administrator;
 mod backup;
+mod enable;
 mod failure;
 mod installation;
 mod leases;
@@ -13,6 +14,9 @@ mod online;
 mod passwords;
 mod status;
 mod throttle;
+
+pub use backup::RestoreFailure;
+pub(crate) use backup::restore;
 
 pub use access::{Caller, Credential};
 pub(crate) use administrator::Administrator;

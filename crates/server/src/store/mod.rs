@@ -18,9 +18,7 @@ pub(crate) use documents::{
 };
 pub(crate) use events::{EventFilter, ended_since, page as events_page};
 pub(crate) use leases::all as leases;
-pub(crate) use online::{
-    load as online, peaks, portal_url, receipt_brought, receipts_to_bring, set_portal_url,
-};
+pub(crate) use online::{load as online, peaks, portal_url, receipt_brought, receipts_to_bring, set_portal_url};
 pub(crate) use schema::MIGRATIONS;
 pub(crate) use sessions::{
     Session, add as add_session, end as end_session, end_all as end_all_sessions, end_others as end_other_sessions,
@@ -63,9 +61,9 @@ pub(crate) fn commit(tx: &mut Tx<'_>, batch: &Batch) -> Result<(), DbError> {
             Write::Online(row) => online::set(tx, row.as_deref())?,
             Write::Peak { license, hour, seats } => online::set_peak(tx, *license, *hour, *seats)?,
             Write::Draining => state::set_draining(tx, true)?,
-            Write::Retired { receipt, to_bring } => {
+            Write::Retired { receipt, to_bring, void } => {
                 state::set_draining(tx, false)?;
-                state::add_receipt(tx, receipt, *to_bring, batch.now)?;
+                state::add_receipt(tx, receipt, *to_bring, *void, batch.now)?;
                 documents::forget(tx)?;
             }
             Write::Event(event) => events::add(tx, event)?,

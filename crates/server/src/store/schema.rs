@@ -109,6 +109,8 @@ const ONLINE: Migration = Migration {
         ALTER TABLE state ADD COLUMN portal_url TEXT;
         -- The server brings it to the portal by itself; 0 once it is there, or if people carry it.
         ALTER TABLE receipt ADD COLUMN to_bring BIGINT NOT NULL DEFAULT 0;
+        -- It ends a key of which another server has a copy, and must never reach the portal.
+        ALTER TABLE receipt ADD COLUMN void BIGINT NOT NULL DEFAULT 0;
         CREATE TABLE peak (
             license TEXT NOT NULL,
             -- Hours since 1970.

@@ -123,10 +123,10 @@ pub(crate) fn clear_password(tx: &mut Tx<'_>) -> Result<(), DbError> {
     Ok(())
 }
 
-pub(super) fn add_receipt(tx: &mut Tx<'_>, file: &str, to_bring: bool, now: Ms) -> Result<(), DbError> {
+pub(super) fn add_receipt(tx: &mut Tx<'_>, file: &str, to_bring: bool, void: bool, now: Ms) -> Result<(), DbError> {
     tx.exec(
-        "INSERT INTO receipt (made_at_ms, file, to_bring) VALUES (?1, ?2, ?3)",
-        &[now.0.into(), file.into(), to_bring.into()],
+        "INSERT INTO receipt (made_at_ms, file, to_bring, void) VALUES (?1, ?2, ?3, ?4)",
+        &[now.0.into(), file.into(), to_bring.into(), void.into()],
     )?;
     Ok(())
 }
@@ -136,7 +136,7 @@ pub(crate) fn receipts(tx: &mut Tx<'_>) -> Result<Vec<String>, DbError> {
     tx.all("SELECT file FROM receipt ORDER BY id", &[], |row| row.text(0))
 }
 
-/// The newest receipt file.
+/// The newest receipt file that is meant for the portal.
 pub(crate) fn newest_receipt(tx: &mut Tx<'_>) -> Result<Option<String>, DbError> {
-    tx.one("SELECT file FROM receipt ORDER BY id DESC LIMIT 1", &[], |row| row.text(0))
+    tx.one("SELECT file FROM receipt WHERE void = 0 ORDER BY id DESC LIMIT 1", &[], |row| row.text(0))
 }

@@ -102,14 +102,13 @@ impl PortalLink {
     /// # Errors
     /// There is no answer of the portal.
     pub(crate) fn get(&self, path: &str, bearer: Option<&str>, timeout: Duration) -> Result<Answer, LinkProblem> {
-        self.send(Method::GET, path, bearer, None, timeout)
+        self.send(Method::GET, path, bearer, (None, None), timeout)
     }
 
     /// `POST` of a JSON body. If the answer does not come, what was asked may have been done.
     ///
     /// # Errors
     /// There is no answer of the portal.
-    #[cfg_attr(not(test), expect(dead_code, reason = "for the sync, which is not there yet"))]
     pub(crate) fn post_json(
         &self,
         path: &str,
@@ -117,7 +116,30 @@ impl PortalLink {
         body: &[u8],
         timeout: Duration,
     ) -> Result<Answer, LinkProblem> {
-        self.send(Method::POST, path, bearer, Some(body), timeout)
+        self.send(Method::POST, path, bearer, (None, Some(body)), timeout)
+    }
+
+    /// The same, with an `Idempotency-Key`: sent again, it is carried out once.
+    ///
+    /// # Errors
+    /// There is no answer of the portal.
+    pub(crate) fn post_once(
+        &self,
+        path: &str,
+        bearer: Option<&str>,
+        once: Option<&str>,
+        body: &[u8],
+        timeout: Duration,
+    ) -> Result<Answer, LinkProblem> {
+        self.send(Method::POST, path, bearer, (once, Some(body)), timeout)
+    }
+
+    /// `DELETE`.
+    ///
+    /// # Errors
+    /// There is no answer of the portal.
+    pub(crate) fn delete(&self, path: &str, bearer: Option<&str>, timeout: Duration) -> Result<Answer, LinkProblem> {
+        self.send(Method::DELETE, path, bearer, (None, None), timeout)
     }
 
     /// The same link, whose connections tell what they see.
@@ -130,7 +152,7 @@ impl PortalLink {
         method: Method,
         path: &str,
         bearer: Option<&str>,
-        body: Option<&[u8]>,
+        (once, body): (Option<&str>, Option<&[u8]>),
         timeout: Duration,
     ) -> Result<Answer, LinkProblem> {
         let unsendable = |_| self.broken("the request cannot be written".to_owned());
@@ -138,6 +160,9 @@ impl PortalLink {
         request = request.header(header::ACCEPT, "application/json");
         if let Some(bearer) = bearer {
             request = request.header(header::AUTHORIZATION, format!("Bearer {bearer}"));
+        }
+        if let Some(once) = once {
+            request = request.header("idempotency-key", once);
         }
         let response = match body {
             Some(body) => {

@@ -125,9 +125,9 @@ fn listen(parts: &PortalParts) {
         };
         let since = online.bell.max(heard);
         let token = sign_request(&key, workstation, 0, b"", parts.clock.wall());
-        let polled = parts.link().and_then(|link| {
-            link.get(&format!("/api/v1/sync/wait?since={since}"), Some(&token), POLL_WAIT)
-        });
+        let polled = parts
+            .link()
+            .and_then(|link| link.get(&format!("/api/v1/sync/wait?since={since}"), Some(&token), POLL_WAIT));
         match polled.map(|answer| serde_json::from_slice::<Rung>(&answer.body)) {
             Ok(Ok(rung)) if rung.bell > since => {
                 heard = rung.bell;
@@ -169,10 +169,10 @@ pub(crate) fn refused(status: u16, body: &[u8]) -> ConnectionProblem {
         Ok(problem) => {
             let said = [problem.title, problem.detail].join(" ");
             ConnectionProblem {
-                code: problem.code,
+                code: problem.code.into_owned(),
                 what: said.trim().to_owned(),
-                what_to_do: problem.what_to_do,
-                who: problem.who,
+                what_to_do: problem.what_to_do.into_owned(),
+                who: problem.who.into_owned(),
             }
         }
         Err(_) => ConnectionProblem {
@@ -188,7 +188,8 @@ fn unbelievable(why: &dyn std::fmt::Display) -> Failed {
     Failed::Told(ConnectionProblem {
         code: "ANSWER_NOT_SIGNED".to_owned(),
         what: format!("What came back was not signed by this server's vendor: {why}."),
-        what_to_do: "Check that the portal's address is right, and that nothing in between answers in its place.".to_owned(),
+        what_to_do: "Check that the portal's address is right, and that nothing in between answers in its place."
+            .to_owned(),
         who: "the administrator of the license server".to_owned(),
     })
 }
@@ -252,8 +253,8 @@ impl PortalParts {
         }
         let answered: SyncAnswered = serde_json::from_slice(&answer.body).map_err(|why| unbelievable(&why))?;
         let sha256 = sha256_hex(answered.answer.as_bytes());
-        let answer = verify_answer(&answered.answer, root, workstation, &sha256_hex(body))
-            .map_err(|why| unbelievable(&why))?;
+        let answer =
+            verify_answer(&answered.answer, root, workstation, &sha256_hex(body)).map_err(|why| unbelievable(&why))?;
         let document = match &answer.grant {
             Some(token) => Some(self.document(token, root, key).map_err(|why| unbelievable(&why))?),
             None => None,

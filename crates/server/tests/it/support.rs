@@ -97,6 +97,7 @@ impl Portal {
             issued_at: self.now.floor_to_second(),
             request: None,
             machine: String::new(),
+            online: false,
             lines,
         }
     }

@@ -492,6 +492,8 @@ fn written(write: &Write) -> String {
         | Write::Asked { .. }
         | Write::Moved { .. }
         | Write::KeysKept { .. }
+        | Write::Online(_)
+        | Write::Peak { .. }
         | Write::SetBack { .. } => format!("{write:?}"),
     }
 }

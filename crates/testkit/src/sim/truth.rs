@@ -151,6 +151,8 @@ impl Truth {
                 | Write::Asked { .. }
                 | Write::Moved { .. }
                 | Write::KeysKept { .. }
+                | Write::Online(_)
+                | Write::Peak { .. }
                 | Write::SetBack { .. } => {}
             }
         }

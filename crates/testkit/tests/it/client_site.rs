@@ -184,6 +184,7 @@ pub(crate) fn activation_file(portal: &PortalSigner, request: &ActivationRequest
         issued_at: now.floor_to_second(),
         request: None,
         machine: String::new(),
+        online: false,
         lines: vec![line],
     };
     let token = portal.sign_grant(&grant, &request.thumbprint, GrantId::draw(now, &mut OsRandom));

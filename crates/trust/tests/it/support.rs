@@ -72,6 +72,7 @@ impl World {
             issued_at: NOW,
             request: None,
             machine: String::new(),
+            online: false,
             lines: vec![self.line("studio.gui", NOW.plus(90 * DAY_MS))],
         }
     }

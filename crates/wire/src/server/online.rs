@@ -1,7 +1,105 @@
 //! The license server's own way to the portal: whether it works, step by step.
 
+use crate::time::Time;
+use leasehold_core::ids::LicenseId;
+use leasehold_core::license::{Channel, Scope};
 use serde::{Deserialize, Serialize};
+use std::fmt;
 use utoipa::ToSchema;
+
+/// Enables online licensing: with an account at the portal, or with a token that was made there.
+#[derive(Clone, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct EnableRequest {
+    /// Where the portal is, if the settings do not say.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub portal_url: Option<String>,
+    /// Address of the account at the portal.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub account: Option<String>,
+    /// Its password. Passed on to the portal, kept nowhere.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub password: Option<String>,
+    /// For whom the server is to work: `organization` or `person`. Needed with an account.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<String>)]
+    pub scope: Option<Scope>,
+    /// A token instead of an account: the portal knows for whom it was made.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub token: Option<String>,
+    /// Name of the workstation at the portal; the machine's name if not given.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub name: Option<String>,
+}
+
+impl fmt::Debug for EnableRequest {
+    /// Without the secrets.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("EnableRequest").field("account", &self.account).finish_non_exhaustive()
+    }
+}
+
+/// How an online server stands with its portal.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum OnlineState {
+    /// The last sync was taken.
+    Ok,
+    /// The portal is not reached; what is held is used until it ends.
+    Unreachable,
+    /// Another server runs with the same key: this one gives no new seats.
+    Copy,
+    /// The workstation was revoked at the portal.
+    Revoked,
+    /// A file was made for this workstation at the portal: it has to be loaded here.
+    ByFile,
+}
+
+/// An online server and its portal.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize, ToSchema)]
+pub struct OnlineStatus {
+    /// Where the portal is.
+    pub portal_url: String,
+    /// How it stands.
+    pub state: OnlineState,
+    /// When the portal answered last; absent before the first time.
+    pub synced_at: Option<Time>,
+    /// When the first of its lines ends if no sync renews it; absent if it holds nothing.
+    pub ends_at: Option<Time>,
+    /// Since when the portal is not reached.
+    pub trouble_since: Option<Time>,
+    /// Why; for the administrator.
+    pub trouble: Option<ConnectionProblem>,
+    /// The machine on which the other server with this key runs; for the administrator. Hostile text.
+    pub copy_on: Option<String>,
+    /// The licenses of which it may have seats.
+    pub pools: Vec<PoolStatus>,
+}
+
+/// Seats of one license as far as this server may have some.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize, ToSchema)]
+pub struct PoolStatus {
+    /// The license at the portal.
+    #[schema(value_type = String)]
+    pub license: LicenseId,
+    /// Code of the product.
+    pub product: String,
+    /// Its name.
+    pub product_name: String,
+    /// In which way the license was given out.
+    #[schema(value_type = String)]
+    pub channel: Channel,
+    /// Serves the server's own person only.
+    pub assigned: bool,
+    /// Seats that all servers of the account can have together.
+    pub seats: u32,
+    /// Of these, at this server.
+    pub here: u32,
+    /// Of these, at others.
+    pub elsewhere: u32,
+    /// Of these, at none.
+    pub free: u32,
+}
 
 /// Tries the way to the portal.
 #[derive(Clone, Default, PartialEq, Eq, Debug, Serialize, Deserialize, ToSchema)]

@@ -1,5 +1,6 @@
 //! What a license server tells about itself: totals for everybody, holders for those who may see them.
 
+use super::OnlineStatus;
 use crate::time::Time;
 use jiff::civil::Date;
 use leasehold_core::ids::{LeaseId, LicenseId, LineId, WorkstationId};
@@ -46,6 +47,9 @@ pub struct StatusResponse {
     /// if none is out.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub leases_end_at: Option<Time>,
+    /// How it stands with its portal; absent if it has its seats by file.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub online: Option<OnlineStatus>,
     /// It is on another machine than its document was issued to; absent if it is not.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub moved: Option<MovedStatus>,
