@@ -90,6 +90,7 @@ impl LicenseServer {
             issued_at: now.floor_to_second(),
             request: None,
             machine: String::new(),
+            online: false,
             lines: vec![line],
         };
         let certificate =
