@@ -97,7 +97,12 @@ pub fn allot(pool: &PoolFacts, asker: WorkstationId) -> Allotment {
     let recalls = recalls(&after, free);
     let open = after.holders.iter().find(|holder| holder.workstation == asker).map_or(0, Holder::wanted);
     let idle_elsewhere = others().any(|other| other.idle() > 0 && other.wanted() == 0);
-    let served = |holder: &&Holder| holder.wanted() > 0 && free > pool.reserved;
+    // Who waits, or has less than its share while seats lie free.
+    let spare = free.saturating_sub(needed);
+    let served = |holder: &&Holder| {
+        let waits = holder.wanted() > 0 && free > pool.reserved;
+        waits || (spare > 0 && pool.raising && holder.takes && share(pool, holder.workstation) > holder.counted)
+    };
     let mut ring: Vec<WorkstationId> = others().filter(served).map(|holder| holder.workstation).collect();
     ring.extend(recalls.iter().filter(|(id, seats)| *id != asker && *seats > 0).map(|(id, _)| *id));
     ring.sort_unstable();

@@ -111,7 +111,7 @@ fn enable_in(
     scope: Scope,
     name: Option<&str>,
 ) -> Result<Enabled, Failure> {
-    let licenses = sync::lock_licenses(tx, new)?;
+    let licenses = sync::lock_licenses(tx, new, desk.stamp.now)?;
     let Arrival { mut workstation, is_new, moved, said } = arrive(tx, desk, new, request, name)?;
     (workstation.row.mode, workstation.row.scope) = (Mode::Online, scope);
     let (document, _) = desk.enable(tx, &mut workstation, licenses, request.facts.request)?;

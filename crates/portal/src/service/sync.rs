@@ -66,7 +66,7 @@ pub fn sync(portal: &Portal, address: IpAddr, token: &str, body: &[u8]) -> Resul
     let root = portal.root().clone();
     let sha256 = verified.body_sha256;
     let (answer, rung) = portal.db().write(move |tx| {
-        let (workstation, licenses) = lock(tx, request.workstation)?;
+        let (workstation, licenses) = lock(tx, request.workstation, desk.stamp.now)?;
         let mut counter = Counter { desk: &desk, root: &root, sha256: &sha256, workstation, moved: false };
         counter.sync(tx, &request, licenses)
     })?;
@@ -75,7 +75,7 @@ pub fn sync(portal: &Portal, address: IpAddr, token: &str, body: &[u8]) -> Resul
 }
 
 /// The licenses of which a workstation may have seats, or has some.
-fn licenses_of(tx: &mut Tx<'_>, row: &WorkstationRow) -> Result<BTreeSet<LicenseId>, Failure> {
+fn licenses_of(tx: &mut Tx<'_>, row: &WorkstationRow, now: Ms) -> Result<BTreeSet<LicenseId>, Failure> {
     let mut ids: BTreeSet<LicenseId> = BTreeSet::new();
     if row.scope == Scope::Organization || organizations::of_owner(tx, row.owner)?.is_none() {
         ids.extend(licenses::ids_of(tx, row.owner)?);
@@ -83,22 +83,23 @@ fn licenses_of(tx: &mut Tx<'_>, row: &WorkstationRow) -> Result<BTreeSet<License
     if row.scope == Scope::Person {
         ids.extend(assignments::of_account(tx, row.owner)?.into_iter().map(|assignment| assignment.license));
     }
-    let newest = documents::newest(tx, row.id)?;
-    ids.extend(newest.iter().flat_map(|document| &document.lines).map(|stored| stored.line.license));
+    // And what it may still be using of others.
+    let alive = documents::alive_from(tx, row.id, row.acknowledged_rev, now)?;
+    ids.extend(alive.iter().flat_map(|document| &document.lines).map(|stored| stored.line.license));
     Ok(ids)
 }
 
 /// Locks a workstation after all licenses that concern it.
-pub(super) fn lock(tx: &mut Tx<'_>, workstation: WorkstationId) -> Result<(Owned, Vec<LicenseRow>), Failure> {
+pub(super) fn lock(tx: &mut Tx<'_>, workstation: WorkstationId, now: Ms) -> Result<(Owned, Vec<LicenseRow>), Failure> {
     let found = workstations::get(tx, workstation)?.ok_or(Failure::NotFound)?;
-    let rows = lock_licenses(tx, &found.row)?;
+    let rows = lock_licenses(tx, &found.row, now)?;
     let locked = workstations::lock(tx, workstation)?.ok_or(Failure::NotFound)?;
     Ok((locked, rows))
 }
 
 /// Locks the licenses that concern a workstation, in the order of their ids.
-pub(super) fn lock_licenses(tx: &mut Tx<'_>, row: &WorkstationRow) -> Result<Vec<LicenseRow>, Failure> {
-    let ids = licenses_of(tx, row)?;
+pub(super) fn lock_licenses(tx: &mut Tx<'_>, row: &WorkstationRow, now: Ms) -> Result<Vec<LicenseRow>, Failure> {
+    let ids = licenses_of(tx, row, now)?;
     for id in &ids {
         licenses::lock(tx, *id)?;
     }
@@ -143,6 +144,11 @@ pub(super) fn plan(
         }
         let id = pools.license.id;
         let report = said.now.get(&id).copied().unwrap_or_default();
+        let given_back = said.before.get(&id).is_some_and(|before| before.keep > report.keep);
+        if given_back && part != Part::Floating {
+            // It floats again.
+            plan.rung.extend(pools.servers(tx, &[])?);
+        }
         note_want(tx, id, workstation.id, report, draining, now)?;
         let facts = pools.pool(tx, part, workstation, report, draining)?;
         let mut allotment = allot(&facts, workstation.id);

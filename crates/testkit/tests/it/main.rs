@@ -10,6 +10,7 @@ mod clock_set_wrong;
 mod deployment;
 mod disk_full;
 mod kill;
+mod online;
 mod proxies;
 mod service;
 mod simulation;
