@@ -4,8 +4,9 @@
 use crate::engine::Restorer;
 use crate::store::{self, Batch};
 use crate::upstream::files::{self, RequestParts};
-use leasehold_core::engine::{Document, Engine, Restored, Write};
-use leasehold_core::ids::RequestId;
+use crate::upstream::portal;
+use leasehold_core::engine::{Document, Engine, Input, Restored, Write};
+use leasehold_core::ids::{RequestId, WorkstationId};
 use leasehold_core::time::Ms;
 use leasehold_db::{Db, DbError};
 use leasehold_trust::{FileProblem, PublicKey, SigningKey, VendorRoot};
@@ -51,6 +52,29 @@ pub fn restored(db: &Db, now: Ms, trust: Option<VendorRoot>, key: Option<PublicK
 /// The database's.
 pub fn receipts(db: &Db) -> Result<Vec<String>, DbError> {
     db.read(store::receipts)
+}
+
+/// The newest receipt file that is meant for the portal.
+///
+/// # Errors
+/// The database's.
+pub fn newest_receipt(db: &Db) -> Result<Option<String>, DbError> {
+    db.read(store::newest_receipt)
+}
+
+/// What a portal's answer to the request `body` is to the engine of `workstation`; `file` is its activation file.
+///
+/// # Errors
+/// Why it is not believed.
+pub fn read_answer(
+    body: &[u8],
+    answer: &str,
+    (workstation, key): (WorkstationId, &PublicKey),
+    (file, root): (&str, &VendorRoot),
+    wall: Ms,
+    jitter: u64,
+) -> Result<Input, String> {
+    portal::read_answer(&portal::Asked { body, workstation, file, root, key, wall }, answer, jitter)
 }
 
 /// Reads an uploaded activation file.

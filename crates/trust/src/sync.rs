@@ -59,6 +59,8 @@ pub struct VerifiedRequest {
     pub seq: u64,
     /// Hash of the body, in hex.
     pub body_sha256: String,
+    /// When it was signed, by the server's wall clock. Whole seconds.
+    pub signed_at: Ms,
 }
 
 /// Reads the token of a request.
@@ -78,7 +80,7 @@ impl UnverifiedRequest {
         if now.since(claims.iat).abs() > AGE_MAX_MS {
             return Err(DocumentError::ClockWrong { file_at: claims.iat, now });
         }
-        Ok(VerifiedRequest { workstation: claims.sub, seq: claims.seq, body_sha256: claims.body_sha256.into_owned() })
+        Ok(VerifiedRequest { workstation: claims.sub, seq: claims.seq, body_sha256: claims.body_sha256.into_owned(), signed_at: claims.iat })
     }
 }
 

@@ -121,6 +121,10 @@ fn shrunk(pool: &PoolFacts, me: &Holder, elsewhere: u32) -> u32 {
     if pool.seats == 0 {
         return 0;
     }
+    if !pool.raising {
+        // Some of it may be counted twice until everybody has said what they obey.
+        return me.counted;
+    }
     let over = elsewhere.saturating_add(me.counted).saturating_sub(pool.seats);
     let idle = pool.holders.iter().map(Holder::idle).fold(0, u32::saturating_add);
     let used_cut = over.saturating_sub(idle).min(me.used());

@@ -64,10 +64,10 @@ pub fn sync(portal: &Portal, address: IpAddr, token: &str, body: &[u8]) -> Resul
     }
     let desk = Desk::new(portal, &Caller::nobody(address))?;
     let root = portal.root().clone();
-    let sha256 = verified.body_sha256;
+    let (sha256, signed_at) = (verified.body_sha256, verified.signed_at);
     let (answer, rung) = portal.db().write(move |tx| {
         let (workstation, licenses) = lock(tx, request.workstation, desk.stamp.now)?;
-        let mut counter = Counter { desk: &desk, root: &root, sha256: &sha256, workstation, moved: false };
+        let mut counter = Counter { desk: &desk, root: &root, sha256: &sha256, signed_at, workstation, moved: false };
         counter.sync(tx, &request, licenses)
     })?;
     portal.bells().ring(&rung);
@@ -264,6 +264,8 @@ struct Counter<'a> {
     root: &'a leasehold_trust::VendorRoot,
     /// Hash of the request.
     sha256: &'a str,
+    /// When it was signed.
+    signed_at: Ms,
     workstation: Owned,
     /// It is on another machine than before.
     moved: bool,
@@ -317,7 +319,7 @@ impl Counter<'_> {
         self.sha256.clone_into(&mut last.request_sha256);
         last.answer_sha256 = sha256_hex(signed.as_bytes());
         last.answer.clone_from(&signed);
-        last.seen_at = now;
+        (last.seen_at, last.signed_at) = (now, self.signed_at);
         last.report.clone_from(&request.licenses);
         sync::put(tx, id, &last)?;
         Ok((signed, rung))
@@ -347,7 +349,8 @@ impl Counter<'_> {
         let (id, now) = (self.workstation.row.id, self.desk.stamp.now);
         let host = text::cleaned(&request.server.host);
         let told = last.forked_at.is_some_and(|at| now.since(at) < MINUTE_MS) && last.forked_host == host;
-        if !told {
+        // One that was signed before the last that was taken may as well be an old request that somebody sends again.
+        if !told && self.signed_at > last.signed_at {
             let detail = json!({
                 "alarm": "forked", "name": self.workstation.row.name, "goes_on": self.workstation.row.host, "stopped": host,
             });

@@ -163,6 +163,7 @@ CREATE TABLE sync (
     answer TEXT NOT NULL,
     answer_sha256 TEXT NOT NULL,
     seen_at_ms BIGINT NOT NULL,
+    signed_at_ms BIGINT NOT NULL,
     report TEXT NOT NULL,
     forked_at_ms BIGINT,
     forked_host TEXT NOT NULL

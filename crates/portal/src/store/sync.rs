@@ -24,6 +24,8 @@ pub struct SyncRow {
     pub answer_sha256: String,
     /// When it was taken.
     pub seen_at: Ms,
+    /// When it was signed, by the server's wall clock.
+    pub signed_at: Ms,
     /// What it said.
     pub report: Reports,
     /// When another server came with the same key.
@@ -42,13 +44,14 @@ fn read(row: &Row<'_>) -> Result<SyncRow, DbError> {
         report: json(row, 5)?,
         forked_at: opt_ms(row, 6)?,
         forked_host: row.text(7)?,
+        signed_at: ms(row, 8)?,
     })
 }
 
 /// The newest sync of a workstation, if it was ever online.
 pub fn get(tx: &mut Tx<'_>, workstation: WorkstationId) -> Result<Option<SyncRow>, DbError> {
     tx.one(
-        "SELECT seq, request_sha256, answer, answer_sha256, seen_at_ms, report, forked_at_ms, forked_host
+        "SELECT seq, request_sha256, answer, answer_sha256, seen_at_ms, report, forked_at_ms, forked_host, signed_at_ms
          FROM sync WHERE workstation = ?1",
         &[text(workstation)],
         read,
@@ -59,10 +62,10 @@ pub fn get(tx: &mut Tx<'_>, workstation: WorkstationId) -> Result<Option<SyncRow
 pub fn put(tx: &mut Tx<'_>, workstation: WorkstationId, new: &SyncRow) -> Result<(), DbError> {
     tx.exec(
         "INSERT INTO sync (workstation, seq, request_sha256, answer, answer_sha256, seen_at_ms, report, forked_at_ms,
-                           forked_host)
-         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)
+                           forked_host, signed_at_ms)
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)
          ON CONFLICT (workstation) DO UPDATE SET seq = ?2, request_sha256 = ?3, answer = ?4, answer_sha256 = ?5,
-             seen_at_ms = ?6, report = ?7, forked_at_ms = ?8, forked_host = ?9",
+             seen_at_ms = ?6, report = ?7, forked_at_ms = ?8, forked_host = ?9, signed_at_ms = ?10",
         &[
             text(workstation),
             rev(new.seq),
@@ -73,6 +76,7 @@ pub fn put(tx: &mut Tx<'_>, workstation: WorkstationId, new: &SyncRow) -> Result
             to_json(&new.report)?,
             new.forked_at.map(|at| at.0).into(),
             (&new.forked_host).into(),
+            new.signed_at.0.into(),
         ],
     )?;
     Ok(())

@@ -22,7 +22,7 @@ use leasehold_db::Db;
 use leasehold_trust::activation_file::with_grant;
 use leasehold_trust::secret::sha256_hex;
 use leasehold_trust::sync::{sign_request, verify_answer};
-use leasehold_trust::{SigningKey, VendorRoot};
+use leasehold_trust::{PublicKey, SigningKey, VendorRoot};
 use leasehold_wire::portal::{Rung, SyncAnswered, TakeReceipt};
 use leasehold_wire::problem::Problem;
 use leasehold_wire::server::ConnectionProblem;
@@ -194,6 +194,39 @@ fn unbelievable(why: &dyn std::fmt::Display) -> Failed {
     })
 }
 
+/// What an answer must fit.
+pub(crate) struct Asked<'a> {
+    /// The request's body.
+    pub(crate) body: &'a [u8],
+    /// Who sent it.
+    pub(crate) workstation: WorkstationId,
+    /// The activation file in force.
+    pub(crate) file: &'a str,
+    /// The vendor.
+    pub(crate) root: &'a VendorRoot,
+    /// This server's key.
+    pub(crate) key: &'a PublicKey,
+    /// The machine's wall clock.
+    pub(crate) wall: Ms,
+}
+
+/// Verifies an answer, and the document in it as if it had been uploaded; `jitter` is random.
+pub(crate) fn read_answer(asked: &Asked<'_>, token: &str, jitter: u64) -> Result<Input, String> {
+    let answer = verify_answer(token, asked.root, asked.workstation, &sha256_hex(asked.body));
+    let answer = answer.map_err(|why| why.to_string())?;
+    let document = answer.grant.as_ref().map(|grant| synced_document(asked, grant)).transpose()?;
+    let sha256 = sha256_hex(token.as_bytes()).into();
+    Ok(Input::SyncAnswered { answer: Box::new(answer), sha256, document, jitter })
+}
+
+fn synced_document(asked: &Asked<'_>, token: &str) -> Result<Document, String> {
+    let file = with_grant(asked.file, token).ok_or("this server's own file is damaged")?;
+    let grant = leasehold_trust::verify_grant(token, asked.root, asked.wall).map_err(|why| why.to_string())?;
+    // As of when it was issued: whether its lines run is for the engine to say, and the clock may be wrong.
+    let read = files::read(file.as_bytes(), Some(asked.root), asked.key, None, grant.grant.issued_at);
+    read.map(|read| read.document).map_err(|problem| problem.what())
+}
+
 impl PortalParts {
     fn identity(&self) -> Option<(SigningKey, WorkstationId)> {
         Some((self.keys.key()?, self.keys.identity()?.workstation))
@@ -252,27 +285,11 @@ impl PortalParts {
             return Err(Failed::Told(refused(answer.status, &answer.body)));
         }
         let answered: SyncAnswered = serde_json::from_slice(&answer.body).map_err(|why| unbelievable(&why))?;
-        let sha256 = sha256_hex(answered.answer.as_bytes());
-        let answer =
-            verify_answer(&answered.answer, root, workstation, &sha256_hex(body)).map_err(|why| unbelievable(&why))?;
-        let document = match &answer.grant {
-            Some(token) => Some(self.document(token, root, key).map_err(|why| unbelievable(&why))?),
-            None => None,
-        };
-        let jitter = self.jitter();
-        Ok(Input::SyncAnswered { answer: Box::new(answer), sha256: sha256.into(), document, jitter })
-    }
-
-    /// A document that came by sync, verified as if it had been uploaded.
-    fn document(&self, token: &str, root: &VendorRoot, key: &SigningKey) -> Result<Document, String> {
         let look = |engine: &leasehold_core::engine::Engine, _| engine.document().map(|document| document.file.clone());
-        let file = self.engine.look_blocking(look).map_err(|why| why.to_string())?;
-        let file = file.ok_or("this server holds no certificate")?;
-        let file = with_grant(&file, token).ok_or("this server's own file is damaged")?;
-        let grant = leasehold_trust::verify_grant(token, root, self.clock.wall()).map_err(|why| why.to_string())?;
-        // As of when it was issued: whether its lines run is for the engine to say, and the clock may be wrong.
-        let read = files::read(file.as_bytes(), Some(root), &key.public(), None, grant.grant.issued_at);
-        read.map(|read| read.document).map_err(|problem| problem.what())
+        let file = self.engine.look_blocking(look).ok().flatten();
+        let file = file.ok_or_else(|| unbelievable(&"this server holds no certificate"))?;
+        let asked = Asked { body, workstation, file: &file, root, key: &key.public(), wall: self.clock.wall() };
+        read_answer(&asked, &answered.answer, self.jitter()).map_err(|why| unbelievable(&why))
     }
 
     /// Brings the receipts of keys that were given up, until the portal has them.
