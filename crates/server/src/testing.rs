@@ -71,10 +71,9 @@ pub fn read_answer(
     answer: &str,
     (workstation, key): (WorkstationId, &PublicKey),
     (file, root): (&str, &VendorRoot),
-    wall: Ms,
     jitter: u64,
 ) -> Result<Input, String> {
-    portal::read_answer(&portal::Asked { body, workstation, file, root, key, wall }, answer, jitter)
+    portal::read_answer(&portal::Asked { body, workstation, file, root, key }, answer, jitter)
 }
 
 /// Reads an uploaded activation file.

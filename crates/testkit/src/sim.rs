@@ -37,6 +37,7 @@ mod portal;
 mod queue;
 mod server;
 mod simulator;
+mod sync;
 mod truth;
 mod world;
 

@@ -233,7 +233,8 @@ impl LicensePools {
         };
         let mut holders = vec![Holder {
             workstation: asker.id,
-            counted: said.keep,
+            // Never more than it was granted: what it still counts on lines that have ended is nobody's any more.
+            counted: said.keep.min(self.counted_at(asker.id)),
             report: said,
             want: want(asker.id).map(|want| Want { seats: said.want, ..want }).filter(|want| want.seats > 0),
             takes: !draining,

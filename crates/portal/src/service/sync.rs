@@ -312,9 +312,6 @@ impl Counter<'_> {
             ..self.bare(request, verdict, "")
         };
         let signed = self.desk.signer.sign_answer(&answer);
-        if verdict == Verdict::Ended {
-            return Ok((signed, rung));
-        }
         last.seq = request.seq;
         self.sha256.clone_into(&mut last.request_sha256);
         last.answer_sha256 = sha256_hex(signed.as_bytes());
@@ -384,6 +381,9 @@ impl Counter<'_> {
     /// The number of the presented document. One that this portal does not know is adopted and counts from now on.
     fn present(&mut self, tx: &mut Tx<'_>, request: &SyncRequest, lost: bool) -> Result<u64, Failure> {
         let (id, now) = (self.workstation.row.id, self.desk.stamp.now);
+        if !lost && let Some(newest) = documents::newest(tx, id)?.filter(|newest| newest.token == request.document) {
+            return Ok(newest.rev);
+        }
         let damaged = |why: &dyn std::fmt::Display| Failure::invalid("document", format!("cannot be used: {why}"));
         let signed = verify_grant(&request.document, self.root, now).map_err(|why| damaged(&why))?;
         let bound = signed.jkt.to_string() == self.workstation.row.key_thumbprint && signed.grant.workstation == id;

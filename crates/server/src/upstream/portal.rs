@@ -206,24 +206,21 @@ pub(crate) struct Asked<'a> {
     pub(crate) root: &'a VendorRoot,
     /// This server's key.
     pub(crate) key: &'a PublicKey,
-    /// The machine's wall clock.
-    pub(crate) wall: Ms,
 }
 
 /// Verifies an answer, and the document in it as if it had been uploaded; `jitter` is random.
 pub(crate) fn read_answer(asked: &Asked<'_>, token: &str, jitter: u64) -> Result<Input, String> {
     let answer = verify_answer(token, asked.root, asked.workstation, &sha256_hex(asked.body));
     let answer = answer.map_err(|why| why.to_string())?;
-    let document = answer.grant.as_ref().map(|grant| synced_document(asked, grant)).transpose()?;
+    let document = answer.grant.as_ref().map(|grant| synced_document(asked, grant, answer.at)).transpose()?;
     let sha256 = sha256_hex(token.as_bytes()).into();
     Ok(Input::SyncAnswered { answer: Box::new(answer), sha256, document, jitter })
 }
 
-fn synced_document(asked: &Asked<'_>, token: &str) -> Result<Document, String> {
+/// As of the portal's time: whether its lines run now is for the engine to say, and this machine's clock may be wrong.
+fn synced_document(asked: &Asked<'_>, token: &str, at: Ms) -> Result<Document, String> {
     let file = with_grant(asked.file, token).ok_or("this server's own file is damaged")?;
-    let grant = leasehold_trust::verify_grant(token, asked.root, asked.wall).map_err(|why| why.to_string())?;
-    // As of when it was issued: whether its lines run is for the engine to say, and the clock may be wrong.
-    let read = files::read(file.as_bytes(), Some(asked.root), asked.key, None, grant.grant.issued_at);
+    let read = files::read(file.as_bytes(), Some(asked.root), asked.key, None, at);
     read.map(|read| read.document).map_err(|problem| problem.what())
 }
 
@@ -288,7 +285,7 @@ impl PortalParts {
         let look = |engine: &leasehold_core::engine::Engine, _| engine.document().map(|document| document.file.clone());
         let file = self.engine.look_blocking(look).ok().flatten();
         let file = file.ok_or_else(|| unbelievable(&"this server holds no certificate"))?;
-        let asked = Asked { body, workstation, file: &file, root, key: &key.public(), wall: self.clock.wall() };
+        let asked = Asked { body, workstation, file: &file, root, key: &key.public() };
         read_answer(&asked, &answered.answer, self.jitter()).map_err(|why| unbelievable(&why))
     }
 

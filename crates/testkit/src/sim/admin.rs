@@ -49,8 +49,13 @@ impl World<'_, '_> {
         let wall = self.servers[server].machine.wall(self.at_ms);
         let file: Arc<str> = testing::request_file(&key, request, wall, rev, trust).into();
         tell!(self, "server{server} makes a request file that says rev {rev:?}");
-        let in_ms = self.carrying_ms();
-        self.portal_act(in_ms, PortalWhat::Activate { server, file, rev });
+        if self.servers[server].online {
+            let in_ms = self.between(100, 2 * SECOND_MS);
+            self.portal_act(in_ms, PortalWhat::Enable { server, file, rev });
+        } else {
+            let in_ms = self.carrying_ms();
+            self.portal_act(in_ms, PortalWhat::Activate { server, file, rev });
+        }
         Ok(())
     }
 
@@ -139,15 +144,22 @@ impl World<'_, '_> {
 
     /// The receipt goes to the portal, and sooner or later the server is activated anew.
     pub(super) fn carry_receipt(&mut self, server: usize) {
-        let receipts = testing::receipts(&self.sim.server_dbs[server].db).expect("receipts");
-        let Some(file) = receipts.last().map(|file| Arc::from(file.as_str())) else { return };
+        // What a copy signs at its end must never reach the portal: another server has its key and goes on.
+        let newest = testing::newest_receipt(&self.sim.server_dbs[server].db).expect("receipts");
+        let file: Option<Arc<str>> = newest.map(Into::into);
         tell!(self, "server{server} has given up its key");
         self.tally.count("server disabled");
         if self.healed {
             return;
         }
-        let in_ms = self.carrying_ms();
-        self.portal_act(in_ms, PortalWhat::Receipt { file });
+        // Some are activated in the other way the next time.
+        if self.per_mille(300) {
+            self.servers[server].online = !self.servers[server].online;
+        }
+        if let Some(file) = file {
+            let in_ms = self.carrying_ms();
+            self.portal_act(in_ms, PortalWhat::Receipt { file });
+        }
         let again_ms = self.between(MINUTE_MS, 20 * MINUTE_MS);
         self.push(again_ms, Event::MakeRequest { server });
     }

@@ -31,6 +31,8 @@ pub(super) struct Dice {
     pub(super) lasts_ms: i64,
     /// Between two things that go wrong, at most, in milliseconds.
     every_ms_max: i64,
+    /// Of a thousand servers, enabled online.
+    pub(super) online: u64,
     /// How likely each of [`CHAOS`] is in this world.
     weights: Vec<u64>,
 }
@@ -62,6 +64,10 @@ enum Trouble {
     Revoke,
     Drain,
     Weekend,
+    CutPortal,
+    Stolen,
+    Recall,
+    Switch,
 }
 
 /// Everything that can go wrong, and how usual it is.
@@ -90,6 +96,10 @@ const CHAOS: &[(Trouble, u64)] = &[
     (Trouble::Revoke, 1),
     (Trouble::Drain, 2),
     (Trouble::Weekend, 1),
+    (Trouble::CutPortal, 6),
+    (Trouble::Stolen, 3),
+    (Trouble::Recall, 2),
+    (Trouble::Switch, 1),
 ];
 
 impl Dice {
@@ -106,8 +116,9 @@ impl Dice {
         let lasts_ms = one_of(&[4, 6, 9, 16]) * MINUTE_MS;
         let every_ms_max = one_of(&[25, 50, 75]) * SECOND_MS;
         // A third of all kinds of trouble is unknown in a world, so that the others are not drowned.
+        let online = per_mille(one_of(&[0, 0, 700, 1_000]));
         let weights = CHAOS.iter().map(|(_, weight)| weight * per_mille(one_of(&[0, 1, 3]))).collect();
-        Dice { lost, doubled, slow, usual_ms, carry_ms_max, down_ms_max, works_ms_max, lasts_ms, every_ms_max, weights }
+        Dice { lost, doubled, slow, usual_ms, carry_ms_max, down_ms_max, works_ms_max, lasts_ms, every_ms_max, online, weights }
     }
 }
 
@@ -200,6 +211,17 @@ impl World<'_, '_> {
             Trouble::Revoke => self.portal_act(0, PortalWhat::Revoke { server }),
             Trouble::Drain => self.command(server, Command::Drain),
             Trouble::Weekend => self.weekend(),
+            Trouble::CutPortal => {
+                let for_ms = self.cut_ms();
+                self.cut_portal(server, for_ms);
+            }
+            Trouble::Stolen => self.send_stolen(),
+            Trouble::Recall => self.portal_act(0, PortalWhat::Recall { server }),
+            Trouble::Switch => {
+                // From files to online or back, with the key that it has.
+                self.servers[server].online = !self.servers[server].online;
+                self.make_request(server)?;
+            }
         }
         Ok(())
     }
@@ -256,7 +278,11 @@ impl World<'_, '_> {
 
     /// The machine of a license server is restarted with its wall clock set wrong, or right again.
     fn step_server(&mut self, server: usize) {
+        // An online line is freed ten minutes after its end: a clock that is off by more, with no portal in reach, is more
+        // than that allowance covers.
+        let online = self.servers.iter().any(|server| server.online);
         let off_ms = match self.below(6) {
+            _ if online => self.between(-9 * MINUTE_MS, 9 * MINUTE_MS),
             0 => 0,
             1 => self.between(-50 * SECOND_MS, 50 * SECOND_MS),
             2 => self.between(-10 * MINUTE_MS, 0),
@@ -297,7 +323,14 @@ impl World<'_, '_> {
         let on_a_desk = |event: &Event| {
             !matches!(
                 event,
-                Event::AtServer { .. } | Event::AtApp { .. } | Event::ReleaseApp { .. } | Event::Batch { .. }
+                Event::AtServer { .. }
+                    | Event::AtApp { .. }
+                    | Event::ReleaseApp { .. }
+                    | Event::Batch { .. }
+                    | Event::SyncAtPortal(_)
+                    | Event::SyncAnswer { .. }
+                    | Event::SyncTimeout { .. }
+                    | Event::Ring { .. }
             )
         };
         self.queue.put_off(away_ms, on_a_desk);

@@ -1,5 +1,6 @@
 //! Everything that can happen, as values in the queue.
 
+use super::sync::Parcel;
 use leasehold_core::session::{Reply, Request, SessionInput};
 use leasehold_wire::portal::ChosenLine;
 use std::sync::Arc;
@@ -31,6 +32,18 @@ pub(super) enum Event {
     Import { server: usize, file: Arc<str>, tries: u32 },
     /// An administrator makes a request file.
     MakeRequest { server: usize },
+    /// A sync has crossed the network to the portal.
+    SyncAtPortal(Parcel),
+    /// Its answer has crossed the network to the server.
+    SyncAnswer { server: usize, flight: u64, body: Arc<str>, answer: Arc<str> },
+    /// Nobody answered in time.
+    SyncTimeout { server: usize, flight: u64 },
+    /// An administrator has seen that a server is a copy, and disables it.
+    DisableCopy { server: usize },
+    /// The portal rang.
+    Ring { server: usize },
+    /// A server reaches the portal again.
+    PortalBack { server: usize },
     /// The next thing goes wrong.
     Chaos,
     /// From now on nothing goes wrong any more.
@@ -72,8 +85,12 @@ pub(super) struct PortalAct {
 pub(super) enum PortalWhat {
     /// A request file is uploaded. `rev` is what it says of the document in use.
     Activate { server: usize, file: Arc<str>, rev: Option<u64> },
+    /// Online licensing is enabled on a server. `rev` as above.
+    Enable { server: usize, file: Arc<str>, rev: Option<u64> },
     /// The renew button.
     Renew { server: usize },
+    /// Idle seats are asked back from a server.
+    Recall { server: usize },
     /// The revoke button.
     Revoke { server: usize },
     /// A receipt is uploaded.
@@ -87,6 +104,8 @@ impl std::fmt::Debug for PortalWhat {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self {
             PortalWhat::Activate { server, rev, .. } => write!(f, "upload the request of server{server} (rev {rev:?})"),
+            PortalWhat::Enable { server, rev, .. } => write!(f, "enable server{server} (rev {rev:?})"),
+            PortalWhat::Recall { server } => write!(f, "recall from server{server}"),
             PortalWhat::Renew { server } => write!(f, "renew server{server}"),
             PortalWhat::Revoke { server } => write!(f, "revoke server{server}"),
             PortalWhat::Receipt { .. } => write!(f, "upload a receipt"),

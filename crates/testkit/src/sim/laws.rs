@@ -55,7 +55,7 @@ impl World<'_, '_> {
         let truth = &mut self.truth.servers[server];
         let obeys = truth.on_disk.document;
         let acknowledged = obeys.and_then(|(id, _)| self.truth.workstations.get(&id)).map_or(0, |w| w.acknowledged_rev);
-        if truth.forgot > 0 && obeys.is_some_and(|(_, rev)| rev < acknowledged) {
+        if truth.unsynced || truth.forgot > 0 && obeys.is_some_and(|(_, rev)| rev < acknowledged) {
             truth.set_back_until_ms = self.at_ms + FULL_RIGHT_MS;
         }
         self.at_ms < truth.set_back_until_ms
@@ -286,7 +286,9 @@ impl World<'_, '_> {
                         if lines.any(|line| (-MINUTE_MS..SECOND_MS).contains(&line.until.since(at))) {
                             continue;
                         }
+                        let starting = engine.online(at).is_some_and(|online| online.starting);
                         let open = engine.no_new_until(at).is_none() && !engine.draining();
+                        let open = open && !engine.is_forked() && !starting;
                         let id = LeaseId::draw(at, &mut leasehold_core::random::Seeded::new(0));
                         if open && engine.pool().find(id, &app.ask, app.source, at).is_ok() {
                             let what = format!("app{index} is {state:?} and server{server} has a seat for it");

@@ -13,7 +13,7 @@ const STRAYS: usize = 12;
 
 impl World<'_, '_> {
     /// How long a message takes; `None` if it is lost.
-    fn crossing_ms(&mut self) -> Option<i64> {
+    pub(super) fn crossing_ms(&mut self) -> Option<i64> {
         if !self.healed && self.per_mille(self.dice.lost) {
             self.tally.count("message lost");
             return None;

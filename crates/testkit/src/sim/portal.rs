@@ -6,15 +6,15 @@ use super::plant::Plant;
 use super::world::{World, tell};
 use leasehold_core::grant::{CountedLine, IssuedDocument, counted_seats};
 use leasehold_core::ids::{GrantId, LicenseId, WorkstationId};
-use leasehold_core::license::{Channel, Kind, Term};
+use leasehold_core::license::{Channel, Kind, Scope, Term};
 use leasehold_core::time::{DAY_MS, HOUR_MS, MINUTE_MS, SECOND_MS};
 use leasehold_db::DbError;
 use leasehold_portal::service::activation::{self, Wish};
-use leasehold_portal::service::{IdempotencyKey, licenses, workstations as desk};
+use leasehold_portal::service::{IdempotencyKey, enable, licenses, sync, workstations as desk};
 use leasehold_portal::store::workstations::Owned;
-use leasehold_portal::store::{Keyset, documents, workstations};
+use leasehold_portal::store::{Keyset, documents, state, workstations};
 use leasehold_portal::{Failure, admin};
-use leasehold_wire::portal::{Activated, ChosenLine, NewLicense, WorkstationStatus};
+use leasehold_wire::portal::{Activated, ChosenLine, Enable, NewLicense, WorkstationStatus};
 use leasehold_wire::time::Time;
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -82,6 +82,7 @@ impl World<'_, '_> {
             self.tally.count("portal died at a commit");
         }
         self.learn_documents();
+        self.learn_rung();
         if let PortalWhat::Seats = act.what {
             self.learn_seats();
         }
@@ -115,6 +116,26 @@ impl World<'_, '_> {
                 let done = activation::activate(&portal, &operator, Some(&key), file.as_bytes(), &wish)?;
                 self.download(*server, &done)?;
                 Ok("workstation activated")
+            }
+            PortalWhat::Enable { server, file, .. } => {
+                let wish = Enable { request: file.to_string(), scope: Scope::Organization, name: None };
+                let done = enable::enable(&portal, &self.sim.customer_caller, Some(&key), &wish)?;
+                self.servers[*server].workstation = Some(done.workstation.id);
+                self.learn_documents();
+                self.truth.handed_out(done.workstation.id, done.workstation.newest_rev);
+                let file: std::sync::Arc<str> = done.activation_file.into();
+                let in_ms = self.between(SECOND_MS, 5 * SECOND_MS);
+                if self.healed || self.per_mille(900) {
+                    self.push(in_ms, Event::Import { server: *server, file, tries: 0 });
+                }
+                Ok("server enabled")
+            }
+            PortalWhat::Recall { server } => {
+                let Some(workstation) = self.servers[*server].workstation else { return Ok("nothing to recall") };
+                let ids: Vec<LicenseId> = self.truth.bought.keys().copied().collect();
+                let license = ids[self.pick(ids.len())];
+                sync::recall(&portal, &operator, workstation, license, 1)?;
+                Ok("seats recalled")
             }
             PortalWhat::Renew { server } => {
                 let Some(workstation) = self.servers[*server].workstation else { return Ok("nothing to renew") };
@@ -162,7 +183,7 @@ impl World<'_, '_> {
     }
 
     /// Reads which documents the portal has stored since somebody looked.
-    fn learn_documents(&mut self) -> BTreeSet<GrantId> {
+    pub(super) fn learn_documents(&mut self) -> BTreeSet<GrantId> {
         let (now, from) = (self.now(), self.read_to.clone());
         let read = self.sim.portal_db.db.read(move |tx| {
             let all = Keyset { before: None, limit: 100 };
@@ -214,7 +235,11 @@ impl World<'_, '_> {
 
     /// A request file that was taken says which document its server obeys.
     fn learn_acknowledged(&mut self, what: &PortalWhat, issued: Option<WorkstationId>) {
-        let (PortalWhat::Activate { rev: Some(rev), .. }, Some(workstation)) = (what, issued) else { return };
+        let (PortalWhat::Activate { rev: Some(rev), .. } | PortalWhat::Enable { rev: Some(rev), .. }, Some(workstation)) =
+            (what, issued)
+        else {
+            return;
+        };
         if *rev <= self.truth.newest_rev(workstation)
             && let Some(truth) = self.truth.workstations.get_mut(&workstation)
         {
@@ -225,6 +250,8 @@ impl World<'_, '_> {
     /// The portal must count at least what any server may obey, and never issue more than was bought.
     pub(super) fn check_portal(&self) -> Result<(), Violation> {
         let now = self.now();
+        let learning_until = self.sim.portal_db.db.read(state::learning_until).expect("the portal's state");
+        let learning = now < learning_until;
         for license in self.truth.bought.keys().copied() {
             let claims = self.sim.portal_db.db.read(move |tx| documents::claims(tx, license, now)).expect("claims");
             let mut counted: BTreeMap<WorkstationId, u32> = BTreeMap::new();
@@ -235,7 +262,8 @@ impl World<'_, '_> {
             for workstation in self.truth.workstations.keys() {
                 let obeyable = self.truth.counted(*workstation, license, now);
                 let counts = counted.get(workstation).copied().unwrap_or(0);
-                if counts < obeyable {
+                // A portal that was set back learns from the servers themselves what they have.
+                if counts < obeyable && !learning {
                     let what = format!(
                         "the portal counts {counts} seats of {license} at {workstation}, which may use {obeyable}"
                     );
@@ -251,7 +279,7 @@ impl World<'_, '_> {
     }
 
     /// [`Plant::CountNewestOnly`]: as if every server had said that it obeys the newest document.
-    fn count_newest_only(&self) {
+    pub(super) fn count_newest_only(&self) {
         if self.plant != Some(Plant::CountNewestOnly) {
             return;
         }
@@ -281,6 +309,7 @@ impl World<'_, '_> {
         tell!(self, "the portal is set back; {} documents are adopted from grants.log", report.adopted);
         self.tally.count("portal restored");
         self.read_to.clear();
+        self.bells.clear();
         let stored = self.learn_documents();
         self.truth.forget_unseen(&stored);
         self.learn_seats();

@@ -8,14 +8,16 @@ use super::truth::OnDisk;
 use super::world::{World, tell};
 use leasehold_core::clock::{EngineClock, StartVerdict};
 use leasehold_core::codes::LeaseEnd;
-use leasehold_core::engine::{Act, Document, Engine, EventKind, Input, Output, Write};
+use leasehold_core::engine::{Act, Document, Engine, EventKind, Input, Output, SyncOut, Write};
 use leasehold_core::ids::{LeaseId, RequestId, WorkstationId};
 use leasehold_core::session::{Reply, Request, SessionInput};
+use leasehold_core::sync::ServerFacts;
 use leasehold_core::time::{MINUTE_MS, Ms, SECOND_MS};
 use leasehold_core::times::TimeTable;
 use leasehold_db::DbError;
 use leasehold_server::testing;
 use leasehold_trust::SigningKey;
+use std::collections::BTreeMap;
 
 /// After a full disk nothing is stored for this long, as in the server's own thread.
 const STALL_MS: i64 = SECOND_MS;
@@ -32,6 +34,12 @@ pub(super) struct Server {
     pub(super) commands: Vec<Command>,
     /// When its thread runs next.
     batch_ms: i64,
+    /// The try of a sync that waits for its answer.
+    pub(super) flight: Option<u64>,
+    /// Whose checkouts wait for the portal.
+    waiting: BTreeMap<LeaseId, Vec<Letter>>,
+    /// It is enabled online when it is activated, not by file.
+    pub(super) online: bool,
     /// As which workstation the portal knows it.
     pub(super) workstation: Option<WorkstationId>,
     /// A copy of its data folder that somebody made.
@@ -60,6 +68,17 @@ pub(super) struct Running {
 pub(super) enum Command {
     Install(Box<Document>),
     Drain,
+    /// Of online licensing: an answer, a failure, the bell.
+    Sync(Box<Input>),
+}
+
+/// What one batch came to, before it is on disk.
+#[derive(Default)]
+struct Stepped {
+    answers: Vec<(Letter, Beat, Output)>,
+    tick: bool,
+    set_time_to: Option<Ms>,
+    sync: Option<SyncOut>,
 }
 
 /// How a commit came out.
@@ -79,6 +98,7 @@ pub(super) fn act() -> Act {
 impl World<'_, '_> {
     pub(super) fn add_server(&mut self) {
         let drift_ppm = self.between(-500, 500);
+        let online = self.per_mille(self.dice.online);
         self.sim.begin_server(self.servers.len());
         self.servers.push(Server {
             machine: Machine::new(drift_ppm, true),
@@ -87,6 +107,9 @@ impl World<'_, '_> {
             inbox: Vec::new(),
             commands: Vec::new(),
             batch_ms: i64::MAX,
+            flight: None,
+            waiting: BTreeMap::new(),
+            online,
             workstation: None,
             copy: None,
         });
@@ -132,18 +155,17 @@ impl World<'_, '_> {
         self.servers[server].batch_ms = i64::MAX;
         let Some(now) = self.server_now(server) else { return Ok(()) };
         let mut writes = Vec::new();
-        let (stepped, tick) = self.step_all(server, now, &mut writes);
+        let Stepped { answers: stepped, tick, set_time_to, sync } = self.step_all(server, now, &mut writes);
         if self.plant == Some(Plant::AnswerBeforeCommit) {
             self.answer(server, &stepped);
         }
-        let set_back_to = writes.iter().find_map(|write| match write {
-            Write::SetBack { to, .. } => Some(*to),
-            _ => None,
-        });
         match self.commit(server, now, writes, tick)? {
             Commit::Stored => {
-                if let Some(to) = set_back_to {
-                    self.set_clock_back(server, to)?;
+                if let Some(to) = set_time_to {
+                    self.set_clock(server, to)?;
+                }
+                if let Some(out) = sync {
+                    self.send_sync(server, &out);
                 }
                 self.check_answers(server, &stepped)?;
                 if self.plant != Some(Plant::AnswerBeforeCommit) {
@@ -163,30 +185,40 @@ impl World<'_, '_> {
         let Some(now) = self.server_now(server) else { return };
         let late_ms = self.between(0, SECOND_MS);
         let Some(running) = &self.servers[server].running else { return };
-        let due = running.engine.pool().next_freed_at().map_or(running.next_tick, |due| due.min(running.next_tick));
+        let engine = &running.engine;
+        let sync_due = engine.sync_due().filter(|_| self.servers[server].flight.is_none());
+        let due = [engine.pool().next_freed_at(), engine.waits_until(), sync_due].into_iter().flatten().min();
+        let due = due.map_or(running.next_tick, |due| due.min(running.next_tick));
         let due = running.stalled_until.unwrap_or(due);
         let waits = !self.servers[server].inbox.is_empty() || !self.servers[server].commands.is_empty();
         let in_ms = if waits { 1 } else { due.since(now).max(0) + late_ms };
         self.run_at(server, self.at_ms + in_ms);
     }
 
-    fn step_all(&mut self, server: usize, now: Ms, writes: &mut Vec<Write>) -> (Vec<(Letter, Beat, Output)>, bool) {
+    fn step_all(&mut self, server: usize, now: Ms, writes: &mut Vec<Write>) -> Stepped {
         let letters = std::mem::take(&mut self.servers[server].inbox);
         let commands = std::mem::take(&mut self.servers[server].commands);
         let inputs: Vec<(Letter, Input)> =
             letters.into_iter().filter_map(|letter| Some((letter.clone(), self.input(&letter, now)?))).collect();
         let wall = self.servers[server].machine.wall(self.at_ms);
-        let Some(running) = &mut self.servers[server].running else { return (Vec::new(), false) };
+        let mut all = Stepped::default();
+        let Server { running, flight, waiting, .. } = &mut self.servers[server];
+        let Some(running) = running else { return all };
         let paused = running.stalled_until.is_some_and(|until| now < until);
-        let mut stepped = Vec::new();
         let mut refused = Vec::new();
         for command in commands {
             let input = match command {
                 Command::Install(document) => Input::Install { document: *document, wall, act: act() },
                 Command::Drain => Input::Drain { act: act() },
+                Command::Sync(input) => *input,
             };
-            if !paused {
-                running.engine.step(now, input, writes);
+            if paused {
+                continue;
+            }
+            match running.engine.step(now, input, writes) {
+                Output::Installed { set_back_to, .. } => all.set_time_to = all.set_time_to.or(set_back_to),
+                Output::Synced { set_time_to, .. } => all.set_time_to = all.set_time_to.or(set_time_to),
+                _ => {}
             }
         }
         for (letter, input) in inputs {
@@ -202,19 +234,33 @@ impl World<'_, '_> {
                 refused.push(letter);
                 continue;
             }
-            let output = running.engine.step(now, input, writes);
-            stepped.push((letter, beat, output));
+            match running.engine.step(now, input, writes) {
+                Output::Waits(id) => waiting.entry(id).or_default().push(letter),
+                output => all.answers.push((letter, beat, output)),
+            }
         }
         let due = running.engine.pool().next_freed_at().is_some_and(|due| due <= now);
-        let tick = !paused && (due || now >= running.next_tick || running.stalled_until.is_some());
-        if tick {
+        all.tick = !paused && (due || now >= running.next_tick || running.stalled_until.is_some());
+        if all.tick {
             running.engine.step(now, Input::Tick, writes);
             running.next_tick = now.plus(MINUTE_MS);
+        }
+        if !paused {
+            for (id, output) in running.engine.resolve(now, writes) {
+                let letters = waiting.remove(&id).unwrap_or_default();
+                all.answers.extend(letters.into_iter().map(|letter| (letter, None, output.clone())));
+            }
+            if flight.is_none() && running.engine.sync_due().is_some_and(|due| due <= now) {
+                let input = Input::Sync { server: ServerFacts::default() };
+                if let Output::Sync(out) = running.engine.step(now, input, writes) {
+                    all.sync = out;
+                }
+            }
         }
         for letter in refused {
             self.fail(server, &letter);
         }
-        (stepped, tick)
+        all
     }
 
     fn input(&mut self, letter: &Letter, now: Ms) -> Option<Input> {
@@ -309,12 +355,14 @@ impl World<'_, '_> {
         self.check_created(server, writes)
     }
 
-    /// A document has proved that the server's time ran ahead, and that is stored.
-    fn set_clock_back(&mut self, server: usize, to: Ms) -> Result<(), Violation> {
-        self.tally.count("time set back by a document");
-        let engine = self.engine_from_disk(server, StartVerdict::Plausible, to, None)?;
+    /// A document or the portal has proved what time it is, and that is stored.
+    fn set_clock(&mut self, server: usize, to: Ms) -> Result<(), Violation> {
+        let back = self.server_now(server).is_some_and(|now| to < now);
+        self.tally.count(if back { "time set back by a document" } else { "time set forward by the portal" });
+        let mut engine = self.engine_from_disk(server, StartVerdict::Plausible, to, None)?;
         let boottime_ms = self.servers[server].machine.boottime_ms(self.at_ms);
         if let Some(running) = &mut self.servers[server].running {
+            engine.take_over(to, &mut running.engine);
             running.engine = engine;
             running.clock = EngineClock::start(to, boottime_ms, Some(to)).0;
             running.next_tick = to;
@@ -379,8 +427,9 @@ impl World<'_, '_> {
     fn rebuild(&mut self, server: usize, now: Ms) -> Result<(), Violation> {
         let closed = self.servers[server].running.as_ref().is_some_and(|r| r.engine.no_new_until(now).is_some());
         let verdict = if closed { StartVerdict::Behind { by_ms: 0 } } else { StartVerdict::Plausible };
-        let engine = self.engine_from_disk(server, verdict, now, None)?;
+        let mut engine = self.engine_from_disk(server, verdict, now, None)?;
         if let Some(running) = &mut self.servers[server].running {
+            engine.take_over(now, &mut running.engine);
             running.engine = engine;
         }
         Ok(())
@@ -394,6 +443,8 @@ impl World<'_, '_> {
         }
         down.inbox.clear();
         down.commands.clear();
+        down.waiting.clear();
+        down.flight = None;
         down.batch_ms = i64::MAX;
         let in_ms = if self.healed { SECOND_MS } else { self.between(200, self.dice.down_ms_max) };
         tell!(self, "server{server} is down for {in_ms} ms");
@@ -492,8 +543,9 @@ fn written(write: &Write) -> String {
         | Write::Asked { .. }
         | Write::Moved { .. }
         | Write::KeysKept { .. }
-        | Write::Online(_)
         | Write::Peak { .. }
         | Write::SetBack { .. } => format!("{write:?}"),
+        // Signatures differ each time.
+        Write::Online(row) => format!("how it stands with the portal: {:?}", row.as_ref().map(|row| row.seq)),
     }
 }

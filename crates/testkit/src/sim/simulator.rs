@@ -34,6 +34,7 @@ pub struct Simulator {
     pub(super) portal_clock: FakeClock,
     pub(super) operator: Caller,
     pub(super) customer: AccountId,
+    pub(super) customer_caller: Caller,
     pub(super) products: Vec<(ProductId, FeatureBundle)>,
     pub(super) keys: Vec<SigningKey>,
     pub(super) server_dbs: Vec<FaultyDb>,
@@ -78,6 +79,7 @@ impl Simulator {
         });
         let operator = operator(&portal);
         let (customer, products) = customer_and_products(&portal, &operator);
+        let customer_caller = sign_in(&portal, "customer@example.com");
         let portal_template = portal_db.db.snapshot().expect("a snapshot");
         let server_dbs: Vec<FaultyDb> = (0..SERVERS_MAX).map(|_| FaultyDb::new()).collect();
         leasehold_server::testing::migrate(&server_dbs[0].db).expect("the server's tables");
@@ -89,6 +91,7 @@ impl Simulator {
             portal_clock,
             operator,
             customer,
+            customer_caller,
             products,
             keys,
             server_dbs,
@@ -148,11 +151,15 @@ fn vendor() -> PortalSigner {
 }
 
 fn operator(portal: &Portal) -> Caller {
-    let address = [127, 0, 0, 1].into();
     accounts::create_operator(portal, "operator@example.com", "Operator", PASSWORD).expect("an operator");
-    let wish = SignIn { email: "operator@example.com".to_owned(), password: PASSWORD.to_owned() };
+    sign_in(portal, "operator@example.com")
+}
+
+fn sign_in(portal: &Portal, email: &str) -> Caller {
+    let address = [127, 0, 0, 1].into();
+    let wish = SignIn { email: email.to_owned(), password: PASSWORD.to_owned() };
     let (token, _) = sessions::sign_in(portal, address, "simulation", &wish).expect("a sign-in");
-    sessions::caller(portal, Some(&token), address).expect("the operator")
+    sessions::caller(portal, Some(&token), address).expect("somebody who is signed in")
 }
 
 fn customer_and_products(portal: &Portal, operator: &Caller) -> (AccountId, Vec<(ProductId, FeatureBundle)>) {
@@ -174,7 +181,7 @@ fn customer_and_products(portal: &Portal, operator: &Caller) -> (AccountId, Vec<
     ];
     let products = products.map(|(code, share, features)| {
         let (code, name) = (code.to_owned(), code.to_owned());
-        let wish = NewProduct { code, name, share, features: features.clone(), online_term_s: None };
+        let wish = NewProduct { code, name, share, features: features.clone(), online_term_s: Some(3_600) };
         (products::create(portal, operator, None, &wish).expect("a product").id, features)
     });
     (customer, products.into())

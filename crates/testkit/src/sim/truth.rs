@@ -6,6 +6,7 @@ use leasehold_core::grant::{CountedLine, IssuedDocument, Line, counted_seats};
 use leasehold_core::ids::{GrantId, LeaseId, LicenseId, LineId, WorkstationId};
 use leasehold_core::license::FeatureCode;
 use leasehold_core::pool::Placement;
+use leasehold_core::sync::SyncRequest;
 use leasehold_core::time::Ms;
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::sync::Arc;
@@ -41,6 +42,11 @@ pub(super) struct ServerTruth {
     pub(super) set_back_until_ms: i64,
     /// How often its memory of keys was lost with its disk's future.
     pub(super) forgot: u64,
+    /// Its disk was set back while it was online, and the portal has not taken a sync since: what it promised before may
+    /// be forgotten.
+    pub(super) unsynced: bool,
+    /// The number of the last sync that it knows to be taken.
+    syncs: u64,
 }
 
 /// A document that was issued.
@@ -58,8 +64,10 @@ struct IssuedTruth {
 #[derive(Clone, Debug, Default)]
 pub(super) struct WorkstationTruth {
     issued: Vec<IssuedTruth>,
-    /// Documents before this number are void: its server said so in a file that the portal has taken.
+    /// Documents before this number are void: its server said so in a file or a sync that the portal has taken.
     pub(super) acknowledged_rev: u64,
+    /// Seats that its server promised to use at most, by document and license.
+    kept: BTreeMap<(u64, LicenseId), u32>,
 }
 
 /// What an observer of everything knows.
@@ -140,6 +148,13 @@ impl Truth {
                     committed.document = true;
                 }
                 Write::Draining => truth.on_disk.draining = true,
+                Write::Online(row) => {
+                    let syncs = row.as_ref().map_or(0, |row| row.seq);
+                    if row.is_none() || syncs > truth.syncs {
+                        truth.unsynced = false;
+                    }
+                    truth.syncs = syncs;
+                }
                 Write::Retired { .. } => {
                     truth.on_disk.draining = false;
                     truth.on_disk.document = None;
@@ -151,7 +166,6 @@ impl Truth {
                 | Write::Asked { .. }
                 | Write::Moved { .. }
                 | Write::KeysKept { .. }
-                | Write::Online(_)
                 | Write::Peak { .. }
                 | Write::SetBack { .. } => {}
             }
@@ -167,6 +181,21 @@ impl Truth {
         }
         truth.on_disk = copy;
         truth.forgot += 1;
+        truth.unsynced = true;
+        // What the portal takes from now on counts, whatever its number.
+        truth.syncs = u64::MAX;
+    }
+
+    /// The portal has taken what a server said with its document `presented`.
+    pub(super) fn said(&mut self, workstation: WorkstationId, request: &SyncRequest, presented: u64) {
+        let Some(truth) = self.workstations.get_mut(&workstation) else { return };
+        if truth.issued.iter().any(|issued| issued.document.rev == request.rev) {
+            truth.acknowledged_rev = truth.acknowledged_rev.max(request.rev);
+        }
+        for (license, report) in &request.licenses {
+            let kept = truth.kept.entry((presented, *license)).or_insert(report.keep);
+            *kept = (*kept).min(report.keep);
+        }
     }
 
     /// A document was issued; `false` if it is known.
@@ -200,7 +229,9 @@ impl Truth {
     pub(super) fn counted(&self, workstation: WorkstationId, license: LicenseId, now: Ms) -> u32 {
         let Some(truth) = self.workstations.get(&workstation) else { return 0 };
         let one = |issued: &IssuedTruth| {
-            counted_seats(std::slice::from_ref(&issued.document), truth.acknowledged_rev, license, now)
+            let seats = counted_seats(std::slice::from_ref(&issued.document), truth.acknowledged_rev, license, now);
+            let kept = truth.kept.get(&(issued.document.rev, license)).copied().unwrap_or(u32::MAX);
+            seats.min(kept)
         };
         truth.issued.iter().map(one).max().unwrap_or(0)
     }

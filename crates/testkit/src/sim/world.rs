@@ -7,9 +7,11 @@ use super::machine::Machine;
 use super::outcome::{Law, Stamp, Tally, Violation};
 use super::plant::Plant;
 use super::queue::Queue;
-use super::server::Server;
+use super::server::{Command, Server};
 use super::simulator::Simulator;
+use super::sync::Parcel;
 use super::truth::Truth;
+use leasehold_core::engine::Input;
 use leasehold_core::ids::WorkstationId;
 use leasehold_core::license::FeatureBundle;
 use leasehold_core::random::{Random, Seeded};
@@ -19,6 +21,9 @@ use std::sync::Arc;
 
 /// When all is healed, this long passes before the last look.
 const QUIET_MS: i64 = 20 * MINUTE_MS;
+
+/// More events than this at one instant go in a circle.
+const AT_ONCE_MAX: u32 = 10_000;
 
 /// Everybody and everything.
 pub(super) struct World<'s, 't> {
@@ -50,6 +55,13 @@ pub(super) struct World<'s, 't> {
     pub(super) read_to: BTreeMap<WorkstationId, u64>,
     /// The workstation that got the newest document, until somebody looks.
     pub(super) newly_issued: Option<WorkstationId>,
+    /// Servers that do not reach the portal.
+    pub(super) portal_cut: BTreeSet<usize>,
+    /// Requests that somebody may send again.
+    pub(super) stolen: Vec<Parcel>,
+    /// How often each bell was rung, as far as somebody looked.
+    pub(super) bells: BTreeMap<WorkstationId, u64>,
+    pub(super) flights: u64,
     /// What was bought: one bundle for each license.
     pub(super) sold: Vec<FeatureBundle>,
     /// Activation files that were carried, for somebody to try again or elsewhere.
@@ -98,6 +110,10 @@ impl<'s, 't> World<'s, 't> {
             portal_copy: None,
             read_to: BTreeMap::new(),
             newly_issued: None,
+            portal_cut: BTreeSet::new(),
+            stolen: Vec::new(),
+            bells: BTreeMap::new(),
+            flights: 0,
             sold: Vec::new(),
             files: Vec::new(),
             tally: Tally::default(),
@@ -108,7 +124,12 @@ impl<'s, 't> World<'s, 't> {
     /// Lives through it.
     pub(super) fn run(mut self) -> Result<Tally, Violation> {
         self.people_the_world();
+        let mut at_once = 0_u32;
         while let Some((at_ms, event)) = self.queue.pop() {
+            at_once = if at_ms > self.at_ms { 0 } else { at_once + 1 };
+            if at_once > AT_ONCE_MAX {
+                return self.broken(Law::Quiet, format!("time stands still: {event:?}"));
+            }
             self.at_ms = self.at_ms.max(at_ms);
             if matches!(event, Event::End) {
                 self.check_quiet()?;
@@ -159,6 +180,18 @@ impl<'s, 't> World<'s, 't> {
             Event::AtPortal(act) => return self.at_portal(act),
             Event::Import { server, file, tries } => return self.import(server, &file, tries),
             Event::MakeRequest { server } => self.make_request(server)?,
+            Event::SyncAtPortal(parcel) => return self.sync_at_portal(&parcel),
+            Event::SyncAnswer { server, flight, body, answer } => self.sync_answer(server, flight, &body, &answer),
+            Event::SyncTimeout { server, flight } => self.sync_timeout(server, flight),
+            Event::Ring { server } => self.command(server, Command::Sync(Box::new(Input::Refresh))),
+            Event::DisableCopy { server } => {
+                if self.servers[server].running.as_ref().is_some_and(|running| running.engine.is_forked()) {
+                    self.command(server, Command::Drain);
+                }
+            }
+            Event::PortalBack { server } => {
+                self.portal_cut.remove(&server);
+            }
             Event::Chaos => return self.chaos(),
             Event::Heal => return self.heal(),
             Event::End => {}
@@ -170,6 +203,7 @@ impl<'s, 't> World<'s, 't> {
         tell!(self, "from now on nothing goes wrong any more");
         self.healed = true;
         self.cut.clear();
+        self.portal_cut.clear();
         self.sim.portal_db.disarm();
         for db in &self.sim.server_dbs {
             db.disarm();
@@ -184,7 +218,14 @@ impl<'s, 't> World<'s, 't> {
         }
         // Administrators are quiet too.
         let of_people = |event: &Event| {
-            matches!(event, Event::AtPortal(_) | Event::Import { .. } | Event::MakeRequest { .. } | Event::Chaos)
+            matches!(
+                event,
+                Event::AtPortal(_)
+                    | Event::Import { .. }
+                    | Event::MakeRequest { .. }
+                    | Event::DisableCopy { .. }
+                    | Event::Chaos
+            )
         };
         self.queue.put_off(0, |event| !of_people(event));
         self.push(QUIET_MS, Event::End);
