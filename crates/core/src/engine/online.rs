@@ -34,6 +34,8 @@ pub struct OnlineRow {
     /// Body of the newest request. It is sent again as it is until it is answered, and what it promised holds until a
     /// newer document is loaded.
     pub request: Option<Arc<str>>,
+    /// When it was made, by the server's time; `None` once that time was found to be wrong.
+    pub asked_at: Option<Ms>,
     /// The last answer, without the document.
     pub answer: Option<SyncAnswer>,
     /// When it came, by the server's time.
@@ -246,7 +248,7 @@ impl Online {
         let seq = request.seq;
         self.lowered &= request.rev < document.grant.rev;
         self.request = Some(request);
-        self.row.request = Some(body.clone());
+        (self.row.request, self.row.asked_at) = (Some(body.clone()), Some(now));
         (SyncOut { seq, body }, true)
     }
 
@@ -320,14 +322,19 @@ impl Online {
     /// How far this server's time was ahead of the portal's when it made the request that was answered at `at`
     /// (positive), or is behind it now (negative); 0 if neither is certain.
     pub(super) fn clock_off_ms(&self, at: Ms, now: Ms, tolerated_ms: i64) -> i64 {
-        let asked_at = self.outstanding().map_or(now, |request| request.now);
-        // The portal's time is in whole seconds, rounded down.
-        let (ahead, behind) = (asked_at.since(at.plus(SECOND_MS)), at.since(now));
+        // The portal's time is in whole seconds, rounded down. An answer may be older than this try, never than the request.
+        let ahead = self.row.asked_at.map_or(0, |asked_at| asked_at.since(at.plus(SECOND_MS)));
+        let behind = at.since(now);
         match () {
             () if ahead > tolerated_ms => ahead,
             () if behind > tolerated_ms => -behind,
             () => 0,
         }
+    }
+
+    /// The server's time was wrong when the request was made: it proves nothing about the time any more.
+    pub(super) fn forget_asked_at(&mut self) {
+        self.row.asked_at = None;
     }
 
     /// Whether a checkout that finds no seat here may wait for the portal.

@@ -125,10 +125,13 @@ impl Engine {
         if let Some(document) = document {
             self.load_synced(now, document, writes);
         }
-        let Some(online) = &self.online else { return nothing };
+        let Some(online) = &mut self.online else { return nothing };
         online.put_recalls(&mut self.pool);
-        writes.push(Write::Online(Some(Box::new(online.row().clone()))));
         let set_time_to = (off_ms != 0).then(|| now.plus(-off_ms));
+        if set_time_to.is_some() {
+            online.forget_asked_at();
+        }
+        writes.push(Write::Online(Some(Box::new(online.row().clone()))));
         if let Some(to) = set_time_to.filter(|to| *to < now) {
             writes.push(Write::SetBack { from: now, to });
         }

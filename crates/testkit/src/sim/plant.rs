@@ -17,4 +17,12 @@ pub enum Plant {
     LoadOlder,
     /// The keys of ended leases are forgotten at a restart.
     ForgetKeys,
+    /// A restart forgets what the server promised to the portal.
+    ForgetPromise,
+    /// The server says that it obeys its newest document while leases still run out beyond it.
+    SayTooEarly,
+    /// The portal counts the seats that a server uses instead of those that it keeps.
+    CountUsedOnly,
+    /// A restored portal gives seats before it knows what is out.
+    RaiseAfterRestore,
 }

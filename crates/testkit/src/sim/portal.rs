@@ -306,6 +306,9 @@ impl World<'_, '_> {
         self.sim.portal_db.disarm();
         self.sim.portal_db.db.restore(&copy).expect("the copy");
         let report = admin::replay(&self.sim.portal, &[&self.sim.grants_log()], true).expect("a replayed log");
+        if self.plant == Some(Plant::RaiseAfterRestore) {
+            self.sim.portal_db.db.write(state::stop_learning).expect("the portal's state");
+        }
         tell!(self, "the portal is set back; {} documents are adopted from grants.log", report.adopted);
         self.tally.count("portal restored");
         self.read_to.clear();

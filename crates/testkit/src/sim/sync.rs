@@ -3,6 +3,7 @@
 
 use super::events::Event;
 use super::outcome::Violation;
+use super::plant::Plant;
 use super::server::Command;
 use super::world::{World, tell};
 use leasehold_core::engine::{Input, SyncOut};
@@ -11,7 +12,8 @@ use leasehold_core::random::{self, Random};
 use leasehold_core::sync::{SyncRequest, Verdict};
 use leasehold_core::time::{MINUTE_MS, SECOND_MS};
 use leasehold_portal::service::sync as desk;
-use leasehold_portal::store::{bells, sync as table};
+use leasehold_db::DbError;
+use leasehold_portal::store::{bells, documents, sync as table};
 use leasehold_server::testing;
 use leasehold_trust::secret::sha256_hex;
 use leasehold_trust::sync::sign_request;
@@ -38,13 +40,19 @@ impl World<'_, '_> {
     /// The engine's request is on disk: it is signed and sent.
     pub(super) fn send_sync(&mut self, server: usize, out: &SyncOut) {
         let Some(key) = self.key_of(server) else { return };
-        let Ok(request) = serde_json::from_str::<SyncRequest>(&out.body) else { return };
+        let Ok(mut request) = serde_json::from_str::<SyncRequest>(&out.body) else { return };
+        let mut body = out.body.clone();
+        let in_force = self.truth.servers[server].on_disk.document.map_or(0, |(_, rev)| rev);
+        if self.plant == Some(Plant::SayTooEarly) && request.rev < in_force {
+            request.rev = in_force;
+            body = serde_json::to_string(&request).expect("a request").into();
+        }
         self.flights += 1;
         let flight = self.flights;
         self.servers[server].flight = Some(flight);
         let wall = self.servers[server].machine.wall(self.at_ms);
-        let token = sign_request(&key, request.workstation, out.seq, out.body.as_bytes(), wall).into();
-        let parcel = Parcel { server, flight, workstation: request.workstation, body: out.body.clone(), token };
+        let token = sign_request(&key, request.workstation, out.seq, body.as_bytes(), wall).into();
+        let parcel = Parcel { server, flight, workstation: request.workstation, body, token };
         tell!(self, "server{server} syncs: seq {}, rev {}, {:?}", request.seq, request.rev, request.licenses);
         self.stolen.push(parcel.clone());
         if self.stolen.len() > STOLEN_MAX {
@@ -73,6 +81,7 @@ impl World<'_, '_> {
             self.sim.portal_db.db.restart().expect("an in-line database");
             self.tally.count("portal died at a commit");
         }
+        self.count_used_only(parcel);
         self.learn_documents();
         self.learn_said(parcel);
         self.learn_rung();
@@ -95,6 +104,21 @@ impl World<'_, '_> {
             }
         }
         self.check_portal()
+    }
+
+    /// [`Plant::CountUsedOnly`]: idle seats count as given back.
+    fn count_used_only(&self, parcel: &Parcel) {
+        let Ok(request) = serde_json::from_str::<SyncRequest>(&parcel.body) else { return };
+        if self.plant != Some(Plant::CountUsedOnly) {
+            return;
+        }
+        let spoiled = self.sim.portal_db.db.write(move |tx| {
+            for (license, report) in &request.licenses {
+                documents::lower(tx, request.workstation, request.rev, *license, report.used)?;
+            }
+            Ok::<_, DbError>(())
+        });
+        drop(spoiled);
     }
 
     /// What a request said counts once the portal has stored that it took it.

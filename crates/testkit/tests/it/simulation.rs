@@ -47,6 +47,17 @@ const DONE: &[&str] = &[
     "machine carried away",
     "client machine cloned",
     "weekend",
+    "server enabled",
+    "sync taken",
+    "sync answered",
+    "sync failed",
+    "sync of a server by file",
+    "sync of a server that ended",
+    "copy found out",
+    "stolen request",
+    "portal out of reach",
+    "seats recalled",
+    "time set forward by the portal",
     "FILE_OLDER",
     "FILE_OTHER_SERVER",
 ];
@@ -161,4 +172,24 @@ fn a_server_that_loads_an_older_document_is_found() {
 #[test]
 fn a_restart_that_forgets_keys_is_found() {
     assert_eq!(found(Plant::ForgetKeys), Law::Three);
+}
+
+#[test]
+fn a_restart_that_forgets_a_promise_is_found() {
+    assert_eq!(found(Plant::ForgetPromise), Law::One);
+}
+
+#[test]
+fn a_server_that_acknowledges_too_early_is_found() {
+    assert_eq!(found(Plant::SayTooEarly), Law::One);
+}
+
+#[test]
+fn a_portal_that_counts_used_seats_only_is_found() {
+    assert_eq!(found(Plant::CountUsedOnly), Law::One);
+}
+
+#[test]
+fn a_restored_portal_that_gives_seats_at_once_is_found() {
+    assert_eq!(found(Plant::RaiseAfterRestore), Law::One);
 }
