@@ -20,7 +20,7 @@ pub fn count(tx: &mut Tx<'_>, soon: Ms) -> Result<Overview, DbError> {
         workstations_ending: one(
             tx,
             "SELECT COUNT(*) FROM workstation w JOIN grant_document d ON d.workstation = w.id AND d.rev = w.newest_rev
-             WHERE w.status = ?1
+             WHERE w.status = ?1 AND w.mode = 'file'
                AND EXISTS (SELECT 1 FROM grant_line l WHERE l.document = d.id AND l.until_ms < ?2)",
             &[active.into(), soon.0.into()],
         )?,
