@@ -209,10 +209,7 @@ struct Listing {
 async fn look(viewer: &Viewer, query: &ListQuery) -> Result<Listing, Failure> {
     let wish = lists::owned_query(query)?;
     let load = move |portal: &_, caller: &_| {
-        Ok(Listing {
-            page: licenses::list(portal, caller, &wish)?,
-            mine: assignments::mine(portal, caller)?.items,
-        })
+        Ok(Listing { page: licenses::list(portal, caller, &wish)?, mine: assignments::mine(portal, caller)?.items })
     };
     viewer.run(load).await
 }

@@ -10,8 +10,8 @@ use axum::response::{IntoResponse, Response};
 use leasehold_core::ids::{AccountId, OrganizationId};
 use leasehold_core::time::Ms;
 use leasehold_web::components::{
-    Button, Column, Confirm, Field, ListQuery, Row, Table, Tone, badge, button, card, clip, confirm_panel,
-    link_button, page_header, table, when,
+    Button, Column, Confirm, Field, ListQuery, Row, Table, Tone, badge, button, card, clip, confirm_panel, link_button,
+    page_header, table, when,
 };
 use leasehold_web::extract::ApiPath;
 use leasehold_web::maud::{Markup, html};
@@ -156,11 +156,7 @@ pub(super) async fn show(viewer: Viewer, ApiPath(organization): ApiPath<Organiza
 }
 
 /// Adds a member.
-pub(super) async fn add(
-    viewer: Viewer,
-    ApiPath(organization): ApiPath<OrganizationId>,
-    fields: Fields,
-) -> Answer {
+pub(super) async fn add(viewer: Viewer, ApiPath(organization): ApiPath<OrganizationId>, fields: Fields) -> Answer {
     let wish = NewMember { email: fields.trimmed("email") };
     let add = move |portal: &_, caller: &_| organizations::add_member(portal, caller, organization, &wish);
     match viewer.run(add).await {

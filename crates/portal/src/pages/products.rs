@@ -142,7 +142,8 @@ fn common_fields(entered: &Entered<'_>, mistake: &Mistake) -> Markup {
 
 /// A number of seconds in the largest unit of which it is a whole number.
 fn in_units(seconds: u32) -> (String, &'static str) {
-    let (word, length, _) = UNITS.into_iter().find(|(_, length, _)| seconds.is_multiple_of(*length)).unwrap_or(UNITS[3]);
+    let (word, length, _) =
+        UNITS.into_iter().find(|(_, length, _)| seconds.is_multiple_of(*length)).unwrap_or(UNITS[3]);
     ((seconds / length).to_string(), word)
 }
 
@@ -304,7 +305,12 @@ mod tests {
 
     #[test]
     fn a_time_is_shown_in_the_unit_of_which_it_is_a_whole_number() {
-        for (seconds, shown) in [(604_800, ("7", "days")), (3_600, ("1", "hours")), (5_400, ("90", "minutes")), (3_601, ("3601", "seconds"))] {
+        for (seconds, shown) in [
+            (604_800, ("7", "days")),
+            (3_600, ("1", "hours")),
+            (5_400, ("90", "minutes")),
+            (3_601, ("3601", "seconds")),
+        ] {
             let (number, unit) = in_units(seconds);
             assert_eq!((number.as_str(), unit), shown);
         }

@@ -6,6 +6,7 @@ mod admin;
 mod api;
 mod bad_uploads;
 mod licenses;
+mod online;
 mod pages;
 mod race;
 mod sign_in;

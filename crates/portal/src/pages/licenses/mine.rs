@@ -3,9 +3,7 @@
 use super::{Viewer, table};
 use crate::pages::look::{seats, stack, two_lines};
 use leasehold_core::time::Ms;
-use leasehold_web::components::{
-    Column, ListQuery, Row, Table, Tone, badge, channel_badge, clip, relative, status,
-};
+use leasehold_web::components::{Column, ListQuery, Row, Table, Tone, badge, channel_badge, clip, relative, status};
 use leasehold_web::maud::{Markup, html};
 use leasehold_web::text::number;
 use leasehold_wire::portal::Assigned;
@@ -27,7 +25,10 @@ fn row(given: &Assigned, now: Ms) -> Row {
         stack(in_effect(given)),
         html! { (number(given.seats_out.into())) },
         match given.ends_at {
-            Some(end) => two_lines(html! { time.nowrap datetime=(end.0.rfc3339()) { (end.0.utc_date()) } }, html! { (relative(end.0, now)) }),
+            Some(end) => two_lines(
+                html! { time.nowrap datetime=(end.0.rfc3339()) { (end.0.utc_date()) } },
+                html! { (relative(end.0, now)) },
+            ),
             None => html! { "Perpetual" },
         },
     ])

@@ -137,7 +137,9 @@ fn nowhere(license: &License, now: Ms) -> Markup {
         () if license.kind == Kind::Named => {
             ("No seat is out", "Assign seats to people: they use them at license servers of their own, online.")
         }
-        () => ("All seats are free", "Enable online licensing on a license server, or activate one by file, to use them."),
+        () => {
+            ("All seats are free", "Enable online licensing on a license server, or activate one by file, to use them.")
+        }
     };
     empty_state(title, text, html! {})
 }
@@ -294,11 +296,7 @@ async fn refuse(viewer: &Viewer, id: LicenseId, refused: Refused) -> Result<Resp
 }
 
 /// Changes how many seats a license has.
-pub(in crate::pages) async fn change_seats(
-    viewer: Viewer,
-    ApiPath(id): ApiPath<LicenseId>,
-    fields: Fields,
-) -> Answer {
+pub(in crate::pages) async fn change_seats(viewer: Viewer, ApiPath(id): ApiPath<LicenseId>, fields: Fields) -> Answer {
     let wanted = fields.parse::<u32>("seats", "must be a whole number from 1 to 1,000,000");
     let changed = match wanted {
         Ok(seats) => viewer.run(move |portal, caller| licenses::change_seats(portal, caller, id, seats)).await,

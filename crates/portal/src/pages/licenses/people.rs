@@ -38,7 +38,10 @@ pub(super) fn table_of(license: &License, now: Ms) -> Markup {
         ])
     });
     let (nobody, next) = match license.running {
-        true => ("Nobody yet", "All seats float: servers of the organization share them. Assign some to give a person seats of their own."),
+        true => (
+            "Nobody yet",
+            "All seats float: servers of the organization share them. Assign some to give a person seats of their own.",
+        ),
         false => ("Nobody", "The license does not run: nothing can be assigned."),
     };
     table(&Table {

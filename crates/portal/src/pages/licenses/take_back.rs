@@ -40,9 +40,10 @@ fn at_their_servers(given: &Assignment, theirs: &[&Holder], stop_minutes: i64) -
 
 fn question(viewer: &Viewer, license: &License, given: &Assignment) -> Markup {
     let here = address(license.id);
-    let theirs = license.holders.iter().filter(|holder| {
-        holder.person.as_ref().is_some_and(|person| person.id == given.account.id)
-    });
+    let theirs = license
+        .holders
+        .iter()
+        .filter(|holder| holder.person.as_ref().is_some_and(|person| person.id == given.account.id));
     let theirs: Vec<&Holder> = theirs.collect();
     let stop_minutes = viewer.front().portal().times().lease.lessee_stops_after_ms() / MINUTE_MS;
     let title = format!("Take {} back from {}?", seats(given.seats), given.account.name);
@@ -65,10 +66,7 @@ fn question(viewer: &Viewer, license: &License, given: &Assignment) -> Markup {
     viewer.page(Head::narrow("Take seats back", HERE), confirm_panel(&panel))
 }
 
-pub(in crate::pages) async fn form(
-    viewer: Viewer,
-    ApiPath((id, account)): ApiPath<(LicenseId, AccountId)>,
-) -> Answer {
+pub(in crate::pages) async fn form(viewer: Viewer, ApiPath((id, account)): ApiPath<(LicenseId, AccountId)>) -> Answer {
     let license = viewer.run(move |portal, caller| licenses::get(portal, caller, id)).await?;
     match license.assignments.iter().find(|given| given.account.id == account) {
         Some(given) => Ok(question(&viewer, &license, given).into_response()),

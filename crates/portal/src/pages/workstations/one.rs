@@ -243,23 +243,26 @@ fn silent(workstation: &Workstation, now: Ms) -> Option<Notice> {
 /// How a revoked workstation stands.
 fn revoked(workstation: &Workstation) -> Notice {
     let online = workstation.mode == Mode::Online;
-    Notice::new(Tone::Warning, html! {
-        (named("", &workstation.name, if online { " is revoked: it gets no seats. " } else { " is revoked: it gets no new file. " }))
-        @match (workstation.runs_until, workstation.free_at) {
-            (Some(until), Some(free_at)) => {
-                @if online {
-                    "What it holds (" (seats(workstation.seats_out)) ") is withdrawn at its next sync, within seconds if it reaches this \
-                     portal. Otherwise it can run until " (on(until.0)) ", and the seats are back in the pool on " (on(free_at.0))
-                    " at the latest."
-                } @else {
-                    "It can still run until " (on(until.0)) ". What it holds (" (seats(workstation.seats_out))
-                    ") is back in the pool on " (on(free_at.0)) " at the latest; a receipt brings it back at once."
+    Notice::new(
+        Tone::Warning,
+        html! {
+            (named("", &workstation.name, if online { " is revoked: it gets no seats. " } else { " is revoked: it gets no new file. " }))
+            @match (workstation.runs_until, workstation.free_at) {
+                (Some(until), Some(free_at)) => {
+                    @if online {
+                        "What it holds (" (seats(workstation.seats_out)) ") is withdrawn at its next sync, within seconds if it reaches this \
+                         portal. Otherwise it can run until " (on(until.0)) ", and the seats are back in the pool on " (on(free_at.0))
+                        " at the latest."
+                    } @else {
+                        "It can still run until " (on(until.0)) ". What it holds (" (seats(workstation.seats_out))
+                        ") is back in the pool on " (on(free_at.0)) " at the latest; a receipt brings it back at once."
+                    }
                 }
+                (None, Some(free_at)) => { "Its seats are back in the pool on " (on(free_at.0)) "." }
+                _ => "Nothing that it had still runs; all its seats are back in the pool.",
             }
-            (None, Some(free_at)) => { "Its seats are back in the pool on " (on(free_at.0)) "." }
-            _ => "Nothing that it had still runs; all its seats are back in the pool.",
-        }
-    })
+        },
+    )
 }
 
 /// What stands above the page after something was done, or because of how the workstation stands: live.
