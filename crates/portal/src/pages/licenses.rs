@@ -35,6 +35,7 @@ const COLUMNS: &[Column] = &[
     Column::new("term", "Runs until").sortable(),
     Column::new("out", "Out of bought").sortable(),
     Column::new("assigned", "Assigned").sortable().end(),
+    Column::new("floating", "Floating").sortable().end(),
     Column::new("free", "Free").sortable().end(),
     Column::new("holders", "Out at"),
 ];
@@ -79,12 +80,18 @@ fn over(license: &License) -> Markup {
     }
 }
 
-/// Where the seats are: by name for their owner; operators, who see many owners, get how many.
-fn holders(license: &License, owners: bool) -> Markup {
-    const SHOWN: usize = 3;
-    if owners && !license.holders.is_empty() {
-        return html! { a.nowrap href=(address(license.id)) { (counted(license.holders.len() as u64, "workstation")) } };
+/// At how many workstations the seats are.
+fn out_at(license: &License) -> Markup {
+    html! {
+        @if !license.holders.is_empty() {
+            span.muted.small.nowrap { "at " (counted(license.holders.len() as u64, "workstation")) }
+        }
     }
+}
+
+/// At which workstations the seats are.
+fn holders(license: &License) -> Markup {
+    const SHOWN: usize = 3;
     html! {
         ul.plain-list {
             @for holder in license.holders.iter().take(SHOWN) {
@@ -126,20 +133,26 @@ fn row(license: &License, owners: bool, now: Ms) -> Row {
         },
     );
     let owner = html! { a href={ "/accounts/" (license.owner.id) } { (clip(&license.owner.name)) } };
-    let mut cells = vec![name, owner];
-    if !owners {
-        cells.truncate(1);
+    let mut cells = vec![name];
+    if owners {
+        cells.push(owner);
     }
     cells.extend([
         stack(html! { (term(license, now)) (state(license, now)) }),
         stack(html! {
             (meter(&format!("Seats of {} out", license.product.name), license.seats_out.into(), license.seats.into()))
             (over(license))
+            @if owners { (out_at(license)) }
         }),
         stack(assigned(license)),
-        html! { strong { (number(license.seats_free.into())) } },
-        holders(license, owners),
     ]);
+    if !owners {
+        cells.push(html! { (number(license.seats_floating.into())) });
+    }
+    cells.push(html! { strong { (number(license.seats_free.into())) } });
+    if !owners {
+        cells.push(holders(license));
+    }
     Row::from(cells)
 }
 
@@ -147,13 +160,15 @@ fn row(license: &License, owners: bool, now: Ms) -> Row {
 pub(super) fn license_table(mut items: Vec<License>, shown: &Shown<'_>) -> Markup {
     let Shown { owners, sorts, query, next, now, .. } = *shown;
     let mut columns = lists::columns(COLUMNS, sorts);
-    columns.retain(|column| owners || column.key != "owner");
+    // Whoever sees everybody's needs to know whose it is, and looks at one for the rest.
+    columns.retain(|column| if owners { !matches!(column.key, "floating" | "holders") } else { column.key != "owner" });
     lists::sort(&mut items, query.sort(&columns), |key, a, b| match key {
         "owner" => a.owner.name.to_lowercase().cmp(&b.owner.name.to_lowercase()),
         // What never ends comes after everything that does.
         "term" => a.ends_at.map_or(i64::MAX, |end| end.0.0).cmp(&b.ends_at.map_or(i64::MAX, |end| end.0.0)),
         "out" => a.seats_out.cmp(&b.seats_out),
         "assigned" => a.seats_assigned.cmp(&b.seats_assigned),
+        "floating" => a.seats_floating.cmp(&b.seats_floating),
         "free" => a.seats_free.cmp(&b.seats_free),
         _ => a.product.name.to_lowercase().cmp(&b.product.name.to_lowercase()),
     });

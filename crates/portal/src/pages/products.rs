@@ -131,11 +131,13 @@ fn common_fields(entered: &Entered<'_>, mistake: &Mistake) -> Markup {
         (Field::new("share", "Counting").required().value(share)
             .select(&[("none", sharing(Share::None)), ("user_host", sharing(Share::UserHost))]))
         div.field-pair {
-            (Field::new("online_term", "Online servers go on without the portal for").required().value(term)
-                .hint("1 hour to 30 days. After so long without a sync a license server gives no more seats. Shorter brings seats of lost \
-                       servers back sooner; longer outlasts longer outages.")
+            (Field::new("online_term", "Without portal").required().value(term)
                 .error(mistake.at("online_term_s", "The time").as_deref()).number(1, 2_592_000))
             (Field::new("online_term_unit", "Unit").required().value(unit).select(&units))
+        }
+        p.hint {
+            "For so long an online license server goes on when it cannot reach this portal: 1 hour to 30 days. Shorter brings the seats of lost "
+            "servers back sooner; longer outlasts longer outages."
         }
     }
 }

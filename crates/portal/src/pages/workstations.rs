@@ -115,7 +115,7 @@ fn until(workstation: &Workstation, now: Ms) -> Markup {
                 @if let Some(last) = last.filter(|last| *last > first) {
                     div.muted.small.nowrap { "others until " (last.0.utc_date()) }
                 }
-                @if is_online(workstation) { span.muted.small.nowrap { "renewed by itself" } }
+                @if is_online(workstation) { div.muted.small.nowrap { "renewed by itself" } }
             }
             (None, _) => span.muted { "nothing runs" },
         }

@@ -39,7 +39,7 @@ pub(super) fn view(tx: &mut Tx<'_>, row: LicenseRow, now: Ms) -> Result<License,
         let Some(free_at) = free_at else { continue };
         let synced = sync::get(tx, claim.workstation)?;
         let synced = synced.filter(|_| claim.mode == Mode::Online);
-        let used = synced.and_then(|row| row.report.get(&pools.license.id).map(|report| report.used));
+        let used = synced.map(|row| row.report.get(&pools.license.id).map_or(0, |report| report.used));
         let person = match counted.part {
             Part::Floating => None,
             Part::Of(account) => accounts::get(tx, account)?,

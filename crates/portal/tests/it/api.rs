@@ -1,7 +1,7 @@
 //! The REST API: what it adds to the services, which is headers, bodies and status codes.
 
 use crate::world::{HOME, PASSWORD, World, id};
-use axum::body::Body;
+use axum::body::{Body, HttpBody};
 use axum::http::{Method, Request, StatusCode, header};
 use axum::{Router, body};
 use leasehold_db::Db;
@@ -18,6 +18,8 @@ use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
 use std::net::SocketAddr;
 use std::path::Path;
+use std::pin::Pin;
+use std::time::Duration;
 use tokio::runtime::Runtime;
 use tower::ServiceExt;
 
@@ -84,6 +86,18 @@ impl Http {
         })
     }
 
+    /// Opens the event stream of a page. Whatever waits in it goes on while [`Stream::until`] looks.
+    pub(crate) fn open(&self, path: &str, token: &str) -> Stream<'_> {
+        let request = Request::get(path)
+            .header(header::HOST, "localhost:8080")
+            .header(header::COOKIE, format!("leasehold_portal={token}"));
+        let mut request = request.body(Body::empty()).unwrap();
+        let (peer, local) = (SocketAddr::from((HOME, 4000)), SocketAddr::from(([127, 0, 0, 1], 8080)));
+        request.extensions_mut().insert(Connection { peer, local, tls: false, sni: None });
+        let response = self.runtime.block_on(self.router.clone().oneshot(request)).unwrap();
+        Stream { http: self, status: response.status(), body: response.into_body(), text: String::new() }
+    }
+
     pub(crate) fn call(&self, method: Method, path: &str, token: Option<&str>, body: Option<Value>) -> Answer {
         self.keyed(method, path, token, body, None)
     }
@@ -116,6 +130,36 @@ impl Http {
     pub(crate) fn token(&self, email: &str) -> String {
         let wish = SignIn { email: email.into(), password: PASSWORD.into() };
         sessions::sign_in(&self.world.portal, HOME, "", &wish).unwrap().0.text()
+    }
+}
+
+/// The event stream of a page, as far as it was read.
+pub(crate) struct Stream<'a> {
+    http: &'a Http,
+    pub(crate) status: StatusCode,
+    body: Body,
+    text: String,
+}
+
+impl Stream<'_> {
+    /// Reads until `what` arrives; `false` if the stream ends before.
+    pub(crate) fn until(&mut self, what: &str) -> bool {
+        let Stream { http, body, text, .. } = self;
+        let read = async {
+            while !text.contains(what) {
+                let next = std::future::poll_fn(|context| Pin::new(&mut *body).poll_frame(context)).await;
+                let Some(frame) = next else { return false };
+                text.push_str(&String::from_utf8_lossy(&frame.unwrap().into_data().unwrap_or_default()));
+            }
+            true
+        };
+        let patient = http.runtime.block_on(async { tokio::time::timeout(Duration::from_secs(20), read).await });
+        patient.unwrap_or_else(|_| panic!("{what} does not come"))
+    }
+
+    /// Forgets what was read.
+    pub(crate) fn forget(&mut self) {
+        self.text.clear();
     }
 }
 

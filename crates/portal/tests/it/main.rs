@@ -8,6 +8,7 @@ mod bad_uploads;
 mod licenses;
 mod online;
 mod pages;
+mod people;
 mod race;
 mod sign_in;
 mod store;

@@ -16,13 +16,13 @@ use std::collections::BTreeSet;
 const BOUNDARY: &str = "----portal-test";
 
 /// A browser that is signed in, or not.
-struct Browser<'a> {
+pub(crate) struct Browser<'a> {
     http: &'a Http,
-    token: Option<String>,
+    pub(crate) token: Option<String>,
 }
 
 impl<'a> Browser<'a> {
-    fn of(http: &'a Http, email: Option<&str>) -> Browser<'a> {
+    pub(crate) fn of(http: &'a Http, email: Option<&str>) -> Browser<'a> {
         Browser { http, token: email.map(|email| http.token(email)) }
     }
 
@@ -41,17 +41,17 @@ impl<'a> Browser<'a> {
         self.http.send(request.body(Body::from(body)).unwrap())
     }
 
-    fn get(&self, path: &str) -> Answer {
+    pub(crate) fn get(&self, path: &str) -> Answer {
         self.send(Method::GET, path, None, String::new())
     }
 
-    fn post(&self, path: &str, fields: &[(&str, &str)]) -> Answer {
+    pub(crate) fn post(&self, path: &str, fields: &[(&str, &str)]) -> Answer {
         let pair = |(name, value): &(&str, &str)| format!("{}={}", encoded(name), encoded(value));
         let body: Vec<String> = fields.iter().map(pair).collect();
         self.send(Method::POST, path, Some("application/x-www-form-urlencoded"), body.join("&"))
     }
 
-    fn upload(&self, path: &str, file: &str, fields: &[(&str, &str)]) -> Answer {
+    pub(crate) fn upload(&self, path: &str, file: &str, fields: &[(&str, &str)]) -> Answer {
         let mut body = String::new();
         for (name, value) in fields {
             body += &format!("--{BOUNDARY}\r\nContent-Disposition: form-data; name=\"{name}\"\r\n\r\n{value}\r\n");
@@ -67,7 +67,7 @@ fn encoded(text: &str) -> String {
     text.bytes().map(|byte| format!("%{byte:02X}")).collect()
 }
 
-fn location(answer: &Answer) -> &str {
+pub(crate) fn location(answer: &Answer) -> &str {
     answer.headers.get(header::LOCATION).map_or("", |to| to.to_str().unwrap())
 }
 

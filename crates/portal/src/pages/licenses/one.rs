@@ -4,7 +4,7 @@ use super::people::{self, Entered};
 use super::{HERE, address, over, state, term};
 use crate::Failure;
 use crate::pages::fields::{Fields, Mistake};
-use crate::pages::look::{Head, Viewer, counted, done, named, person, seats, two_lines};
+use crate::pages::look::{Head, Viewer, done, named, person, seats, two_lines};
 use crate::pages::watch::Watcher;
 use crate::pages::{Answer, go};
 use crate::service::{assignments, licenses, organizations};
@@ -55,10 +55,16 @@ fn figures(license: &License) -> Markup {
     };
     let mut list = vec![tile("Owned", license.seats, String::new(), Tone::Neutral)];
     if license.organization.is_some() {
-        let people = counted(license.assignments.len() as u64, "person").replace("persons", "people");
-        let waiting_tone = if license.seats_pending > 0 { Tone::Warning } else { Tone::Neutral };
-        list.push(tile("Assigned", license.seats_assigned, format!("to {people}"), Tone::Neutral));
-        list.push(tile("Floating", license.seats_floating, "for the organization's servers".to_owned(), Tone::Neutral));
+        let people = match license.assignments.len() {
+            1 => "to 1 person".to_owned(),
+            people => format!("to {people} people"),
+        };
+        let (floating, waiting_tone) = match license.seats_pending {
+            0 => ("shared by the organization's servers".to_owned(), Tone::Neutral),
+            pending => (format!("{} of these promised to people", number(pending.into())), Tone::Warning),
+        };
+        list.push(tile("Assigned", license.seats_assigned, people, Tone::Neutral));
+        list.push(tile("Floating", license.seats_floating, floating, Tone::Neutral));
         list.push(tile("Waiting", license.seats_pending, "assigned and not yet back".to_owned(), waiting_tone));
     }
     let out_tone = if license.over_by > 0 { Tone::Bad } else { Tone::Neutral };

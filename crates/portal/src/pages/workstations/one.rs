@@ -222,9 +222,9 @@ fn copied(workstation: &Workstation, now: Ms) -> Option<Notice> {
     let current = copied_lately(at.0, now) && workstation.status != WorkstationStatus::Released;
     current.then(|| Notice::new(Tone::Bad, html! {
         "Another server came with this key, " (named("on ", host, "")) ", at " (on(at.0))
-        ". It was told to stop: it gives no seats, and this one goes on. If you copied or restored its data folder, disable online licensing on the \
-         copy and enable it there anew, which makes a new key. If nobody of you did, somebody has a copy of the key: revoke this \
-         workstation and enable its server anew."
+        ". It was told to stop: it gives no seats, and this one goes on. If somebody copied or restored the data folder, stop that copy; to use \
+         it, start it with an empty data folder and enable it, which makes a key of its own. If nobody of you did, the key was stolen: revoke this \
+         workstation, then disable its server and enable it anew."
     }))
 }
 

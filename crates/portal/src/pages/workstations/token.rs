@@ -18,8 +18,8 @@ use leasehold_wire::portal::{EnableToken, NewEnableToken};
 const TITLE: &str = "Enable without a screen";
 
 fn form_page(viewer: &Viewer, fields: &Fields, mistake: &Mistake) -> Markup {
-    let for_me = ("person", "Only me: it uses seats that are mine or assigned to me");
-    let for_all = ("organization", "Everybody in my organization: it shares the floating seats");
+    let for_me = ("person", "Only me");
+    let for_all = ("organization", "Everybody in my organization");
     let options = match viewer.administers() {
         Some(_) => vec![for_all, for_me],
         None => vec![for_me],
@@ -32,7 +32,11 @@ fn form_page(viewer: &Viewer, fields: &Fields, mistake: &Mistake) -> Markup {
             form #token method="post" action=(TOKEN) {
                 (Field::new("scope", "For whom the server is to work").required().value(fields.get("scope"))
                     .error(mistake.at("scope", "For whom").as_deref()).select(&options))
-                p.hint { "The token enables one license server, once, within a day. It cannot do anything else." }
+                p.hint {
+                    @if viewer.administers().is_some() { "For everybody it gives the organization's floating seats; for you, those that are assigned to you. " }
+                    @else { "It gives the seats that are yours or were assigned to you. " }
+                    "The token enables one license server, once, within a day. It cannot do anything else."
+                }
                 div.actions { (button("Make Token", Button::Primary)) (link_button("Cancel", HERE, Button::Plain)) }
             }
         },
