@@ -195,7 +195,7 @@ fn has_seats(sight: &Sight, member: &Member, mistake: &Mistake) -> Markup {
     html! {
         (page_header(&format!("{} has seats", member.account.name), "Take these back first; then remove the person.", html! {}))
         (mistake.panel(&[]))
-        (card("", html! {
+        (card("Take back", html! {
             ul.plain-list {
                 @for given in &member.assigned {
                     li {

@@ -469,3 +469,32 @@ fn revoking_is_asked_with_numbers_first() {
     let page = browser.get(&here);
     assert!(page.text().contains("It can still run until") && !page.text().contains("/certificate"), "{}", page.text());
 }
+
+#[test]
+fn a_product_says_how_long_online_servers_go_on_without_the_portal() {
+    let db = fresh_in_line();
+    let http = Http::new(&db);
+    let product = http.world.product("studio");
+    let browser = Browser::of(&http, Some("olga@acme.example"));
+    let here = format!("/products/{product}");
+    let term = || leasehold_portal::service::products::get(&http.world.portal, &http.world.operator, product);
+    let save = |more: &[(&str, &str)]| {
+        let fields = [("name", "Studio"), ("share", "none"), ("features", "studio.gui 1")];
+        browser.post(&here, &[&fields[..], more].concat())
+    };
+    assert!(browser.get(&here).text().contains("value=\"days\" selected"), "7 days are preset");
+    for (number, unit, seconds) in [("1", "hours", 3_600), ("90", "minutes", 5_400), ("30", "days", 2_592_000)] {
+        let saved = save(&[("online_term", number), ("online_term_unit", unit)]);
+        assert_eq!(saved.status.as_u16(), 303, "{}", saved.text());
+        assert_eq!(term().unwrap().online_term_s, seconds);
+        let page = browser.get(&here);
+        assert!(page.text().contains(&format!("name=\"online_term\" value=\"{number}\"")), "{}", page.text());
+    }
+    for (number, unit) in [("31", "days"), ("59", "minutes"), ("4294967295", "days"), ("x", "days"), ("1", "years")] {
+        let refused = save(&[("online_term", number), ("online_term_unit", unit)]);
+        assert_eq!(refused.status.as_u16(), 422, "{number} {unit}");
+        assert!(refused.text().contains("The time must be"), "{}", refused.text());
+    }
+    assert_eq!(save(&[]).status.as_u16(), 303);
+    assert_eq!(term().unwrap().online_term_s, 2_592_000, "what is not sent stays");
+}

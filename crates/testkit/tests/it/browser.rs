@@ -246,6 +246,8 @@ async fn portal_pages(site: &Site, workstation: &str, judge: &mut Judge) {
         &format!("{workstation}/revoke"),
         "/workstations/activate",
         "/workstations/receipt",
+        "/workstations/token",
+        "/organization",
         "/password",
         "/nowhere",
     ];
