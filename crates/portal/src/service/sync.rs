@@ -1,6 +1,6 @@
 //! Syncs of online license servers (`PROTOCOL.md` sections 2, 3 and 9): the portal's end.
 //!
-//! Here the first law holds between portal and servers that come by themselves, as in [`super::issue`] for those that are
+//! Here the first law holds between portal and servers that come by themselves, as in `issue` for those that are
 //! served by file: licenses locked first, then the workstation, bells last.
 
 use super::issue::{Desk, WantedLine};
