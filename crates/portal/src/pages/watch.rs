@@ -5,6 +5,7 @@ use super::Answer;
 use super::look::Viewer;
 use crate::failure::Failure;
 use crate::front::Front;
+use crate::service::overview::{self, Pulse};
 use axum::extract::FromRequestParts;
 use axum::http::request::Parts;
 use axum::http::{HeaderMap, StatusCode};
@@ -12,6 +13,9 @@ use axum::response::IntoResponse;
 use leasehold_web::listener::Connection;
 use leasehold_web::live::{Fragments, Live};
 use leasehold_web::problem::ApiProblem;
+
+/// Drawn at least with every so manyth look, though nothing was done: times go by, and what ran out is no longer there.
+const LOOKS: u8 = 5;
 
 /// Whoever asks for the event stream of a page.
 pub(super) struct Watcher {
@@ -41,13 +45,17 @@ impl Watcher {
         let Some(streams) = self.viewer.front().streams().cloned() else {
             return Ok(StatusCode::NO_CONTENT.into_response());
         };
-        Ok(streams.follow(Watched { first: Some(first), watcher: self, draw }))
+        Ok(streams.follow(Watched { first: Some(first), pulse: None, looks: 0, watcher: self, draw }))
     }
 }
 
 struct Watched<D> {
     /// What was drawn to find out whether it may be seen.
     first: Option<Fragments>,
+    /// How it stood before it was drawn.
+    pulse: Option<Pulse>,
+    /// Looks since it was drawn.
+    looks: u8,
     watcher: Watcher,
     draw: D,
 }
@@ -63,6 +71,12 @@ where
         }
         let Watcher { viewer, connection, headers } = &mut self.watcher;
         *viewer = viewer.again(connection, headers).await.ok()?;
+        let pulse = viewer.run(|portal, _| overview::pulse(portal)).await.ok();
+        self.looks += 1;
+        if pulse.is_some() && pulse == self.pulse && self.looks < LOOKS {
+            return Some(Fragments::new());
+        }
+        (self.pulse, self.looks) = (pulse, 0);
         (self.draw)(viewer.clone()).await.ok()
     }
 }

@@ -26,3 +26,17 @@ pub fn count(tx: &mut Tx<'_>, soon: Ms) -> Result<Overview, DbError> {
         )?,
     })
 }
+
+/// Differs from an earlier one if somebody did something or a server synced in between.
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
+pub struct Pulse {
+    newest_deed: Option<String>,
+    syncs: u64,
+}
+
+/// How it stands now; cheap, however much there is to show.
+pub fn pulse(tx: &mut Tx<'_>) -> Result<Pulse, DbError> {
+    let newest_deed = tx.one("SELECT MAX(id) FROM audit", &[], |row| row.opt_text(0))?.flatten();
+    let syncs = tx.one("SELECT CAST(COALESCE(SUM(seq), 0) AS BIGINT) FROM sync", &[], |row| whole(row, 0))?;
+    Ok(Pulse { newest_deed, syncs: syncs.unwrap_or(0) })
+}
