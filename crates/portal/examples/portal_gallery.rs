@@ -4,16 +4,24 @@
 #![expect(clippy::print_stdout, reason = "the one thing a developer needs from it")]
 
 use leasehold_core::ids::{AccountId, LicenseId, ProductId, ReceiptId, RequestId};
-use leasehold_core::license::{Channel, FeatureCode, Kind, Share, Term};
+use leasehold_core::license::{Channel, FeatureCode, Kind, Scope, Share, Term};
+use leasehold_core::sync::{Report, SYNC_VERSION, ServerFacts, SyncRequest};
 use leasehold_core::time::{Clock, DAY_MS, Ms};
 use leasehold_host::{OsRandom, SystemClock};
 use leasehold_portal::service::activation::{self, Wish};
-use leasehold_portal::service::{accounts, licenses, products, sessions, workstations};
+use leasehold_portal::service::{
+    accounts, assignments, enable, licenses, organizations, products, sessions, sync, workstations,
+};
 use leasehold_portal::{Caller, Config, Failure, Portal, admin};
-use leasehold_trust::SigningKey;
+use leasehold_trust::activation_file::read_activation_file;
 use leasehold_trust::receipt::{ReceiptFacts, build_receipt};
 use leasehold_trust::request::{RequestFacts, build_request};
-use leasehold_wire::portal::{Activated, ChosenLine, NewAccount, NewLicense, NewProduct, Role, SignIn};
+use leasehold_trust::secret::sha256_hex;
+use leasehold_trust::sync::{sign_request, verify_answer};
+use leasehold_trust::{SigningKey, VerifiedGrant, verify_grant};
+use leasehold_wire::portal::{
+    Activated, ChosenLine, Enable, NewAccount, NewLicense, NewMember, NewProduct, Role, SignIn,
+};
 use leasehold_wire::time::Time;
 use std::error::Error;
 use std::fs;
@@ -83,7 +91,96 @@ fn request(now: Ms, key: &SigningKey, host: &str, rev_in_use: Option<u64>) -> St
     )
 }
 
+/// A license server that syncs.
+struct Online {
+    key: SigningKey,
+    host: String,
+    grant: VerifiedGrant,
+    seq: u64,
+    prev: String,
+}
+
+impl Online {
+    fn enable(portal: &Portal, owner: &str, scope: Scope, name: &str, host: &str) -> Result<Online, Box<dyn Error>> {
+        let (key, now) = (SigningKey::generate(), portal.now());
+        let wish = Enable { request: request(now, &key, host, None), scope, name: Some(name.into()) };
+        let enabled = enable::enable(portal, &caller(portal, owner)?, None, &wish)?;
+        let file = enabled.activation_file;
+        let grant = read_activation_file(file.as_bytes(), Some(portal.root()), &key.public(), None, now);
+        let grant = grant.map_err(|why| why.what())?.grant;
+        Ok(Online { key, host: host.into(), grant, seq: 0, prev: String::new() })
+    }
+
+    /// A sync in which it says of every license how many seats it keeps and uses, and for how many somebody waits.
+    fn sync(&mut self, portal: &Portal, said: impl Fn(LicenseId, u32) -> [u32; 3]) -> Result<(), Box<dyn Error>> {
+        let (now, grant) = (portal.now(), &self.grant.grant);
+        let report = |license, held| {
+            let [keep, used, want] = said(license, held);
+            Report { keep, used, idle: keep - used, want, peak: used }
+        };
+        let request = SyncRequest {
+            v: SYNC_VERSION,
+            workstation: grant.workstation,
+            seq: self.seq + 1,
+            prev: self.prev.clone(),
+            rev: grant.rev,
+            document: self.grant.token.clone(),
+            now,
+            draining: false,
+            server: ServerFacts { version: "0.1.0".into(), host: self.host.clone(), machine: "f".repeat(32) },
+            licenses: grant.lines.iter().map(|line| (line.license, report(line.license, line.seats))).collect(),
+        };
+        let body = serde_json::to_vec(&request)?;
+        let token = sign_request(&self.key, grant.workstation, request.seq, &body, now);
+        let answer = sync::sync(portal, HERE, &token, &body)?;
+        let said = verify_answer(&answer, portal.root(), grant.workstation, &sha256_hex(&body))?;
+        if let Some(document) = &said.grant {
+            self.grant = verify_grant(document, portal.root(), now)?;
+        }
+        (self.seq, self.prev) = (self.seq + 1, sha256_hex(answer.as_bytes()));
+        Ok(())
+    }
+}
+
 impl Gallery {
+    /// An organization whose servers sync, and its members.
+    fn organization(&self, studio: ProductId, node: ProductId) -> Result<(), Box<dyn Error>> {
+        let portal = &self.portal;
+        let owner = self.customer("nora@northlight.example", "Northlight Pictures")?;
+        let main = self.sold(Channel::Commercial, "NL-2026-11", self.sell(owner, studio, 40, Some(312)))?;
+        let nodes = self.sold(Channel::Commercial, "", self.sell(owner, node, 120, Some(200)))?;
+        let nora = caller(portal, "nora@northlight.example")?;
+        let organization = nora.administers().ok_or("no organization")?;
+        let mut members = Vec::new();
+        for (email, name) in [
+            ("mia@northlight.example", "Mia Keller"),
+            ("long@northlight.example", LONG),
+            ("html@northlight.example", "<script>alert('x')</script>"),
+            ("rtl@northlight.example", "مرحبا بالعالم خادم التراخيص"),
+            ("jo@northlight.example", "Jo Tanaka"),
+        ] {
+            members.push(self.customer(email, name)?);
+            organizations::add_member(portal, &nora, organization, &NewMember { email: email.into() })?;
+        }
+        assignments::assign(portal, &nora, main, members[0], 5)?;
+        assignments::assign(portal, &nora, nodes, members[0], 12)?;
+        let mut own = Online::enable(portal, "mia@northlight.example", Scope::Person, "Mia's laptop", "mia-mbp")?;
+        own.sync(portal, |_, held| [held, held.min(3), 0])?;
+        let mut floor =
+            Online::enable(portal, "nora@northlight.example", Scope::Organization, "Studio floor 2", "nl-lic-02")?;
+        floor.sync(portal, |_, held| [held, held * 2 / 3, 0])?;
+        let mut farm = Online::enable(portal, "nora@northlight.example", Scope::Organization, UNBROKEN, UNBROKEN)?;
+        farm.sync(portal, |_, held| [held, held, 4])?;
+        floor.sync(portal, |_, held| [held * 3 / 4, held / 2, 0])?;
+        farm.sync(portal, |_, held| [held, held, 2])?;
+        assignments::assign(portal, &nora, main, members[1], 10)?;
+        assignments::assign(portal, &nora, main, members[2], 3)?;
+        // Somebody copied the data folder of the farm's server.
+        let mut copy = Online { seq: 0, prev: String::new(), host: "backup-restore-test".into(), ..farm };
+        let _ = copy.sync(portal, |_, held| [held, 0, 0]);
+        Ok(())
+    }
+
     fn in_days(&self, days: i64) -> Ms {
         self.clock.wall().plus(days * DAY_MS)
     }
@@ -183,7 +280,7 @@ impl Gallery {
         Ok(())
     }
 
-    fn fill(&self) -> Result<(SigningKey, Activated), Failure> {
+    fn fill(&self) -> Result<(SigningKey, Activated), Box<dyn Error>> {
         let studio =
             self.product("studio", "Atelier Studio", Share::None, &[("studio.gui", 1), ("studio.render", 1)])?;
         let node = self.product("node", "Atelier Render Node", Share::None, &[("studio.render", 1)])?;
@@ -193,7 +290,8 @@ impl Gallery {
         let hostile = self.product("hostile", name, Share::None, &feature)?;
         self.customer("empty@example.com", "Nothing Yet Ltd")?;
         self.crowd(studio, hostile)?;
-        self.studio(studio, node, fabric)
+        self.organization(studio, node)?;
+        Ok(self.studio(studio, node, fabric)?)
     }
 }
 
@@ -226,7 +324,8 @@ async fn main() -> Result<(), Box<dyn Error>> {
     let ready = |address| {
         println!("http://{address}");
         println!(
-            "olga@atelier.example (operator), ada@studio.example, crowd@example.com, empty@example.com: {PASSWORD}"
+            "olga@atelier.example (operator), nora@northlight.example (online), mia@northlight.example (her member), \
+             ada@studio.example, crowd@example.com, empty@example.com: {PASSWORD}"
         );
     };
     let (clock, random) = (Arc::new(SystemClock::new()), Box::new(OsRandom));

@@ -83,6 +83,7 @@ fn routes() -> OpenApiRouter<Front> {
         .routes(routes!(sessions::sign_in))
         .routes(routes!(sessions::sign_out))
         .routes(routes!(sessions::me))
+        .routes(routes!(organizations::assigned_to_me))
         .routes(routes!(accounts::change_password))
         .routes(routes!(accounts::list, accounts::create))
         .routes(routes!(accounts::get))

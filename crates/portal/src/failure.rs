@@ -138,6 +138,12 @@ pub enum Failure {
         /// Its name.
         name: String,
     },
+    /// The workstation syncs: it gets no file that its server did not ask for.
+    #[error("workstation {name} is online")]
+    KeptOnline {
+        /// Its name.
+        name: String,
+    },
     /// The token that enables a server was used, has ended, or never was.
     #[error("unknown token")]
     EnableToken,
@@ -275,8 +281,11 @@ impl Failure {
             }
             Failure::HasSeats { email, seats } => {
                 Problem::new(409, "HAS_SEATS", "Somebody who has seats cannot be removed.")
-                    .detail(format!("{seats} seats are assigned to {email}."))
-                    .next("Take the seats back first, then remove them.", who::YOU)
+                    .detail(match seats {
+                        1 => format!("1 seat is assigned to `{email}`."),
+                        _ => format!("{seats} seats are assigned to `{email}`."),
+                    })
+                    .next("Take the seats back on the pages of their licenses, then remove the person.", who::YOU)
             }
             workstation => workstation.about_workstation(),
         }
@@ -393,6 +402,16 @@ impl Failure {
                     ))
                     .next("Issue it a smaller document, or wait until the one that it has ends.", who::YOU)
             }
+            Failure::KeptOnline { name } => Problem::new(409, "ONLINE", "This workstation is kept up to date online.")
+                .detail(format!(
+                    "`{name}` gets its seats by itself. A .crt file would end that, so one is made only if its server asks \
+                     for it. Nothing was changed."
+                ))
+                .next(
+                    "To change its seats, assign or recall some. To go on by file from now on, download a request file on the \
+                     license server's page (ONLINE LICENSING, Activate offline) and upload that here.",
+                    who::YOU,
+                ),
             Failure::EnableToken => Problem::new(401, "ENABLE_TOKEN", "The token cannot be used.")
                 .detail("It was used before, has ended, or is mistyped. A token enables one license server, once.")
                 .next("Make a new one at the portal: Workstations, Enable without a screen.", who::YOU),

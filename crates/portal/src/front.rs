@@ -14,6 +14,7 @@ use axum::response::{IntoResponse, Response};
 use leasehold_web::csrf;
 use leasehold_web::headers::{Hsts, for_api};
 use leasehold_web::listener::Connection;
+use leasehold_web::live::Streams;
 use leasehold_web::problem::{ApiProblem, Problem, catch_panic, who};
 use leasehold_web::proxy::{self, TrustedProxies};
 use leasehold_web::session::{SessionCookie, SessionToken};
@@ -35,6 +36,8 @@ struct FrontParts {
     hosts: Option<Vec<String>>,
     /// Ends what waits for long.
     shutdown: Option<Shutdown>,
+    /// Pages that are kept up to date; `None` if nothing would end them.
+    streams: Option<Streams>,
 }
 
 impl Front {
@@ -49,6 +52,7 @@ impl Front {
             public_url: config.public_url.clone(),
             hosts,
             shutdown: None,
+            streams: None,
         }))
     }
 
@@ -60,6 +64,7 @@ impl Front {
             proxies: self.0.proxies.clone(),
             public_url: self.0.public_url.clone(),
             hosts: self.0.hosts.clone(),
+            streams: Some(Streams::new(shutdown.clone())),
             shutdown: Some(shutdown),
         };
         Front(Arc::new(parts))
@@ -71,6 +76,11 @@ impl Front {
             Some(mut shutdown) => shutdown.requested().await,
             None => std::future::pending().await,
         }
+    }
+
+    /// The pages that are kept up to date.
+    pub(crate) fn streams(&self) -> Option<&Streams> {
+        self.0.streams.as_ref()
     }
 
     /// The portal itself.
@@ -91,6 +101,13 @@ impl Front {
     /// The address of whoever is asking, behind trusted proxies too.
     pub fn address(&self, connection: &Connection, headers: &HeaderMap) -> IpAddr {
         proxy::client(connection, headers, &self.0.proxies).address
+    }
+
+    /// Who is asking, as of now; perhaps nobody who is signed in.
+    pub async fn caller(&self, connection: &Connection, headers: &HeaderMap) -> Result<Caller, Failure> {
+        let address = self.address(connection, headers);
+        let Some(token) = self.token(headers) else { return Ok(Caller::nobody(address)) };
+        self.portal().run(move |portal| sessions::caller(portal, Some(&token), address)).await
     }
 
     /// A bearer token if there is an `Authorization` header (cookies are then ignored), else the cookie.
@@ -146,9 +163,7 @@ impl FromRequestParts<Front> for Asking {
 
     async fn from_request_parts(parts: &mut Parts, front: &Front) -> Result<Self, ApiProblem> {
         let connection = Connection::from_request_parts(parts, front).await?;
-        let address = front.address(&connection, &parts.headers);
-        let Some(token) = front.token(&parts.headers) else { return Ok(Asking(Caller::nobody(address))) };
-        Ok(Asking(front.portal().run(move |portal| sessions::caller(portal, Some(&token), address)).await?))
+        Ok(Asking(front.caller(&connection, &parts.headers).await?))
     }
 }
 

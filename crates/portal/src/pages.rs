@@ -10,9 +10,11 @@ mod home;
 mod licenses;
 mod lists;
 mod look;
+mod organization;
 mod problems;
 mod products;
 mod session;
+mod watch;
 mod workstations;
 
 use crate::front::Front;
@@ -40,19 +42,33 @@ fn pages() -> Vec<Page> {
     let send = |path, answer: MethodRouter<Front>| Page(Method::POST, path, answer);
     vec![
         read("/", get(home::show)),
+        read("/live", get(home::live)),
         read("/sign-in", get(session::sign_in_form)),
         send("/sign-in", post(session::sign_in)),
         send("/sign-out", post(session::sign_out)),
         read("/password", get(session::password_form)),
         send("/password", post(session::change_password)),
         read("/licenses", get(licenses::list)),
+        read("/licenses/live", get(licenses::live)),
         read("/licenses/new", get(licenses::sell::form)),
         send("/licenses/new", post(licenses::sell::sell)),
-        read("/licenses/{license}", get(licenses::show)),
-        send("/licenses/{license}", post(licenses::change_seats)),
-        read("/licenses/{license}/end", get(licenses::end_form)),
-        send("/licenses/{license}/end", post(licenses::end)),
+        read("/licenses/{license}", get(licenses::one::show)),
+        send("/licenses/{license}", post(licenses::one::change_seats)),
+        read("/licenses/{license}/live", get(licenses::one::live)),
+        send("/licenses/{license}/assign", post(licenses::one::assign)),
+        read("/licenses/{license}/take-back/{account}", get(licenses::take_back::form)),
+        send("/licenses/{license}/take-back/{account}", post(licenses::take_back::confirm)),
+        read("/licenses/{license}/end", get(licenses::end::form)),
+        send("/licenses/{license}/end", post(licenses::end::confirm)),
+        read("/organization", get(organization::own)),
+        read("/organizations/{organization}", get(organization::show)),
+        send("/organizations/{organization}/members", post(organization::add)),
+        read("/organizations/{organization}/members/{account}/remove", get(organization::remove_form)),
+        send("/organizations/{organization}/members/{account}/remove", post(organization::remove)),
         read("/workstations", get(workstations::list)),
+        read("/workstations/live", get(workstations::live)),
+        read("/workstations/token", get(workstations::token::form)),
+        send("/workstations/token", post(workstations::token::make)),
         read("/workstations/activate", get(workstations::activate::form)),
         send("/workstations/activate", post(workstations::activate::upload)),
         read("/workstations/activate/confirm", get(workstations::activate::again)),
@@ -60,6 +76,9 @@ fn pages() -> Vec<Page> {
         read("/workstations/receipt", get(workstations::receipt::form)),
         send("/workstations/receipt", post(workstations::receipt::upload)),
         read("/workstations/{workstation}", get(workstations::one::show)),
+        read("/workstations/{workstation}/live", get(workstations::one::live)),
+        read("/workstations/{workstation}/recall", get(workstations::recall::form)),
+        send("/workstations/{workstation}/recall", post(workstations::recall::confirm)),
         read("/workstations/{workstation}/certificate", get(workstations::one::download)),
         read("/workstations/{workstation}/renew", get(workstations::renew::form)),
         send("/workstations/{workstation}/renew", post(workstations::renew::confirm)),

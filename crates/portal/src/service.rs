@@ -26,7 +26,7 @@ pub use idempotency::IdempotencyKey;
 use crate::failure::Failure;
 use crate::store::Keyset;
 use leasehold_core::access::{PortalAction, PortalActor, Verdict, portal_may};
-use leasehold_core::ids::AccountId;
+use leasehold_core::ids::{AccountId, OrganizationId};
 use leasehold_core::text;
 use leasehold_wire::portal::{Account, Page, PageQuery, Role};
 use std::net::IpAddr;
@@ -43,27 +43,38 @@ pub struct Caller {
     /// Hash of the token with which they came.
     session: Option<String>,
     address: Option<IpAddr>,
+    /// The organization that the account administers.
+    administers: Option<OrganizationId>,
 }
 
 impl Caller {
     /// Somebody who is not signed in.
     pub fn nobody(address: IpAddr) -> Caller {
-        Caller { account: None, session: None, address: Some(address) }
+        Caller { account: None, session: None, address: Some(address), administers: None }
     }
 
     /// The command line on the portal's own machine. It has no account and so no rights in the use cases below; it does
     /// what needs none, such as making the first operator.
     pub fn command_line() -> Caller {
-        Caller { account: None, session: None, address: None }
+        Caller { account: None, session: None, address: None, administers: None }
     }
 
     pub(crate) fn signed_in(account: Account, session: String, address: IpAddr) -> Caller {
-        Caller { account: Some(account), session: Some(session), address: Some(address) }
+        Caller { account: Some(account), session: Some(session), address: Some(address), administers: None }
+    }
+
+    pub(crate) fn of_organization(self, administers: Option<OrganizationId>) -> Caller {
+        Caller { administers, ..self }
     }
 
     /// The account that is signed in.
     pub fn account(&self) -> Option<&Account> {
         self.account.as_ref()
+    }
+
+    /// The organization that the account owns, and so administers.
+    pub fn administers(&self) -> Option<OrganizationId> {
+        self.administers
     }
 
     /// Whether an operator is signed in.

@@ -8,7 +8,7 @@ use axum::http::StatusCode;
 use leasehold_core::ids::{AccountId, LicenseId, OrganizationId};
 use leasehold_web::extract::{ApiJson, ApiPath};
 use leasehold_web::problem::ApiProblem;
-use leasehold_wire::portal::{Assign, License, Member, Members, NewMember, Organizations};
+use leasehold_wire::portal::{Assign, AssignedSeats, License, Member, Members, NewMember, Organizations};
 use leasehold_wire::problem::Problem;
 
 /// The organization that one administers, and those of which one is a member.
@@ -23,7 +23,19 @@ pub(super) async fn list(
     Ok(ApiJson(front.portal().run(move |portal| organizations::list(portal, &caller)).await?))
 }
 
-/// Everybody in an organization. Its administrator, and operators.
+/// The seats that organizations gave to oneself.
+#[utoipa::path(
+    get, path = "/api/v1/me/assignments", operation_id = "list_own_assignments", tag = "organizations",
+    responses((status = 200, body = AssignedSeats), (status = "default", body = Problem, content_type = "application/problem+json"))
+)]
+pub(super) async fn assigned_to_me(
+    State(front): State<Front>,
+    SignedIn(caller): SignedIn,
+) -> Result<ApiJson<AssignedSeats>, ApiProblem> {
+    Ok(ApiJson(front.portal().run(move |portal| assignments::mine(portal, &caller)).await?))
+}
+
+/// The members of an organization. Its administrator, and operators.
 #[utoipa::path(
     get, path = "/api/v1/organizations/{organization}/members", operation_id = "list_members", tag = "organizations",
     params(("organization" = String, Path)),

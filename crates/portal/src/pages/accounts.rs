@@ -5,7 +5,7 @@ use super::lists::{self, Shown};
 use super::look::{Head, Viewer, done, named, two_lines};
 use super::{Answer, go};
 use crate::Failure;
-use crate::service::{IdempotencyKey, accounts, licenses, workstations};
+use crate::service::{IdempotencyKey, accounts, licenses, organizations, workstations};
 use axum::http::Uri;
 use axum::response::IntoResponse;
 use leasehold_core::access::PortalAction;
@@ -155,9 +155,10 @@ pub(super) async fn show(viewer: Viewer, ApiPath(id): ApiPath<AccountId>, uri: U
             accounts::get(portal, caller, id)?,
             licenses::list(portal, caller, &wish)?,
             workstations::list(portal, caller, &wish)?,
+            organizations::of_owner(portal, caller, id)?,
         ))
     });
-    let (account, licenses, workstations) = owned.await?;
+    let (account, licenses, workstations, organization) = owned.await?;
     let made = named("The account of ", &account.name, " is made. Sell it a license next.");
     let notices: Vec<Notice> = ListQuery::of(&uri).get("done").map(|_| done(made)).into_iter().collect();
     let (sell, activate) = (format!("/licenses/new?owner={id}"), format!("/workstations/activate?account={id}"));
@@ -169,6 +170,7 @@ pub(super) async fn show(viewer: Viewer, ApiPath(id): ApiPath<AccountId>, uri: U
     let content = html! {
         (page_header(&account.name, "", html! {
             (link_button("Sell License", &sell, Button::Primary)) (link_button("Activate Workstation", &activate, Button::Plain))
+            @if let Some(organization) = &organization { (link_button("Organization", &format!("/organizations/{}", organization.id), Button::Plain)) }
         }))
         (card("Account", facts(&account, &viewer)))
         h2 { "Licenses" }
@@ -178,6 +180,6 @@ pub(super) async fn show(viewer: Viewer, ApiPath(id): ApiPath<AccountId>, uri: U
         (super::workstations::workstation_table(workstations.items, &embedded(no_workstations)))
         @if workstations.next.is_some() { p { a href={ "/workstations?owner=" (id) } { "Show all workstations" } } }
     };
-    let head = Head { title: &account.name, current: HERE, width: Width::Wide, notices: &notices };
+    let head = Head { title: &account.name, current: HERE, width: Width::Wide, notices: &notices, live: None };
     Ok(viewer.page(head, content).into_response())
 }

@@ -36,6 +36,15 @@ fn deed(action: &str) -> &str {
         "license.create" => "Sold license",
         "license.seats" => "Changed seats",
         "license.end" => "Ended license",
+        "license.assign" => "Assigned seats",
+        "license.revoke" => "Took seats back",
+        "member.add" => "Added member",
+        "member.remove" => "Removed member",
+        "enable_token.create" => "Made enabling token",
+        "workstation.enable" => "Enabled online licensing",
+        "workstation.recall" => "Recalled seats",
+        "workstation.fork" => "Stopped a copy",
+        "grant.adopt" => "Took over a document",
         "workstation.activate" => "Activated workstation",
         "workstation.renew" => "Renewed workstation",
         "workstation.revoke" => "Revoked workstation",
@@ -67,6 +76,7 @@ fn subject(subject: &str) -> Markup {
         Some("prod") => Some("products"),
         Some("lic") => Some("licenses"),
         Some("ws") => Some("workstations"),
+        Some("org") => Some("organizations"),
         _ => None,
     };
     let text = visible(subject);

@@ -1,14 +1,16 @@
 //! The start page: an operator's figures; everybody else starts at their licenses.
 
 use super::look::{Head, Viewer};
+use super::watch::Watcher;
 use super::{Answer, go};
+use crate::failure::Failure;
 use crate::service::{audit, overview};
 use axum::response::IntoResponse;
 use leasehold_web::components::{Button, ListQuery, Tile, Tone, link_button, page_header, step_panel, tiles};
 use leasehold_web::maud::{Markup, html};
-use leasehold_web::page::Notice;
+use leasehold_web::page::{self, Notice};
 use leasehold_web::text::number;
-use leasehold_wire::portal::{Overview, PageQuery};
+use leasehold_wire::portal::{AuditEntry, Overview, PageQuery};
 
 /// Changes on the start page.
 const CHANGES: usize = 10;
@@ -17,12 +19,13 @@ const DEEDS: u32 = 100;
 
 fn figures(overview: &Overview) -> Markup {
     let tile = |label, value, detail: String| Tile { label, value: number(value), detail, tone: Tone::Neutral };
-    tiles(&[
+    let figures = tiles(&[
         tile("Customers", overview.customers, String::new()),
         tile("Products", overview.products, String::new()),
         tile("Licenses", overview.licenses, super::look::counted(overview.seats, "seat")),
         tile("Workstations", overview.workstations, "active".to_owned()),
-    ])
+    ]);
+    html! { div #figures { (figures) } }
 }
 
 /// What to do first, as long as nothing can be sold.
@@ -49,10 +52,13 @@ fn first_steps(overview: &Overview) -> Markup {
     }
 }
 
-pub(super) async fn show(viewer: Viewer) -> Answer {
-    if !viewer.is_operator() {
-        return go("/licenses");
-    }
+/// Everything that the start page shows.
+struct Home {
+    overview: Overview,
+    changes: Vec<AuditEntry>,
+}
+
+async fn look(viewer: &Viewer) -> Result<Home, Failure> {
     let facts = viewer.run(|portal, caller| {
         let newest = PageQuery { after: None, limit: Some(DEEDS) };
         Ok((overview::get(portal, caller)?, audit::list(portal, caller, &newest)?.items))
@@ -61,6 +67,10 @@ pub(super) async fn show(viewer: Viewer) -> Answer {
     // Signing in and out changes nothing; the whole log has it.
     changes.retain(|deed| !deed.action.starts_with("session."));
     changes.truncate(CHANGES);
+    Ok(Home { overview, changes })
+}
+
+fn notices(overview: &Overview) -> Vec<Notice> {
     let ending = overview.workstations_ending;
     let notice = Notice::new(
         Tone::Warning,
@@ -69,14 +79,39 @@ pub(super) async fn show(viewer: Viewer) -> Answer {
             " end within 14 days or have ended. " a href="/workstations?status=ending" { "Show them" }
         },
     );
-    let notices = if ending > 0 { vec![notice] } else { Vec::new() };
+    if ending > 0 { vec![notice] } else { Vec::new() }
+}
+
+fn last_changes(home: &Home, viewer: &Viewer) -> Markup {
+    super::audit::table_of("changes", &home.changes, false, &ListQuery::default(), None, viewer.now())
+}
+
+pub(super) async fn show(viewer: Viewer) -> Answer {
+    if !viewer.is_operator() {
+        return go("/licenses");
+    }
+    let home = look(&viewer).await?;
+    let notices = notices(&home.overview);
     let content = html! {
         (page_header("Home", "", html! {}))
-        (figures(&overview))
-        (first_steps(&overview))
+        (figures(&home.overview))
+        (first_steps(&home.overview))
         h2 { "Last changes" }
-        (super::audit::table_of("changes", &changes, false, &ListQuery::default(), None, viewer.now()))
+        (last_changes(&home, &viewer))
         p { a href="/audit" { "The whole audit log" } }
     };
-    Ok(viewer.page(Head { notices: &notices, ..Head::wide("Home", "/") }, content).into_response())
+    Ok(viewer.page(Head { notices: &notices, live: Some("/live"), ..Head::wide("Home", "/") }, content).into_response())
+}
+
+/// The event stream of the start page.
+pub(super) async fn live(watcher: Watcher) -> Answer {
+    let draw = |viewer: Viewer| async move {
+        let home = look(&viewer).await?;
+        Ok(vec![
+            ("notices", page::notices(&notices(&home.overview))),
+            ("figures", figures(&home.overview)),
+            ("changes", last_changes(&home, &viewer)),
+        ])
+    };
+    watcher.follow(draw).await
 }

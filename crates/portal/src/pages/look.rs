@@ -5,19 +5,25 @@ use crate::failure::{Failure, sentence_time};
 use crate::front::{Front, SignedIn};
 use crate::service::Caller;
 use axum::extract::FromRequestParts;
+use axum::http::HeaderMap;
 use axum::http::request::Parts;
 use leasehold_core::access::{PortalAction, Verdict, portal_may};
+use leasehold_core::ids::{AccountId, OrganizationId};
 use leasehold_core::time::Ms;
-use leasehold_web::components::{Tone, wrapped};
+use leasehold_web::components::{Tone, clip, wrapped};
+use leasehold_web::listener::Connection;
 use leasehold_web::maud::{Markup, html};
 use leasehold_web::page::{self, Account, Frame, Link, Menu, Notice, Width};
 use leasehold_web::problem::ApiProblem;
+use leasehold_wire::portal::AccountRef;
 
 pub(super) const VERSION: &str = concat!("Leasehold ", env!("CARGO_PKG_VERSION"));
 
 const LICENSES: Menu = Menu::Link(Link { label: "LICENSES", href: "/licenses" });
 const WORKSTATIONS: Menu = Menu::Link(Link { label: "WORKSTATIONS", href: "/workstations" });
 const CUSTOMER_MENU: &[Menu] = &[LICENSES, WORKSTATIONS];
+const ADMINISTRATOR_MENU: &[Menu] =
+    &[LICENSES, WORKSTATIONS, Menu::Link(Link { label: "ORGANIZATION", href: super::organization::HERE })];
 const OPERATOR_MENU: &[Menu] = &[
     Menu::Link(Link { label: "HOME", href: "/" }),
     Menu::Link(Link { label: "ACCOUNTS", href: "/accounts" }),
@@ -55,11 +61,13 @@ pub(super) struct Head<'a> {
     pub width: Width,
     /// Above the content.
     pub notices: &'a [Notice],
+    /// The address of its event stream, if it has one.
+    pub live: Option<&'a str>,
 }
 
 impl<'a> Head<'a> {
     pub(super) fn wide(title: &'a str, current: &'a str) -> Head<'a> {
-        Head { title, current, width: Width::Wide, notices: &[] }
+        Head { title, current, width: Width::Wide, notices: &[], live: None }
     }
 
     pub(super) fn narrow(title: &'a str, current: &'a str) -> Head<'a> {
@@ -85,6 +93,23 @@ impl Viewer {
         self.front.portal().now()
     }
 
+    /// The same person as of now; a sign-in may have ended since. For pages that stay open.
+    pub(super) async fn again(&self, connection: &Connection, headers: &HeaderMap) -> Result<Viewer, Failure> {
+        let caller = self.front.caller(connection, headers).await?;
+        caller.account().ok_or(Failure::SignIn)?;
+        Ok(Viewer { caller, ..self.clone() })
+    }
+
+    /// The account that is signed in.
+    pub(super) fn account(&self) -> Option<AccountId> {
+        self.caller.actor().account()
+    }
+
+    /// Whether the account owns an organization.
+    pub(super) fn administers(&self) -> Option<OrganizationId> {
+        self.caller.administers()
+    }
+
     pub(super) fn is_operator(&self) -> bool {
         self.caller.is_operator()
     }
@@ -107,17 +132,18 @@ impl Viewer {
 
 /// A whole document, for somebody who may not be signed in.
 pub(super) fn page(front: &Front, caller: &Caller, head: Head<'_>, content: Markup) -> Markup {
-    let Head { title, current, width, notices } = head;
+    let Head { title, current, width, notices, live } = head;
     let account = caller.account().map(|account| Account {
         name: &account.name,
         detail: &account.email,
         links: ACCOUNT_LINKS,
         sign_out: "/sign-out",
     });
-    let menu = match (caller.is_operator(), &account) {
-        (true, _) => OPERATOR_MENU,
-        (false, Some(_)) => CUSTOMER_MENU,
-        (false, None) => &[],
+    let menu = match &account {
+        None => &[],
+        Some(_) if caller.is_operator() => OPERATOR_MENU,
+        Some(_) if caller.administers().is_some() => ADMINISTRATOR_MENU,
+        Some(_) => CUSTOMER_MENU,
     };
     let sign_in = (current != "/sign-in").then_some("/sign-in");
     let frame = Frame {
@@ -126,6 +152,7 @@ pub(super) fn page(front: &Front, caller: &Caller, head: Head<'_>, content: Mark
         account,
         sign_in,
         notices,
+        live,
         width,
         ..Frame::new(front.portal().vendor(), title, VERSION)
     };
@@ -145,6 +172,11 @@ pub(super) fn on(at: Ms) -> Markup {
 /// A name above, what it is below.
 pub(super) fn two_lines(first: Markup, second: Markup) -> Markup {
     html! { div.two-lines { div { (first) } @if !second.0.is_empty() { div.muted { (second) } } } }
+}
+
+/// A name and the address below it.
+pub(super) fn person(account: &AccountRef) -> Markup {
+    two_lines(clip(&account.name), clip(&account.email))
 }
 
 /// Several things in one cell of a table, one below the other.

@@ -22,7 +22,10 @@ use leasehold_wire::portal::{ChangeProduct, NewProduct, Product};
 use std::fmt::Write;
 
 const HERE: &str = "/products";
-const FIELDS: &[&str] = &["code", "name", "features"];
+const FIELDS: &[&str] = &["code", "name", "features", "online_term_s"];
+/// In what the time without the portal is entered: how it is sent, seconds, and its word.
+const UNITS: [(&str, u32, &str); 4] =
+    [("days", 86_400, "days"), ("hours", 3_600, "hours"), ("minutes", 60, "minutes"), ("seconds", 1, "seconds")];
 
 const COLUMNS: &[Column] = &[
     Column::new("name", "Product").sortable(),
@@ -112,7 +115,14 @@ fn share(fields: &Fields) -> Result<Share, Failure> {
 }
 
 /// The fields that a new product and a changed one have.
-fn common_fields(name: &str, share: &str, features: &str, mistake: &Mistake) -> Markup {
+fn common_fields(entered: &Entered<'_>, mistake: &Mistake) -> Markup {
+    let Entered { name, share, features, term: (term, unit) } = entered;
+    // Only a time that is no whole number of minutes, such as the API may set, needs seconds.
+    let units: Vec<(&str, &str)> = UNITS
+        .iter()
+        .filter(|(word, _, _)| *word != "seconds" || word == unit)
+        .map(|(word, _, label)| (*word, *label))
+        .collect();
     html! {
         (Field::new("name", "Name").required().value(name).error(mistake.at("name", "The name").as_deref()).text())
         (Field::new("features", "One seat holds").required().value(features)
@@ -120,7 +130,33 @@ fn common_fields(name: &str, share: &str, features: &str, mistake: &Mistake) -> 
             .error(mistake.at("features", "What one seat holds").as_deref()).text_area(5))
         (Field::new("share", "Counting").required().value(share)
             .select(&[("none", sharing(Share::None)), ("user_host", sharing(Share::UserHost))]))
+        div.field-pair {
+            (Field::new("online_term", "Without portal").required().value(term)
+                .error(mistake.at("online_term_s", "The time").as_deref()).number(1, 2_592_000))
+            (Field::new("online_term_unit", "Unit").required().value(unit).select(&units))
+        }
+        p.hint {
+            "For so long an online license server goes on when it cannot reach this portal: 1 hour to 30 days. Shorter brings the seats of lost "
+            "servers back sooner; longer outlasts longer outages."
+        }
     }
+}
+
+/// A number of seconds in the largest unit of which it is a whole number.
+fn in_units(seconds: u32) -> (String, &'static str) {
+    let (word, length, _) =
+        UNITS.into_iter().find(|(_, length, _)| seconds.is_multiple_of(*length)).unwrap_or(UNITS[3]);
+    ((seconds / length).to_string(), word)
+}
+
+/// The seconds that were entered; `None` if the form has no such field.
+fn online_term_s(fields: &Fields) -> Result<Option<u32>, Failure> {
+    let Some(number) = fields.sent("online_term") else { return Ok(None) };
+    let refuse = || Failure::invalid("online_term_s", "must be a whole number of days, hours or minutes");
+    let number: u32 = number.trim().parse().map_err(|_| refuse())?;
+    let unit = UNITS.iter().find(|(word, _, _)| *word == fields.get("online_term_unit"));
+    let (_, length, _) = unit.ok_or_else(refuse)?;
+    Ok(Some(number.saturating_mul(*length)))
 }
 
 fn new_page(viewer: &Viewer, fields: &Fields, mistake: &Mistake) -> Markup {
@@ -134,7 +170,7 @@ fn new_page(viewer: &Viewer, fields: &Fields, mistake: &Mistake) -> Markup {
                 (Field::new("code", "Code").required().value(fields.get("code"))
                     .hint("Lower-case letters, digits, '.', '-' and '_', such as studio. It never changes.")
                     .error(mistake.at("code", "The code").as_deref()).text())
-                (common_fields(fields.get("name"), fields.get("share"), fields.get("features"), mistake))
+                (common_fields(&Entered::of(fields), mistake))
                 div.actions { (button("Make Product", Button::Primary)) (link_button("Cancel", HERE, Button::Plain)) }
             }
         },
@@ -153,7 +189,7 @@ fn new_product(fields: &Fields) -> Result<(NewProduct, IdempotencyKey), Failure>
         name: fields.trimmed("name"),
         share: share(fields)?,
         features: features(fields.get("features"))?,
-        online_term_s: None,
+        online_term_s: online_term_s(fields)?,
     };
     Ok((wish, IdempotencyKey::new(fields.get(FORM_KEY))?))
 }
@@ -173,10 +209,25 @@ pub(super) async fn create(viewer: Viewer, fields: Fields) -> Answer {
     }
 }
 
+/// What stands in the fields.
 struct Entered<'a> {
     name: &'a str,
     share: &'a str,
     features: &'a str,
+    /// The time without the portal, and its unit.
+    term: (&'a str, &'a str),
+}
+
+impl<'a> Entered<'a> {
+    /// What was sent; for a form that was not yet, the preset.
+    fn of(fields: &'a Fields) -> Entered<'a> {
+        Entered {
+            name: fields.get("name"),
+            share: fields.get("share"),
+            features: fields.get("features"),
+            term: (fields.sent("online_term").unwrap_or("7"), fields.sent("online_term_unit").unwrap_or("days")),
+        }
+    }
 }
 
 fn edit_page(
@@ -189,11 +240,11 @@ fn edit_page(
     let content = card(
         "",
         html! {
-            (page_header(&product.name, "Files that are already issued keep what they say; the next one says it anew.", html! {}))
+            (page_header(&product.name, "What is already given keeps what it says; the next document says it anew.", html! {}))
             (mistake.panel(FIELDS))
             form #product method="post" action={ (HERE) "/" (product.id) } {
                 p { span.muted { "Code" } " " code { (product.code) } }
-                (common_fields(entered.name, entered.share, entered.features, mistake))
+                (common_fields(entered, mistake))
                 div.actions {
                     (button("Save", Button::Primary))
                     (link_button("Sell License", &format!("/licenses/new?product={}", product.id), Button::Plain))
@@ -214,7 +265,13 @@ pub(super) async fn edit_form(viewer: Viewer, ApiPath(product): ApiPath<ProductI
         _ => None,
     };
     let notices: Vec<Notice> = said.map(done).into_iter().collect();
-    let entered = Entered { name: &product.name, share: product.share.word(), features: &as_lines(&product.features) };
+    let (term, unit) = in_units(product.online_term_s);
+    let entered = Entered {
+        name: &product.name,
+        share: product.share.word(),
+        features: &as_lines(&product.features),
+        term: (&term, unit),
+    };
     Ok(edit_page(&viewer, &product, &entered, &notices, &Mistake::none()).into_response())
 }
 
@@ -223,7 +280,7 @@ fn changes(fields: &Fields) -> Result<ChangeProduct, Failure> {
         name: Some(fields.trimmed("name")),
         share: Some(share(fields)?),
         features: Some(features(fields.get("features"))?),
-        online_term_s: None,
+        online_term_s: online_term_s(fields)?,
     })
 }
 
@@ -238,9 +295,7 @@ pub(super) async fn change(viewer: Viewer, ApiPath(id): ApiPath<ProductId>, fiel
         Err(failure @ Failure::Invalid { .. }) => {
             let mistake = Mistake::from(failure);
             let product = viewer.run(move |portal, caller| products::get(portal, caller, id)).await?;
-            let entered =
-                Entered { name: fields.get("name"), share: fields.get("share"), features: fields.get("features") };
-            Ok(mistake.answer(edit_page(&viewer, &product, &entered, &[], &mistake)))
+            Ok(mistake.answer(edit_page(&viewer, &product, &Entered::of(&fields), &[], &mistake)))
         }
         Err(failure) => Err(failure.into()),
     }
@@ -249,6 +304,19 @@ pub(super) async fn change(viewer: Viewer, ApiPath(id): ApiPath<ProductId>, fiel
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_time_is_shown_in_the_unit_of_which_it_is_a_whole_number() {
+        for (seconds, shown) in [
+            (604_800, ("7", "days")),
+            (3_600, ("1", "hours")),
+            (5_400, ("90", "minutes")),
+            (3_601, ("3601", "seconds")),
+        ] {
+            let (number, unit) = in_units(seconds);
+            assert_eq!((number.as_str(), unit), shown);
+        }
+    }
 
     #[test]
     fn features_are_typed_one_on_a_line() {

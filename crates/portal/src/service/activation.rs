@@ -339,7 +339,7 @@ fn acknowledge(row: &mut WorkstationRow, rev_in_use: Option<u64>, known: bool) -
     Said::Fits
 }
 
-/// Issues a new document to a workstation without a new request file.
+/// Issues a new document to a workstation that is served by file, without a new request file.
 pub fn renew(
     portal: &Portal,
     caller: &Caller,
@@ -360,6 +360,10 @@ pub fn renew(
             let row = &workstation.row;
             if row.status != WorkstationStatus::Active {
                 return Err(Failure::NotActive { workstation: row.id, name: row.name.clone(), status: row.status });
+            }
+            // A file would end its syncs, and nobody at the server asked for one.
+            if row.mode == Mode::Online {
+                return Err(Failure::KeptOnline { name: row.name.clone() });
             }
             let activated = desk.issue(tx, &mut workstation, &licenses, &choices, Occasion::Renewed)?;
             let detail = json!({ "name": workstation.row.name, "rev": activated.rev, "seats": activated.seats });

@@ -1,13 +1,17 @@
 //! Seats of a license that an administrator gives to people, and takes back.
 
 use super::licenses::{changed, view};
+use super::pools::{LicensePools, Part};
 use super::{Caller, allow};
 use crate::Portal;
 use crate::failure::Failure;
-use crate::store::{accounts, assignments, audit, bells, licenses, organizations};
+use crate::store::{accounts, assignments, audit, bells, licenses, organizations, state};
 use leasehold_core::access::PortalAction;
 use leasehold_core::ids::{AccountId, LicenseId};
-use leasehold_wire::portal::License;
+use leasehold_core::time::Ms;
+use leasehold_db::{DbError, Tx};
+use leasehold_wire::portal::{Assigned, AssignedSeats, License};
+use leasehold_wire::time::Time;
 use serde_json::json;
 
 /// Gives an account `seats` of a license, instead of what it was given before. What does not fit waits, in order. The
@@ -81,4 +85,43 @@ pub fn revoke(portal: &Portal, caller: &Caller, license: LicenseId, account: Acc
     })?;
     portal.bells().ring(&rung);
     Ok(license)
+}
+
+/// What organizations gave to the caller.
+pub fn mine(portal: &Portal, caller: &Caller) -> Result<AssignedSeats, Failure> {
+    allow(caller, PortalAction::UseOwnAccount, None)?;
+    let (account, now) = (caller.id()?, portal.now());
+    portal.db().read(move |tx| Ok(AssignedSeats { items: given_to(tx, account, now)? }))
+}
+
+/// What was given to an account, by whichever organization.
+pub(super) fn given_to(tx: &mut Tx<'_>, account: AccountId, now: Ms) -> Result<Vec<Assigned>, DbError> {
+    let mut given = Vec::new();
+    for row in assignments::of_account(tx, account)? {
+        given.extend(given_of(tx, row.license, account, now)?);
+    }
+    Ok(given)
+}
+
+fn given_of(tx: &mut Tx<'_>, license: LicenseId, account: AccountId, now: Ms) -> Result<Option<Assigned>, DbError> {
+    let Some(row) = licenses::get(tx, license)? else { return Ok(None) };
+    let Some(organization) = row.organization else { return Ok(None) };
+    let name = organizations::get(tx, organization)?.map(|found| found.name).unwrap_or_default();
+    let learning_until = state::learning_until(tx)?;
+    let pools = LicensePools::load(tx, row, now, learning_until)?;
+    let mut all = pools.assignments.iter().zip(&pools.settled.active);
+    let Some((assignment, active)) = all.find(|(row, _)| row.account.id == account) else { return Ok(None) };
+    Ok(Some(Assigned {
+        license,
+        product: pools.license.product_ref(),
+        channel: pools.license.channel,
+        organization,
+        organization_name: name,
+        running: pools.running(),
+        ends_at: pools.license.term.ends_at().map(Time),
+        seats: assignment.target,
+        active: *active,
+        seats_out: pools.counted_in(Part::Of(account)),
+        assigned_at: Time(assignment.assigned_at),
+    }))
 }

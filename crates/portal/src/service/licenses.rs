@@ -10,7 +10,7 @@ use crate::store::{accounts, audit, bells, catalog, licenses, organizations, sta
 use leasehold_core::access::PortalAction;
 use leasehold_core::grant::{counted_seats, counted_until};
 use leasehold_core::ids::{AccountId, LicenseId, OrganizationId, WorkstationId};
-use leasehold_core::license::{Channel, Term};
+use leasehold_core::license::{Channel, Mode, Term};
 use leasehold_core::text;
 use leasehold_core::time::{Ms, date_start};
 use leasehold_db::{DbError, Tx};
@@ -38,7 +38,8 @@ pub(super) fn view(tx: &mut Tx<'_>, row: LicenseRow, now: Ms) -> Result<License,
         let free_at = counted_until(&claim.documents, claim.acknowledged_rev, pools.license.id, now);
         let Some(free_at) = free_at else { continue };
         let synced = sync::get(tx, claim.workstation)?;
-        let used = synced.and_then(|row| row.report.get(&pools.license.id).map(|report| report.used));
+        let synced = synced.filter(|_| claim.mode == Mode::Online);
+        let used = synced.map(|row| row.report.get(&pools.license.id).map_or(0, |report| report.used));
         let person = match counted.part {
             Part::Floating => None,
             Part::Of(account) => accounts::get(tx, account)?,
@@ -47,6 +48,7 @@ pub(super) fn view(tx: &mut Tx<'_>, row: LicenseRow, now: Ms) -> Result<License,
             workstation: claim.workstation,
             name: claim.name.clone(),
             status: claim.status,
+            mode: claim.mode,
             seats: counted_seats(&claim.documents, claim.acknowledged_rev, pools.license.id, now),
             used,
             person: person.map(|account| AccountRef { id: account.id, name: account.name, email: account.email }),

@@ -1,14 +1,14 @@
 //! Organizations: an account with a commercial license is one, its owner the administrator; members are given seats.
 
-use super::{Caller, allow};
+use super::{Caller, allow, assignments as assignments_of};
 use crate::Portal;
 use crate::failure::Failure;
 use crate::store::{accounts, assignments, audit, licenses, organizations};
 use leasehold_core::access::PortalAction;
 use leasehold_core::ids::{AccountId, OrganizationId};
-use leasehold_db::Tx;
-use leasehold_wire::portal::{AccountRef, Member, Members, NewMember, Organization, Organizations};
-use leasehold_wire::time::Time;
+use leasehold_core::time::Ms;
+use leasehold_db::{DbError, Tx};
+use leasehold_wire::portal::{Assigned, Member, Members, NewMember, Organization, Organizations};
 use serde_json::json;
 
 /// The organization that the caller owns, if any, and those of which they are a member.
@@ -35,12 +35,45 @@ pub(super) fn administered(
 
 /// Its members. Its administrator, and operators.
 pub fn members(portal: &Portal, caller: &Caller, organization: OrganizationId) -> Result<Members, Failure> {
+    whole(portal, caller, organization).map(|(_, _, members)| members)
+}
+
+/// An organization, what is assigned to its administrator, and its members. Its administrator, and operators.
+pub fn whole(
+    portal: &Portal,
+    caller: &Caller,
+    organization: OrganizationId,
+) -> Result<(Organization, Vec<Assigned>, Members), Failure> {
     caller.id()?;
-    let caller = caller.clone();
+    let (caller, now) = (caller.clone(), portal.now());
     portal.db().read(move |tx| {
-        administered(tx, &caller, organization)?;
-        Ok(Members { items: organizations::members(tx, organization)? })
+        let found = administered(tx, &caller, organization)?;
+        let own = given_by(tx, organization, found.owner.id, now)?;
+        let mut items = organizations::members(tx, organization)?;
+        for member in &mut items {
+            member.assigned = given_by(tx, organization, member.account.id, now)?;
+        }
+        Ok((found, own, Members { items }))
     })
+}
+
+/// What an organization gave to an account.
+fn given_by(
+    tx: &mut Tx<'_>,
+    organization: OrganizationId,
+    account: AccountId,
+    now: Ms,
+) -> Result<Vec<Assigned>, DbError> {
+    let mut given = assignments_of::given_to(tx, account, now)?;
+    given.retain(|given| given.organization == organization);
+    Ok(given)
+}
+
+/// The organization that an account owns. That account, and operators.
+pub fn of_owner(portal: &Portal, caller: &Caller, owner: AccountId) -> Result<Option<Organization>, Failure> {
+    caller.id()?;
+    allow(caller, PortalAction::ManageOrganization, Some(owner))?;
+    portal.db().read(move |tx| Ok(organizations::of_owner(tx, owner)?))
 }
 
 /// Adds an account to an organization; again is harmless. Its administrator, and operators.
@@ -60,15 +93,14 @@ pub fn add_member(
         if account.id == found.owner.id {
             return Err(Failure::invalid("email", "is the administrator's own, who is in the organization already"));
         }
-        let member = Member {
-            account: AccountRef { id: account.id, name: account.name, email: account.email },
-            added_at: Time(stamp.now),
-        };
         if organizations::add(tx, organization, account.id, stamp.now)? {
             let detail = json!({ "account": account.id, "email": email });
             audit::insert(tx, &stamp, "member.add", &organization.to_string(), &detail)?;
         }
-        Ok(member)
+        let members = organizations::members(tx, organization)?;
+        let member = members.into_iter().find(|member| member.account.id == account.id);
+        let member = member.ok_or_else(|| Failure::Internal("a new member vanished".to_owned()))?;
+        Ok(Member { assigned: given_by(tx, organization, account.id, stamp.now)?, ..member })
     })
 }
 

@@ -4,6 +4,7 @@ use super::{Caller, allow};
 use crate::Portal;
 use crate::failure::Failure;
 use crate::store::overview;
+pub(crate) use crate::store::overview::Pulse;
 use leasehold_core::access::PortalAction;
 use leasehold_core::time::DAY_MS;
 use leasehold_wire::portal::Overview;
@@ -16,4 +17,9 @@ pub fn get(portal: &Portal, caller: &Caller) -> Result<Overview, Failure> {
     allow(caller, PortalAction::ManageLicenses, None)?;
     let soon = portal.now().plus(SOON_MS);
     portal.db().read(move |tx| Ok(overview::count(tx, soon)?))
+}
+
+/// Whether it is worth drawing an open page anew. Tells nobody anything, so everybody may ask.
+pub(crate) fn pulse(portal: &Portal) -> Result<Pulse, Failure> {
+    portal.db().read(move |tx| Ok(overview::pulse(tx)?))
 }

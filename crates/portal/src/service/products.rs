@@ -9,7 +9,7 @@ use leasehold_core::access::PortalAction;
 use leasehold_core::ids::ProductId;
 use leasehold_core::license::FeatureBundle;
 use leasehold_core::text;
-use leasehold_core::time::SECOND_MS;
+use leasehold_core::time::{DAY_MS, SECOND_MS};
 use leasehold_core::times::TimeTable;
 use leasehold_wire::portal::{ChangeProduct, NewProduct, Page, PageQuery, Product};
 use leasehold_wire::time::Time;
@@ -21,6 +21,8 @@ const FEATURES_MAX: usize = 64;
 const PER_SEAT_MAX: u32 = 10_000;
 /// Shortest time for which an online license server goes on without the portal, in seconds.
 const ONLINE_TERM_MIN_S: i64 = 3_600;
+/// Seconds of a day.
+const DAY_S: i64 = DAY_MS / SECOND_MS;
 
 fn check_features(features: &FeatureBundle) -> Result<(), Failure> {
     if features.is_empty() || features.len() > FEATURES_MAX {
@@ -37,7 +39,10 @@ fn check_online_term(seconds: u32, times: &TimeTable) -> Result<(), Failure> {
     if (ONLINE_TERM_MIN_S..=longest).contains(&i64::from(seconds)) {
         return Ok(());
     }
-    Err(Failure::invalid("online_term_s", format!("must be {ONLINE_TERM_MIN_S} to {longest}")))
+    Err(Failure::invalid(
+        "online_term_s",
+        format!("must be {ONLINE_TERM_MIN_S} to {longest} seconds, which is 1 hour to {} days", longest / DAY_S),
+    ))
 }
 
 /// Makes a product. Operators.

@@ -3,7 +3,7 @@
 use super::{Caller, accounts::email as normal};
 use crate::Portal;
 use crate::failure::Failure;
-use crate::store::{accounts, audit, sessions};
+use crate::store::{accounts, audit, organizations, sessions};
 use leasehold_core::text;
 use leasehold_core::time::{HOUR_MS, MINUTE_MS};
 use leasehold_web::session::SessionToken;
@@ -88,10 +88,11 @@ pub fn caller(portal: &Portal, token: Option<&SessionToken>, address: IpAddr) ->
     let (wanted, now) = (hash.clone(), portal.now());
     let known = portal.db().read(move |tx| {
         let Some(session) = sessions::running(tx, &wanted, now)? else { return Ok(None) };
-        let account = accounts::get(tx, session.account)?;
-        Ok::<_, Failure>(account.map(|account| (account, session)))
+        let Some(account) = accounts::get(tx, session.account)? else { return Ok(None) };
+        let administers = organizations::of_owner(tx, account.id)?.map(|found| found.id);
+        Ok::<_, Failure>(Some((account, administers, session)))
     })?;
-    let Some((account, session)) = known else { return Ok(Caller::nobody(address)) };
+    let Some((account, administers, session)) = known else { return Ok(Caller::nobody(address)) };
     if now.since(session.seen_at) >= SEEN_STEP_MS {
         let used = hash.clone();
         // Nobody is kept from looking because this cannot be noted: on a full disk people want to look before all.
@@ -99,7 +100,7 @@ pub fn caller(portal: &Portal, token: Option<&SessionToken>, address: IpAddr) ->
             tracing::warn!(%error, "the use of a sign-in cannot be noted");
         }
     }
-    Ok(Caller::signed_in(account, hash, address))
+    Ok(Caller::signed_in(account, hash, address).of_organization(administers))
 }
 
 /// Ends the sign-in with which the caller came.

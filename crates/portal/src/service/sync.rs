@@ -1,6 +1,6 @@
 //! Syncs of online license servers (`PROTOCOL.md` sections 2, 3 and 9): the portal's end.
 //!
-//! Here the first law holds between portal and servers that come by themselves, as in [`super::issue`] for those that are
+//! Here the first law holds between portal and servers that come by themselves, as in `issue` for those that are
 //! served by file: licenses locked first, then the workstation, bells last.
 
 use super::issue::{Desk, WantedLine};
@@ -33,7 +33,7 @@ use std::net::IpAddr;
 /// A document is renewed when a new one would run longer by this part of its term.
 const RENEW_PART: i64 = 28;
 /// An administrator's recall is remembered this long, in milliseconds.
-const RECALL_MS: i64 = 10 * MINUTE_MS;
+pub const RECALL_MS: i64 = 10 * MINUTE_MS;
 
 /// Who sent a request, if its token was signed by the key of a workstation over exactly this body.
 pub fn sender(portal: &Portal, token: &str, body: &[u8]) -> Result<VerifiedRequest, Failure> {

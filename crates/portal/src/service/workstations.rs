@@ -68,16 +68,27 @@ pub(super) fn view(tx: &mut Tx<'_>, workstation: &Owned, now: Ms) -> Result<Work
     let issued_at = newest.as_ref().map(|document| Time(document.issued_at));
     // A released server destroyed its key: what its documents say is void.
     let lines = newest.filter(|_| row.status != WorkstationStatus::Released).map(|document| document.lines);
-    let held = lines.unwrap_or_default().into_iter().map(|stored| HeldLine {
-        line: stored.line.line,
-        license: stored.line.license,
-        product_name: stored.line.product_name,
-        channel: stored.line.channel,
-        seats: stored.line.seats,
-        until: Time(stored.line.until),
-        free_at: Time(stored.freed_at),
-        terms: stored.line.terms,
-    });
+    let reports = synced.as_ref().filter(|_| row.mode == Mode::Online).map(|synced| &synced.report);
+    let mut held = Vec::new();
+    for stored in lines.unwrap_or_default() {
+        let license = stored.line.license;
+        let recalled = match reports {
+            Some(_) => sync::recalled(tx, license, row.id, now)?.unwrap_or(0),
+            None => 0,
+        };
+        held.push(HeldLine {
+            line: stored.line.line,
+            license,
+            product_name: stored.line.product_name,
+            channel: stored.line.channel,
+            seats: stored.line.seats,
+            used: reports.map(|reports| reports.get(&license).map_or(0, |report| report.used)),
+            recalled: recalled.min(stored.line.seats),
+            until: Time(stored.line.until),
+            free_at: Time(stored.freed_at),
+            terms: stored.line.terms,
+        });
+    }
     Ok(Workstation {
         id: row.id,
         name: row.name.clone(),
@@ -96,13 +107,10 @@ pub(super) fn view(tx: &mut Tx<'_>, workstation: &Owned, now: Ms) -> Result<Work
         mode: row.mode,
         scope: row.scope,
         synced_at: synced.as_ref().map(|synced| Time(synced.seen_at)),
-        seats_used: synced
-            .as_ref()
-            .filter(|_| row.mode == Mode::Online)
-            .map(|synced| synced.report.values().map(|report| report.used).fold(0, u32::saturating_add)),
+        seats_used: reports.map(|reports| reports.values().map(|report| report.used).fold(0, u32::saturating_add)),
         copy_on: synced.as_ref().filter(|synced| synced.forked_at.is_some()).map(|synced| synced.forked_host.clone()),
         copy_at: synced.as_ref().and_then(|synced| synced.forked_at).map(Time),
-        lines: held.collect(),
+        lines: held,
     })
 }
 
@@ -239,7 +247,7 @@ fn file_stem(name: &str) -> String {
 pub fn revoke(portal: &Portal, caller: &Caller, workstation: WorkstationId) -> Result<Revoked, Failure> {
     caller.id()?;
     let (caller, stamp) = (caller.clone(), portal.stamp(caller));
-    portal.db().write(move |tx| {
+    let revoked = portal.db().write(move |tx| {
         let mut found = workstations::lock(tx, workstation)?.ok_or(Failure::NotFound)?;
         allow(&caller, PortalAction::ManageWorkstation, Some(found.row.owner))?;
         let row = &mut found.row;
@@ -255,7 +263,9 @@ pub fn revoke(portal: &Portal, caller: &Caller, workstation: WorkstationId) -> R
             bells::ring(tx, &BTreeSet::from([workstation]), stamp.now)?;
         }
         Ok(Revoked { workstation: view(tx, &found, stamp.now)?, seats, runs_until, free_at })
-    })
+    })?;
+    portal.bells().ring(&BTreeSet::from([workstation]));
+    Ok(revoked)
 }
 
 /// Takes the receipt of a license server that destroyed its key: all its seats are free at once. The server's owner, and

@@ -4,7 +4,7 @@ use super::workstations::WorkstationRow;
 use super::{Keyset, id, json, ms, rev, text, to_json, whole, word};
 use leasehold_core::grant::{CountedLine, IssuedDocument, Line};
 use leasehold_core::ids::{AccountId, GrantId, LicenseId, LineId, RequestId, WorkstationId};
-use leasehold_core::license::Scope;
+use leasehold_core::license::{Mode, Scope};
 use leasehold_core::time::Ms;
 use leasehold_db::{DbError, Row, Tx};
 use leasehold_wire::portal::WorkstationStatus;
@@ -62,6 +62,8 @@ pub struct Claim {
     pub owner: AccountId,
     /// For whom it works.
     pub scope: Scope,
+    /// How it gets its documents.
+    pub mode: Mode,
     /// Documents before this are void.
     pub acknowledged_rev: u64,
     /// The documents it may obey.
@@ -216,7 +218,7 @@ pub fn line_id(tx: &mut Tx<'_>, workstation: WorkstationId, license: LicenseId) 
 /// What each workstation may be using of a license at `now`: the rows alive in the documents it may obey.
 pub fn claims(tx: &mut Tx<'_>, license: LicenseId, now: Ms) -> Result<Vec<Claim>, DbError> {
     let rows = tx.all(
-        "SELECT w.id, w.name, w.status, w.acknowledged_rev, d.rev, l.seats, l.freed_at_ms, w.owner, w.scope
+        "SELECT w.id, w.name, w.status, w.acknowledged_rev, d.rev, l.seats, l.freed_at_ms, w.owner, w.scope, w.mode
          FROM grant_line l JOIN grant_document d ON d.id = l.document JOIN workstation w ON w.id = d.workstation
          WHERE l.license = ?1 AND l.freed_at_ms > ?2 AND d.rev >= w.acknowledged_rev
          ORDER BY w.id, d.rev",
@@ -228,6 +230,7 @@ pub fn claims(tx: &mut Tx<'_>, license: LicenseId, now: Ms) -> Result<Vec<Claim>
                 status: word(row, 2, WorkstationStatus::from_word)?,
                 owner: id(row, 7)?,
                 scope: word(row, 8, Scope::from_word)?,
+                mode: word(row, 9, Mode::from_word)?,
                 acknowledged_rev: whole(row, 3)?,
                 documents: Vec::new(),
             };

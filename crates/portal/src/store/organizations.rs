@@ -75,7 +75,7 @@ pub fn is_member(tx: &mut Tx<'_>, organization: OrganizationId, account: Account
     Ok(tx.one(sql, &[text(organization), text(account)], |_| Ok(()))?.is_some())
 }
 
-/// The members, in the order in which they were added.
+/// The members, in the order in which they were added; without what is assigned to them.
 pub fn members(tx: &mut Tx<'_>, organization: OrganizationId) -> Result<Vec<Member>, DbError> {
     tx.all(
         "SELECT a.id, a.name, a.email, m.added_at_ms FROM member m JOIN account a ON a.id = m.account
@@ -85,6 +85,7 @@ pub fn members(tx: &mut Tx<'_>, organization: OrganizationId) -> Result<Vec<Memb
             Ok(Member {
                 account: AccountRef { id: id(row, 0)?, name: row.text(1)?, email: row.text(2)? },
                 added_at: time(row, 3)?,
+                assigned: Vec::new(),
             })
         },
     )

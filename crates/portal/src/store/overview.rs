@@ -20,9 +20,23 @@ pub fn count(tx: &mut Tx<'_>, soon: Ms) -> Result<Overview, DbError> {
         workstations_ending: one(
             tx,
             "SELECT COUNT(*) FROM workstation w JOIN grant_document d ON d.workstation = w.id AND d.rev = w.newest_rev
-             WHERE w.status = ?1
+             WHERE w.status = ?1 AND w.mode = 'file'
                AND EXISTS (SELECT 1 FROM grant_line l WHERE l.document = d.id AND l.until_ms < ?2)",
             &[active.into(), soon.0.into()],
         )?,
     })
+}
+
+/// Differs from an earlier one if somebody did something or a server synced in between.
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
+pub struct Pulse {
+    newest_deed: Option<String>,
+    syncs: u64,
+}
+
+/// How it stands now; cheap, however much there is to show.
+pub fn pulse(tx: &mut Tx<'_>) -> Result<Pulse, DbError> {
+    let newest_deed = tx.one("SELECT MAX(id) FROM audit", &[], |row| row.opt_text(0))?.flatten();
+    let syncs = tx.one("SELECT CAST(COALESCE(SUM(seq), 0) AS BIGINT) FROM sync", &[], |row| whole(row, 0))?;
+    Ok(Pulse { newest_deed, syncs: syncs.unwrap_or(0) })
 }

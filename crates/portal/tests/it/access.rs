@@ -1,32 +1,44 @@
 //! No open door: every route of the OpenAPI document x everybody who may ask. A route without a row fails.
 
 use crate::api::Http;
-use crate::world::{PASSWORD, id};
+use crate::online::{Online, report};
+use crate::world::{PASSWORD, id, sign_in};
 use axum::http::Method;
-use leasehold_core::license::Share;
+use leasehold_core::license::{Scope, Share};
 use leasehold_db::testing::fresh_in_line;
+use leasehold_portal::service::{assignments, enable, organizations};
+use leasehold_wire::portal::{NewEnableToken, NewMember};
 use serde_json::{Value, json};
 use std::collections::BTreeSet;
 
-/// Statuses for nobody, a user who owns nothing, another customer, the owner (administrator), an operator.
-type Row = (&'static str, &'static str, [u16; 5]);
+/// Statuses for nobody, a user who owns nothing, a member of the owner's organization, the administrator of another
+/// organization, the owner (administrator), an operator.
+type Row = (&'static str, &'static str, [u16; 6]);
 
-const ANYBODY: [u16; 5] = [200; 5];
-const ANYBODY_EMPTY: [u16; 5] = [204; 5];
-const SIGNED_IN: [u16; 5] = [401, 200, 200, 200, 200];
-const SIGNED_IN_EMPTY: [u16; 5] = [401, 204, 204, 204, 204];
-const OWNER: [u16; 5] = [401, 404, 404, 200, 200];
-const OWNER_CREATES: [u16; 5] = [401, 404, 404, 201, 201];
-const OPERATOR: [u16; 5] = [401, 403, 403, 403, 200];
-const OPERATOR_CREATES: [u16; 5] = [401, 403, 403, 403, 201];
+const WHO: [&str; 6] = ["nobody", "user", "member", "other administrator", "administrator", "operator"];
+
+const ANYBODY: [u16; 6] = [200; 6];
+const ANYBODY_EMPTY: [u16; 6] = [204; 6];
+const SIGNED_IN: [u16; 6] = [401, 200, 200, 200, 200, 200];
+const SIGNED_IN_EMPTY: [u16; 6] = [401, 204, 204, 204, 204, 204];
+const OWNER: [u16; 6] = [401, 404, 404, 404, 200, 200];
+const OWNER_EMPTY: [u16; 6] = [401, 404, 404, 404, 204, 204];
+const OWNER_CREATES: [u16; 6] = [401, 404, 404, 404, 201, 201];
+const OPERATOR: [u16; 6] = [401, 403, 403, 403, 403, 200];
+const OPERATOR_CREATES: [u16; 6] = [401, 403, 403, 403, 403, 201];
+/// For one's own organization, which everybody else does not have.
+const OWN_ORGANIZATION: [u16; 6] = [401, 409, 409, 201, 201, 409];
+/// A session is no workstation's key; see `online.rs` for those.
+const WORKSTATION_KEY: [u16; 6] = [401; 6];
 
 const TABLE: &[Row] = &[
     ("get", "/healthz", ANYBODY_EMPTY),
     ("get", "/readyz", ANYBODY_EMPTY),
     ("get", "/openapi.json", ANYBODY),
-    ("post", "/api/v1/sessions", [201; 5]),
+    ("post", "/api/v1/sessions", [201; 6]),
     ("delete", "/api/v1/sessions/current", SIGNED_IN_EMPTY),
     ("get", "/api/v1/me", SIGNED_IN),
+    ("get", "/api/v1/me/assignments", SIGNED_IN),
     ("put", "/api/v1/me/password", SIGNED_IN_EMPTY),
     ("get", "/api/v1/accounts", OPERATOR),
     ("post", "/api/v1/accounts", OPERATOR_CREATES),
@@ -51,7 +63,21 @@ const TABLE: &[Row] = &[
     ("post", "/api/v1/workstations/{workstation}/revoke", OWNER),
     ("get", "/api/v1/workstations/{workstation}/certificate", OWNER),
     // Whoever does not own the key's workstation learns no more than that it is not theirs.
-    ("post", "/api/v1/receipts", [401, 409, 409, 200, 200]),
+    ("post", "/api/v1/receipts", [401, 409, 409, 409, 200, 200]),
+    ("put", "/api/v1/licenses/{license}/assignments/{account}", OWNER),
+    ("delete", "/api/v1/licenses/{license}/assignments/{account}", OWNER),
+    ("get", "/api/v1/organizations", SIGNED_IN),
+    ("get", "/api/v1/organizations/{organization}/members", OWNER),
+    ("post", "/api/v1/organizations/{organization}/members", OWNER_CREATES),
+    ("delete", "/api/v1/organizations/{organization}/members/{account}", OWNER_EMPTY),
+    ("post", "/api/v1/workstations/{workstation}/recall", OWNER_EMPTY),
+    ("post", "/api/v1/workstations/online", OWN_ORGANIZATION),
+    ("post", "/api/v1/workstations/tokens", OWN_ORGANIZATION),
+    ("post", "/api/v1/sync", WORKSTATION_KEY),
+    ("get", "/api/v1/sync/wait", WORKSTATION_KEY),
+    // What stands in the body says who may: a token that was made for this, and a receipt that the ended key signed.
+    ("post", "/api/v1/sync/enable", [201; 6]),
+    ("post", "/api/v1/sync/receipts", [200; 6]),
     ("get", "/api/v1/audit", OPERATOR),
     ("get", "/api/v1/overview", OPERATOR),
 ];
@@ -70,9 +96,25 @@ fn every_route_answers_everybody_as_the_table_says() {
     let workstation = world.activate(&ada, &server, Some(vec![world.line(license, 2, 30)])).unwrap().workstation.id;
     let fresh_request = world.server().request(world);
     let receipt = server.receipt(world, workstation);
+    // Who has bought is an organization from then on.
+    let organization = sign_in(&world.portal, "ada@studio.example").administers().unwrap();
+    let (mia, max) = (world.customer("mia"), world.customer("max"));
+    for email in ["mia@studio.example", "max@studio.example"] {
+        let wish = NewMember { email: email.into() };
+        organizations::add_member(&world.portal, &ada, organization, &wish).unwrap();
+    }
+    assignments::assign(&world.portal, &ada, license, id(&mia), 2).unwrap();
+    // For one person, so that it does not take all that floats.
+    assignments::assign(&world.portal, &ada, license, id(&ada), 3).unwrap();
+    let mut online = Online::enable(world, &ada, Scope::Person);
+    online.sync(world, &[(license, report(0, 0, 3))]);
+    let wish = NewEnableToken { scope: Scope::Organization };
+    let enable_token = enable::new_token(&world.portal, &ada, wish).unwrap().token;
+    let sync = online.request(world, &[]);
     let tokens = [
         None,
         Some("user@studio.example"),
+        Some("mia@studio.example"),
         Some("bob@studio.example"),
         Some("ada@studio.example"),
         Some("olga@acme.example"),
@@ -80,14 +122,23 @@ fn every_route_answers_everybody_as_the_table_says() {
     .map(|email| email.map(|email| http.token(email)));
 
     let path_of = |template: &str| {
+        let account = match template {
+            "/api/v1/organizations/{organization}/members/{account}" => &max,
+            "/api/v1/licenses/{license}/assignments/{account}" => &mia,
+            _ => &ada,
+        };
+        let workstation = if template.ends_with("/recall") { online.workstation } else { workstation };
         let path = template
-            .replace("{account}", &id(&ada).to_string())
+            .replace("{account}", &id(account).to_string())
+            .replace("{organization}", &organization.to_string())
             .replace("{product}", &product.to_string())
             .replace("{license}", &license.to_string())
             .replace("{workstation}", &workstation.to_string());
         // A list is asked for the owner's things.
         if matches!(template, "/api/v1/licenses" | "/api/v1/workstations") {
             format!("{path}?owner={}", id(&ada))
+        } else if template == "/api/v1/sync/wait" {
+            format!("{path}?since=0")
         } else {
             path
         }
@@ -107,16 +158,21 @@ fn every_route_answers_everybody_as_the_table_says() {
                 json!({ "request": fresh_request, "account": id(&ada) })
             }
             ("post", "/api/v1/workstations/{workstation}/renew") => json!({}),
-            ("post", "/api/v1/receipts") => json!({ "receipt": receipt }),
+            ("post", "/api/v1/receipts" | "/api/v1/sync/receipts") => json!({ "receipt": receipt }),
+            ("put", "/api/v1/licenses/{license}/assignments/{account}") => json!({ "seats": 3 }),
+            ("post", "/api/v1/organizations/{organization}/members") => json!({ "email": "user@studio.example" }),
+            ("post", "/api/v1/workstations/{workstation}/recall") => json!({ "license": license, "seats": 1 }),
+            ("post", "/api/v1/workstations/online") => json!({ "request": fresh_request, "scope": "organization" }),
+            ("post", "/api/v1/workstations/tokens") => json!({ "scope": "organization" }),
+            ("post", "/api/v1/sync/enable") => json!({ "request": fresh_request, "token": enable_token }),
+            ("post", "/api/v1/sync") => serde_json::to_value(&sync).unwrap(),
             _ => return None,
         })
     };
 
     let start = db.snapshot().unwrap();
     for (method, template, expected) in TABLE {
-        for (who, (token, expected)) in
-            ["nobody", "user", "other account", "administrator", "operator"].iter().zip(tokens.iter().zip(expected))
-        {
+        for (who, (token, expected)) in WHO.iter().zip(tokens.iter().zip(expected)) {
             db.restore(&start).unwrap();
             // A restored database has other bytes than the one it was saved from.
             let before = db.snapshot().unwrap();
@@ -131,7 +187,10 @@ fn every_route_answers_everybody_as_the_table_says() {
             if answer.status.is_client_error() {
                 let code = answer.code();
                 assert!(
-                    matches!(code.as_str(), "SIGN_IN" | "FORBIDDEN" | "NOT_FOUND" | "FILE_OTHER_SERVER"),
+                    matches!(
+                        code.as_str(),
+                        "SIGN_IN" | "FORBIDDEN" | "NOT_FOUND" | "FILE_OTHER_SERVER" | "NO_ORGANIZATION" | "WRONG_KEY"
+                    ),
                     "{who}: {code}"
                 );
                 assert!(

@@ -1,25 +1,28 @@
 //! The pages: who may open them, what a form does, and what somebody reads when it does nothing.
 
 use crate::api::{Answer, Http};
-use crate::world::{PASSWORD, World, id};
+use crate::online::{Online, report};
+use crate::world::{PASSWORD, World, id, sign_in};
 use axum::body::Body;
 use axum::http::{Method, Request, header};
+use leasehold_core::license::Scope;
 use leasehold_db::testing::fresh_in_line;
 use leasehold_portal::pages;
-use leasehold_portal::service::workstations;
+use leasehold_portal::service::{assignments, organizations, workstations};
 use leasehold_trust::activation_file::read_activation_file;
+use leasehold_wire::portal::NewMember;
 use std::collections::BTreeSet;
 
 const BOUNDARY: &str = "----portal-test";
 
 /// A browser that is signed in, or not.
-struct Browser<'a> {
+pub(crate) struct Browser<'a> {
     http: &'a Http,
-    token: Option<String>,
+    pub(crate) token: Option<String>,
 }
 
 impl<'a> Browser<'a> {
-    fn of(http: &'a Http, email: Option<&str>) -> Browser<'a> {
+    pub(crate) fn of(http: &'a Http, email: Option<&str>) -> Browser<'a> {
         Browser { http, token: email.map(|email| http.token(email)) }
     }
 
@@ -38,17 +41,17 @@ impl<'a> Browser<'a> {
         self.http.send(request.body(Body::from(body)).unwrap())
     }
 
-    fn get(&self, path: &str) -> Answer {
+    pub(crate) fn get(&self, path: &str) -> Answer {
         self.send(Method::GET, path, None, String::new())
     }
 
-    fn post(&self, path: &str, fields: &[(&str, &str)]) -> Answer {
+    pub(crate) fn post(&self, path: &str, fields: &[(&str, &str)]) -> Answer {
         let pair = |(name, value): &(&str, &str)| format!("{}={}", encoded(name), encoded(value));
         let body: Vec<String> = fields.iter().map(pair).collect();
         self.send(Method::POST, path, Some("application/x-www-form-urlencoded"), body.join("&"))
     }
 
-    fn upload(&self, path: &str, file: &str, fields: &[(&str, &str)]) -> Answer {
+    pub(crate) fn upload(&self, path: &str, file: &str, fields: &[(&str, &str)]) -> Answer {
         let mut body = String::new();
         for (name, value) in fields {
             body += &format!("--{BOUNDARY}\r\nContent-Disposition: form-data; name=\"{name}\"\r\n\r\n{value}\r\n");
@@ -64,7 +67,7 @@ fn encoded(text: &str) -> String {
     text.bytes().map(|byte| format!("%{byte:02X}")).collect()
 }
 
-fn location(answer: &Answer) -> &str {
+pub(crate) fn location(answer: &Answer) -> &str {
     answer.headers.get(header::LOCATION).map_or("", |to| to.to_str().unwrap())
 }
 
@@ -75,39 +78,58 @@ fn hidden(page: &str, name: &str) -> String {
     value[..value.find('"').unwrap()].to_owned()
 }
 
-/// Statuses for nobody, a user who owns nothing, another customer, the owner (administrator), an operator.
-type Row = (&'static str, &'static str, [u16; 5]);
+/// Statuses for nobody, a user who owns nothing, a member of the owner's organization, the administrator of another
+/// organization, the owner (administrator), an operator.
+type Row = (&'static str, &'static str, [u16; 6]);
 
-const SIGNED_IN: [u16; 5] = [303, 200, 200, 200, 200];
-const SIGNED_IN_DOES: [u16; 5] = [401, 303, 303, 303, 303];
-const OWNER: [u16; 5] = [303, 404, 404, 200, 200];
-const OWNER_DOES: [u16; 5] = [401, 404, 404, 303, 303];
-const OPERATOR: [u16; 5] = [303, 403, 403, 403, 200];
-const OPERATOR_DOES: [u16; 5] = [401, 403, 403, 403, 303];
+const SIGNED_IN: [u16; 6] = [303, 200, 200, 200, 200, 200];
+const SIGNED_IN_DOES: [u16; 6] = [401, 303, 303, 303, 303, 303];
+const OWNER: [u16; 6] = [303, 404, 404, 404, 200, 200];
+const OWNER_DOES: [u16; 6] = [401, 404, 404, 404, 303, 303];
+const OPERATOR: [u16; 6] = [303, 403, 403, 403, 403, 200];
+const OPERATOR_DOES: [u16; 6] = [401, 403, 403, 403, 403, 303];
 
 const TABLE: &[Row] = &[
-    ("GET", "/", [303, 303, 303, 303, 200]),
-    ("GET", "/sign-in", [200, 303, 303, 303, 303]),
-    ("POST", "/sign-in", [303; 5]),
-    ("POST", "/sign-out", [303; 5]),
+    ("GET", "/", [303, 303, 303, 303, 303, 200]),
+    ("GET", "/live", OPERATOR),
+    ("GET", "/sign-in", [200, 303, 303, 303, 303, 303]),
+    ("POST", "/sign-in", [303; 6]),
+    ("POST", "/sign-out", [303; 6]),
     ("GET", "/password", SIGNED_IN),
     ("POST", "/password", SIGNED_IN_DOES),
     ("GET", "/licenses", SIGNED_IN),
+    ("GET", "/licenses/live", SIGNED_IN),
     ("GET", "/licenses/new", OPERATOR),
     ("POST", "/licenses/new", OPERATOR_DOES),
     ("GET", "/licenses/{license}", OWNER),
     ("POST", "/licenses/{license}", OPERATOR_DOES),
     ("GET", "/licenses/{license}/end", OPERATOR),
     ("POST", "/licenses/{license}/end", OPERATOR_DOES),
+    ("GET", "/licenses/{license}/live", OWNER),
+    ("POST", "/licenses/{license}/assign", OWNER_DOES),
+    ("GET", "/licenses/{license}/take-back/{account}", OWNER),
+    ("POST", "/licenses/{license}/take-back/{account}", OWNER_DOES),
+    ("GET", "/organization", [303, 404, 404, 303, 303, 404]),
+    ("GET", "/organizations/{organization}", OWNER),
+    ("POST", "/organizations/{organization}/members", OWNER_DOES),
+    ("GET", "/organizations/{organization}/members/{account}/remove", OWNER),
+    ("POST", "/organizations/{organization}/members/{account}/remove", OWNER_DOES),
     ("GET", "/workstations", SIGNED_IN),
+    ("GET", "/workstations/live", SIGNED_IN),
+    ("GET", "/workstations/token", SIGNED_IN),
+    // The token is shown once, so there is no page to be sent to.
+    ("POST", "/workstations/token", [401, 200, 200, 200, 200, 200]),
     ("GET", "/workstations/activate", SIGNED_IN),
-    ("POST", "/workstations/activate", [401, 404, 404, 200, 200]),
-    ("GET", "/workstations/activate/confirm", [303; 5]),
+    ("POST", "/workstations/activate", [401, 404, 404, 404, 200, 200]),
+    ("GET", "/workstations/activate/confirm", [303; 6]),
     ("POST", "/workstations/activate/confirm", OWNER_DOES),
     ("GET", "/workstations/receipt", SIGNED_IN),
     // Whoever does not own the key's workstation learns no more than that it is not theirs.
-    ("POST", "/workstations/receipt", [401, 409, 409, 303, 303]),
+    ("POST", "/workstations/receipt", [401, 409, 409, 409, 303, 303]),
     ("GET", "/workstations/{workstation}", OWNER),
+    ("GET", "/workstations/{workstation}/live", OWNER),
+    ("GET", "/workstations/{workstation}/recall", OWNER),
+    ("POST", "/workstations/{workstation}/recall", OWNER_DOES),
     ("GET", "/workstations/{workstation}/certificate", OWNER),
     ("GET", "/workstations/{workstation}/renew", OWNER),
     ("POST", "/workstations/{workstation}/renew", OWNER_DOES),
@@ -138,9 +160,21 @@ fn every_page_answers_everybody_as_the_table_says() {
     let server = world.server();
     let workstation = world.activate(&ada, &server, Some(vec![world.line(license, 2, 30)])).unwrap().workstation.id;
     let (request, receipt) = (world.server().request(world), server.receipt(world, workstation));
+    let organization = sign_in(&world.portal, "ada@studio.example").administers().unwrap();
+    let (mia, max) = (world.customer("mia"), world.customer("max"));
+    for email in ["mia@studio.example", "max@studio.example"] {
+        let wish = NewMember { email: email.into() };
+        organizations::add_member(&world.portal, &ada, organization, &wish).unwrap();
+    }
+    assignments::assign(&world.portal, &ada, license, id(&mia), 2).unwrap();
+    // For one person, so that it does not take all that floats.
+    assignments::assign(&world.portal, &ada, license, id(&ada), 3).unwrap();
+    let mut online = Online::enable(world, &ada, Scope::Person);
+    online.sync(world, &[(license, report(0, 0, 3))]);
     let emails = [
         None,
         Some("user@studio.example"),
+        Some("mia@studio.example"),
         Some("bob@studio.example"),
         Some("ada@studio.example"),
         Some("olga@acme.example"),
@@ -151,8 +185,15 @@ fn every_page_answers_everybody_as_the_table_says() {
     let (seats, until) = (format!("seats-{license}"), format!("until-{license}"));
 
     let send = |browser: &Browser<'_>, method: &str, template: &str| {
+        let account = match template {
+            "/accounts/{account}" => owner.clone(),
+            of_license if of_license.starts_with("/licenses/") => id(&mia).to_string(),
+            _ => id(&max).to_string(),
+        };
+        let workstation = if template.ends_with("/recall") { online.workstation } else { workstation };
         let path = template
-            .replace("{account}", &owner)
+            .replace("{account}", &account)
+            .replace("{organization}", &organization.to_string())
             .replace("{product}", &product)
             .replace("{license}", &license)
             .replace("{workstation}", &workstation.to_string());
@@ -185,6 +226,12 @@ fn every_page_answers_everybody_as_the_table_says() {
                 ],
             ),
             "/licenses/{license}" => browser.post(&path, &[("seats", "12")]),
+            "/licenses/{license}/assign" => {
+                browser.post(&path, &[("account", &id(&mia).to_string()), ("assign_seats", "3")])
+            }
+            "/organizations/{organization}/members" => browser.post(&path, &[("email", "user@studio.example")]),
+            "/workstations/{workstation}/recall" => browser.post(&path, &[("license", &license), ("seats", "1")]),
+            "/workstations/token" => browser.post(&path, &[("scope", "person")]),
             "/accounts/new" => browser.post(
                 &path,
                 &[
@@ -205,7 +252,7 @@ fn every_page_answers_everybody_as_the_table_says() {
 
     let start = db.snapshot().unwrap();
     for (method, template, expected) in TABLE {
-        let whos = ["nobody", "user", "other account", "administrator", "operator"];
+        let whos = ["nobody", "user", "member", "other administrator", "administrator", "operator"];
         for (who, (browser, expected)) in whos.iter().zip(browsers.iter().zip(expected)) {
             db.restore(&start).unwrap();
             // A restored database has other bytes than the one it was saved from.
@@ -421,4 +468,33 @@ fn revoking_is_asked_with_numbers_first() {
     assert_eq!(location(&browser.post(&format!("{here}/revoke"), &[])), here);
     let page = browser.get(&here);
     assert!(page.text().contains("It can still run until") && !page.text().contains("/certificate"), "{}", page.text());
+}
+
+#[test]
+fn a_product_says_how_long_online_servers_go_on_without_the_portal() {
+    let db = fresh_in_line();
+    let http = Http::new(&db);
+    let product = http.world.product("studio");
+    let browser = Browser::of(&http, Some("olga@acme.example"));
+    let here = format!("/products/{product}");
+    let term = || leasehold_portal::service::products::get(&http.world.portal, &http.world.operator, product);
+    let save = |more: &[(&str, &str)]| {
+        let fields = [("name", "Studio"), ("share", "none"), ("features", "studio.gui 1")];
+        browser.post(&here, &[&fields[..], more].concat())
+    };
+    assert!(browser.get(&here).text().contains("value=\"days\" selected"), "7 days are preset");
+    for (number, unit, seconds) in [("1", "hours", 3_600), ("90", "minutes", 5_400), ("30", "days", 2_592_000)] {
+        let saved = save(&[("online_term", number), ("online_term_unit", unit)]);
+        assert_eq!(saved.status.as_u16(), 303, "{}", saved.text());
+        assert_eq!(term().unwrap().online_term_s, seconds);
+        let page = browser.get(&here);
+        assert!(page.text().contains(&format!("name=\"online_term\" value=\"{number}\"")), "{}", page.text());
+    }
+    for (number, unit) in [("31", "days"), ("59", "minutes"), ("4294967295", "days"), ("x", "days"), ("1", "years")] {
+        let refused = save(&[("online_term", number), ("online_term_unit", unit)]);
+        assert_eq!(refused.status.as_u16(), 422, "{number} {unit}");
+        assert!(refused.text().contains("The time must be"), "{}", refused.text());
+    }
+    assert_eq!(save(&[]).status.as_u16(), 303);
+    assert_eq!(term().unwrap().online_term_s, 2_592_000, "what is not sent stays");
 }

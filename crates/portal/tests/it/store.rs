@@ -1,12 +1,14 @@
 //! The store alone, on both databases: what the services rely on.
 
+use crate::online::Online;
 use crate::world::World;
 use leasehold_core::ids::{AuditId, GrantId, LicenseId, ReceiptId, RequestId};
+use leasehold_core::license::Scope;
 use leasehold_core::random::Seeded;
 use leasehold_core::time::{DAY_MS, Ms};
 use leasehold_db::DbError;
 use leasehold_db::testing::on_both;
-use leasehold_portal::store::{Keyset, audit, documents, idempotency, licenses, workstations};
+use leasehold_portal::store::{Keyset, audit, documents, idempotency, licenses, overview, workstations};
 use serde_json::json;
 
 #[test]
@@ -111,5 +113,27 @@ fn a_lock_on_a_license_that_is_not_there_says_so() {
         World::new(db);
         let unknown = LicenseId::draw(Ms(1), &mut Seeded::new(7));
         assert_eq!(db.write(move |tx| licenses::lock(tx, unknown)), Ok(false));
+    });
+}
+
+#[test]
+fn an_open_page_learns_cheaply_that_something_was_done() {
+    on_both(|db| {
+        let world = World::new(db);
+        let pulse = || db.read(overview::pulse).unwrap();
+        let still = pulse();
+        assert_eq!(pulse(), still);
+        // Deeds of one millisecond have no order; a page is drawn anew after some looks whatever this says.
+        world.clock.advance(1);
+        let ada = world.customer("ada");
+        world.license(&ada, world.product("studio"), 10);
+        let sold = pulse();
+        assert_ne!(sold, still);
+        world.clock.advance(1);
+        let mut server = Online::enable(&world, &ada, Scope::Organization);
+        let enabled = pulse();
+        assert_ne!(enabled, sold);
+        server.sync(&world, &[]);
+        assert_ne!(pulse(), enabled);
     });
 }

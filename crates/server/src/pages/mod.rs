@@ -27,15 +27,13 @@ use axum::routing::{MethodRouter, get, post};
 use leasehold_web::extract::UPLOAD_BYTES_MAX;
 use leasehold_web::headers::{self, Hsts};
 use leasehold_web::listener::Connection;
+use leasehold_web::live::Streams;
 use leasehold_web::problem::{self, ApiProblem, Problem, as_page, catch_panic, who};
 use leasehold_web::shutdown::Shutdown;
 use leasehold_web::{assets, csrf, proxy};
 use std::sync::Arc;
-use tokio::sync::Semaphore;
 use visit::Visit;
 
-/// Pages that are kept up to date at once; further ones stand still.
-const STREAMS_MAX: usize = 256;
 /// Room for the other fields of a form with a file, in bytes.
 const FORM_BYTES: usize = 64 * 1024;
 
@@ -43,8 +41,7 @@ const FORM_BYTES: usize = 64 * 1024;
 #[derive(Clone, Debug)]
 struct Pages {
     server: Server,
-    shutdown: Shutdown,
-    streams: Arc<Semaphore>,
+    streams: Streams,
     /// The machine's name.
     host: Arc<str>,
 }
@@ -92,7 +89,7 @@ pub(crate) fn router(server: Server, shutdown: Shutdown) -> Result<Router, Confi
     let public_url = server.0.config.public_url.as_deref().map(|url| url.trim_end_matches('/').to_owned());
     let csrf = csrf::layer(public_url.as_deref()).map_err(|_| ConfigError::PublicUrl)?;
     let host = leasehold_host::host_name().into();
-    let pages = Pages { server, shutdown, streams: Arc::new(Semaphore::new(STREAMS_MAX)), host };
+    let pages = Pages { server, streams: Streams::new(shutdown), host };
     let routes =
         all_pages().into_iter().fold(Router::new(), |router, Page(_, path, answer)| router.route(path, answer));
     let routes = routes

@@ -142,7 +142,9 @@ async fn a_wrong_file_changes_nothing(site: &Site, window: &Window, request: &st
 
 async fn revoke(site: &Site, window: &Window) {
     window.open(&format!("{}/workstations", site.portal)).await;
+    window.find(By::Css("body.is-live")).await;
     window.follow(WORKSTATION).await;
+    window.find(By::Css("body.is-live")).await;
     window.follow("Revoke").await;
     window.see("main", &format!("Revoke workstation {WORKSTATION}?")).await;
     window.see("main", "can still run until").await;
@@ -246,6 +248,8 @@ async fn portal_pages(site: &Site, workstation: &str, judge: &mut Judge) {
         &format!("{workstation}/revoke"),
         "/workstations/activate",
         "/workstations/receipt",
+        "/workstations/token",
+        "/organization",
         "/password",
         "/nowhere",
     ];

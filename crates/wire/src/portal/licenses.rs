@@ -5,7 +5,7 @@ use super::{AccountRef, WorkstationStatus};
 use crate::time::Time;
 use jiff::civil::Date;
 use leasehold_core::ids::{AccountId, LicenseId, OrganizationId, ProductId, WorkstationId};
-use leasehold_core::license::{Channel, FeatureBundle, Kind, Share, Term};
+use leasehold_core::license::{Channel, FeatureBundle, Kind, Mode, Share, Term};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
@@ -157,6 +157,43 @@ pub struct Assignment {
     pub seats_out: u32,
 }
 
+/// Seats of an organization's license that were given to one account, as that account sees them.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize, ToSchema)]
+pub struct Assigned {
+    /// Of which license.
+    #[schema(value_type = String)]
+    pub license: LicenseId,
+    /// Of what.
+    pub product: ProductRef,
+    /// In which way the license was given out.
+    #[schema(schema_with = schema::channel_words)]
+    pub channel: Channel,
+    /// By which organization.
+    #[schema(value_type = String)]
+    pub organization: OrganizationId,
+    /// Its name.
+    pub organization_name: String,
+    /// Whether the license has begun and has not ended.
+    pub running: bool,
+    /// When its term ends; absent for a perpetual one.
+    pub ends_at: Option<Time>,
+    /// Seats that were given.
+    pub seats: u32,
+    /// Seats of these that are in effect; the rest waits until seats come back.
+    pub active: u32,
+    /// Seats that the account's own license servers may be using.
+    pub seats_out: u32,
+    /// When they were given.
+    pub assigned_at: Time,
+}
+
+/// What was given to an account.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize, ToSchema)]
+pub struct AssignedSeats {
+    /// One for each license.
+    pub items: Vec<Assigned>,
+}
+
 /// Gives an account seats of a license.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
@@ -175,6 +212,9 @@ pub struct Holder {
     pub name: String,
     /// Whether it may get new documents.
     pub status: WorkstationStatus,
+    /// How it gets its documents.
+    #[schema(schema_with = schema::mode_words)]
+    pub mode: Mode,
     /// Seats that it may be using.
     pub seats: u32,
     /// Of these, seats that applications were using when it synced last; absent if it does not sync.

@@ -1,6 +1,6 @@
 //! Organizations and their members.
 
-use super::AccountRef;
+use super::{AccountRef, Assigned};
 use crate::time::Time;
 use leasehold_core::ids::OrganizationId;
 use serde::{Deserialize, Serialize};
@@ -34,6 +34,8 @@ pub struct Member {
     pub account: AccountRef,
     /// Since when.
     pub added_at: Time,
+    /// What is assigned to them.
+    pub assigned: Vec<Assigned>,
 }
 
 /// Everybody in an organization.

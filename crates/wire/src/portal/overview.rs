@@ -16,6 +16,6 @@ pub struct Overview {
     pub seats: u64,
     /// Workstations that get documents.
     pub workstations: u64,
-    /// Those of them of whose newest document a row ends within 14 days, or has ended.
+    /// Those of them that are served by file and of whose newest document a row ends within 14 days, or has ended.
     pub workstations_ending: u64,
 }

@@ -130,6 +130,10 @@ pub struct HeldLine {
     pub channel: Channel,
     /// Seats.
     pub seats: u32,
+    /// Of these, seats that applications were using when the server synced last; absent if it does not sync.
+    pub used: Option<u32>,
+    /// Seats that were asked back and are still to come.
+    pub recalled: u32,
     /// No lease runs past this.
     pub until: Time,
     /// When the portal counts the seats as free, 24 h later.

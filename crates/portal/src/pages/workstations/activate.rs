@@ -3,7 +3,7 @@
 //! Between the two steps nothing is kept: the file's text travels in the form and is checked anew each time.
 
 use super::choice::{self, Choice};
-use super::{ACTIVATE, HERE, address};
+use super::{ACTIVATE, HERE, address, is_online};
 use crate::Failure;
 use crate::pages::fields::{FORM_KEY, Fields, Mistake, choices, form_key, optional};
 use crate::pages::look::{Head, Viewer};
@@ -128,6 +128,19 @@ fn what_it_is(inspection: &Inspection, viewer: &Viewer) -> Markup {
             match &inspection.renews {
                 Some(known) => html! { "A renewal of " a href=(address(known.id)) { (wrapped(&known.name)) } },
                 None => html! { "A new workstation" },
+            },
+        ),
+        (
+            "Served",
+            match inspection.renews.as_ref().is_some_and(is_online) {
+                false => html! { "By file" },
+                true => html! {
+                    "By file from now on " (badge("online until now", Tone::Warning))
+                    div.hint {
+                        "As soon as the server has loaded the .crt file it stops syncing with this portal: it holds the seats of the file until \
+                         its end, and nothing can be recalled."
+                    }
+                },
             },
         ),
         (

@@ -1,12 +1,15 @@
 //! The page of one workstation: how it stands, what it holds, what was issued to it and what was done to it.
 
-use super::{HERE, address, mode, status_of, until};
+use super::{HERE, address, copied_lately, for_whom, is_online, is_silent, last_seen, mode, status_of, until};
+use crate::Failure;
 use crate::pages::look::{Head, Viewer, done, named, on, seats};
+use crate::pages::watch::Watcher;
 use crate::pages::{Answer, audit};
 use crate::service::workstations;
 use axum::http::Uri;
 use axum::response::IntoResponse;
 use leasehold_core::ids::WorkstationId;
+use leasehold_core::license::Mode;
 use leasehold_core::time::Ms;
 use leasehold_web::components::{
     Button, Column, ListQuery, Row, Table, Tone, badge, card, channel_badge, clip, definitions, empty_state,
@@ -14,7 +17,7 @@ use leasehold_web::components::{
 };
 use leasehold_web::extract::ApiPath;
 use leasehold_web::maud::{Markup, html};
-use leasehold_web::page::{Notice, Width};
+use leasehold_web::page::{self, Notice, Width};
 use leasehold_web::text::number;
 use leasehold_wire::portal::{AuditEntry, DocumentState, IssuedDocument, PageQuery, Workstation, WorkstationStatus};
 use leasehold_wire::time::Time;
@@ -32,30 +35,52 @@ const LINE_COLUMNS: &[Column] = &[
     Column::new("product", "Product"),
     Column::new("channel", "Channel"),
     Column::new("seats", "Seats").end(),
+    Column::new("used", "In use").end(),
     Column::new("until", "Runs until"),
-    Column::new("free_at", "Back in the pool"),
+    Column::new("free_at", "Back at the latest"),
 ];
 
-fn lines(workstation: &Workstation, now: Ms) -> Markup {
+/// What it holds: live.
+fn lines(workstation: &Workstation, viewer: &Viewer) -> Markup {
+    let now = viewer.now();
+    let online = workstation.lines.iter().any(|line| line.used.is_some());
+    let columns: Vec<Column> = LINE_COLUMNS.iter().filter(|column| online || column.key != "used").copied().collect();
     let rows = workstation.lines.iter().map(|line| {
-        Row::from(vec![
-            html! { a href={ "/licenses/" (line.license) } { (clip(&line.product_name)) } },
+        // Seats that were assigned to a person are of somebody else's license.
+        let visible = viewer.is_operator() || !line.terms.assigned;
+        let mut cells = vec![
+            html! {
+                @if visible { a href={ "/licenses/" (line.license) } { (clip(&line.product_name)) } }
+                @else { (clip(&line.product_name)) }
+            },
             channel_badge(line.channel.word()),
-            html! { (number(line.seats.into())) },
-            when(line.until.0, now),
-            when(line.free_at.0, now),
-        ])
+            html! {
+                strong { (number(line.seats.into())) }
+                @if line.recalled > 0 { " " (badge(&format!("{} recalled", number(line.recalled.into())), Tone::Info)) }
+            },
+        ];
+        if online {
+            cells.push(html! { (number(line.used.unwrap_or(0).into())) });
+        }
+        cells.extend([when(line.until.0, now), when(line.free_at.0, now)]);
+        Row::from(cells)
     });
     let empty = match workstation.status {
         WorkstationStatus::Released => {
             empty_state("It holds nothing", "It gave up its key and all its seats.", html! {})
         }
-        _ => empty_state("It holds nothing", "Renew it to give it seats.", html! {}),
+        WorkstationStatus::Active if is_online(workstation) => empty_state(
+            "It holds nothing",
+            "Seats come to it by themselves when an application asks for some and any are free.",
+            html! {},
+        ),
+        WorkstationStatus::Active => empty_state("It holds nothing", "Renew it to give it seats.", html! {}),
+        WorkstationStatus::Revoked => empty_state("It holds nothing", "It is revoked and gets no seats.", html! {}),
     };
     table(&Table {
         id: "lines",
         caption: "What it holds",
-        columns: LINE_COLUMNS,
+        columns: &columns,
         rows: rows.collect(),
         query: &ListQuery::default(),
         next: None,
@@ -64,19 +89,26 @@ fn lines(workstation: &Workstation, now: Ms) -> Markup {
 }
 
 const DOCUMENT_COLUMNS: &[Column] = &[
-    Column::new("rev", "File"),
+    Column::new("rev", "Number"),
     Column::new("issued", "Issued"),
     Column::new("ends", "Runs until"),
     Column::new("seats", "Seats").end(),
     Column::new("state", "At the server"),
 ];
 
-fn documents(list: &[IssuedDocument], now: Ms) -> Markup {
-    let state = |state| match state {
-        DocumentState::Issued => tooltip(
-            "not confirmed yet",
+fn documents(list: &[IssuedDocument], mode: Mode, now: Ms) -> Markup {
+    let (caption, unconfirmed) = match mode {
+        Mode::Online => (
+            "Documents issued",
+            "The server says which document it uses when it syncs. Until then the seats of this one count as out",
+        ),
+        Mode::File => (
+            "Activation files issued",
             "The server says which file it uses in its next request file. Until then the seats of this one count as out",
         ),
+    };
+    let state = |state| match state {
+        DocumentState::Issued => tooltip("not confirmed yet", unconfirmed),
         DocumentState::Acknowledged => html! { (badge("in use", Tone::Good)) },
         DocumentState::Void => html! { span.muted { "replaced" } },
     };
@@ -91,7 +123,7 @@ fn documents(list: &[IssuedDocument], now: Ms) -> Markup {
     });
     table(&Table {
         id: "documents",
-        caption: "Activation files issued",
+        caption,
         columns: DOCUMENT_COLUMNS,
         rows: rows.collect(),
         query: &ListQuery::default(),
@@ -108,19 +140,29 @@ fn at_or(at: Option<Time>, otherwise: &str, now: Ms) -> Markup {
 }
 
 fn facts(workstation: &Workstation, operator: bool, now: Ms) -> Markup {
+    let online = workstation.mode == Mode::Online;
     let mut list = vec![
-        ("Status", html! { (status_of(workstation.status)) " " (mode()) }),
+        ("Status", html! { (status_of(workstation.status)) " " (mode(workstation.mode)) }),
+        ("Works", for_whom(workstation)),
         ("Host", wrapped(&workstation.host)),
         ("Server version", wrapped(&workstation.server_version)),
         ("Runs until", until(workstation, now)),
         ("Seats out", html! { (number(workstation.seats_out.into())) (not_confirmed(workstation)) }),
         ("Back at the latest", at_or(workstation.free_at, "all are back", now)),
-        ("Newest file", html! { "rev " (workstation.newest_rev) }),
+        (if online { "Newest document" } else { "Newest file" }, html! { "rev " (workstation.newest_rev) }),
         ("Issued", at_or(workstation.issued_at, "never", now)),
         ("First activated", when(workstation.created_at.0, now)),
         ("Key", html! { code { (wrapped(&workstation.key_thumbprint)) } }),
         ("Id", html! { code { (workstation.id) } }),
     ];
+    if online {
+        list.insert(2, ("Last seen", last_seen(workstation, now)));
+        let used = workstation.seats_used.unwrap_or(0);
+        list.insert(3, ("Seats in use", html! { (number(used.into())) span.muted { " when it was last seen" } }));
+    }
+    if let (Some(host), Some(at)) = (&workstation.copy_on, workstation.copy_at) {
+        list.push(("A copy came", html! { "from " (wrapped(host)) ", " (when(at.0, now)) }));
+    }
     if operator {
         let owner = &workstation.owner;
         list.insert(
@@ -141,8 +183,13 @@ fn not_confirmed(workstation: &Workstation) -> Markup {
     let held: u32 = workstation.lines.iter().map(|line| line.seats).sum();
     html! {
         @if workstation.seats_out > held {
-            " The newest file holds " (seats(held)) "; the rest counts until the server has loaded it and says so in its next request \
-             file, or until the older file has ended."
+            @if workstation.mode == Mode::Online {
+                " The newest document holds " (seats(held)) "; the rest counts until the server confirms it with its next sync, or until the \
+                 older document has ended."
+            } @else {
+                " The newest file holds " (seats(held)) "; the rest counts until the server has loaded it and says so in its next request \
+                 file, or until the older file has ended."
+            }
         }
     }
 }
@@ -169,26 +216,73 @@ fn next_step(workstation: &Workstation) -> Markup {
     )
 }
 
-/// What stands above the page after something was done, or because of how the workstation stands.
-fn said(workstation: &Workstation, query: &ListQuery) -> Vec<Notice> {
+/// That somebody else came with the same key: what it means, and what to do.
+fn copied(workstation: &Workstation, now: Ms) -> Option<Notice> {
+    let (host, at) = (workstation.copy_on.as_ref()?, workstation.copy_at?);
+    let current = copied_lately(at.0, now) && workstation.status != WorkstationStatus::Released;
+    current.then(|| Notice::new(Tone::Bad, html! {
+        "Another server came with this key, " (named("on ", host, "")) ", at " (on(at.0))
+        ". It was told to stop: it gives no seats, and this one goes on. If somebody copied or restored the data folder, stop that copy; to use \
+         it, start it with an empty data folder and enable it, which makes a key of its own. If nobody of you did, the key was stolen: revoke this \
+         workstation, then disable its server and enable it anew."
+    }))
+}
+
+/// That it was not heard of for long, and what that means.
+fn silent(workstation: &Workstation, now: Ms) -> Option<Notice> {
+    is_silent(workstation, now).then(|| Notice::new(Tone::Warning, html! {
+        (named("", &workstation.name, " has not been heard of "))
+        @match workstation.synced_at { Some(at) => { "since " (on(at.0)) ". " }, None => "yet. " }
+        @if let (Some(until), Some(free_at)) = (workstation.runs_until, workstation.free_at) {
+            "It goes on without this portal until " (on(until.0)) "; if it stays away, its seats are free on " (on(free_at.0)) ". "
+        }
+        "See whether its machine runs and reaches this portal."
+    }))
+}
+
+/// How a revoked workstation stands.
+fn revoked(workstation: &Workstation) -> Notice {
+    let online = workstation.mode == Mode::Online;
+    Notice::new(
+        Tone::Warning,
+        html! {
+            (named("", &workstation.name, if online { " is revoked: it gets no seats. " } else { " is revoked: it gets no new file. " }))
+            @match (workstation.runs_until, workstation.free_at) {
+                (Some(until), Some(free_at)) => {
+                    @if online {
+                        "What it holds (" (seats(workstation.seats_out)) ") is withdrawn at its next sync, within seconds if it reaches this \
+                         portal. Otherwise it can run until " (on(until.0)) ", and the seats are back in the pool on " (on(free_at.0))
+                        " at the latest."
+                    } @else {
+                        "It can still run until " (on(until.0)) ". What it holds (" (seats(workstation.seats_out))
+                        ") is back in the pool on " (on(free_at.0)) " at the latest; a receipt brings it back at once."
+                    }
+                }
+                (None, Some(free_at)) => { "Its seats are back in the pool on " (on(free_at.0)) "." }
+                _ => "Nothing that it had still runs; all its seats are back in the pool.",
+            }
+        },
+    )
+}
+
+/// What stands above the page after something was done, or because of how the workstation stands: live.
+fn said(workstation: &Workstation, query: &ListQuery, now: Ms) -> Vec<Notice> {
     let rev = workstation.newest_rev.to_string();
     let mut notices = Vec::new();
     if query.get("issued") == Some(rev.as_str()) && workstation.status == WorkstationStatus::Active {
         notices.push(done(named("The file of ", &workstation.name, " is ready.")));
     }
+    let recalled = query.get("recalled").and_then(|seats| seats.parse::<u32>().ok());
+    if let Some(count) = recalled.filter(|_| is_online(workstation)) {
+        notices.push(done(html! {
+            (seats(count)) " asked back. Idle ones come within seconds, those in use when they are freed."
+        }));
+    }
+    notices.extend(copied(workstation, now));
+    notices.extend(silent(workstation, now));
     match workstation.status {
         WorkstationStatus::Active => {}
-        WorkstationStatus::Revoked => notices.push(Notice::new(Tone::Warning, html! {
-            (named("", &workstation.name, " is revoked: it gets no new file. "))
-            @match (workstation.runs_until, workstation.free_at) {
-                (Some(until), Some(free_at)) => {
-                    "It can still run until " (on(until.0)) ". What it holds (" (seats(workstation.seats_out))
-                    ") is back in the pool on " (on(free_at.0)) " at the latest; a receipt brings it back at once."
-                }
-                (None, Some(free_at)) => { "Its seats are back in the pool on " (on(free_at.0)) "." }
-                _ => "Nothing that it had still runs; all its seats are back in the pool.",
-            }
-        })),
+        WorkstationStatus::Revoked => notices.push(revoked(workstation)),
         WorkstationStatus::Released => notices.push(Notice::new(Tone::Neutral, html! {
             (named("", &workstation.name, " gave up its key: all its seats are back in the pool. To use the server again, activate it anew."))
         })),
@@ -196,48 +290,74 @@ fn said(workstation: &Workstation, query: &ListQuery) -> Vec<Notice> {
     notices
 }
 
-fn page_of(
-    viewer: &Viewer,
-    workstation: &Workstation,
-    issued: &[IssuedDocument],
-    history: &[AuditEntry],
-    query: &ListQuery,
-) -> Markup {
-    let (now, here) = (viewer.now(), address(workstation.id));
+/// What the page shows beside the workstation itself.
+struct Past {
+    issued: Vec<IssuedDocument>,
+    history: Vec<AuditEntry>,
+}
+
+fn actions(workstation: &Workstation, just_issued: bool) -> Markup {
+    let here = address(workstation.id);
     let active = workstation.status == WorkstationStatus::Active;
-    let just_issued = active && query.get("issued") == Some(workstation.newest_rev.to_string().as_str());
-    let actions = html! {
-        @if active {
+    html! {
+        @if is_online(workstation) {
+            // No .crt file here: one that is carried to the server by accident would end its syncs.
+            @if !workstation.lines.is_empty() { (link_button("Recall seats", &format!("{here}/recall"), Button::Plain)) }
+            (link_button("Switch to files", &format!("{here}/renew"), Button::Plain))
+        } @else if active {
             @if !just_issued { (link_button("Download .crt File", &format!("{here}/certificate"), Button::Primary)) }
             (link_button("Renew", &format!("{here}/renew"), Button::Plain))
-            (link_button("Revoke", &format!("{here}/revoke"), Button::Danger))
+        }
+        @if active { (link_button("Revoke", &format!("{here}/revoke"), Button::Danger)) }
+    }
+}
+
+/// How it gives up, for whom that is still to come.
+fn how_to_disable(workstation: &Workstation) -> Markup {
+    let text = match workstation.mode {
+        Mode::Online => {
+            "Disable the license server on its own page when it is no longer needed: it destroys its key, tells this portal, and \
+             what it holds is back in the pool at once. If it could not reach this portal then, upload its receipt here."
+        }
+        Mode::File => {
+            "When the license server is disabled it destroys its key and writes a receipt. Upload that here, and what it holds is \
+             back in the pool at once."
         }
     };
-    let receipt = workstation.status != WorkstationStatus::Released;
+    let upload = link_button("Upload Receipt", "/workstations/receipt", Button::Plain);
+    html! {
+        @if workstation.status != WorkstationStatus::Released {
+            (card("Server disabled?", html! { p { (text) } div.actions { (upload) } }))
+        }
+    }
+}
+
+/// Its facts: live.
+fn standing(workstation: &Workstation, viewer: &Viewer) -> Markup {
+    html! { div #standing { (card("Workstation", facts(workstation, viewer.is_operator(), viewer.now()))) } }
+}
+
+fn page_of(viewer: &Viewer, workstation: &Workstation, past: &Past, query: &ListQuery) -> Markup {
+    let now = viewer.now();
+    let active = workstation.status == WorkstationStatus::Active;
+    let issued_now = query.get("issued") == Some(workstation.newest_rev.to_string().as_str());
+    let just_issued = active && issued_now && !is_online(workstation);
+    let issued_title = if is_online(workstation) { "Documents issued" } else { "Activation files issued" };
     let content = html! {
-        (page_header(&workstation.name, "", actions))
+        (page_header(&workstation.name, "", actions(workstation, just_issued)))
         @if just_issued { (next_step(workstation)) }
-        div.columns {
-            (card("Workstation", facts(workstation, viewer.is_operator(), now)))
-            @if receipt {
-                (card("Server disabled?", html! {
-                    p {
-                        "When the license server is disabled it destroys its key and writes a receipt. Upload that here, and what it \
-                         holds is back in the pool at once."
-                    }
-                    div.actions { (link_button("Upload Receipt", "/workstations/receipt", Button::Plain)) }
-                }))
-            }
-        }
         h2 { "What it holds" }
-        (lines(workstation, now))
-        h2 { "Activation files issued" }
-        (documents(issued, now))
+        (lines(workstation, viewer))
+        div.columns { (standing(workstation, viewer)) (how_to_disable(workstation)) }
+        h2 { (issued_title) }
+        (documents(&past.issued, workstation.mode, now))
         h2 { "History" }
-        (audit::table_of("history", history, true, &ListQuery::default(), None, now))
+        (audit::table_of("history", &past.history, true, &ListQuery::default(), None, now))
     };
-    let notices = said(workstation, query);
-    let head = Head { title: &workstation.name, current: HERE, width: Width::Wide, notices: &notices };
+    let notices = said(workstation, query, now);
+    let live = format!("{}/live{}", address(workstation.id), query.as_address());
+    let head =
+        Head { title: &workstation.name, current: HERE, width: Width::Wide, notices: &notices, live: Some(&live) };
     viewer.page(head, content)
 }
 
@@ -245,12 +365,28 @@ fn page_of(
 pub(in crate::pages) async fn show(viewer: Viewer, ApiPath(id): ApiPath<WorkstationId>, uri: Uri) -> Answer {
     let facts = viewer.run(move |portal, caller| {
         let recent = PageQuery { after: None, limit: Some(RECENT) };
-        Ok((
-            workstations::get(portal, caller, id)?,
-            workstations::documents(portal, caller, id, &recent)?.items,
-            workstations::history(portal, caller, id, &recent)?.items,
-        ))
+        let workstation = workstations::get(portal, caller, id)?;
+        let issued = workstations::documents(portal, caller, id, &recent)?.items;
+        let history = workstations::history(portal, caller, id, &recent)?.items;
+        Ok((workstation, Past { issued, history }))
     });
-    let (workstation, issued, history) = facts.await?;
-    Ok(page_of(&viewer, &workstation, &issued, &history, &ListQuery::of(&uri)).into_response())
+    let (workstation, past) = facts.await?;
+    Ok(page_of(&viewer, &workstation, &past, &ListQuery::of(&uri)).into_response())
+}
+
+/// The event stream of its page.
+pub(in crate::pages) async fn live(watcher: Watcher, ApiPath(id): ApiPath<WorkstationId>, uri: Uri) -> Answer {
+    let query = ListQuery::of(&uri);
+    let draw = move |viewer: Viewer| {
+        let query = query.clone();
+        async move {
+            let workstation = viewer.run(move |portal, caller| workstations::get(portal, caller, id)).await?;
+            Ok::<_, Failure>(vec![
+                ("notices", page::notices(&said(&workstation, &query, viewer.now()))),
+                ("lines", lines(&workstation, &viewer)),
+                ("standing", standing(&workstation, &viewer)),
+            ])
+        }
+    };
+    watcher.follow(draw).await
 }

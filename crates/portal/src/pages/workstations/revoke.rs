@@ -6,6 +6,7 @@ use crate::pages::{Answer, go};
 use crate::service::workstations;
 use axum::response::IntoResponse;
 use leasehold_core::ids::WorkstationId;
+use leasehold_core::license::Mode;
 use leasehold_web::components::{Button, Confirm, confirm_panel};
 use leasehold_web::extract::ApiPath;
 use leasehold_web::maud::html;
@@ -18,12 +19,26 @@ pub(in crate::pages) async fn form(viewer: Viewer, ApiPath(id): ApiPath<Workstat
     if workstation.status != WorkstationStatus::Active {
         return go(&here);
     }
+    let online = workstation.mode == Mode::Online;
     let question = format!("Revoke workstation {}?", workstation.name);
     let panel = Confirm {
         question: &question,
         effect: html! {
-            p { "It gets no new file, and its key cannot be used again. This cannot be undone." }
+            p {
+                @if online { "It gets no seats any more" } @else { "It gets no new file" }
+                ", and its key cannot be used again. This cannot be undone."
+            }
             @match (workstation.runs_until, workstation.free_at) {
+                (Some(until), Some(free_at)) if online => {
+                    p {
+                        "It holds " strong { (seats(workstation.seats_out)) } ". They are withdrawn at its next sync, within seconds if it reaches \
+                         this portal; applications that use them are told to save and stop."
+                    }
+                    p {
+                        "If it cannot be reached, it can run until " (on(until.0)) ", and the seats are back in the pool on " (on(free_at.0))
+                        " at the latest."
+                    }
+                }
                 (Some(until), Some(free_at)) => {
                     p { "It holds signed files for " strong { (seats(workstation.seats_out)) } " and can still run until " (on(until.0)) "." }
                     p { "The seats are back in the pool on " (on(free_at.0)) " at the latest." }

@@ -1,0 +1,269 @@
+//! License servers that sync: how they come to the portal over HTTP, and that nobody else can speak for them.
+
+use crate::api::{Answer, Http};
+use crate::world::{HOME, Server, World, id};
+use axum::body::Body;
+use axum::http::{Method, Request, header};
+use leasehold_core::ids::{LicenseId, WorkstationId};
+use leasehold_core::license::Scope;
+use leasehold_core::sync::{Report, SYNC_VERSION, ServerFacts, SyncAnswer, SyncRequest, Verdict};
+use leasehold_db::testing::fresh_in_line;
+use leasehold_portal::Caller;
+use leasehold_portal::service::{audit, enable, sync, workstations};
+use leasehold_trust::activation_file::read_activation_file;
+use leasehold_trust::secret::sha256_hex;
+use leasehold_trust::sync::{sign_request, verify_answer};
+use leasehold_trust::{VerifiedGrant, verify_grant};
+use leasehold_wire::portal::{Enable, PageQuery, SyncAnswered};
+
+/// A license server that was enabled online.
+pub(crate) struct Online {
+    pub(crate) server: Server,
+    pub(crate) workstation: WorkstationId,
+    /// The newest document.
+    pub(crate) grant: VerifiedGrant,
+    seq: u64,
+    prev: String,
+}
+
+/// A sync request on its way: the token that goes with it, and its body.
+#[derive(Clone)]
+pub(crate) struct Sent {
+    pub(crate) token: String,
+    pub(crate) body: Vec<u8>,
+}
+
+/// What a server says of one license.
+pub(crate) fn report(keep: u32, used: u32, want: u32) -> Report {
+    Report { keep, used, idle: keep - used, want, peak: used }
+}
+
+impl Online {
+    pub(crate) fn enable(world: &World, caller: &Caller, scope: Scope) -> Online {
+        let server = world.server();
+        let wish = Enable { request: server.request(world), scope, name: None };
+        let enabled = enable::enable(&world.portal, caller, None, &wish).unwrap();
+        let (file, root) = (enabled.activation_file.as_bytes(), world.portal.root());
+        let grant = read_activation_file(file, Some(root), &server.key.public(), None, world.now()).unwrap().grant;
+        Online { server, workstation: enabled.workstation.id, grant, seq: 0, prev: String::new() }
+    }
+
+    pub(crate) fn request(&self, world: &World, licenses: &[(LicenseId, Report)]) -> SyncRequest {
+        SyncRequest {
+            v: SYNC_VERSION,
+            workstation: self.workstation,
+            seq: self.seq + 1,
+            prev: self.prev.clone(),
+            rev: self.grant.grant.rev,
+            document: self.grant.token.clone(),
+            now: world.now(),
+            draining: false,
+            server: ServerFacts { version: "0.1.0".into(), host: self.server.host.clone(), machine: "f".repeat(32) },
+            licenses: licenses.iter().copied().collect(),
+        }
+    }
+
+    pub(crate) fn sent(&self, world: &World, request: &SyncRequest) -> Sent {
+        let body = serde_json::to_vec(request).unwrap();
+        let token = sign_request(&self.server.key, self.workstation, request.seq, &body, world.now());
+        Sent { token, body }
+    }
+
+    /// Takes the answer in, as a server does.
+    pub(crate) fn take(&mut self, world: &World, sent: &Sent, answer: &str) -> SyncAnswer {
+        let root = world.portal.root();
+        let said = verify_answer(answer, root, self.workstation, &sha256_hex(&sent.body)).unwrap();
+        if said.verdict == Verdict::Ok {
+            self.seq += 1;
+            self.prev = sha256_hex(answer.as_bytes());
+            if let Some(token) = &said.grant {
+                self.grant = verify_grant(token, root, world.now()).unwrap();
+            }
+        }
+        said
+    }
+
+    /// One sync, with what the server says of its licenses.
+    pub(crate) fn sync(&mut self, world: &World, licenses: &[(LicenseId, Report)]) -> SyncAnswer {
+        let sent = self.sent(world, &self.request(world, licenses));
+        let answer = sync::sync(&world.portal, HOME, &sent.token, &sent.body).unwrap();
+        self.take(world, &sent, &answer)
+    }
+
+    /// Seats of a license in the newest document.
+    pub(crate) fn holds(&self, license: LicenseId) -> u32 {
+        self.grant.grant.lines.iter().filter(|line| line.license == license).map(|line| line.seats).sum()
+    }
+}
+
+fn post(http: &Http, sent: &Sent) -> Answer {
+    let request = Request::post("/api/v1/sync").header(header::AUTHORIZATION, format!("Bearer {}", sent.token));
+    http.send(request.body(Body::from(sent.body.clone())).unwrap())
+}
+
+fn wait(http: &Http, token: &str) -> Answer {
+    http.call(Method::GET, "/api/v1/sync/wait?since=0", Some(token), None)
+}
+
+struct Fixture {
+    http: Http,
+    license: LicenseId,
+    first: Online,
+    second: Online,
+}
+
+/// Two servers of one organization.
+fn fixture(db: &leasehold_db::Db) -> Fixture {
+    let http = Http::new(db);
+    let ada = http.world.customer("ada");
+    let license = http.world.license(&ada, http.world.product("studio"), 10);
+    let first = Online::enable(&http.world, &ada, Scope::Organization);
+    let second = Online::enable(&http.world, &ada, Scope::Organization);
+    Fixture { http, license, first, second }
+}
+
+#[test]
+fn only_the_workstations_own_key_syncs_and_waits() {
+    let db = fresh_in_line();
+    let Fixture { http, license, first, second } = fixture(&db);
+    let world = &http.world;
+    let request = first.request(world, &[(license, report(0, 0, 3))]);
+    let own = first.sent(world, &request);
+    // Another workstation's key, for the first one and in the first one's name.
+    let foreign = Sent {
+        token: sign_request(&second.server.key, first.workstation, request.seq, &own.body, world.now()),
+        body: own.body.clone(),
+    };
+    // A key that was never activated here.
+    let stranger = Sent {
+        token: sign_request(&world.server().key, first.workstation, request.seq, &own.body, world.now()),
+        body: own.body.clone(),
+    };
+    let session = Sent { token: http.token("ada@studio.example"), body: own.body.clone() };
+    let start = db.snapshot().unwrap();
+    for (who, sent, status) in [
+        ("workstation key", &own, 200),
+        ("other workstation's key", &foreign, 401),
+        ("unknown key", &stranger, 401),
+        ("administrator's session", &session, 401),
+    ] {
+        db.restore(&start).unwrap();
+        let before = db.snapshot().unwrap();
+        let answer = post(&http, sent);
+        assert_eq!(answer.status.as_u16(), status, "{who}: {}", answer.text());
+        if status == 401 {
+            assert_eq!(answer.code(), "WRONG_KEY", "{who}");
+            assert!(db.snapshot().unwrap() == before, "{who} changed something");
+        }
+    }
+    for (who, key, speaks_for, status) in [
+        ("workstation key", &first.server.key, first.workstation, 200),
+        ("other workstation's key", &second.server.key, first.workstation, 401),
+    ] {
+        let token = sign_request(key, speaks_for, 0, b"", world.now());
+        assert_eq!(wait(&http, &token).status.as_u16(), status, "waiting with the {who}");
+    }
+    let nobody = Request::post("/api/v1/sync").body(Body::from(own.body)).unwrap();
+    assert_eq!(http.send(nobody).code(), "SIGN_IN");
+}
+
+#[test]
+fn a_stolen_request_is_worth_nothing() {
+    let db = fresh_in_line();
+    let Fixture { http, license, mut first, second } = fixture(&db);
+    let world = &http.world;
+    let stolen = first.sent(world, &first.request(world, &[(license, report(0, 0, 4))]));
+    let answer: SyncAnswered = post(&http, &stolen).json();
+    first.take(world, &stolen, &answer.answer);
+    let held = first.holds(license);
+    assert!(held > 0);
+
+    // As it was: the stored answer, which only says what the server has already.
+    // (Its bytes change: taking a lock is a write.)
+    let known = |world: &World| {
+        let (portal, operator) = (&world.portal, &world.operator);
+        let documents = workstations::documents(portal, operator, first.workstation, &PageQuery::default()).unwrap();
+        let log = audit::list(portal, operator, &PageQuery::default()).unwrap();
+        let license = world.look(license);
+        (workstations::get(portal, operator, first.workstation).unwrap(), documents, license, log)
+    };
+    let before = known(world);
+    assert_eq!(post(&http, &stolen).json::<SyncAnswered>(), answer);
+    assert_eq!(known(world), before, "a repeated request changed something");
+    let before = db.snapshot().unwrap();
+
+    // With another body, or under another token: refused, and nothing changes.
+    let mut greedy = first.request(world, &[(license, report(held, 0, 6))]);
+    let altered = serde_json::to_vec(&greedy).unwrap();
+    greedy.licenses.clear();
+    let genuine = first.sent(world, &greedy);
+    let by_second = second.sent(world, &second.request(world, &[]));
+    for (what, forged) in [
+        ("an altered body", Sent { body: altered, ..genuine.clone() }),
+        ("an old token", Sent { token: stolen.token.clone(), ..genuine.clone() }),
+        ("another workstation's token", Sent { token: by_second.token, ..genuine.clone() }),
+        ("a body of another workstation", Sent { body: by_second.body, ..genuine }),
+    ] {
+        let answer = post(&http, &forged);
+        assert_eq!((answer.status.as_u16(), answer.code().as_str()), (401, "WRONG_KEY"), "{what}: {}", answer.text());
+        assert!(db.snapshot().unwrap() == before, "{what} changed something");
+    }
+
+    // Later, when the server has gone on: no seat moves, the server notices nothing, and somebody is told.
+    first.sync(world, &[(license, report(held, 2, 0))]);
+    let seen = |world: &World| workstations::get(&world.portal, &world.operator, first.workstation).unwrap();
+    let before = seen(world);
+    let late: SyncAnswered = post(&http, &stolen).json();
+    let said = verify_answer(&late.answer, world.portal.root(), first.workstation, &sha256_hex(&stolen.body)).unwrap();
+    assert_eq!((said.verdict, said.grant, said.pools.len()), (Verdict::Forked, None, 0));
+    let after = seen(world);
+    assert_eq!((before.seats_out, &before.lines, before.synced_at), (after.seats_out, &after.lines, after.synced_at));
+    assert!(before.copy_at.is_none() && after.copy_at.is_some());
+    assert_eq!(first.sync(world, &[(license, report(held, 2, 0))]).verdict, Verdict::Ok, "the server itself goes on");
+}
+
+#[test]
+fn a_file_is_not_issued_to_an_online_server_that_did_not_ask() {
+    let db = fresh_in_line();
+    let Fixture { http, license, mut first, .. } = fixture(&db);
+    let world = &http.world;
+    first.sync(world, &[(license, report(0, 0, 4))]);
+    let token = http.token("ada@studio.example");
+    let renew = format!("/api/v1/workstations/{}/renew", first.workstation);
+    let before = db.snapshot().unwrap();
+    let answer = http.call(Method::POST, &renew, Some(&token), Some(serde_json::json!({})));
+    assert_eq!((answer.status.as_u16(), answer.code().as_str()), (409, "ONLINE"));
+    assert!(db.snapshot().unwrap() == before, "refused, and changed something");
+    assert_eq!(first.sync(world, &[(license, report(4, 0, 0))]).verdict, Verdict::Ok);
+    // With its request file it is what its administrator wants.
+    let ada = crate::world::sign_in(&world.portal, "ada@studio.example");
+    world.clock.advance(1_000);
+    world.activate(&ada, &first.server, Some(vec![world.line(license, 2, 30)])).unwrap();
+    assert_eq!(first.sync(world, &[(license, report(4, 0, 0))]).verdict, Verdict::ByFile);
+}
+
+#[test]
+fn what_an_organization_gave_is_told_to_whom_it_was_given() {
+    let db = fresh_in_line();
+    let Fixture { http, license, .. } = fixture(&db);
+    let world = &http.world;
+    let mia = world.customer("mia");
+    let (ada, email) = (http.token("ada@studio.example"), "mia@studio.example");
+    let organizations: serde_json::Value = http.call(Method::GET, "/api/v1/organizations", Some(&ada), None).json();
+    let organization = organizations["items"][0]["id"].as_str().unwrap().to_owned();
+    let members = format!("/api/v1/organizations/{organization}/members");
+    let added = http.call(Method::POST, &members, Some(&ada), Some(serde_json::json!({ "email": email })));
+    assert_eq!(added.status.as_u16(), 201, "{}", added.text());
+    let given = format!("/api/v1/licenses/{license}/assignments/{}", id(&mia));
+    http.call(Method::PUT, &given, Some(&ada), Some(serde_json::json!({ "seats": 3 })));
+    let own = http.call(Method::GET, "/api/v1/me/assignments", Some(&http.token(email)), None);
+    let own: leasehold_wire::portal::AssignedSeats = own.json();
+    // The organization's servers have them still.
+    assert_eq!((own.items.len(), own.items[0].seats, own.items[0].active), (1, 3, 0));
+    assert_eq!((own.items[0].organization.to_string(), &*own.items[0].organization_name), (organization, "ada"));
+    let members: leasehold_wire::portal::Members = http.call(Method::GET, &members, Some(&ada), None).json();
+    assert_eq!(members.items[0].assigned, own.items);
+    let none: leasehold_wire::portal::AssignedSeats =
+        http.call(Method::GET, "/api/v1/me/assignments", Some(&ada), None).json();
+    assert!(none.items.is_empty());
+}
