@@ -3,6 +3,7 @@
 
 use super::access::Caller;
 use super::failure::Failure;
+use super::online::fit_to_read;
 use crate::server::Server;
 use crate::store;
 use crate::upstream::files::{self, RequestParts};
@@ -75,7 +76,8 @@ impl Server {
     }
 }
 
-type Asked<T> = Result<T, Box<ConnectionProblem>>;
+/// What the portal answered, or why it did not.
+pub(super) type Asked<T> = Result<T, Box<ConnectionProblem>>;
 
 fn ask(
     settings: &LinkSettings,
@@ -88,16 +90,14 @@ fn ask(
     match credentials {
         Credentials::Token(token) => {
             let wish = UseEnableToken { token: token.trim().to_owned(), request, name };
-            post(&link, "/api/v1/sync/enable", None, &wish)
+            post(&link, "/api/v1/sync/enable", &wish, WAIT)
         }
         Credentials::Account { email, password, scope } => {
-            let sign_in = SignIn { email: email.clone(), password: password.clone() };
-            let SignedIn { token, .. } = post(&link, "/api/v1/sessions", None, &sign_in)?;
+            let SignedIn { token, .. } = sign_in(&link, email, password, WAIT)?;
             let wish = Enable { request, scope: *scope, name };
             let once: String = once.iter().map(|byte| format!("{byte:02x}")).collect();
             let enabled = enable_once(&link, &token, &once, &wish);
-            // The sign-in was for this alone. If it cannot be ended now, it ends by itself.
-            let _ = link.delete("/api/v1/sessions/current", Some(&token), WAIT);
+            sign_out(&link, &token, WAIT);
             enabled
         }
     }
@@ -114,14 +114,25 @@ fn enable_once(link: &PortalLink, token: &str, once: &str, wish: &Enable) -> Ask
     read(answer.map_err(told)?)
 }
 
-fn post<T: DeserializeOwned>(link: &PortalLink, path: &str, bearer: Option<&str>, wish: &impl Serialize) -> Asked<T> {
+/// Signs in at the portal.
+pub(super) fn sign_in(link: &PortalLink, email: &str, password: &str, wait: Duration) -> Asked<SignedIn> {
+    let sign_in = SignIn { email: email.to_owned(), password: password.to_owned() };
+    post(link, "/api/v1/sessions", &sign_in, wait)
+}
+
+/// Ends such a sign-in, which was for one purpose alone. If it cannot be ended now, it ends by itself.
+pub(super) fn sign_out(link: &PortalLink, token: &str, wait: Duration) {
+    let _ = link.delete("/api/v1/sessions/current", Some(token), wait);
+}
+
+fn post<T: DeserializeOwned>(link: &PortalLink, path: &str, wish: &impl Serialize, wait: Duration) -> Asked<T> {
     let body = serde_json::to_vec(wish).map_err(|error| unreadable(&error))?;
-    read(link.post_json(path, bearer, &body, WAIT).map_err(told)?)
+    read(link.post_json(path, None, &body, wait).map_err(told)?)
 }
 
 fn read<T: DeserializeOwned>(answer: Answer) -> Asked<T> {
     if !(200..300).contains(&answer.status) {
-        return Err(Box::new(refused(answer.status, &answer.body)));
+        return Err(Box::new(fit_to_read(refused(answer.status, &answer.body))));
     }
     serde_json::from_slice(&answer.body).map_err(|error| unreadable(&error))
 }
