@@ -66,13 +66,33 @@ impl Server {
         let url = settings.portal_url.clone();
         let asked = tokio::task::spawn_blocking(move || ask(&settings, &credentials, file, name, &once)).await;
         let enabled = asked.map_err(|error| Failure::Internal(error.to_string()))?.map_err(Failure::Portal)?;
-        let activated = self.import(caller, enabled.activation_file.as_bytes()).await?;
-        if let (None, Some(url)) = (fixed, url) {
-            self.0.db.write_async(move |tx| store::set_portal_url(tx, &url)).await?;
-        }
-        // The first sync follows at once; the page should show what it brings.
+        // Known before the document is in force: the first sync follows at once.
+        let former = match (&fixed, url) {
+            (None, Some(url)) => self.remember_portal(url).await?,
+            _ => None,
+        };
+        let activated = match self.import(caller, enabled.activation_file.as_bytes()).await {
+            Ok(activated) => activated,
+            Err(failure) => {
+                if let Some(url) = former {
+                    self.remember_portal(url).await?;
+                }
+                return Err(failure);
+            }
+        };
+        // The page should show what the first sync brings.
         let _ = self.refresh(caller).await;
         Ok(activated)
+    }
+
+    /// Keeps the portal's address; answers the one before, if it was another.
+    async fn remember_portal(&self, url: String) -> Result<Option<String>, Failure> {
+        let former = self.0.db.write_async(move |tx| {
+            let former = store::portal_url(tx)?.filter(|former| *former != url);
+            store::set_portal_url(tx, &url)?;
+            Ok::<_, leasehold_db::DbError>(former)
+        });
+        Ok(former.await?)
     }
 }
 
