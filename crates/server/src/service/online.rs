@@ -194,7 +194,7 @@ fn test(settings: &LinkSettings, account: Option<(String, String)>) -> Connectio
     steps.push(match (&link, account) {
         (Ok(link), Some((email, password))) if reached => try_account(link, &email, &password),
         (_, Some(_)) => skipped(""),
-        (_, None) => skipped("no account was given"),
+        (_, None) => skipped("no account and password were given"),
     });
     let portal_url = link.as_ref().map(PortalLink::address).unwrap_or_default().to_owned();
     ConnectionTest { ok: steps.iter().all(has_not_failed), portal_url, steps }

@@ -35,7 +35,7 @@ fn each_trouble_says_what_to_do() {
         (moved("2026-11-20T00:00:00Z"), ["gives no new seats", "href=\"/activate\""]),
         (full, ["new seats are refused", "free 64 MiB"]),
         (draining, ["4 applications still hold a seat, until 2026-11-22 00:06 UTC", "href=\"/disable\""]),
-        (json!({"state": "disabled"}), ["Download the receipt", "href=\"/activate\""]),
+        (json!({"state": "disabled"}), ["Download the receipt", "href=\"/online\""]),
         (json!({"setup_needed": true}), ["No administrator's password", "href=\"/setup\""]),
     ] {
         let text = said(vec![line("studio", 10, 5, 90, &["studio.gui"])], more);
