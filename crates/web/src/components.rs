@@ -14,7 +14,7 @@ pub use form::{Button, Field, button, button_to, link_button, post_button};
 pub use list::{
     Align, Column, FilterOption, LIST_VALUE_CHARS_MAX, ListQuery, Row, Sort, Table, filter_group, search_box, table,
 };
-pub use panel::{Confirm, card, confirm_panel, empty_state, page_header, problem_panel, step_panel, steps};
+pub use panel::{Confirm, card, confirm_panel, empty_state, page_header, problem_panel, step_panel, steps, with_names};
 pub use time::{ago, relative, when};
 
 /// How something stands; says it by colour and by a sign or word, never by colour alone.

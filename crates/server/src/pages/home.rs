@@ -4,7 +4,7 @@ use super::flash;
 use super::holders::holders_table;
 use super::notices::{QUIET_MS, notices};
 use super::portal_line::portal_line;
-use super::products::{self, Product, products, products_table};
+use super::products::{self, Product, is_kept_up, products, products_table};
 use super::stream::{Fragments, Live, stream};
 use super::visit::Visit;
 use super::{Pages, words};
@@ -155,6 +155,13 @@ fn nothing_yet(home: &Home) -> Markup {
             "It holds no seats. To use it again, activate it anew; it then gets a new key.",
             ways_in(),
         ),
+        ServerState::Active if home.seen.online.as_ref().is_some_and(|online| online.synced_at.is_none()) => {
+            empty_state(
+                "No licenses known yet",
+                "This server is online, and the portal has not answered yet. Its first answer brings the licenses.",
+                link_button("How it stands with the portal", "/online", Button::Plain),
+            )
+        }
         ServerState::Active if home.seen.online.is_some() => empty_state(
             "No licenses yet",
             "This server is online, and its account has no license for it. One that is bought or assigned at the portal shows here within seconds.",
@@ -200,7 +207,9 @@ fn figures(all: &[Product<'_>], seen: &StatusResponse) -> [Tile; 4] {
     let free: u64 = all.iter().map(Product::free).sum();
     let soon = all.iter().any(|product| product.ending_soon().is_some());
     let can_come: u64 = all.iter().map(Product::can_come).sum();
+    let copy = seen.online.as_ref().is_some_and(|online| online.state == OnlineState::Copy);
     let free_tone = match (seen.state, free) {
+        _ if copy => Tone::Neutral,
         (ServerState::Active, 0) if can_come == 0 => Tone::Warning,
         (ServerState::Active, 0) => Tone::Neutral,
         (ServerState::Active, _) => Tone::Good,
@@ -239,7 +248,7 @@ fn expiry(all: &[Product<'_>], seen: &StatusResponse, soon: bool) -> Tile {
     if let (true, None, Some(end)) = (seen.online.is_some(), first(Some(true)), first(Some(false))) {
         let left = end.since(seen.server_time.0);
         return Tile {
-            label: "Without the portal",
+            label: if is_kept_up(seen) { "Without the portal" } else { "Seats last" },
             value: words::length(left),
             detail: format!("until {}", end.utc_date()),
             tone: if left > QUIET_MS || portal_is_reached(seen) { Tone::Neutral } else { Tone::Warning },

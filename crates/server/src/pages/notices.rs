@@ -19,6 +19,15 @@ const NAMED_MAX: usize = 3;
 
 /// The notices of a server, the gravest first.
 pub(super) fn notices(seen: &StatusResponse) -> Vec<Notice> {
+    notices_with(seen, portal::portal(seen))
+}
+
+/// The same where the page itself says how it stands with the portal.
+pub(super) fn notices_but_of_the_portal(seen: &StatusResponse) -> Vec<Notice> {
+    notices_with(seen, None)
+}
+
+fn notices_with(seen: &StatusResponse, portal: Option<Notice>) -> Vec<Notice> {
     let mut notices = Vec::new();
     if !seen.storage.ok {
         notices.push(storage(&seen.storage.problem));
@@ -27,7 +36,7 @@ pub(super) fn notices(seen: &StatusResponse) -> Vec<Notice> {
     let all = products(seen);
     notices.extend(moved(seen));
     notices.extend(state(seen));
-    notices.extend(portal::portal(seen));
+    notices.extend(portal);
     // While it is being disabled no activation file is taken, so there is nothing to renew.
     if seen.state != ServerState::Draining {
         notices.extend(ended(&all, seen));

@@ -4,9 +4,9 @@
 pub(super) mod connection;
 pub(super) mod enable;
 
-use super::notices::notices;
+use super::notices::notices_but_of_the_portal;
 use super::portal_line::{asks, chip};
-use super::products::NAME_CHARS_SHOWN;
+use super::products::{NAME_CHARS_SHOWN, is_kept_up};
 use super::stream::{Fragments, Live, stream};
 use super::visit::{Administrator, Visit};
 use super::{Pages, flash, words};
@@ -113,7 +113,7 @@ impl Live for OnlineStream {
 }
 
 fn all_notices(query: &ListQuery, seen: &StatusResponse) -> Vec<Notice> {
-    let mut all = notices(seen);
+    let mut all = notices_but_of_the_portal(seen);
     all.extend(flash::done(query, seen));
     all
 }
@@ -149,6 +149,9 @@ fn content(seen: &StatusResponse, outcome: &Outcome<'_>, known: &KnownPortal) ->
 
 fn lead(seen: &StatusResponse) -> &'static str {
     match (&seen.activation, &seen.online) {
+        (_, Some(_)) if !is_kept_up(seen) => {
+            "This server was enabled online, and the portal does not keep it up to date now."
+        }
         (_, Some(_)) => {
             "This server takes its seats from the account's pool at the portal and keeps itself up to date."
         }
@@ -241,7 +244,8 @@ fn online_server(activation: &ActivationStatus, online: &OnlineStatus, seen: &St
     let mut facts = vec![("State", chip(online.state))];
     facts.push(("Portal", portal(online, fixed)));
     facts.push(("Last answer", last_answer(online, now)));
-    facts.push(("Without the portal", without(online, now)));
+    let last = if is_kept_up(seen) { "Without the portal" } else { "Seats last" };
+    facts.push((last, without(online, now)));
     facts.extend(about(activation));
     html! {
         @if seen.state == ServerState::Draining { (draining()) }
@@ -259,9 +263,11 @@ fn online_server(activation: &ActivationStatus, online: &OnlineStatus, seen: &St
                 (link_button("Disable", "/disable", Button::Danger))
             }
         }))
-        section.group aria-labelledby="pools-title" {
-            div.section-head { h2 #pools-title { "Licenses of the account" } }
-            (pools(&online.pools))
+        @if is_kept_up(seen) || !online.pools.is_empty() {
+            section.group aria-labelledby="pools-title" {
+                div.section-head { h2 #pools-title { "Licenses of the account" } }
+                (pools(online))
+            }
         }
     }
 }
@@ -287,7 +293,7 @@ fn last_answer(online: &OnlineStatus, now: Ms) -> Markup {
 fn without(online: &OnlineStatus, now: Ms) -> Markup {
     html! {
         @match online.ends_at {
-            Some(end) if now < end.0 => { "Work goes on until " (when(end.0, now)) }
+            Some(end) if now < end.0 => { "Until " (when(end.0, now)) }
             Some(end) => { (badge("ended", Tone::Bad)) " " (when(end.0, now)) }
             None => { span.muted { "It holds no seats now" } }
         }
@@ -362,13 +368,18 @@ fn by_file() -> Markup {
     trouble("by-file", html! { "An activation file was made for this server at the portal" }, body)
 }
 
-fn pools(pools: &[PoolStatus]) -> Markup {
-    let rows = pools.iter().map(pool).collect();
-    let empty = empty_state(
-        "No licenses yet",
-        "The account has no license for this server. One that is bought or assigned at the portal shows here within seconds.",
-        html! {},
-    );
+fn pools(online: &OnlineStatus) -> Markup {
+    let rows = online.pools.iter().map(pool).collect();
+    let empty = match online.synced_at {
+        None => {
+            empty_state("Not known yet", "The portal says which licenses there are with its first answer.", html! {})
+        }
+        Some(_) => empty_state(
+            "No licenses yet",
+            "The account has no license for this server. One that is bought or assigned at the portal shows here within seconds.",
+            html! {},
+        ),
+    };
     let query = ListQuery::default();
     let pools = Table {
         id: "pools",

@@ -1,9 +1,10 @@
 //! One line about the portal at the top of the home page: that the server is online, and when the portal answered last.
 //! Also the quiet form of an outage, while it is far from hurting anybody. Pure.
 
+use super::notices::QUIET_MS;
 use super::words;
 use leasehold_core::time::Ms;
-use leasehold_web::components::{Button, Tone, post_button, relative, status, wrapped};
+use leasehold_web::components::{Button, Tone, post_button, relative, status, with_names};
 use leasehold_web::maud::{Markup, html};
 use leasehold_wire::server::{OnlineState, OnlineStatus, ServerState, StatusResponse};
 
@@ -45,18 +46,28 @@ pub(super) fn asks(state: OnlineState) -> bool {
 fn said(online: &OnlineStatus, now: Ms) -> Markup {
     html! {
         @if online.state == OnlineState::Unreachable {
-            @if let Some(since) = online.trouble_since { "since " (words::minute(since.0)) ". " }
-            "Work goes on"
-            @if let Some(end) = online.ends_at.filter(|end| now < end.0) {
-                ": the seats last until " (words::minute(end.0)) " (" (relative(end.0, now)) ")"
-            }
-            ". "
-            @if let Some(problem) = &online.trouble { (wrapped(&problem.what)) " " a href="/online" { "More" } }
+            @if let Some(since) = online.trouble_since { "Since " (words::minute(since.0)) ". " }
+            // In the last days a notice says the rest.
+            @if is_quiet(online, now) { (quiet(online, now)) }
         } @else if let Some(at) = online.synced_at {
             "The portal answered at " (answered(at.0, now)) "."
         } @else {
             "The portal has not answered yet."
         }
+    }
+}
+
+/// Whether an outage hurts nobody for days.
+fn is_quiet(online: &OnlineStatus, now: Ms) -> bool {
+    online.ends_at.is_none_or(|end| end.0.since(now) > QUIET_MS)
+}
+
+fn quiet(online: &OnlineStatus, now: Ms) -> Markup {
+    html! {
+        @if let Some(end) = online.ends_at {
+            "Work goes on: the seats last until " (words::minute(end.0)) " (" (relative(end.0, now)) "). "
+        }
+        @if let Some(problem) = &online.trouble { (with_names(&problem.what)) " " a href="/online" { "More" } }
     }
 }
 

@@ -10,7 +10,7 @@ use leasehold_web::components::{
 };
 use leasehold_web::maud::{Markup, html};
 use leasehold_web::text::{number, shorten};
-use leasehold_wire::server::{FeatureStatus, LineStatus, PoolStatus, StatusResponse};
+use leasehold_wire::server::{FeatureStatus, LineStatus, OnlineState, PoolStatus, StatusResponse};
 use std::cmp::Ordering;
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -39,6 +39,8 @@ pub(super) struct Product<'a> {
     lines: Vec<&'a LineStatus>,
     pools: Vec<&'a PoolStatus>,
     features: Vec<&'a FeatureStatus>,
+    /// The portal renews what is online by itself.
+    kept_up: bool,
     now: Ms,
 }
 
@@ -84,9 +86,13 @@ impl Product<'_> {
         Some((first.map(|line| u64::from(line.seats)).sum(), end))
     }
 
+    fn free_in_the_account(&self) -> Option<u64> {
+        (!self.pools.is_empty()).then(|| self.pools.iter().map(|pool| u64::from(pool.free)).sum())
+    }
+
     /// Seats that are at no server and can come here.
     pub(super) fn can_come(&self) -> u64 {
-        self.pools.iter().map(|pool| u64::from(pool.free)).sum()
+        self.free_in_the_account().filter(|_| self.kept_up).unwrap_or(0)
     }
 
     fn is(&self, offline: bool) -> bool {
@@ -101,10 +107,18 @@ impl Product<'_> {
     }
 }
 
+/// Whether the portal renews the seats of an online server by itself, or would if it were reached.
+pub(super) fn is_kept_up(seen: &StatusResponse) -> bool {
+    let state = seen.online.as_ref().map(|online| online.state);
+    matches!(state, Some(OnlineState::Ok | OnlineState::Starting | OnlineState::Unreachable))
+}
+
 /// The products of a status, in order of code.
 pub(super) fn products(seen: &StatusResponse) -> Vec<Product<'_>> {
     let now = seen.server_time.0;
-    let new = |code, name| Product { code, name, lines: Vec::new(), pools: Vec::new(), features: Vec::new(), now };
+    let kept_up = is_kept_up(seen);
+    let new =
+        |code, name| Product { code, name, lines: Vec::new(), pools: Vec::new(), features: Vec::new(), kept_up, now };
     let mut products: BTreeMap<&str, Product<'_>> = BTreeMap::new();
     for line in &seen.lines {
         let (code, name) = (line.product.as_str(), line.product_name.as_str());
@@ -189,7 +203,7 @@ fn rows(product: &Product<'_>, all: &[Product<'_>], query: &ListQuery, holders_s
     let mut rows = vec![Row::from(vec![
         name(product),
         mode(product),
-        meter(product.name, product.in_use(), product.seats()),
+        in_use(product),
         html! { (number(product.free())) },
         expiry(product),
     ])];
@@ -234,12 +248,19 @@ fn name(product: &Product<'_>) -> Markup {
     }
 }
 
+fn in_use(product: &Product<'_>) -> Markup {
+    match product.lines.is_empty() {
+        true => html! { span.muted { "none here" } },
+        false => meter(product.name, product.in_use(), product.seats()),
+    }
+}
+
 /// Where the seats are that this server may have and has not.
 fn in_the_account(product: &Product<'_>) -> Option<String> {
     let sum = |of: fn(&PoolStatus) -> u32| product.pools.iter().map(|pool| u64::from(of(pool))).sum::<u64>();
     let (seats, here) = (sum(|pool| pool.seats), sum(|pool| pool.here));
-    let (elsewhere, free) = (sum(|pool| pool.elsewhere), product.can_come());
-    if product.pools.is_empty() || elsewhere + free == 0 {
+    let (elsewhere, free) = (sum(|pool| pool.elsewhere), product.free_in_the_account()?);
+    if elsewhere + free == 0 {
         return None;
     }
     let places: Vec<String> = [(elsewhere, "at other servers"), (free, "free")]
@@ -249,7 +270,8 @@ fn in_the_account(product: &Product<'_>) -> Option<String> {
         .collect();
     let places = places.join(", ");
     Some(match here {
-        0 => format!("0 here, {places}: seats come here when somebody asks"),
+        0 if product.kept_up => format!("0 here, {places}: seats come here when somebody asks"),
+        0 => format!("0 here, {places}"),
         _ => format!("{} in the account: {places}", number(seats)),
     })
 }
@@ -273,7 +295,7 @@ fn expiry(product: &Product<'_>) -> Markup {
         return html! {
             div.two-lines {
                 @if let Some(end) = online {
-                    (renewed(end, product.now))
+                    (end_of_online(end, product))
                 } @else if let Some(ended) = product.last_end() {
                     div { (badge("expired", Tone::Bad)) }
                     (when(ended, product.now))
@@ -291,7 +313,7 @@ fn expiry(product: &Product<'_>) -> Markup {
             div { (when(first, product.now)) }
             @if let Some((seats, _)) = product.ending_soon() { div { (badge(&words::count(seats, "seat ends soon", "seats end soon"), Tone::Warning)) } }
             @if let Some(last) = later { div.muted { "the last " (relative(last, product.now)) } }
-            @if let Some(end) = online { (renewed(end, product.now)) }
+            @if let Some(end) = online { (end_of_online(end, product)) }
             @if let Some(date) = covered {
                 div.muted title="A perpetual license: releases after this date need a renewal of the maintenance." { "releases to " (date) }
             }
@@ -299,11 +321,18 @@ fn expiry(product: &Product<'_>) -> Markup {
     }
 }
 
-/// Seats that the portal renews by itself.
-fn renewed(end: Ms, now: Ms) -> Markup {
+/// Seats that the portal renews by itself, unless something is wrong.
+fn end_of_online(end: Ms, product: &Product<'_>) -> Markup {
     html! {
-        div { "Renewed online" }
-        div.muted title={ "Until " (words::minute(end)) } { "without the portal: " (words::length(end.since(now))) }
+        @if product.kept_up {
+            div { "Renewed online" }
+            div.muted title={ "Until " (words::minute(end)) } {
+                "without the portal: " span.nowrap { (words::length(end.since(product.now))) }
+            }
+        } @else {
+            div { (when(end, product.now)) }
+            div.muted { "not renewed" }
+        }
     }
 }
 

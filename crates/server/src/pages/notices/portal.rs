@@ -3,7 +3,7 @@
 
 use super::words;
 use leasehold_core::time::{DAY_MS, Ms};
-use leasehold_web::components::{Tone, relative, wrapped};
+use leasehold_web::components::{Tone, relative, with_names, wrapped};
 use leasehold_web::maud::{Markup, html};
 use leasehold_web::page::Notice;
 use leasehold_wire::server::{OnlineState, OnlineStatus, ServerState, StatusResponse};
@@ -41,11 +41,11 @@ fn unreachable(online: &OnlineStatus, now: Ms) -> Option<Notice> {
         return None;
     }
     let since = html! {
-        @if let Some(since) = online.trouble_since { " since " (words::minute(since.0)) " (" (relative(since.0, now)) ")" }
+        @if let Some(since) = online.trouble_since { " since " (words::minute(since.0)) " (" (words::minutes_ago(since.0, now)) ")" }
     };
     let why = html! {
         @match &online.trouble {
-            Some(problem) => { (wrapped(&problem.what)) " " a href="/online" { "Test the connection" } "." }
+            Some(problem) => { (with_names(&problem.what)) " " a href="/online" { "Test the connection" } "." }
             None => { "The administrator of this server can see why." }
         }
     };

@@ -6,7 +6,7 @@ use super::{Outcome, draw};
 use crate::pages::visit::Administrator;
 use crate::service::KnownPortal;
 use axum::response::{IntoResponse, Response};
-use leasehold_web::components::{Button, Field, Tone, button, card, definitions, status, wrapped};
+use leasehold_web::components::{Button, Field, Tone, button, card, definitions, status, with_names, wrapped};
 use leasehold_web::extract::PageForm;
 use leasehold_web::maud::{Markup, html};
 use leasehold_web::problem::ApiProblem;
@@ -86,9 +86,11 @@ fn told(step: &ConnectionStep) -> Markup {
         }
         @if !step.detail.is_empty() { " " span.muted { (wrapped(&step.detail)) } }
         @if let Some(problem) = &step.problem {
-            p { (wrapped(&problem.what)) }
-            p { (wrapped(&problem.what_to_do)) }
-            p.hint { "Who can: " (wrapped(&problem.who)) " · Code " code { (wrapped(&problem.code)) } }
+            div.effect {
+                p { (with_names(&problem.what)) }
+                p { (with_names(&problem.what_to_do)) }
+                p.hint { "Who can: " (wrapped(&problem.who)) " · Code " code { (wrapped(&problem.code)) } }
+            }
         }
     }
 }

@@ -4,7 +4,7 @@
 use super::connection;
 use crate::pages::flash;
 use crate::pages::visit::{Administrator, Visit};
-use crate::service::KnownPortal;
+use crate::service::{Failure, KnownPortal};
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Redirect, Response};
 use leasehold_core::license::Scope;
@@ -129,8 +129,12 @@ pub(in crate::pages) async fn enable(
             Ok(Redirect::to(&flash::address("/", done)).into_response())
         }
         Err(failure) => {
-            let refused = ApiProblem::from(failure);
-            let problem = refused.problem();
+            let by_portal = matches!(failure, Failure::Portal(_));
+            let mut problem = ApiProblem::from(failure).problem().clone();
+            if by_portal {
+                problem.title = "Online licensing was not enabled.".into();
+            }
+            let problem = &problem;
             let status = StatusCode::from_u16(problem.status).unwrap_or(StatusCode::UNPROCESSABLE_ENTITY);
             Ok((status, draw(&visit, &entered, &Shown::Refused(problem)).await?).into_response())
         }
@@ -233,7 +237,7 @@ fn the_form(seen: &StatusResponse, known: &KnownPortal, entered: &Entered, judge
             }
         }
         p.hint {
-            @if entered.by_token() { a href=(PATH) { "Enable with an account instead" } }
+            @if entered.by_token() { a href=(PATH) { "Enable with an account instead" } "." }
             @else { "For a machine on which nobody should enter a password: " a href={ (PATH) "?with=token" } { "enable with a token" } "." }
             " Without a way to the portal: " a href="/activate" { "activate offline" } "."
         }
