@@ -145,7 +145,7 @@ impl FakePortal {
         let Some((method, path, body)) = read(&mut stream) else { return };
         let mood = self.known.lock().unwrap().mood.clone();
         let (status, kind, text) = match mood {
-            Mood::Silent => return thread::sleep(2 * SOON),
+            Mood::Silent => return thread::park_timeout(2 * SOON),
             Mood::Says(status, kind, text) => (status, kind, text),
             Mood::Refuses(status, problem) if !path.contains("/sessions") => {
                 (status, "application/problem+json", problem.to_string())
@@ -179,7 +179,7 @@ impl FakePortal {
                 (200, json!({}))
             }
             ("GET", "/api/v1/sync/wait") => {
-                thread::sleep(Duration::from_millis(300));
+                thread::park_timeout(Duration::from_millis(300));
                 (200, json!({"bell": 0}))
             }
             other => panic!("nobody asks a portal for {other:?}"),
