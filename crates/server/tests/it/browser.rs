@@ -1,6 +1,7 @@
 //! A browser as far as forms and cookies go.
 
 use crate::support::Running;
+use std::io::{BufRead, BufReader, Lines};
 use std::time::Duration;
 
 /// The administrator's password.
@@ -76,6 +77,16 @@ impl<'a> Browser<'a> {
         reply.unwrap().status().as_u16()
     }
 
+    /// Follows an event stream.
+    pub(crate) fn follow(&self, path: &str) -> Follow {
+        let mut request = ureq::http::Request::get(self.server.url(path));
+        if let Some(cookie) = &self.cookie {
+            request = request.header("cookie", cookie);
+        }
+        let stream = self.agent.run(request.body(()).unwrap()).unwrap();
+        Follow(BufReader::new(stream.into_body().into_reader()).lines())
+    }
+
     pub(crate) fn get(&self, path: &str) -> Shown {
         self.send("GET", path, "", &[])
     }
@@ -89,5 +100,25 @@ impl<'a> Browser<'a> {
             "--edge\r\nContent-Disposition: form-data; name=\"file\"; filename=\"a.crt\"\r\n\r\n{file}\r\n--edge--\r\n"
         );
         self.send("POST", "/activate", &body, &[("content-type", "multipart/form-data; boundary=edge")])
+    }
+}
+
+/// An event stream.
+pub(crate) struct Follow(Lines<BufReader<ureq::BodyReader<'static>>>);
+
+impl Follow {
+    /// Waits until the element `id` says `part`.
+    pub(crate) fn until(&mut self, id: &str, part: &str) {
+        let mut shown = String::new();
+        // The agent's time limit ends a stream that never says it.
+        for line in self.0.by_ref() {
+            let line = line.unwrap();
+            if let Some(name) = line.strip_prefix("data: ").filter(|text| !text.starts_with('<')) {
+                shown = name.to_owned();
+            } else if shown == id && line.contains(part) {
+                return;
+            }
+        }
+        panic!("the stream ended without {part} in {id}");
     }
 }

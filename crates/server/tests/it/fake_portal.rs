@@ -128,6 +128,13 @@ impl FakePortal {
         self.known.lock().unwrap().rev = rev;
     }
 
+    /// One more license, of which all seats are at others.
+    pub(crate) fn sell(&self) {
+        let mut known = self.known.lock().unwrap();
+        let line = online_line(&self.vendor, self.clock.wall(), known.pools.len(), 0);
+        known.pools.push(pool(&line));
+    }
+
     /// What becomes of syncs from now on.
     pub(crate) fn set_verdict(&self, verdict: Verdict, other_host: &str) {
         let mut known = self.known.lock().unwrap();

@@ -146,6 +146,25 @@ fn an_enabled_server_shows_what_the_account_has_also_where_nothing_is_here() {
 }
 
 #[test]
+fn an_open_home_page_shows_the_first_license_and_an_outage_by_itself() {
+    let (_site, server, portal) = online(&[]);
+    let browser = Browser::signed_in(&server);
+    enable(&browser, &portal);
+    sees(&browser.get("/").text, &["No licenses yet", "shows here within seconds"]);
+    let mut page = browser.follow("/live");
+    page.until("licenses", "No licenses yet");
+    portal.sell();
+    assert_eq!(browser.post("/online/refresh", "next=/").status, 303);
+    page.until("licenses", "Acme studio");
+    let mut overview = browser.follow("/online/live");
+    overview.until("online-state", "Acme studio");
+    portal.set_mood(Mood::Says(500, "text/plain", "closed".to_owned()));
+    let _ = browser.post("/online/refresh", "next=/");
+    page.until("portal-state", "Portal not reached");
+    overview.until("online-state", "PORTAL_DOWN");
+}
+
+#[test]
 fn an_outage_is_a_quiet_line_first_and_counts_down_at_the_end() {
     let (site, server, portal) = online(&[10]);
     let mut browser = Browser::signed_in(&server);

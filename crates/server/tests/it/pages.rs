@@ -5,7 +5,6 @@ use crate::support::{Site, ask};
 use leasehold_core::time::DAY_MS;
 use serde_json::{Value, json};
 use std::collections::BTreeSet;
-use std::io::{BufRead, BufReader};
 
 /// Pages of the administrator, to look at.
 const LOOK: &[&str] = &[
@@ -304,29 +303,13 @@ fn an_open_page_follows_what_happens_and_forgets_names_when_the_session_ends() {
     let site = Site::new();
     let server = site.with_ten_seats();
     let browser = Browser::signed_in(&server);
-    let cookie = browser.cookie.clone().unwrap();
-    let request = ureq::http::Request::get(server.url("/live")).header("cookie", cookie).body(()).unwrap();
-    let mut stream = browser.agent.run(request).unwrap();
-    let mut lines = BufReader::new(stream.body_mut().as_reader()).lines();
-    let mut until = |id: &str, part: &str| {
-        let mut shown = String::new();
-        // The agent's time limit ends a stream that never says it.
-        for line in lines.by_ref() {
-            let line = line.unwrap();
-            if let Some(name) = line.strip_prefix("data: ").filter(|text| !text.starts_with('<')) {
-                shown = name.to_owned();
-            } else if shown == id && line.contains(part) {
-                return;
-            }
-        }
-        panic!("the stream ended without {part} in {id}");
-    };
-    until("overview", "0 of 10");
+    let mut page = browser.follow("/live");
+    page.until("licenses", "0 of 10");
     assert_eq!(server.checkout_with("k1", hostile()).status, 201);
-    until("overview", "1 of 10");
-    until("holders", "&lt;script&gt;alert(1)");
+    page.until("overview", "1 of 10");
+    page.until("holders", "&lt;script&gt;alert(1)");
     browser.post("/sign-out", "");
-    until("holders", "href=\"/sign-in\"");
+    page.until("holders", "href=\"/sign-in\"");
 }
 
 #[test]
