@@ -12,8 +12,8 @@ use leasehold_server::local::{self, Local, LocalError};
 use leasehold_server::{Ready, ServeOptions};
 use leasehold_trust::FILE_BYTES_MAX;
 use leasehold_wire::server::{
-    ActivationResponse, ConnectionStepName, ConnectionStepState, ConnectionTest, EnableRequest, ServerState,
-    StatusResponse,
+    ActivationResponse, ConnectionStepName, ConnectionStepState, ConnectionTest, EnableRequest, OnlineState,
+    OnlineStatus, ReceiptState, ServerState, StatusResponse, TestConnectionRequest,
 };
 use serde_json::json;
 use std::io::Read;
@@ -116,13 +116,19 @@ enum What {
         #[arg(long)]
         json: bool,
     },
-    /// Try the way to the portal, step by step, as the running server goes it
+    /// Try the way to the portal, step by step, as the running server goes it; with an account also the sign-in there
     TestConnection {
         #[command(flatten)]
         folder: Folder,
         /// Address of the portal, instead of `portal_url` in server.toml
         #[arg(long, value_name = "URL")]
         portal: Option<String>,
+        /// Address of an account at the portal: signed in there and out again
+        #[arg(long, value_name = "EMAIL")]
+        account: Option<String>,
+        /// File with the account's password; without it the password is asked for, or read from standard input
+        #[arg(long, value_name = "FILE", requires = "account")]
+        password_file: Option<PathBuf>,
         /// Print one JSON document instead of text
         #[arg(long)]
         json: bool,
@@ -275,8 +281,13 @@ pub(crate) fn server(command: ServerCommand) -> Result<u8, Failure> {
                 )
             })?;
         }
-        What::TestConnection { folder, portal, json } => {
-            let test = local::test_connection(folder.open(), portal)?;
+        What::TestConnection { folder, portal, account, password_file, json } => {
+            let password = match &account {
+                Some(_) => Some(crate::secrets::read_known(password_file.as_deref(), "password of the account")?),
+                None => None,
+            };
+            let wish = TestConnectionRequest { portal_url: portal, account, password };
+            let test = local::test_connection(folder.open(), &wish)?;
             Output { json }.print(&test, || steps(&test))?;
             return Ok(if test.ok { 0 } else { NO_SERVER });
         }
@@ -374,9 +385,16 @@ fn describe(status: &StatusResponse) -> String {
             activation.issued_at.0.utc_date(),
             activation.ends_at.0.utc_date()
         ),
-        (None, ServerState::Disabled) => "Disabled. Its receipt: leasehold server receipt > FILE\n".to_owned(),
-        (None, _) => "Not activated. Begin with: leasehold server request > FILE\n".to_owned(),
+        (None, ServerState::Disabled) => disabled(status).to_owned(),
+        (None, _) => {
+            "Not activated. Begin with: leasehold server activate --account EMAIL, or, without a way to the portal, \
+                      leasehold server request > FILE\n"
+                .to_owned()
+        }
     };
+    if let Some(online) = &status.online {
+        text.push_str(&portal_state(online));
+    }
     text.push_str(&format!("Out: {}.\n", leases(status.leases_out)));
     if !status.storage.ok {
         text.push_str(&format!("PROBLEM: {}\n", printable(&status.storage.problem)));
@@ -397,6 +415,49 @@ fn describe(status: &StatusResponse) -> String {
     text + &crate::status::features(status)
 }
 
+/// What became of a disabled server's receipt.
+fn disabled(status: &StatusResponse) -> &'static str {
+    match status.receipt.as_ref().map(|receipt| receipt.state) {
+        Some(ReceiptState::Brought) => "Disabled. Its receipt is at the portal, and the seats are back.\n",
+        Some(ReceiptState::Waiting) => "Disabled. The server brings its receipt as soon as it reaches the portal.\n",
+        _ => "Disabled. Its receipt: leasehold server receipt > FILE\n",
+    }
+}
+
+/// How an online server stands with its portal.
+fn portal_state(online: &OnlineStatus) -> String {
+    let ends = online.ends_at.map(|at| format!("; seats last until {} without it", at.0.rfc3339())).unwrap_or_default();
+    let mut text = match online.state {
+        OnlineState::Ok => match online.synced_at {
+            Some(at) => format!("Portal: up to date since {}{ends}.", at.0.rfc3339()),
+            None => format!("Portal: not asked yet{ends}."),
+        },
+        OnlineState::Starting => "Portal: waiting for its first answer, ten seconds at most.".to_owned(),
+        OnlineState::Unreachable => {
+            let since = online.trouble_since.map(|at| format!(" since {}", at.0.rfc3339())).unwrap_or_default();
+            format!("PORTAL NOT REACHED{since}{ends}.")
+        }
+        OnlineState::Copy => format!(
+            "COPY: another server runs with the same key{}. Stop the copy that should not run; disable this one, then \
+             activate it again, which gives it a key of its own.",
+            online.copy_on.as_ref().map(|host| format!(" on {}", printable(host))).unwrap_or_default()
+        ),
+        OnlineState::Revoked => {
+            "REVOKED at the portal: no new seats. Disable this server, then activate it again.".to_owned()
+        }
+        OnlineState::ByFile => {
+            "BY FILE: a .crt file was made for this server at the portal. Import it: leasehold server import FILE"
+                .to_owned()
+        }
+    };
+    text.push('\n');
+    if let Some(problem) = &online.trouble {
+        let told = format!("  {} {} (Who can: {}.)", problem.what, problem.what_to_do, problem.who);
+        text.push_str(&format!("{}\n", printable(&told)));
+    }
+    text
+}
+
 fn steps(test: &ConnectionTest) -> String {
     let mut text = String::new();
     for step in &test.steps {
@@ -406,6 +467,7 @@ fn steps(test: &ConnectionTest) -> String {
             ConnectionStepName::Proxy => "proxy",
             ConnectionStepName::Tls => "TLS",
             ConnectionStepName::Portal => "portal",
+            ConnectionStepName::SignIn => "sign-in",
         };
         let state = match step.state {
             ConnectionStepState::Ok => "ok",

@@ -5,13 +5,15 @@ use crate::address::ServerAddress;
 use crate::link::Link;
 use crate::trouble::{Trouble, span};
 use leasehold_core::time::{DAY_MS, Ms};
-use leasehold_wire::server::{ServerState, StatusResponse};
+use leasehold_wire::server::{OnlineState, OnlineStatus, ServerState, StatusResponse};
 use serde::Serialize;
 
 /// A clock difference beyond this deserves a word, in milliseconds; seats do not depend on it.
 const CLOCK_NOTED_MS: i64 = 60_000;
 /// So few days left deserve a word.
 const DAYS_NOTED: i64 = 14;
+/// The same where the portal renews them by itself.
+const DAYS_NOTED_ONLINE: i64 = 3;
 
 /// What was found.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize)]
@@ -138,6 +140,9 @@ impl Examination {
                 "Renew the workstation at the portal with a new request file of the license server.",
             );
         }
+        if let Some(online) = &status.online {
+            self.online(online, here);
+        }
         if status.state != ServerState::Active {
             let state = match status.state {
                 ServerState::NotActivated | ServerState::Active => "was not activated yet",
@@ -146,10 +151,43 @@ impl Examination {
             };
             let next = match status.state {
                 ServerState::Draining => "Use another license server. This one can be activated anew when it is done.",
-                _ => "Activate it: ONLINE LICENSING, Activate offline, on the license server's page.",
+                _ => "Activate it: ONLINE LICENSING, Enable or Activate offline, on the license server's page.",
             };
             self.note(format!("The server {state}, so it gives no seats."), next);
         }
+    }
+
+    /// What the server says of its portal, where it matters to applications here.
+    fn online(&mut self, online: &OnlineStatus, now: Ms) {
+        let (what, what_to_do) = match online.state {
+            OnlineState::Ok | OnlineState::Starting => return,
+            OnlineState::Unreachable => {
+                let Some(ends_at) = online.ends_at.map(|at| at.0) else { return };
+                if ends_at.since(now) > DAYS_NOTED_ONLINE * DAY_MS {
+                    return;
+                }
+                (
+                    format!(
+                        "The server does not reach the vendor's portal, and its seats last until {} without it.",
+                        ends_at.rfc3339()
+                    ),
+                    "On the license server's page: ONLINE LICENSING, Test connection, says which step fails.",
+                )
+            }
+            OnlineState::Copy => (
+                "Another license server runs with the same key, so this one gives no new seats.".to_owned(),
+                "Stop the copy that should not run; ONLINE LICENSING on this one's page says how it gets a key of its own.",
+            ),
+            OnlineState::Revoked => (
+                "The server was revoked at the portal, so it gets no more seats.".to_owned(),
+                "If it should serve again: disable it on its page, then enable it anew.",
+            ),
+            OnlineState::ByFile => (
+                "An activation file was made for the server at the portal, and it has not been loaded.".to_owned(),
+                "Upload that file on the license server's page: ONLINE LICENSING, Activate offline.",
+            ),
+        };
+        self.note(what, what_to_do);
     }
 
     fn grant(&mut self, link: &Link, status: &StatusResponse, now: Ms) {
@@ -163,7 +201,8 @@ impl Examination {
         let (certificate_days, grant_days) = (days(known.certificate_ends_at), days(known.verified.grant.ends_at()));
         self.certificate_days_left = Some(certificate_days);
         self.grant_days_left = Some(grant_days);
-        if grant_days < DAYS_NOTED {
+        // Lines that the portal renews end within days, always.
+        if status.online.is_none() && grant_days < DAYS_NOTED {
             let what = if grant_days < 0 {
                 "What the vendor granted to the server has ended.".to_owned()
             } else {

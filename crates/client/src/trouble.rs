@@ -95,6 +95,10 @@ impl Trouble {
             Trouble::Denied { code: DenialCode::NoSeats, denial: Some(denial) } if denial.seats > denial.total => {
                 ("Ask for fewer seats, or get more.", ADMINISTRATOR)
             }
+            // The server knows more than the code: whether the portal keeps it up to date.
+            Trouble::Denied { denial: Some(denial), .. } if !denial.problem.what_to_do.is_empty() => {
+                (denial.problem.what_to_do.as_ref(), denial.problem.who.as_ref())
+            }
             Trouble::Denied { code, .. } => (code.explain().what_to_do, code.explain().who),
             Trouble::Refused(problem) => (problem.what_to_do.as_ref(), problem.who.as_ref()),
             Trouble::OtherVendor { .. } => (

@@ -101,7 +101,7 @@ impl DenialCode {
             ),
             DenialCode::NotActivated => (
                 "The license server has not been activated.",
-                "Activate it: ONLINE LICENSING, Activate offline, on the license server's page.",
+                "Activate it: ONLINE LICENSING, Enable or Activate offline, on the license server's page.",
                 ADMINISTRATOR,
             ),
             DenialCode::Draining => (
@@ -121,6 +121,24 @@ impl DenialCode {
             ),
         };
         Explanation { what, what_to_do, who }
+    }
+
+    /// The same where the license server is kept up to date by the portal: nobody carries files to it.
+    pub fn explain_online(self) -> Explanation {
+        let by_file = self.explain();
+        let what_to_do = match self {
+            DenialCode::FeatureUnknown => {
+                "Check that the application asks the right server, and that the server's account at the portal has a license with this feature."
+            }
+            DenialCode::Expired => {
+                "Renew the license at the portal. If it runs on there, the license server does not reach the portal: ONLINE LICENSING, Test connection, on its page says why."
+            }
+            DenialCode::HostMismatch => {
+                "The next answer of the portal mends it: press Refresh on the license server's page; ONLINE LICENSING, Test connection, says why there is none."
+            }
+            _ => by_file.what_to_do,
+        };
+        Explanation { what_to_do, ..by_file }
     }
 }
 
@@ -153,9 +171,16 @@ mod tests {
 
     #[test]
     fn every_code_explains_itself_in_whole_sentences() {
-        let denials = DenialCode::ALL.iter().map(|code| code.explain());
+        let denials = DenialCode::ALL.iter().flat_map(|code| [code.explain(), code.explain_online()]);
         for text in denials.chain(LeaseEnd::ALL.iter().map(|code| code.explain())) {
             assert!(text.what.ends_with('.') && text.what_to_do.ends_with('.') && !text.who.is_empty(), "{text:?}");
+        }
+    }
+
+    #[test]
+    fn nobody_is_sent_for_a_file_where_the_portal_keeps_the_server_up_to_date() {
+        for code in DenialCode::ALL {
+            assert!(!code.explain_online().what_to_do.contains(".crt"), "{code:?}");
         }
     }
 }

@@ -182,14 +182,13 @@ pub fn backup(local: Local, to: &Path) -> Result<(), LocalError> {
 ///
 /// # Errors
 /// See [`LocalError`]. A connection that does not work is none.
-pub fn test_connection(local: Local, portal_url: Option<String>) -> Result<ConnectionTest, LocalError> {
+pub fn test_connection(local: Local, wish: &TestConnectionRequest) -> Result<ConnectionTest, LocalError> {
     local.run(
         |running| {
-            let wish = TestConnectionRequest { portal_url: portal_url.clone() };
-            let body = serde_json::to_vec(&wish).map_err(|error| running.unreachable(&error))?;
+            let body = serde_json::to_vec(wish).map_err(|error| running.unreachable(&error))?;
             running.json(Method::POST, "/v1/online/test-connection", "application/json", &body)
         },
-        async |server, caller| server.test_connection(&caller, portal_url.clone()).await,
+        async |server, caller| server.test_connection(&caller, wish.clone()).await,
     )
 }
 

@@ -10,11 +10,11 @@ mod time;
 use crate::text::{number, visible};
 use maud::{Markup, html};
 
-pub use form::{Button, Field, button, link_button, post_button};
+pub use form::{Button, Field, button, button_to, link_button, post_button};
 pub use list::{
     Align, Column, FilterOption, LIST_VALUE_CHARS_MAX, ListQuery, Row, Sort, Table, filter_group, search_box, table,
 };
-pub use panel::{Confirm, card, confirm_panel, empty_state, page_header, problem_panel, step_panel, steps};
+pub use panel::{Confirm, card, confirm_panel, empty_state, page_header, problem_panel, step_panel, steps, with_names};
 pub use time::{ago, relative, when};
 
 /// How something stands; says it by colour and by a sign or word, never by colour alone.
@@ -43,7 +43,8 @@ impl Tone {
         }
     }
 
-    pub(crate) fn icon(self) -> Markup {
+    /// Its sign, decorative.
+    pub fn icon(self) -> Markup {
         icon(match self {
             Tone::Neutral | Tone::Info => "M8 7v4M8 4.6v.3M14.5 8a6.5 6.5 0 1 1-13 0 6.5 6.5 0 0 1 13 0Z",
             Tone::Good => "m5 8.2 2 2 4-4.4M14.5 8a6.5 6.5 0 1 1-13 0 6.5 6.5 0 0 1 13 0Z",

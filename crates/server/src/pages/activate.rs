@@ -15,7 +15,7 @@ use leasehold_web::components::{
 use leasehold_web::extract::Upload;
 use leasehold_web::maud::{Markup, html};
 use leasehold_web::problem::{ApiProblem, Problem};
-use leasehold_wire::server::{ActivationResponse, ActivationStatus, ServerState, StatusResponse};
+use leasehold_wire::server::{ActivationResponse, ActivationStatus, OnlineState, ServerState, StatusResponse};
 
 /// What came of an upload.
 enum Outcome {
@@ -86,6 +86,7 @@ fn content(seen: &StatusResponse, outcome: &Outcome, portal: Option<&str>, host:
         @if let Outcome::Refused(problem) = outcome { (refused_panel(problem)) }
         @if let Some(activation) = &seen.activation { (in_use_panel(activation, seen)) }
         @if seen.state == ServerState::Draining { (draining()) }
+        @if let Some(online) = &seen.online { (online_now(online.state)) }
         (step_panel(1, "Download the activation request file", step_1(name, host)))
         (step_panel(2, "Upload it in the portal", step_2(name, portal)))
         (step_panel(3, "Upload the .crt file here", step_3()))
@@ -107,6 +108,23 @@ fn draining() -> Markup {
             div {
                 "This server is being disabled, so it takes no activation file now. When the last application has given its seat back, "
                 "come here for a new request file: the server then gets a new key. " a href="/disable" { "See how far it is" }
+            }
+        }
+    }
+}
+
+/// What a file means for a server that is online.
+fn online_now(state: OnlineState) -> Markup {
+    html! {
+        div.notice.info role="status" {
+            div {
+                @if state == OnlineState::ByFile {
+                    "A file was made for this server at the portal already: if you have it, only step 3 is left."
+                } @else {
+                    "This server is online, and the portal renews it by itself: no file is needed for that. With a file it leaves online licensing and "
+                    "has the seats of that file until the next one; running applications notice nothing. "
+                    a href="/online" { "How it stands with the portal" }
+                }
             }
         }
     }
@@ -219,7 +237,8 @@ fn seats(seen: &StatusResponse) -> Markup {
                 li {
                     span.list-name { (clip(product.name)) }
                     (meter(product.name, product.in_use(), product.seats()))
-                    @if let Some(end) = product.first_end() { (when(end, seen.server_time.0)) } @else { (badge("expired", Tone::Bad)) }
+                    @if let Some(end) = product.first_end() { (when(end, seen.server_time.0)) }
+                    @else if product.last_end().is_some() { (badge("expired", Tone::Bad)) }
                 }
             }
         }

@@ -3,7 +3,7 @@
 use super::products::{Product, products};
 use super::stream::{Fragments, Live, stream};
 use super::visit::{Administrator, Visit};
-use super::{Pages, download, file_name, words};
+use super::{Pages, download, file_name, flash, words};
 use axum::extract::State;
 use axum::http::HeaderMap;
 use axum::response::{Redirect, Response};
@@ -18,20 +18,33 @@ use leasehold_web::maud::{Markup, html};
 use leasehold_web::page::{Frame, Width, page};
 use leasehold_web::problem::ApiProblem;
 use leasehold_web::text::number;
-use leasehold_wire::server::{ActivationStatus, ServerState, StatusResponse};
+use leasehold_wire::server::{ActivationStatus, OnlineState, OnlineStatus, ReceiptState, ServerState, StatusResponse};
 
 /// `GET /disable`
 pub(super) async fn question(Administrator(visit): Administrator) -> Result<Markup, ApiProblem> {
     let seen = visit.server.status(&visit.caller).await?;
-    let live = (seen.state == ServerState::Draining).then_some("/disable/live");
+    let changes = seen.state == ServerState::Draining || receipt_waits(&seen);
+    let live = changes.then_some("/disable/live");
     let frame = Frame { width: Width::Narrow, live, ..visit.frame("Disable this server", &[]) };
     Ok(page(&frame, content(&seen)))
 }
 
 /// `POST /disable`
 pub(super) async fn disable(Administrator(visit): Administrator) -> Result<Redirect, ApiProblem> {
-    visit.server.disable(&visit.caller).await?;
-    Ok(Redirect::to("/disable"))
+    let before = visit.server.status(&visit.caller).await?;
+    let disabled = visit.server.disable(&visit.caller).await?;
+    // A copy's receipt is nothing to see: it never reaches the portal.
+    let copy_ended = is_copy(&before) && disabled.receipt_ready;
+    Ok(Redirect::to(&if copy_ended { flash::address("/online", flash::COPY_ENDED) } else { "/disable".to_owned() }))
+}
+
+fn is_copy(seen: &StatusResponse) -> bool {
+    seen.online.as_ref().is_some_and(|online| online.state == OnlineState::Copy)
+}
+
+/// Whether the server has yet to bring its receipt to the portal.
+fn receipt_waits(seen: &StatusResponse) -> bool {
+    seen.receipt.as_ref().is_some_and(|receipt| receipt.state == ReceiptState::Waiting)
 }
 
 /// `GET /disable/receipt`: the newest receipt file.
@@ -67,14 +80,15 @@ impl Live for DisableStream {
     }
 }
 
-/// The whole of the page; live while the server drains.
+/// The whole of the page; live while the server drains or has a receipt to bring.
 fn content(seen: &StatusResponse) -> Markup {
     html! {
         div #disable.group {
             @match (&seen.state, &seen.activation) {
+                (ServerState::Active, Some(activation)) if is_copy(seen) => (ask_copy(activation, seen)),
                 (ServerState::Active, Some(activation)) => (ask(activation, seen)),
                 (ServerState::Draining, _) => (draining(seen)),
-                (ServerState::Disabled, _) => (disabled()),
+                (ServerState::Disabled, _) => (disabled(seen)),
                 _ => (nothing_to_disable()),
             }
         }
@@ -92,11 +106,17 @@ fn ask(activation: &ActivationStatus, seen: &StatusResponse) -> Markup {
         effect: html! {
             ul.effects {
                 li { strong { "No new seats from this moment." } " This server holds " (words::seats(held)) "." }
+                @if seen.online.is_some() { (free_ones(held.saturating_sub(in_use))) }
                 li { (in_use_now(in_use, seen, now)) }
-                li {
-                    "When the last of them is back, the server's key is destroyed and you get a " strong { "receipt" }
-                    ". With it the portal counts the seats as free at once; without it, they stay out of your pool until a day after they end ("
-                    (when(activation.ends_at.0, now)) ")."
+                @match &seen.online {
+                    Some(online) => (finishes_by_itself(online, now)),
+                    None => {
+                        li {
+                            "When the last of them is back, the server's key is destroyed and you get a " strong { "receipt" }
+                            ". With it the portal counts the seats as free at once; without it, they stay out of your pool until a day after they end ("
+                            (when(activation.ends_at.0, now)) ")."
+                        }
+                    }
                 }
                 li { "To use this server again, activate it anew: it then has a new key. This step cannot be taken back." }
             }
@@ -108,6 +128,63 @@ fn ask(activation: &ActivationStatus, seen: &StatusResponse) -> Markup {
         kind: Button::Danger,
     };
     confirm_panel(&panel)
+}
+
+/// Seats of an online server that nobody uses.
+fn free_ones(free: u64) -> Markup {
+    html! {
+        @if free > 0 {
+            li {
+                strong { (words::count(free, "seat is free", "seats are free")) }
+                (if free == 1 { " and goes back at once." } else { " and go back at once." })
+            }
+        }
+    }
+}
+
+fn finishes_by_itself(online: &OnlineStatus, now: Ms) -> Markup {
+    html! {
+        li {
+            strong { "It finishes by itself. " }
+            "When the last seat is back, the key is destroyed and the server brings its receipt to the portal, where all its seats are free then. "
+            "If the portal is out of reach, it finishes all the same and brings the receipt as soon as it reaches it"
+            @if let Some(end) = online.ends_at { "; without it the seats are back minutes after they end (" (when(end.0, now)) ")" }
+            "."
+        }
+    }
+}
+
+/// The question where another server has the key, too.
+fn ask_copy(activation: &ActivationStatus, seen: &StatusResponse) -> Markup {
+    let now = seen.server_time.0;
+    let in_use: u64 = products(seen).iter().map(Product::in_use).sum();
+    let question = format!("End this copy of {}?", activation.workstation_name);
+    let panel = Confirm {
+        question: &question,
+        effect: html! {
+            ul.effects {
+                li {
+                    strong { "It ends this copy's key only, and frees nothing at the portal. " }
+                    "The seats belong to the other server with this key"
+                    @if let Some(host) = copy_on(seen) { ", on " strong { (wrapped(host)) } }
+                    ", which goes on."
+                }
+                li { (in_use_now(in_use, seen, now)) }
+                li { "Afterwards this server can be enabled again: it then gets a key of its own and is a workstation of its own." }
+            }
+        },
+        action: "/disable",
+        values: &[],
+        verb: "End this copy",
+        cancel: "/online",
+        kind: Button::Danger,
+    };
+    confirm_panel(&panel)
+}
+
+/// The machine of the other server with this key.
+fn copy_on(seen: &StatusResponse) -> Option<&str> {
+    seen.online.as_ref()?.copy_on.as_deref().filter(|host| !host.is_empty())
 }
 
 fn in_use_now(in_use: u64, seen: &StatusResponse, now: Ms) -> Markup {
@@ -141,14 +218,58 @@ fn draining(seen: &StatusResponse) -> Markup {
             p {
                 "When the last application has given its seat back or has run out, the key"
                 @if let Some(name) = name { " of " strong { (wrapped(name)) } }
-                " is destroyed and the receipt can be downloaded here."
+                " is destroyed"
+                @match &seen.online {
+                    Some(online) if online.state == OnlineState::Copy => " here. Nothing is freed at the portal.",
+                    Some(_) => ", and the server brings the receipt to the portal by itself. Its free seats are on their way back already.",
+                    None => " and the receipt can be downloaded here.",
+                }
             }
             p { a href="/holders" { "See who still holds a seat" } }
         }
     }
 }
 
-fn disabled() -> Markup {
+fn disabled(seen: &StatusResponse) -> Markup {
+    match seen.receipt.as_ref().map(|receipt| receipt.state) {
+        Some(ReceiptState::Brought) => brought(),
+        Some(ReceiptState::Waiting) => waiting(seen),
+        _ => by_hand(),
+    }
+}
+
+fn brought() -> Markup {
+    html! {
+        (page_header("This server is disabled", "Its key is destroyed, and its receipt is at the portal: the seats are back in the pool. Nothing else needs to be done.", html! {}))
+        div.card {
+            p { "The receipt can be kept for your records." }
+            div.actions {
+                (link_button("Activate again", "/online", Button::Primary))
+                (link_button("Download receipt", "/disable/receipt", Button::Plain))
+            }
+        }
+    }
+}
+
+fn waiting(seen: &StatusResponse) -> Markup {
+    let trouble = seen.receipt.as_ref().and_then(|receipt| receipt.trouble.as_ref());
+    html! {
+        (page_header("This server is disabled", "Its key is destroyed. The server brings its receipt to the portal by itself, as soon as it reaches it.", html! {}))
+        div.card {
+            @if let Some(problem) = trouble {
+                p { strong { "Not reached yet: " } (wrapped(&problem.what)) " It is tried again every minute." }
+                p { (wrapped(&problem.what_to_do)) }
+            }
+            p { "Let the server run until it is there. If that takes too long, download the receipt and upload it in the portal: open " strong { "WORKSTATIONS" } " and choose this workstation. Both is harmless." }
+            div.actions {
+                (link_button("Download receipt", "/disable/receipt", Button::Plain))
+                (link_button("Activate again", "/online", Button::Plain))
+            }
+        }
+    }
+}
+
+fn by_hand() -> Markup {
     html! {
         (page_header("This server is disabled", "Its key is destroyed. The receipt gives its seats back to your pool.", html! {}))
         (step_panel(1, "Download the receipt", html! {
@@ -158,7 +279,7 @@ fn disabled() -> Markup {
         (step_panel(2, "Upload it in the portal", html! {
             p { "Sign in with your account at the portal, open " strong { "WORKSTATIONS" } ", choose this workstation and upload the receipt. Its seats are free at once." }
         }))
-        p { "To use this server again, " a href="/activate" { "activate it anew" } "." }
+        p { "To use this server again, " a href="/online" { "activate it anew" } "." }
     }
 }
 
@@ -166,6 +287,6 @@ fn nothing_to_disable() -> Markup {
     empty_state(
         "There is nothing to disable",
         "This server is not activated and holds no seats.",
-        link_button("Activate offline", "/activate", Button::Primary),
+        link_button("Activate it", "/online", Button::Primary),
     )
 }

@@ -1,8 +1,10 @@
 //! The home page: what this server holds and who uses it right now; and the list of all holders.
 
+use super::flash;
 use super::holders::holders_table;
-use super::notices::notices;
-use super::products::{self, Product, products, products_table};
+use super::notices::{QUIET_MS, notices};
+use super::portal_line::portal_line;
+use super::products::{self, Product, is_kept_up, products, products_table};
 use super::stream::{Fragments, Live, stream};
 use super::visit::Visit;
 use super::{Pages, words};
@@ -17,10 +19,10 @@ use leasehold_web::components::{
 };
 use leasehold_web::listener::Connection;
 use leasehold_web::maud::{Markup, html};
-use leasehold_web::page::{self, Frame};
+use leasehold_web::page::{self, Frame, Notice};
 use leasehold_web::problem::ApiProblem;
 use leasehold_web::text::number;
-use leasehold_wire::server::{LeaseQuery, LeaseView, Page, ServerState, StatusResponse};
+use leasehold_wire::server::{LeaseQuery, LeaseView, OnlineState, Page, ServerState, StatusResponse};
 
 /// Holders on the home page; all of them are on a page of their own.
 const HOLDERS_SHOWN: u32 = 25;
@@ -32,6 +34,15 @@ struct Home {
     /// `None` if whoever asks may not see them.
     leases: Option<Page<LeaseView>>,
     administrator: bool,
+}
+
+impl Home {
+    /// What stands above it: what has just been done here, and what is the matter.
+    fn notices(&self, query: &ListQuery) -> Vec<Notice> {
+        let mut all = notices(&self.seen);
+        all.extend(flash::done(query, &self.seen).filter(|_| self.administrator));
+        all
+    }
 }
 
 async fn look(visit: &Visit) -> Result<Home, Failure> {
@@ -54,7 +65,7 @@ fn feature(query: &ListQuery) -> Option<FeatureCode> {
 /// `GET /`
 pub(super) async fn home(visit: Visit) -> Result<Markup, ApiProblem> {
     let home = look(&visit).await?;
-    let notices = notices(&home.seen);
+    let notices = home.notices(&visit.query);
     let live = format!("/live{}", visit.query.as_address());
     Ok(page::page(&Frame { live: Some(&live), ..visit.frame("Licenses", &notices) }, content(&home, &visit.query)))
 }
@@ -66,46 +77,67 @@ pub(super) async fn live(
     connection: Connection,
     headers: HeaderMap,
 ) -> Response {
-    stream(&pages, HomeStream { visit, connection, headers })
+    stream(&pages, HomeStream { visit, connection, headers, shown_empty: None })
 }
 
 struct HomeStream {
     visit: Visit,
     connection: Connection,
     headers: HeaderMap,
+    /// Whether there was no product when it was drawn the last time: then the whole place looks different.
+    shown_empty: Option<bool>,
 }
 
 impl Live for HomeStream {
     async fn draw(&mut self) -> Option<Fragments> {
         self.visit.again(&self.connection, &self.headers).await.ok()?;
         let home = look(&self.visit).await.ok()?;
-        Some(vec![
-            ("notices", page::notices(&notices(&home.seen))),
-            ("overview", overview(&home, &self.visit.query)),
-            ("holders", holders_section(&home, &self.visit.query)),
-        ])
+        let query = &self.visit.query;
+        let mut fragments = vec![
+            ("notices", page::notices(&home.notices(query))),
+            ("portal-state", portal_line(&home.seen, home.administrator)),
+        ];
+        let empty = products(&home.seen).is_empty();
+        if self.shown_empty.replace(empty) != Some(empty) {
+            fragments.push(("licenses", licenses(&home, query)));
+        } else if !empty {
+            fragments.push(("overview", overview(&home, query)));
+            fragments.push(("holders", holders_section(&home, query)));
+        }
+        Some(fragments)
     }
 }
 
 fn content(home: &Home, query: &ListQuery) -> Markup {
-    let renewable = home.seen.state == ServerState::Active && !home.seen.lines.is_empty();
+    let by_file = home.seen.online.is_none();
+    let renewable = by_file && home.seen.state == ServerState::Active && !home.seen.lines.is_empty();
     let lead = match &home.seen.activation {
         Some(activation) => {
             format!("{} · {} · {}", activation.workstation_name, activation.account_name, activation.vendor)
         }
         None => "What this server holds, and who uses it right now.".to_owned(),
     };
-    let all = products(&home.seen);
     html! {
         (page_header("Licenses", &lead, html! {
             @if home.administrator && renewable { (link_button("Renew", "/activate", Button::Plain)) }
         }))
-        @if all.is_empty() {
-            (nothing_yet(home))
-        } @else {
-            (products::toolbar(&all, query))
-            (overview(home, query))
-            (holders_section(home, query))
+        (portal_line(&home.seen, home.administrator))
+        (licenses(home, query))
+    }
+}
+
+/// All below the header: live.
+fn licenses(home: &Home, query: &ListQuery) -> Markup {
+    let all = products(&home.seen);
+    html! {
+        div #licenses.group {
+            @if all.is_empty() {
+                (nothing_yet(home))
+            } @else {
+                (products::toolbar(&all, query))
+                (overview(home, query))
+                (holders_section(home, query))
+            }
         }
     }
 }
@@ -121,7 +153,19 @@ fn nothing_yet(home: &Home) -> Markup {
         ServerState::Disabled => empty_state(
             "This server is disabled",
             "It holds no seats. To use it again, activate it anew; it then gets a new key.",
-            link_button("Activate offline", "/activate", Button::Primary),
+            ways_in(),
+        ),
+        ServerState::Active if home.seen.online.as_ref().is_some_and(|online| online.synced_at.is_none()) => {
+            empty_state(
+                "No licenses known yet",
+                "This server is online, and the portal has not answered yet. Its first answer brings the licenses.",
+                link_button("How it stands with the portal", "/online", Button::Plain),
+            )
+        }
+        ServerState::Active if home.seen.online.is_some() => empty_state(
+            "No licenses yet",
+            "This server is online, and its account has no license for it. One that is bought or assigned at the portal shows here within seconds.",
+            html! {},
         ),
         ServerState::Active => empty_state(
             "The activation file holds no seats",
@@ -130,9 +174,19 @@ fn nothing_yet(home: &Home) -> Markup {
         ),
         _ => empty_state(
             "This server is not activated yet",
-            "It gives seats as soon as it is: download its request file, upload that in the portal, and bring the .crt file back.",
-            link_button("Activate offline", "/activate", Button::Primary),
+            "It gives seats as soon as it is: enable it with an account at the portal, or, without a way to the portal, carry two files by hand.",
+            ways_in(),
         ),
+    }
+}
+
+/// The two ways to be activated.
+fn ways_in() -> Markup {
+    html! {
+        div.actions {
+            (link_button("Enable online", "/online/enable", Button::Primary))
+            (link_button("Activate offline", "/activate", Button::Plain))
+        }
     }
 }
 
@@ -152,13 +206,16 @@ fn figures(all: &[Product<'_>], seen: &StatusResponse) -> [Tile; 4] {
     let in_use: u64 = all.iter().map(Product::in_use).sum();
     let free: u64 = all.iter().map(Product::free).sum();
     let soon = all.iter().any(|product| product.ending_soon().is_some());
+    let can_come: u64 = all.iter().map(Product::can_come).sum();
+    let copy = seen.online.as_ref().is_some_and(|online| online.state == OnlineState::Copy);
     let free_tone = match (seen.state, free) {
-        (ServerState::Active, 0) => Tone::Warning,
+        _ if copy => Tone::Neutral,
+        (ServerState::Active, 0) if can_come == 0 => Tone::Warning,
+        (ServerState::Active, 0) => Tone::Neutral,
         (ServerState::Active, _) => Tone::Good,
         // Free, but given to nobody.
         _ => Tone::Neutral,
     };
-    let end: Option<Ms> = all.iter().filter_map(Product::first_end).min();
     [
         Tile {
             label: "Seats in use",
@@ -166,20 +223,50 @@ fn figures(all: &[Product<'_>], seen: &StatusResponse) -> [Tile; 4] {
             detail: format!("of {}", number(total)),
             tone: if in_use > total { Tone::Bad } else { Tone::Neutral },
         },
-        Tile { label: "Seats free", value: number(free), detail: String::new(), tone: free_tone },
+        Tile {
+            label: "Seats free",
+            value: number(free),
+            detail: if can_come > 0 { format!("and {} that can come", number(can_come)) } else { String::new() },
+            tone: free_tone,
+        },
         Tile {
             label: "Applications",
             value: number(seen.leases_out),
             detail: if seen.leases_out == 1 { "holds a seat" } else { "hold seats" }.to_owned(),
             tone: Tone::Neutral,
         },
-        Tile {
-            label: "Next expiry",
-            value: end.map_or_else(|| "–".to_owned(), |end| relative(end, seen.server_time.0)),
-            detail: end.map(|end| end.utc_date().to_string()).unwrap_or_default(),
-            tone: if soon || end.is_none() { Tone::Warning } else { Tone::Neutral },
-        },
+        expiry(all, seen, soon),
     ]
+}
+
+/// When the first seats end; where the portal renews all of them, how long they last without it.
+fn expiry(all: &[Product<'_>], seen: &StatusResponse, soon: bool) -> Tile {
+    let first = |offline: Option<bool>| match offline {
+        Some(offline) => all.iter().filter_map(|product| product.first_end_of(offline)).min(),
+        None => all.iter().filter_map(Product::first_end).min(),
+    };
+    if let (true, None, Some(end)) = (seen.online.is_some(), first(Some(true)), first(Some(false))) {
+        let left = end.since(seen.server_time.0);
+        return Tile {
+            label: if is_kept_up(seen) { "Without the portal" } else { "Seats last" },
+            value: words::length(left),
+            detail: format!("until {}", end.utc_date()),
+            tone: if left > QUIET_MS || portal_is_reached(seen) { Tone::Neutral } else { Tone::Warning },
+        };
+    }
+    // Of what the portal renews, nothing expires.
+    let end: Option<Ms> = if seen.online.is_some() { first(Some(true)) } else { first(None) };
+    let nothing = end.is_none() && seen.online.is_none();
+    Tile {
+        label: "Next expiry",
+        value: end.map_or_else(|| "–".to_owned(), |end| relative(end, seen.server_time.0)),
+        detail: end.map(|end| end.utc_date().to_string()).unwrap_or_default(),
+        tone: if soon || nothing { Tone::Warning } else { Tone::Neutral },
+    }
+}
+
+fn portal_is_reached(seen: &StatusResponse) -> bool {
+    seen.online.as_ref().is_some_and(|online| online.state == OnlineState::Ok)
 }
 
 /// Who holds what, or who may see it: live.

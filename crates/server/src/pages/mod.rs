@@ -5,10 +5,13 @@
 
 mod activate;
 mod disable;
+mod flash;
 mod holders;
 mod home;
 mod logs;
 mod notices;
+mod online;
+mod portal_line;
 mod products;
 mod settings;
 mod sign_in;
@@ -64,6 +67,12 @@ fn all_pages() -> Vec<Page> {
         read("/activate", get(activate::form)),
         send("/activate", post(activate::upload)),
         read("/activate/request", get(activate::request_file)),
+        read("/online", get(online::overview)),
+        read("/online/live", get(online::live)),
+        read("/online/enable", get(online::enable::form)),
+        send("/online/enable", post(online::enable::enable)),
+        send("/online/test", post(online::connection::test)),
+        send("/online/refresh", post(online::refresh)),
         read("/disable", get(disable::question)),
         send("/disable", post(disable::disable)),
         read("/disable/live", get(disable::live)),

@@ -1,5 +1,7 @@
 //! What stands above every page's content until its cause is gone. Pure: from the status to sentences.
 
+mod portal;
+
 use super::products::{NAME_CHARS_SHOWN, Product, products};
 use super::words;
 use leasehold_core::time::{MINUTE_MS, SECOND_MS};
@@ -7,7 +9,8 @@ use leasehold_web::components::{Tone, relative, wrapped};
 use leasehold_web::maud::{Markup, html};
 use leasehold_web::page::Notice;
 use leasehold_web::text::{shorten, visible};
-use leasehold_wire::server::{ClockVerdict, ServerState, StatusResponse};
+use leasehold_wire::server::{ClockVerdict, ReceiptState, ServerState, StatusResponse};
+pub(super) use portal::QUIET_MS;
 
 /// A wall clock that differs from the server's time by more than this was set while the server ran, in seconds.
 const CLOCK_STEP_S: i64 = 60;
@@ -16,6 +19,15 @@ const NAMED_MAX: usize = 3;
 
 /// The notices of a server, the gravest first.
 pub(super) fn notices(seen: &StatusResponse) -> Vec<Notice> {
+    notices_with(seen, portal::portal(seen))
+}
+
+/// The same where the page itself says how it stands with the portal.
+pub(super) fn notices_but_of_the_portal(seen: &StatusResponse) -> Vec<Notice> {
+    notices_with(seen, None)
+}
+
+fn notices_with(seen: &StatusResponse, portal: Option<Notice>) -> Vec<Notice> {
     let mut notices = Vec::new();
     if !seen.storage.ok {
         notices.push(storage(&seen.storage.problem));
@@ -24,9 +36,10 @@ pub(super) fn notices(seen: &StatusResponse) -> Vec<Notice> {
     let all = products(seen);
     notices.extend(moved(seen));
     notices.extend(state(seen));
+    notices.extend(portal);
     // While it is being disabled no activation file is taken, so there is nothing to renew.
     if seen.state != ServerState::Draining {
-        notices.extend(ended(&all));
+        notices.extend(ended(&all, seen));
         notices.extend(ends_soon(&all, seen));
     }
     notices.extend(over(&all));
@@ -68,6 +81,7 @@ fn clock(seen: &StatusResponse) -> Vec<Notice> {
             @if let Some(until) = clock.no_new_leases_until {
                 "No new seats are given until " (words::minute(until.0)) " (" (relative(until.0, now)) "), because seats given before may still be in use. "
             }
+            @if seen.online.is_some() { "Seats that the portal renews wait for its next answer, which also says what time it is. " }
             "If the clock is wrong, set it right (NTP) and restart the server. If it is right now and was ahead before, stop the server for " (off)
             " and start it again; or, if that is too long, " a href="/activate" { "download a request file" }
             ", renew this workstation with it at the portal and upload the new .crt file within that time: it proves what time it is. No other activation file is taken until then."
@@ -93,8 +107,13 @@ fn clock(seen: &StatusResponse) -> Vec<Notice> {
 fn moved(seen: &StatusResponse) -> Option<Notice> {
     let (until, now) = (seen.moved?.new_leases_until.0, seen.server_time.0);
     let mend = html! {
-        a href="/activate" { "Download a request file here" } ", use it at the portal to renew this workstation, and upload "
-        "the new .crt file. If this is a copy and the server still runs on its old machine, stop one of the two."
+        @if seen.online.is_some() {
+            "The portal's next answer mends this by itself. "
+        } @else {
+            a href="/activate" { "Download a request file here" } ", use it at the portal to renew this workstation, and upload "
+            "the new .crt file. "
+        }
+        "If this is a copy and the server still runs on its old machine, stop one of the two."
     };
     let what = "This license server is on another machine than its activation file was made for.";
     Some(if until <= now {
@@ -124,7 +143,14 @@ fn state(seen: &StatusResponse) -> Option<Notice> {
         ServerState::Disabled => {
             let text = html! {
                 strong { "This server is disabled " } "and gives no seats. "
-                a href="/disable" { "Download the receipt" } " for the portal, or " a href="/activate" { "activate it again" } "."
+                @match seen.receipt.as_ref().map(|receipt| receipt.state) {
+                    Some(ReceiptState::Brought) => { "Its seats are back at the portal. To use it again, " }
+                    Some(ReceiptState::Waiting) => {
+                        a href="/disable" { "Its receipt is on the way to the portal" } ". To use it again, "
+                    }
+                    _ => { a href="/disable" { "Download the receipt" } " for the portal, or " }
+                }
+                a href="/online" { "activate it again" } "."
             };
             Some(Notice::new(Tone::Warning, text))
         }
@@ -133,13 +159,18 @@ fn state(seen: &StatusResponse) -> Option<Notice> {
     }
 }
 
-fn ended(all: &[Product<'_>]) -> Option<Notice> {
+fn ended(all: &[Product<'_>], seen: &StatusResponse) -> Option<Notice> {
     let ended: Vec<_> =
         all.iter().filter(|product| product.first_end().is_none() && product.last_end().is_some()).collect();
     let latest = ended.iter().filter_map(|product| product.last_end()).max()?;
     let text = html! {
         strong { "Expired: " } (names(&ended)) ", the last on " (words::minute(latest)) ". No seats are given of "
-        (if ended.len() == 1 { "it" } else { "them" }) ". " a href="/activate" { "Renew" } " with a new activation file."
+        (if ended.len() == 1 { "it" } else { "them" }) ". "
+        @if seen.online.is_some() {
+            "Renew the licenses at the portal: its next answer brings the seats back."
+        } @else {
+            a href="/activate" { "Renew" } " with a new activation file."
+        }
     };
     Some(Notice::new(Tone::Bad, text))
 }

@@ -10,9 +10,9 @@ use leasehold_web::components::{
 };
 use leasehold_web::maud::{Markup, html};
 use leasehold_web::text::{number, shorten};
-use leasehold_wire::server::{FeatureStatus, LineStatus, StatusResponse};
+use leasehold_wire::server::{FeatureStatus, LineStatus, OnlineState, PoolStatus, StatusResponse};
 use std::cmp::Ordering;
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// Seats that end within this time are pointed out, in milliseconds.
 pub(super) const ENDS_SOON_MS: i64 = 14 * DAY_MS;
@@ -28,7 +28,8 @@ const COLUMNS: &[Column] = &[
     Column::new("until", "Expires").sortable(),
 ];
 
-/// One product: every line of it that the portal granted, and those whose last leases are running out.
+/// One product: every line of it that the portal granted, those whose last leases are running out, and the licenses of
+/// which an online server may have seats.
 #[derive(Clone, Debug)]
 pub(super) struct Product<'a> {
     /// Its code.
@@ -36,7 +37,10 @@ pub(super) struct Product<'a> {
     /// Its name. Hostile text.
     pub(super) name: &'a str,
     lines: Vec<&'a LineStatus>,
+    pools: Vec<&'a PoolStatus>,
     features: Vec<&'a FeatureStatus>,
+    /// The portal renews what is online by itself.
+    kept_up: bool,
     now: Ms,
 }
 
@@ -70,40 +74,62 @@ impl Product<'_> {
         self.lines.iter().filter(|line| line.granted).map(|line| line.until.0).max()
     }
 
-    /// Seats that end first, and when, if that is soon.
+    /// When the first of the seats from a file end, or of those that the portal renews by itself.
+    pub(super) fn first_end_of(&self, offline: bool) -> Option<Ms> {
+        self.alive().filter(|line| line.offline == offline).map(|line| line.until.0).min()
+    }
+
+    /// Seats that end first, and when, if that is soon. Those that the portal renews always end within days, and do not.
     pub(super) fn ending_soon(&self) -> Option<(u64, Ms)> {
-        let end = self.first_end().filter(|end| end.since(self.now) <= ENDS_SOON_MS)?;
-        Some((self.alive().filter(|line| line.until.0 == end).map(|line| u64::from(line.seats)).sum(), end))
+        let end = self.first_end_of(true).filter(|end| end.since(self.now) <= ENDS_SOON_MS)?;
+        let first = self.alive().filter(|line| line.offline && line.until.0 == end);
+        Some((first.map(|line| u64::from(line.seats)).sum(), end))
+    }
+
+    fn free_in_the_account(&self) -> Option<u64> {
+        (!self.pools.is_empty()).then(|| self.pools.iter().map(|pool| u64::from(pool.free)).sum())
+    }
+
+    /// Seats that are at no server and can come here.
+    pub(super) fn can_come(&self) -> u64 {
+        self.free_in_the_account().filter(|_| self.kept_up).unwrap_or(0)
     }
 
     fn is(&self, offline: bool) -> bool {
-        self.alive().any(|line| line.offline == offline)
+        self.alive().any(|line| line.offline == offline) || (!offline && !self.pools.is_empty())
     }
 
     fn matches(&self, text: &str) -> bool {
         let text = text.to_lowercase();
         let features = self.features.iter().map(|feature| feature.feature.as_str());
-        features.chain([self.code, self.name]).any(|word| word.to_lowercase().contains(&text))
+        let elsewhere = self.pools.iter().flat_map(|pool| pool.features.keys()).map(|feature| feature.as_str());
+        features.chain(elsewhere).chain([self.code, self.name]).any(|word| word.to_lowercase().contains(&text))
     }
+}
+
+/// Whether the portal renews the seats of an online server by itself, or would if it were reached.
+pub(super) fn is_kept_up(seen: &StatusResponse) -> bool {
+    let state = seen.online.as_ref().map(|online| online.state);
+    matches!(state, Some(OnlineState::Ok | OnlineState::Starting | OnlineState::Unreachable))
 }
 
 /// The products of a status, in order of code.
 pub(super) fn products(seen: &StatusResponse) -> Vec<Product<'_>> {
     let now = seen.server_time.0;
-    let mut products: Vec<Product<'_>> = Vec::new();
+    let kept_up = is_kept_up(seen);
+    let new =
+        |code, name| Product { code, name, lines: Vec::new(), pools: Vec::new(), features: Vec::new(), kept_up, now };
+    let mut products: BTreeMap<&str, Product<'_>> = BTreeMap::new();
     for line in &seen.lines {
-        // Lines come in order of product.
-        match products.last_mut().filter(|product| product.code == line.product) {
-            Some(product) => product.lines.push(line),
-            None => products.push(Product {
-                code: &line.product,
-                name: &line.product_name,
-                lines: vec![line],
-                features: Vec::new(),
-                now,
-            }),
-        }
+        let (code, name) = (line.product.as_str(), line.product_name.as_str());
+        products.entry(code).or_insert_with(|| new(code, name)).lines.push(line);
     }
+    // Licenses of which nothing is here are there all the same: their seats come when somebody asks.
+    for pool in seen.online.iter().flat_map(|online| &online.pools) {
+        let (code, name) = (pool.product.as_str(), pool.product_name.as_str());
+        products.entry(code).or_insert_with(|| new(code, name)).pools.push(pool);
+    }
+    let mut products: Vec<Product<'_>> = products.into_values().collect();
     for product in &mut products {
         let codes: BTreeSet<_> = product.lines.iter().flat_map(|line| line.features.keys()).collect();
         product.features = seen.features.iter().filter(|feature| codes.contains(&feature.feature)).collect();
@@ -177,7 +203,7 @@ fn rows(product: &Product<'_>, all: &[Product<'_>], query: &ListQuery, holders_s
     let mut rows = vec![Row::from(vec![
         name(product),
         mode(product),
-        meter(product.name, product.in_use(), product.seats()),
+        in_use(product),
         html! { (number(product.free())) },
         expiry(product),
     ])];
@@ -195,29 +221,59 @@ fn rows(product: &Product<'_>, all: &[Product<'_>], query: &ListQuery, holders_s
 }
 
 fn name(product: &Product<'_>) -> Markup {
-    let channels: BTreeSet<Channel> = product.lines.iter().map(|line| line.channel).collect();
+    let channels = product.lines.iter().map(|line| line.channel).chain(product.pools.iter().map(|pool| pool.channel));
+    let channels: BTreeSet<Channel> = channels.collect();
     let has = |of: &dyn Fn(&LineStatus) -> bool| product.alive().any(of);
     html! {
         div.two-lines {
             div { strong { (wrapped(&shorten(product.name, NAME_CHARS_SHOWN))) } }
+            @if let Some(words) = in_the_account(product) { div.muted { (words) } }
             div.badges {
                 // What was simply bought needs no word, unless there is also something else.
                 @if channels.iter().any(|channel| *channel != Channel::Commercial) {
                     @for channel in channels { (channel_badge(channel.word())) }
                 }
                 @if has(&|line| line.kind == Kind::Named) { (badge("named", Tone::Neutral)) }
-                @if has(&|line| line.assigned) {
+                @if has(&|line| line.assigned) || product.pools.iter().any(|pool| pool.assigned) {
                     span title="For the person at the license server's own machine only." { (badge("this machine only", Tone::Info)) }
                 }
                 @if has(&|line| line.share == Share::UserHost) {
                     span title="Several applications of one user on one machine use one seat." { (badge("shared per user and machine", Tone::Neutral)) }
                 }
                 @if product.lines.iter().any(|line| !line.granted && line.seats_in_use > 0) {
-                    span title="The newest activation file holds fewer seats; the last applications on the others are running out." { (badge("running out", Tone::Warning)) }
+                    span title="The newest document of the portal holds fewer seats; the last applications on the others are running out." { (badge("running out", Tone::Warning)) }
                 }
             }
         }
     }
+}
+
+fn in_use(product: &Product<'_>) -> Markup {
+    match product.lines.is_empty() {
+        true => html! { span.muted { "none here" } },
+        false => meter(product.name, product.in_use(), product.seats()),
+    }
+}
+
+/// Where the seats are that this server may have and has not.
+fn in_the_account(product: &Product<'_>) -> Option<String> {
+    let sum = |of: fn(&PoolStatus) -> u32| product.pools.iter().map(|pool| u64::from(of(pool))).sum::<u64>();
+    let (seats, here) = (sum(|pool| pool.seats), sum(|pool| pool.here));
+    let (elsewhere, free) = (sum(|pool| pool.elsewhere), product.free_in_the_account()?);
+    if elsewhere + free == 0 {
+        return None;
+    }
+    let places: Vec<String> = [(elsewhere, "at other servers"), (free, "free")]
+        .into_iter()
+        .filter(|(seats, _)| *seats > 0)
+        .map(|(seats, place)| format!("{} {place}", number(seats)))
+        .collect();
+    let places = places.join(", ");
+    Some(match here {
+        0 if product.kept_up => format!("0 here, {places}: seats come here when somebody asks"),
+        0 => format!("0 here, {places}"),
+        _ => format!("{} in the account: {places}", number(seats)),
+    })
 }
 
 fn mode(product: &Product<'_>) -> Markup {
@@ -234,24 +290,48 @@ fn mode(product: &Product<'_>) -> Markup {
 }
 
 fn expiry(product: &Product<'_>) -> Markup {
-    let Some(first) = product.first_end() else {
+    let online = product.first_end_of(false);
+    let Some(first) = product.first_end_of(true) else {
         return html! {
             div.two-lines {
-                div { (badge("expired", Tone::Bad)) }
-                @if let Some(ended) = product.last_end() { (when(ended, product.now)) }
+                @if let Some(end) = online {
+                    (end_of_online(end, product))
+                } @else if let Some(ended) = product.last_end() {
+                    div { (badge("expired", Tone::Bad)) }
+                    (when(ended, product.now))
+                } @else {
+                    span.muted { "–" }
+                }
             }
         };
     };
-    let later = product.last_end().filter(|last| *last != first);
+    let by_file = product.alive().filter(|line| line.offline).map(|line| line.until.0).max();
+    let later = by_file.filter(|last| *last != first);
     let covered = product.alive().filter_map(|line| line.maintenance_until).max();
     html! {
         div.two-lines {
             div { (when(first, product.now)) }
             @if let Some((seats, _)) = product.ending_soon() { div { (badge(&words::count(seats, "seat ends soon", "seats end soon"), Tone::Warning)) } }
             @if let Some(last) = later { div.muted { "the last " (relative(last, product.now)) } }
+            @if let Some(end) = online { (end_of_online(end, product)) }
             @if let Some(date) = covered {
                 div.muted title="A perpetual license: releases after this date need a renewal of the maintenance." { "releases to " (date) }
             }
+        }
+    }
+}
+
+/// Seats that the portal renews by itself, unless something is wrong.
+fn end_of_online(end: Ms, product: &Product<'_>) -> Markup {
+    html! {
+        @if product.kept_up {
+            div { "Renewed online" }
+            div.muted title={ "Until " (words::minute(end)) } {
+                "without the portal: " span.nowrap { (words::length(end.since(product.now))) }
+            }
+        } @else {
+            div { (when(end, product.now)) }
+            div.muted { "not renewed" }
         }
     }
 }
@@ -288,7 +368,7 @@ fn feature_name(
 /// Only where it says more than the product's row.
 fn feature_expiry(feature: &FeatureStatus, product: &Product<'_>) -> Markup {
     match feature.first_end {
-        Some(end) if Some(end.0) != product.first_end() => when(end.0, product.now),
+        Some(end) if feature.offline > 0 && Some(end.0) != product.first_end() => when(end.0, product.now),
         _ => html! {},
     }
 }

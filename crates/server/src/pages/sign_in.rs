@@ -43,7 +43,7 @@ pub(super) async fn setup_form(visit: Visit) -> Response {
 pub(super) async fn set_up(visit: Visit, PageForm(form): PageForm<Setup>) -> Result<Response, ApiProblem> {
     let refused = if form.password == form.again {
         match visit.server.set_up(&visit.caller, &form.secret, &form.password).await {
-            Ok(session) => return visit.signed_in(&session.token, "/activate"),
+            Ok(session) => return visit.signed_in(&session.token, "/online"),
             Err(Failure::AlreadySetUp) => return Ok(Redirect::to("/sign-in").into_response()),
             Err(failure) => Refused::of(failure, ("secret", "This is not the secret that this server printed."))?,
         }

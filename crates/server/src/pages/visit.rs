@@ -20,7 +20,12 @@ use leasehold_web::session::{SessionCookie, SessionToken};
 const SERVICE: &str = "License Server";
 const ONLINE_LICENSING: Menu = Menu::Group {
     label: "ONLINE LICENSING",
-    items: &[Link { label: "Activate offline", href: "/activate" }, Link { label: "Disable", href: "/disable" }],
+    items: &[
+        Link { label: "Overview", href: "/online" },
+        Link { label: "Enable", href: "/online/enable" },
+        Link { label: "Activate offline", href: "/activate" },
+        Link { label: "Disable", href: "/disable" },
+    ],
 };
 const HOME: Menu = Menu::Link(Link { label: "Home", href: "/" });
 const USAGE: Menu = Menu::Link(Link { label: "Usage log", href: "/usage" });
@@ -31,7 +36,8 @@ const MENU_ADMINISTRATOR: &[Menu] =
 const ACCOUNT_LINKS: &[Link] = &[Link { label: "Settings", href: "/settings" }];
 
 /// Pages to which a sign-in may lead back. A fixed list, so that no link can send people elsewhere after it.
-const WAYS_BACK: &[&str] = &["/", "/activate", "/disable", "/settings", "/usage", "/audit", "/holders"];
+const WAYS_BACK: &[&str] =
+    &["/", "/online", "/online/enable", "/activate", "/disable", "/settings", "/usage", "/audit", "/holders"];
 
 /// The page to which a sign-in leads back, from what an address or a form says.
 pub(super) fn way_back(wanted: Option<&str>) -> &'static str {

@@ -3,6 +3,7 @@
 
 use super::access::Caller;
 use super::failure::Failure;
+use super::online::fit_to_read;
 use crate::server::Server;
 use crate::store;
 use crate::upstream::files::{self, RequestParts};
@@ -65,17 +66,38 @@ impl Server {
         let url = settings.portal_url.clone();
         let asked = tokio::task::spawn_blocking(move || ask(&settings, &credentials, file, name, &once)).await;
         let enabled = asked.map_err(|error| Failure::Internal(error.to_string()))?.map_err(Failure::Portal)?;
-        let activated = self.import(caller, enabled.activation_file.as_bytes()).await?;
-        if let (None, Some(url)) = (fixed, url) {
-            self.0.db.write_async(move |tx| store::set_portal_url(tx, &url)).await?;
-        }
-        // The first sync follows at once; the page should show what it brings.
+        // Known before the document is in force: the first sync follows at once.
+        let former = match (&fixed, url) {
+            (None, Some(url)) => self.remember_portal(url).await?,
+            _ => None,
+        };
+        let activated = match self.import(caller, enabled.activation_file.as_bytes()).await {
+            Ok(activated) => activated,
+            Err(failure) => {
+                if let Some(url) = former {
+                    self.remember_portal(url).await?;
+                }
+                return Err(failure);
+            }
+        };
+        // The page should show what the first sync brings.
         let _ = self.refresh(caller).await;
         Ok(activated)
     }
+
+    /// Keeps the portal's address; answers the one before, if it was another.
+    async fn remember_portal(&self, url: String) -> Result<Option<String>, Failure> {
+        let former = self.0.db.write_async(move |tx| {
+            let former = store::portal_url(tx)?.filter(|former| *former != url);
+            store::set_portal_url(tx, &url)?;
+            Ok::<_, leasehold_db::DbError>(former)
+        });
+        Ok(former.await?)
+    }
 }
 
-type Asked<T> = Result<T, Box<ConnectionProblem>>;
+/// What the portal answered, or why it did not.
+pub(super) type Asked<T> = Result<T, Box<ConnectionProblem>>;
 
 fn ask(
     settings: &LinkSettings,
@@ -88,16 +110,14 @@ fn ask(
     match credentials {
         Credentials::Token(token) => {
             let wish = UseEnableToken { token: token.trim().to_owned(), request, name };
-            post(&link, "/api/v1/sync/enable", None, &wish)
+            post(&link, "/api/v1/sync/enable", &wish, WAIT)
         }
         Credentials::Account { email, password, scope } => {
-            let sign_in = SignIn { email: email.clone(), password: password.clone() };
-            let SignedIn { token, .. } = post(&link, "/api/v1/sessions", None, &sign_in)?;
+            let SignedIn { token, .. } = sign_in(&link, email, password, WAIT)?;
             let wish = Enable { request, scope: *scope, name };
             let once: String = once.iter().map(|byte| format!("{byte:02x}")).collect();
             let enabled = enable_once(&link, &token, &once, &wish);
-            // The sign-in was for this alone. If it cannot be ended now, it ends by itself.
-            let _ = link.delete("/api/v1/sessions/current", Some(&token), WAIT);
+            sign_out(&link, &token, WAIT);
             enabled
         }
     }
@@ -114,14 +134,25 @@ fn enable_once(link: &PortalLink, token: &str, once: &str, wish: &Enable) -> Ask
     read(answer.map_err(told)?)
 }
 
-fn post<T: DeserializeOwned>(link: &PortalLink, path: &str, bearer: Option<&str>, wish: &impl Serialize) -> Asked<T> {
+/// Signs in at the portal.
+pub(super) fn sign_in(link: &PortalLink, email: &str, password: &str, wait: Duration) -> Asked<SignedIn> {
+    let sign_in = SignIn { email: email.to_owned(), password: password.to_owned() };
+    post(link, "/api/v1/sessions", &sign_in, wait)
+}
+
+/// Ends such a sign-in, which was for one purpose alone. If it cannot be ended now, it ends by itself.
+pub(super) fn sign_out(link: &PortalLink, token: &str, wait: Duration) {
+    let _ = link.delete("/api/v1/sessions/current", Some(token), wait);
+}
+
+fn post<T: DeserializeOwned>(link: &PortalLink, path: &str, wish: &impl Serialize, wait: Duration) -> Asked<T> {
     let body = serde_json::to_vec(wish).map_err(|error| unreadable(&error))?;
-    read(link.post_json(path, bearer, &body, WAIT).map_err(told)?)
+    read(link.post_json(path, None, &body, wait).map_err(told)?)
 }
 
 fn read<T: DeserializeOwned>(answer: Answer) -> Asked<T> {
     if !(200..300).contains(&answer.status) {
-        return Err(Box::new(refused(answer.status, &answer.body)));
+        return Err(Box::new(fit_to_read(refused(answer.status, &answer.body))));
     }
     serde_json::from_slice(&answer.body).map_err(|error| unreadable(&error))
 }

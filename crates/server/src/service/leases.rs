@@ -225,7 +225,16 @@ impl Server {
         } else {
             Vec::new()
         };
-        Ok(denial_response(denial, holders, self.now()))
+        let online = self.is_online_for(denial.code).await?;
+        Ok(denial_response(denial, online, holders, self.now()))
+    }
+
+    /// Whether the server is kept up to date by the portal; asked only where that changes what to do.
+    async fn is_online_for(&self, code: DenialCode) -> Result<bool, Failure> {
+        if code.explain() == code.explain_online() {
+            return Ok(false);
+        }
+        Ok(self.0.engine.look(|engine, now| engine.online(now).is_some()).await?)
     }
 }
 
@@ -233,8 +242,8 @@ fn holder(lease: leasehold_core::pool::Lease) -> Holder {
     Holder { seats: lease.ask.seats, started_at: lease.started_at.into(), user: lease.ask.user, host: lease.ask.host }
 }
 
-fn denial_response(denial: Denial, holders: Vec<Holder>, now: Ms) -> DenialResponse {
-    let text = denial.code.explain();
+fn denial_response(denial: Denial, online: bool, holders: Vec<Holder>, now: Ms) -> DenialResponse {
+    let text = if online { denial.code.explain_online() } else { denial.code.explain() };
     let capacity = denial.capacity;
     let detail = match denial.code {
         DenialCode::NoSeats => format!(

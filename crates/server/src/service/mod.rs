@@ -24,3 +24,4 @@ pub use administrator::{PASSWORD_CHARS_MAX, PASSWORD_CHARS_MIN};
 pub use failure::Failure;
 pub use installation::Installation;
 pub(crate) use leases::{LeaseOutcome, Serials};
+pub(crate) use online::KnownPortal;

@@ -81,6 +81,10 @@ impl Server {
         let seen = self.0.engine.look(see).await?;
         let state = self.state(&seen).await?;
         let online = self.online_status(caller).await?;
+        let receipt = match state {
+            ServerState::Disabled => self.receipt_status(caller).await?,
+            _ => None,
+        };
         Ok(StatusResponse {
             version: crate::VERSION.to_owned(),
             server_time: seen.now.into(),
@@ -91,6 +95,7 @@ impl Server {
             leases_out: u64::try_from(seen.view.leases_out).unwrap_or(u64::MAX),
             leases_end_at: seen.leases_end_at.map(Into::into),
             online,
+            receipt,
             moved: seen.moved_until.map(|until| MovedStatus { new_leases_until: until.into() }),
             clock: self.clock(seen.now, seen.no_new_until),
             storage: self.storage_as_told_to(caller),

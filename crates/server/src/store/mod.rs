@@ -18,7 +18,9 @@ pub(crate) use documents::{
 };
 pub(crate) use events::{EventFilter, ended_since, page as events_page};
 pub(crate) use leases::all as leases;
-pub(crate) use online::{load as online, peaks, portal_url, receipt_brought, receipts_to_bring, set_portal_url};
+pub(crate) use online::{
+    load as online, newest_receipt_way, peaks, portal_url, receipt_brought, receipts_to_bring, set_portal_url,
+};
 pub(crate) use schema::MIGRATIONS;
 pub(crate) use sessions::{
     Session, add as add_session, end as end_session, end_all as end_all_sessions, end_others as end_other_sessions,

@@ -55,8 +55,13 @@ pub(crate) fn receipts_to_bring(tx: &mut Tx<'_>) -> Result<Vec<(i64, String)>, D
     tx.all("SELECT id, file FROM receipt WHERE to_bring = 1 ORDER BY id", &[], |row| Ok((row.int(0)?, row.text(1)?)))
 }
 
+/// Whether people carry the newest receipt (0), or the server brings it to the portal (1), or has brought it (2).
+pub(crate) fn newest_receipt_way(tx: &mut Tx<'_>) -> Result<Option<i64>, DbError> {
+    tx.one("SELECT to_bring FROM receipt WHERE void = 0 ORDER BY id DESC LIMIT 1", &[], |row| row.int(0))
+}
+
 /// A receipt is at the portal.
 pub(crate) fn receipt_brought(tx: &mut Tx<'_>, id: i64) -> Result<(), DbError> {
-    tx.exec("UPDATE receipt SET to_bring = 0 WHERE id = ?1", &[id.into()])?;
+    tx.exec("UPDATE receipt SET to_bring = 2 WHERE id = ?1", &[id.into()])?;
     Ok(())
 }

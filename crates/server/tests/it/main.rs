@@ -6,9 +6,12 @@
 mod access;
 mod activation;
 mod administrator;
+mod browser;
 mod durability;
+mod fake_portal;
 mod leases;
 mod machine;
+mod online_pages;
 mod pages;
 mod startup;
 mod support;

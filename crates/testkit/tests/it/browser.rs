@@ -15,6 +15,66 @@ fn an_administrator_activates_a_server_by_file_from_end_to_end() {
     from_end_to_end(Rc::new(Site::start()));
 }
 
+/// By the form, with a wrong password first; then what is used, and giving it all up.
+#[test]
+fn an_administrator_enables_a_server_online_from_end_to_end() {
+    let site = Rc::new(Site::start());
+    with_window(&site.path(""), {
+        let site = site.clone();
+        async move |window| {
+            set_up(&site, &window).await;
+            enable_online(&site, &window).await;
+            let lease = stay_up_to_date(&site, &window).await;
+            disable_online(&site, &window, &lease).await;
+        }
+    });
+}
+
+async fn enable_online(site: &Site, window: &Window) {
+    window.choose("ONLINE LICENSING", "Enable").await;
+    window.see("#portal", &site.portal).await;
+    window.fill("account", CUSTOMER).await;
+    window.picture("server-enable.png").await;
+    window.fill("password", "a wrong one").await;
+    window.press("Enable").await;
+    let refused = window.see("#enable-refused", "Nothing was changed.").await;
+    assert!(refused.contains("The email address or the password is wrong."), "{refused}");
+    window.fill("password", PASSWORD).await;
+    window.press("Test connection").await;
+    window.see("#connection-test", "The connection works").await;
+    window.fill("password", PASSWORD).await;
+    window.press("Enable").await;
+    window.see("#notices", "Online licensing is enabled for Northlight Pictures").await;
+    window.see("#portal-state", "The portal answered at").await;
+    window.see("#products", "Nimbus Animate").await;
+    window.see("#overview", "Seats in use0of 172").await;
+}
+
+async fn stay_up_to_date(site: &Site, window: &Window) -> serde_json::Value {
+    window.open(&site.server).await;
+    window.find(By::Css("body.is-live")).await;
+    let lease = site.take_seat(1, "animate.gui", "mira.olsen", "nl-ws-014", "8.2.1");
+    window.see("#overview", "Seats in use1of 172").await;
+    site.sell_more(5);
+    window.see("#overview", "Seats in use1of 177").await;
+    window.press("Refresh").await;
+    window.see("#notices", "Up to date with the portal as of").await;
+    window.choose("ONLINE LICENSING", "Overview").await;
+    window.see("#pools", "Nimbus Render").await;
+    window.picture("server-online.png").await;
+    lease
+}
+
+async fn disable_online(site: &Site, window: &Window, lease: &serde_json::Value) {
+    window.choose("ONLINE LICENSING", "Disable").await;
+    let question = window.see("main", "It finishes by itself.").await;
+    assert!(question.contains("176 seats are free and go back at once"), "{question}");
+    window.press("Disable and give back 177 seats").await;
+    window.see("main", "This server is being disabled").await;
+    site.give_back(lease);
+    window.see("main", "its receipt is at the portal").await;
+}
+
 /// HTTPS and names by nginx, with the lines of the manual: forms, uploads, downloads and live updates.
 #[test]
 fn the_same_behind_nginx() {
@@ -212,6 +272,9 @@ async fn server_pages(site: &Site, judge: &mut Judge) {
         "/?q=nothing+like+it",
         "/?feature=animate.gui",
         "/holders",
+        "/online",
+        "/online/enable",
+        "/online/enable?with=token",
         "/activate",
         "/disable",
         "/settings",
@@ -227,6 +290,16 @@ async fn server_pages(site: &Site, judge: &mut Judge) {
     judge.window.press("UPLOAD").await;
     judge.window.see("#upload-refused", "Nothing was changed.").await;
     judge.look("a refused upload").await;
+    judge.window.open(&format!("{}/online/enable", site.server)).await;
+    judge.window.fill("account", CUSTOMER).await;
+    judge.window.fill("password", PASSWORD).await;
+    judge.window.press("Test connection").await;
+    judge.window.see("#connection-test", "The connection works").await;
+    judge.look("a tested connection").await;
+    judge.window.fill("password", "wrong").await;
+    judge.window.press("Enable").await;
+    judge.window.see("#enable-refused", "Nothing was changed.").await;
+    judge.look("not enabled").await;
     for scheme in Scheme::BOTH {
         judge.picture(scheme, &site.server, &format!("server-home-{}.png", scheme.word())).await;
     }

@@ -97,7 +97,7 @@ impl Caller {
 }
 
 /// Password of everybody.
-const PASSWORD: &str = "a good long password";
+pub(crate) const PASSWORD: &str = "a good long password";
 
 /// The data folder `p` of a portal in `folder`; no operator yet, since the settings may be changed first.
 pub(crate) fn make_portal(folder: &Path) {

@@ -9,6 +9,7 @@ mod client_site;
 mod clock_set_wrong;
 mod deployment;
 mod disk_full;
+mod enabling;
 mod kill;
 mod online;
 mod proxies;

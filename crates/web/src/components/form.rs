@@ -30,6 +30,11 @@ pub fn button(label: &str, kind: Button) -> Markup {
     html! { button.(kind.class()) type="submit" { (label) } }
 }
 
+/// A button that submits the form around it to another address, as it is: nothing needs to be filled in.
+pub fn button_to(action: &str, label: &str, kind: Button) -> Markup {
+    html! { button.(kind.class()) type="submit" formaction=(action) formnovalidate { (label) } }
+}
+
 /// A link that looks like a button: goes somewhere, changes nothing.
 pub fn link_button(label: &str, href: &str, kind: Button) -> Markup {
     html! { a.button.(kind.class()) href=(href) { (label) } }
@@ -145,6 +150,26 @@ impl<'a> Field<'a> {
                 }
             }
         })
+    }
+
+    /// One of `options`, each with a sentence about it: what is sent, what is shown, the sentence. The one that
+    /// [`Field::value`] names is chosen.
+    pub fn choice(&self, options: &[(&str, &str, &str)]) -> Markup {
+        html! {
+            fieldset.field.choice.invalid[self.error.is_some()] aria-describedby=[self.described_by()] {
+                legend { (visible(self.label)) }
+                @for (value, label, about) in options {
+                    @let id = format!("{}-{value}", self.id());
+                    div.check {
+                        input type="radio" id=(id) name=(self.name) value=(value) checked[*value == self.value]
+                            required[self.required] aria-describedby={ (id) "-about" };
+                        label for=(id) { (visible(label)) }
+                        p.hint id={ (id) "-about" } { (visible(about)) }
+                    }
+                }
+                (self.notes())
+            }
+        }
     }
 
     /// Yes or no; sends `on` if checked and nothing otherwise.

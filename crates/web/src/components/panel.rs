@@ -103,7 +103,7 @@ pub fn problem_panel(problem: &Problem) -> Markup {
 }
 
 /// The text of a problem, in which names stand between backticks: set apart from the sentence around them.
-fn with_names(text: &str) -> Markup {
+pub fn with_names(text: &str) -> Markup {
     let parts: Vec<&str> = text.split('`').collect();
     html! {
         // A name that has a backtick of its own: nobody can say where it ends.

@@ -2,7 +2,7 @@
 
 use crate::time::Time;
 use leasehold_core::ids::LicenseId;
-use leasehold_core::license::{Channel, Scope};
+use leasehold_core::license::{Channel, FeatureBundle, Scope};
 use serde::{Deserialize, Serialize};
 use std::fmt;
 use utoipa::ToSchema;
@@ -45,6 +45,8 @@ impl fmt::Debug for EnableRequest {
 pub enum OnlineState {
     /// The last sync was taken.
     Ok,
+    /// It has just started and waits for the portal's first answer, for ten seconds at most; no new seats until then.
+    Starting,
     /// The portal is not reached; what is held is used until it ends.
     Unreachable,
     /// Another server runs with the same key: this one gives no new seats.
@@ -89,6 +91,9 @@ pub struct PoolStatus {
     /// In which way the license was given out.
     #[schema(value_type = String)]
     pub channel: Channel,
+    /// How many of each feature one seat holds.
+    #[schema(value_type = BTreeMap<String, u32>)]
+    pub features: FeatureBundle,
     /// Serves the server's own person only.
     pub assigned: bool,
     /// Seats that all servers of the account can have together.
@@ -101,13 +106,51 @@ pub struct PoolStatus {
     pub free: u32,
 }
 
-/// Tries the way to the portal.
-#[derive(Clone, Default, PartialEq, Eq, Debug, Serialize, Deserialize, ToSchema)]
+/// The receipt of a key that was given up.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize, ToSchema)]
+pub struct ReceiptStatus {
+    /// Where it is.
+    pub state: ReceiptState,
+    /// Why it could not be brought to the portal the last time; for the administrator.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub trouble: Option<ConnectionProblem>,
+}
+
+/// Where a receipt is.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum ReceiptState {
+    /// People carry it to the portal.
+    ByHand,
+    /// The server brings it to the portal by itself, as soon as it reaches it.
+    Waiting,
+    /// The server has brought it.
+    Brought,
+}
+
+/// Tries the way to the portal, and with an account also whether it may sign in there.
+#[derive(Clone, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct TestConnectionRequest {
     /// Where the portal is, instead of `portal_url` in the settings.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub portal_url: Option<String>,
+    /// Address of an account at the portal; with its password the sign-in is tried, too.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub account: Option<String>,
+    /// The account's password. Passed on to the portal, kept nowhere.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub password: Option<String>,
+}
+
+impl fmt::Debug for TestConnectionRequest {
+    /// Without the secret.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("TestConnectionRequest")
+            .field("portal_url", &self.portal_url)
+            .field("account", &self.account)
+            .finish_non_exhaustive()
+    }
 }
 
 /// How far a connection to the portal gets.
@@ -149,6 +192,8 @@ pub enum ConnectionStepName {
     Tls,
     /// The portal answers.
     Portal,
+    /// The portal takes the account and the password; skipped without an account.
+    SignIn,
 }
 
 /// What became of a step.

@@ -1,6 +1,6 @@
 //! What a license server tells about itself: totals for everybody, holders for those who may see them.
 
-use super::OnlineStatus;
+use super::{OnlineStatus, ReceiptStatus};
 use crate::time::Time;
 use jiff::civil::Date;
 use leasehold_core::ids::{LeaseId, LicenseId, LineId, WorkstationId};
@@ -50,6 +50,9 @@ pub struct StatusResponse {
     /// How it stands with its portal; absent if it has its seats by file.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub online: Option<OnlineStatus>,
+    /// What became of the receipt of a disabled server; absent in every other state.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub receipt: Option<ReceiptStatus>,
     /// It is on another machine than its document was issued to; absent if it is not.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub moved: Option<MovedStatus>,

@@ -1,5 +1,6 @@
 use super::super::products::tests::{line, status};
 use super::*;
+use leasehold_core::time::Ms;
 use serde_json::{Value, json};
 
 fn said(lines: Vec<Value>, more: Value) -> String {
@@ -35,7 +36,7 @@ fn each_trouble_says_what_to_do() {
         (moved("2026-11-20T00:00:00Z"), ["gives no new seats", "href=\"/activate\""]),
         (full, ["new seats are refused", "free 64 MiB"]),
         (draining, ["4 applications still hold a seat, until 2026-11-22 00:06 UTC", "href=\"/disable\""]),
-        (json!({"state": "disabled"}), ["Download the receipt", "href=\"/activate\""]),
+        (json!({"state": "disabled"}), ["Download the receipt", "href=\"/online\""]),
         (json!({"setup_needed": true}), ["No administrator's password", "href=\"/setup\""]),
     ] {
         let text = said(vec![line("studio", 10, 5, 90, &["studio.gui"])], more);
@@ -43,6 +44,33 @@ fn each_trouble_says_what_to_do() {
             assert!(text.contains(part), "{part} is missing in {text}");
         }
     }
+}
+
+#[test]
+fn an_outage_of_the_portal_is_noticed_in_its_last_three_days_only() {
+    let of = |hours: i64, trouble: Value| {
+        let end = Ms(1_795_305_600_000 + hours * leasehold_core::time::HOUR_MS).rfc3339();
+        let online = json!({
+            "portal_url": "https://portal.example", "state": "unreachable", "ends_at": end,
+            "trouble_since": "2026-11-21T00:00:00Z", "trouble": trouble, "pools": [],
+        });
+        said(Vec::new(), json!({ "online": online }))
+    };
+    let why = json!({ "code": "X", "what": "Nobody <answers>.", "what_to_do": "Do it.", "who": "you" });
+    assert_eq!(of(73, why.clone()), "");
+    for (hours, part) in [(72, "for another 3 days"), (5, "for another 5 h 0 min"), (-1, "seats from it ended")] {
+        let (administrator, anyone) = (of(hours, why.clone()), of(hours, Value::Null));
+        assert!(administrator.contains(part) && administrator.contains("Nobody &lt;answers&gt;"), "{administrator}");
+        assert!(anyone.contains(part) && anyone.contains("The administrator of this server can see why"), "{anyone}");
+    }
+}
+
+#[test]
+fn seats_that_the_portal_renews_do_not_end_soon() {
+    let mut renewed = line("studio", 10, 5, 6, &["studio.gui"]);
+    renewed["offline"] = json!(false);
+    let online = json!({ "portal_url": "https://portal.example", "state": "ok", "pools": [] });
+    assert_eq!(said(vec![renewed], json!({ "online": online })), "");
 }
 
 #[test]

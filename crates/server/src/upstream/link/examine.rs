@@ -86,6 +86,8 @@ impl PortalLink {
             (ConnectionStepName::Tls, _) if !self.way.tls => "http:// within this machine".to_owned(),
             (ConnectionStepName::Tls, _) => seen.certificate.as_ref().map(tls::describe).unwrap_or_default(),
             (ConnectionStepName::Portal, _) => portal.to_owned(),
+            // The caller's.
+            (ConnectionStepName::SignIn, _) => String::new(),
         }
     }
 }

@@ -220,13 +220,29 @@ impl Site {
         run(self.folder.path(), &["server", "request", "--data", "server"], "")
     }
 
-    /// As an application does.
-    pub(super) fn take_seat(&self, number: usize, feature: &str, user: &str, host: &str, version: &str) {
+    /// As an application does; answers the lease.
+    pub(super) fn take_seat(&self, number: usize, feature: &str, user: &str, host: &str, version: &str) -> Value {
         let checkout = json!({
             "feature": feature, "user": user, "host": host, "host_id": format!("machine-{host}"), "boot_id": "boot",
             "pid": 4000 + number, "version": version, "nonce": format!("nonce-{number}"),
         });
-        post(&format!("{}/v1/leases", self.server_api), "", &checkout);
+        post(&format!("{}/v1/leases", self.server_api), "", &checkout)
+    }
+
+    /// One more license of the last product.
+    pub(super) fn sell_more(&self, seats: u32) {
+        let license = json!({
+            "owner": self.account, "product": self.products.last(), "seats": seats, "kind": "floating",
+            "channel": "commercial", "term": { "term": "subscription", "until": in_days(400).utc_date().to_string() },
+        });
+        self.ask("licenses", &self.token(OPERATOR), &license);
+    }
+
+    /// As the application does when it ends.
+    pub(super) fn give_back(&self, lease: &Value) {
+        let (id, secret) = (lease["lease"].as_str().unwrap(), lease["secret"].as_str().unwrap());
+        let request = ureq::http::Request::delete(format!("{}/v1/leases/{id}", self.server_api));
+        send(request, secret, String::new());
     }
 
     /// What the server holds; without what changes by itself.

@@ -180,7 +180,9 @@ impl Window {
         self.follow(words).await;
         let kept = async || {
             let files = std::fs::read_dir(&self.downloads).unwrap().map(|file| file.unwrap().path());
-            files.into_iter().find(|file| file.extension().is_some_and(|found| found == ending))
+            let mut files = files.into_iter().filter(|file| file.extension().is_some_and(|found| found == ending));
+            // The browser makes the file first and fills it then.
+            files.find(|file| std::fs::metadata(file).is_ok_and(|found| found.len() > 0))
         };
         self.wait(&format!("a .{ending} file"), kept).await
     }

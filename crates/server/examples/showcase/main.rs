@@ -1,8 +1,12 @@
 //! A license server with people at work, for looking at its pages:
 //! `cargo run -p leasehold-server --example showcase -- FOLDER 127.0.0.1:8097 SCENE`.
 //!
-//! Scenes: `empty` (not activated), `studio` (a working day), `full` (300 leases, long and hostile names, seats that end
-//! soon or have ended). The folder should be new; the files that a portal would make are written beside it.
+//! Scenes: `empty` (not activated), `new` (the same, and no portal is named), `studio` (a working day), `full` (300 leases,
+//! long and hostile names, seats that end soon or have ended). With a portal that plays its part on the next port:
+//! `online`, `online-full` (long and hostile names), `no-licenses`, `outage` (quiet), `ending` (the last days of one),
+//! `copy`, `revoked`, `by-file`. The folder should be new; the files that a portal would make are written beside it.
+
+mod online;
 
 use leasehold_core::grant::{Grant, Line, Terms};
 use leasehold_core::ids::{GrantId, LicenseId, LineId, WorkstationId};
@@ -39,8 +43,22 @@ fn main() -> Result<(), Any> {
     let [folder, address, scene] = arguments.as_slice() else { return Err("give FOLDER ADDRESS SCENE".into()) };
     let (folder, address): (PathBuf, SocketAddr) = (folder.into(), address.parse()?);
     std::fs::create_dir_all(&folder)?;
-    std::fs::write(folder.join("server.toml"), "portal_url = \"https://licensing.northlight.example/\"\n")?;
-    if scene != "empty" {
+    let play = online::Play::of(scene, address);
+    let portal_url = match &play {
+        Some(play) => play.url(),
+        None => "https://licensing.northlight.example/".to_owned(),
+    };
+    if scene != "new" {
+        std::fs::write(folder.join("server.toml"), format!("portal_url = \"{portal_url}\"\n"))?;
+    }
+    if let Some(play) = play {
+        let vendor = Portal::new()?;
+        let request = local::request(local(&folder))?;
+        let lines = play.lines(vendor.lines(play.is_full())?, vendor.now);
+        let grant = Grant { online: true, ..vendor.grant(1, lines.clone()) };
+        local::import(local(&folder), vendor.crt_of(&request, grant)?.as_bytes())?;
+        play.begin(vendor.signer, lines)?;
+    } else if !matches!(scene.as_str(), "empty" | "new") {
         let vendor = Portal::new()?;
         let request = local::request(local(&folder))?;
         let write = |name: &str, rev, lines| -> Result<PathBuf, Any> {
@@ -60,11 +78,11 @@ fn main() -> Result<(), Any> {
         random: Box::new(OsRandom),
     };
     let leases = match scene.as_str() {
-        "full" => 300,
-        "studio" => 24,
-        _ => 0,
+        "full" | "online-full" => 300,
+        "empty" | "new" | "no-licenses" => 0,
+        _ => 24,
     };
-    let full = scene == "full";
+    let full = scene.ends_with("full");
     let on_ready = move |ready: Ready| {
         tracing::info!(address = %ready.address, "ready");
         if let Some(secret) = ready.setup_secret {
@@ -154,9 +172,8 @@ impl Portal {
         Ok(lines)
     }
 
-    fn crt(&self, request: &str, rev: u64, lines: Vec<Line>) -> Result<String, Any> {
-        let key = read_request(request.as_bytes(), self.now).map_err(|problem| problem.what())?.public_key;
-        let grant = Grant {
+    fn grant(&self, rev: u64, lines: Vec<Line>) -> Grant {
+        Grant {
             workstation: self.workstation,
             workstation_name: "Hall 3 farm head".to_owned(),
             account_name: "Brightframe Pictures".to_owned(),
@@ -166,7 +183,15 @@ impl Portal {
             machine: String::new(),
             online: false,
             lines,
-        };
+        }
+    }
+
+    fn crt(&self, request: &str, rev: u64, lines: Vec<Line>) -> Result<String, Any> {
+        self.crt_of(request, self.grant(rev, lines))
+    }
+
+    fn crt_of(&self, request: &str, grant: Grant) -> Result<String, Any> {
+        let key = read_request(request.as_bytes(), self.now).map_err(|problem| problem.what())?.public_key;
         let random = &mut OsRandom;
         let token = self.signer.sign_grant(&grant, &key.thumbprint(), GrantId::draw(self.now, random));
         let name = &grant.workstation_name;
