@@ -80,7 +80,12 @@ impl UnverifiedRequest {
         if now.since(claims.iat).abs() > AGE_MAX_MS {
             return Err(DocumentError::ClockWrong { file_at: claims.iat, now });
         }
-        Ok(VerifiedRequest { workstation: claims.sub, seq: claims.seq, body_sha256: claims.body_sha256.into_owned(), signed_at: claims.iat })
+        Ok(VerifiedRequest {
+            workstation: claims.sub,
+            seq: claims.seq,
+            body_sha256: claims.body_sha256.into_owned(),
+            signed_at: claims.iat,
+        })
     }
 }
 

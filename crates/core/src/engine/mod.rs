@@ -4,6 +4,7 @@
 //! the [`Output`] to send **after** they are on disk. If the commit fails, the shell drops the engine and restores it
 //! from what is on disk. It does no I/O, draws nothing and reads no clock.
 
+mod documents;
 mod ended;
 mod io;
 mod online;
@@ -13,13 +14,14 @@ pub use io::*;
 pub use online::OnlineRow;
 pub use syncing::OnlineView;
 
-use crate::clock::{BEHIND_TOLERATED_MS, StartVerdict, proved_ahead};
+use crate::clock::StartVerdict;
 use crate::codes::{DenialCode, LeaseEnd};
-use crate::grant::{Grant, Line};
+use crate::grant::Line;
 use crate::ids::{LeaseId, LicenseId, RequestId};
 use crate::pool::{Ask, Lease, Pool, Source};
 use crate::time::Ms;
 use crate::times::{LeaseTimes, TimeTable};
+use documents::moved_since;
 use ended::EndedKeys;
 use online::{MayWait, Online};
 use std::collections::{BTreeSet, HashMap, VecDeque};
@@ -206,7 +208,7 @@ impl Engine {
                 self.sync_answered(now, *answer, &sha256, document, jitter, writes)
             }
             Input::SyncFailed { jitter } => self.sync_failed(now, jitter),
-            Input::Refresh => self.refresh(),
+            Input::Refresh => self.refresh(now),
             Input::Tick => self.tick(writes),
         }
     }
@@ -469,106 +471,6 @@ impl Engine {
         }))
     }
 
-    fn install(&mut self, now: Ms, document: Document, wall: Ms, act: Act, writes: &mut Vec<Write>) -> Output {
-        let behind_ms = now.since(wall);
-        let suspect = behind_ms > BEHIND_TOLERATED_MS;
-        let set_back_to = if suspect { self.set_back_to(&document.grant, wall) } else { None };
-        if suspect && set_back_to.is_none() {
-            return Output::NotInstalled(InstallRefusal::ClockSuspect { behind_ms });
-        }
-        if self.draining {
-            return Output::NotInstalled(InstallRefusal::Draining);
-        }
-        if let Some(current) = &self.document {
-            let (file_rev, in_use) = (document.grant.rev, current.grant.rev);
-            if document.grant.workstation != current.grant.workstation {
-                return Output::NotInstalled(InstallRefusal::OtherWorkstation);
-            }
-            if document.sha256 == current.sha256 {
-                return Output::NotInstalled(InstallRefusal::Twice);
-            }
-            if file_rev <= in_use {
-                return Output::NotInstalled(InstallRefusal::Older { file_rev, in_use });
-            }
-        }
-        self.forget_promises();
-        let withdrawn = self.load(set_back_to.unwrap_or(now), &document, writes);
-        let detail = told(&document.grant);
-        writes.push(Write::Audit(Box::new(Audit { at: now, act, action: "document_install", detail })));
-        self.put_in_force(now, document, writes);
-        self.begin_online(now, writes);
-        if let Some(to) = set_back_to {
-            writes.push(Write::SetBack { from: now, to });
-        }
-        Output::Installed { withdrawn, set_back_to }
-    }
-
-    /// Makes the lines of a document those of the pool; answers how many leases run out because there are fewer.
-    fn load(&mut self, now: Ms, document: &Document, writes: &mut Vec<Write>) -> usize {
-        let installed = self.pool.install(&document.grant, now);
-        for id in installed.moved {
-            if let Some(lease) = self.pool.lease(id) {
-                let placement = self.pool.placement(lease).clone();
-                writes.push(Write::SeatMoved { seat: lease.seat(), placement });
-            }
-        }
-        installed.withdrawn.len()
-    }
-
-    fn put_in_force(&mut self, now: Ms, document: Document, writes: &mut Vec<Write>) {
-        writes.push(Write::Document(document.clone()));
-        let moved = moved_since(Some(&document), &self.machine, self.moved_since, now);
-        self.set_moved(moved, writes);
-        self.document = Some(document);
-    }
-
-    /// What time a document proves, if it answers one of the newest requests of this server.
-    fn set_back_to(&self, grant: &Grant, wall: Ms) -> Option<Ms> {
-        let (_, asked_at) = self.asked.iter().find(|(request, _)| grant.request == Some(*request))?;
-        proved_ahead(*asked_at, grant.issued_at, wall)
-    }
-
-    fn set_moved(&mut self, since: Option<Ms>, writes: &mut Vec<Write>) {
-        if self.moved_since != since || self.moved_unwritten {
-            (self.moved_since, self.moved_unwritten) = (since, false);
-            writes.push(Write::Moved { since });
-        }
-    }
-
-    fn drain(&mut self, now: Ms, act: Act, writes: &mut Vec<Write>) -> Output {
-        if self.document.is_none() {
-            return Output::NotDrained;
-        }
-        if !self.draining {
-            self.draining = true;
-            self.refresh();
-            writes.push(Write::Draining);
-            let out = self.pool.leases_out();
-            let detail = if out == 1 { "1 lease still out".to_owned() } else { format!("{out} leases still out") };
-            writes.push(Write::Audit(Box::new(Audit { at: now, act, action: "server_drain", detail })));
-        }
-        let done_by = self.pool.last_freed_at().unwrap_or(now);
-        Output::Draining { leases_out: self.pool.leases_out(), done_by }
-    }
-
-    fn retire(&mut self, now: Ms, receipt: Box<str>, act: Act, writes: &mut Vec<Write>) -> Output {
-        if !self.drained() {
-            return Output::NotDrained;
-        }
-        let void = self.is_forked();
-        let to_bring = self.online.is_some() && !void;
-        self.draining = false;
-        self.document = None;
-        self.pool.clear_lines();
-        self.forget_promises();
-        self.end_online(writes);
-        self.set_moved(None, writes);
-        writes.push(Write::Retired { receipt, to_bring, void });
-        let detail = "the key was destroyed, and what was granted to it is given up".to_owned();
-        writes.push(Write::Audit(Box::new(Audit { at: now, act, action: "server_disable", detail })));
-        Output::Done
-    }
-
     fn tick(&mut self, writes: &mut Vec<Write>) -> Output {
         self.set_moved(self.moved_since, writes);
         if let Some((since, until)) = self.keys_unwritten.take() {
@@ -583,23 +485,6 @@ impl Engine {
         }
         Output::Done
     }
-}
-
-/// Since when the server has been on another machine than `document` was issued to. Where that cannot be told, what was
-/// found before stays: hiding the machine's id for a while must not begin the time anew.
-fn moved_since(document: Option<&Document>, machine: &str, before: Option<Ms>, now: Ms) -> Option<Ms> {
-    match document.map_or(Some(true), |document| document.grant.is_for_machine(machine)) {
-        Some(true) => None,
-        // Never later than now, or a clock that was set ahead once would put the end off.
-        Some(false) => Some(before.map_or(now, |since| since.min(now))),
-        None => before,
-    }
-}
-
-/// A document in one line for people.
-fn told(grant: &Grant) -> String {
-    let seats: u64 = grant.lines.iter().map(|line| u64::from(line.seats)).sum();
-    format!("rev {}: {} lines, {seats} seats, until {}", grant.rev, grant.lines.len(), grant.ends_at().rfc3339())
 }
 
 fn event(at: Ms, kind: EventKind, lease: &Lease) -> Write {

@@ -203,9 +203,10 @@ impl Online {
         }
     }
 
-    /// Something happened that the portal should hear at once.
-    pub(super) fn hurry(&mut self) {
+    /// Something happened that the portal should hear at once; a request that failed is tried again at once as well.
+    pub(super) fn hurry(&mut self, now: Ms) {
         self.urgent = true;
+        self.next_at = self.next_at.min(now);
     }
 
     /// When the shell should ask for the next request; `None` if never.

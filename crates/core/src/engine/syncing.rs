@@ -1,8 +1,9 @@
 //! The engine's inputs of online licensing, and the checkouts that wait for the portal. What is known and promised is in
 //! [`super::online`].
 
+use super::documents::told;
 use super::online::{MayWait, Online, OnlineRow, Waiting};
-use super::{Act, Audit, Document, Engine, Output, SyncOut, Write, told};
+use super::{Act, Audit, Document, Engine, Output, SyncOut, Write};
 use crate::clock::BEHIND_TOLERATED_MS;
 use crate::codes::{DenialCode, LeaseEnd};
 use crate::ids::{LeaseId, LicenseId};
@@ -139,7 +140,7 @@ impl Engine {
     }
 
     fn load_synced(&mut self, now: Ms, document: Document, writes: &mut Vec<Write>) {
-        let before = self.document.as_ref().map(|document| seats(document)).unwrap_or_default();
+        let before = self.document.as_ref().map(seats).unwrap_or_default();
         let after = seats(&document);
         if let Some(online) = &mut self.online {
             online.loaded(&after);
@@ -161,9 +162,9 @@ impl Engine {
         Output::Done
     }
 
-    pub(super) fn refresh(&mut self) -> Output {
+    pub(super) fn refresh(&mut self, now: Ms) -> Output {
         if let Some(online) = &mut self.online {
-            online.hurry();
+            online.hurry(now);
         }
         Output::Done
     }
@@ -266,9 +267,9 @@ impl Engine {
             return Some(self.deny_wanted(now, code, waiting.key, &waiting.ask, writes));
         }
         if asked_now {
-            online.wait(now, waiting)
+            online.wait(now, waiting);
         } else {
-            online.put_back(waiting)
+            online.put_back(waiting);
         }
         None
     }

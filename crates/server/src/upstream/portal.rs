@@ -17,6 +17,7 @@ use leasehold_core::engine::{Document, Input, Output, SyncOut};
 use leasehold_core::ids::WorkstationId;
 use leasehold_core::random;
 use leasehold_core::sync::ServerFacts;
+use leasehold_core::text::{cleaned, is_invisible_control};
 use leasehold_core::time::{MINUTE_MS, Ms};
 use leasehold_db::Db;
 use leasehold_trust::activation_file::with_grant;
@@ -34,6 +35,8 @@ use std::time::Duration;
 const SYNC_WAIT: Duration = Duration::from_secs(15);
 /// Longest time for a long poll: longer than the portal waits.
 const POLL_WAIT: Duration = Duration::from_secs(40);
+/// Longest sentence of the portal that is kept, in characters.
+const WORDS_MAX: usize = 600;
 /// Pause after a long poll that failed, in milliseconds.
 const POLL_PAUSE_MS: u64 = 5_000;
 /// Between two looks whether there is a portal to wait for, in milliseconds.
@@ -167,12 +170,20 @@ impl From<LinkProblem> for Failed {
 pub(crate) fn refused(status: u16, body: &[u8]) -> ConnectionProblem {
     match serde_json::from_slice::<Problem>(body) {
         Ok(problem) => {
+            // Whoever answers there: it is shown and logged.
             let said = [problem.title, problem.detail].join(" ");
             ConnectionProblem {
-                code: problem.code.into_owned(),
-                what: said.trim().to_owned(),
-                what_to_do: problem.what_to_do.into_owned(),
-                who: problem.who.into_owned(),
+                code: cleaned(&problem.code),
+                what: said
+                    .split_whitespace()
+                    .map(cleaned)
+                    .collect::<Vec<_>>()
+                    .join(" ")
+                    .chars()
+                    .take(WORDS_MAX)
+                    .collect(),
+                what_to_do: problem.what_to_do.chars().filter(|c| !is_invisible_control(*c)).take(WORDS_MAX).collect(),
+                who: cleaned(&problem.who),
             }
         }
         Err(_) => ConnectionProblem {

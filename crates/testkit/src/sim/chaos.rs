@@ -118,7 +118,19 @@ impl Dice {
         // A third of all kinds of trouble is unknown in a world, so that the others are not drowned.
         let online = per_mille(one_of(&[0, 0, 700, 1_000]));
         let weights = CHAOS.iter().map(|(_, weight)| weight * per_mille(one_of(&[0, 1, 3]))).collect();
-        Dice { lost, doubled, slow, usual_ms, carry_ms_max, down_ms_max, works_ms_max, lasts_ms, every_ms_max, online, weights }
+        Dice {
+            lost,
+            doubled,
+            slow,
+            usual_ms,
+            carry_ms_max,
+            down_ms_max,
+            works_ms_max,
+            lasts_ms,
+            every_ms_max,
+            online,
+            weights,
+        }
     }
 }
 

@@ -235,8 +235,10 @@ impl World<'_, '_> {
 
     /// A request file that was taken says which document its server obeys.
     fn learn_acknowledged(&mut self, what: &PortalWhat, issued: Option<WorkstationId>) {
-        let (PortalWhat::Activate { rev: Some(rev), .. } | PortalWhat::Enable { rev: Some(rev), .. }, Some(workstation)) =
-            (what, issued)
+        let (
+            PortalWhat::Activate { rev: Some(rev), .. } | PortalWhat::Enable { rev: Some(rev), .. },
+            Some(workstation),
+        ) = (what, issued)
         else {
             return;
         };

@@ -11,8 +11,8 @@ use leasehold_core::ids::WorkstationId;
 use leasehold_core::random::{self, Random};
 use leasehold_core::sync::{SyncRequest, Verdict};
 use leasehold_core::time::{MINUTE_MS, SECOND_MS};
-use leasehold_portal::service::sync as desk;
 use leasehold_db::DbError;
+use leasehold_portal::service::sync as desk;
 use leasehold_portal::store::{bells, documents, sync as table};
 use leasehold_server::testing;
 use leasehold_trust::secret::sha256_hex;
@@ -143,7 +143,8 @@ impl World<'_, '_> {
             }
             for server in 0..self.servers.len() {
                 let here = self.truth.servers[server].on_disk.document.map(|(workstation, _)| workstation);
-                if here == Some(workstation) && !self.portal_cut.contains(&server)
+                if here == Some(workstation)
+                    && !self.portal_cut.contains(&server)
                     && let Some(in_ms) = self.crossing_ms()
                 {
                     self.push(in_ms, Event::Ring { server });
