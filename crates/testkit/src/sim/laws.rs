@@ -281,6 +281,10 @@ impl World<'_, '_> {
                     // Nobody has a seat for it, then.
                     for server in &app.servers {
                         let Some((engine, at)) = self.engine(*server).zip(self.server_now(*server)) else { continue };
+                        // Seats have just come, and whoever was refused looks around twice a minute.
+                        if self.at_ms - self.truth.servers[*server].loaded_ms < MINUTE_MS {
+                            continue;
+                        }
                         // Whose line has just ended looks around twice a minute.
                         let mut lines = self.truth.servers[*server].on_disk.lines.values();
                         if lines.any(|line| (-MINUTE_MS..SECOND_MS).contains(&line.until.since(at))) {

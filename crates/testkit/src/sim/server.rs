@@ -350,6 +350,7 @@ impl World<'_, '_> {
         }
         if committed.document {
             self.tally.count("document loaded");
+            self.truth.servers[server].loaded_ms = self.at_ms;
             self.check_document(server)?;
         }
         self.check_created(server, writes)

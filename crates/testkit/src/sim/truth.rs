@@ -45,6 +45,8 @@ pub(super) struct ServerTruth {
     /// Its disk was set back while it was online, and the portal has not taken a sync since: what it promised before may
     /// be forgotten.
     pub(super) unsynced: bool,
+    /// When its newest document was loaded.
+    pub(super) loaded_ms: i64,
     /// The number of the last sync that it knows to be taken.
     syncs: u64,
 }

@@ -74,6 +74,17 @@ impl Caller {
         Some((answer.status().as_u16(), serde_json::from_str(&text).unwrap_or_default()))
     }
 
+    /// Reads what is no JSON.
+    pub(crate) fn text(&self, path: &str) -> String {
+        let mut request = ureq::http::Request::builder().uri(format!("{}{path}", self.base));
+        if let Some(token) = &self.token {
+            request = request.header("authorization", format!("Bearer {token}"));
+        }
+        let mut answer = self.agent.run(request.body(()).unwrap()).unwrap();
+        assert_eq!(answer.status().as_u16(), 200, "{path}");
+        answer.body_mut().read_to_string().unwrap()
+    }
+
     /// Sends to a service that may die at any moment.
     pub(crate) fn send(&self, method: &str, path: &str, key: Option<&str>, body: Option<&Value>) -> Outcome {
         match self.ask(method, path, key, body) {

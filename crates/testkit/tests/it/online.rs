@@ -266,3 +266,38 @@ fn a_token_enables_one_server_and_a_wrong_password_changes_nothing() {
     assert!(!refused.status.success() && String::from_utf8(refused.stderr).unwrap().contains("token"));
     assert_eq!(other.status()["state"], "not_activated");
 }
+
+#[test]
+fn a_server_goes_from_files_to_online_and_back_and_no_application_notices() {
+    let folder = tempfile::tempdir().unwrap();
+    let vendor = Vendor::open(folder.path());
+    let (owner, administrator) = vendor.account("owner");
+    let license = vendor.sell(&owner, 5);
+    let site = vendor.server("s");
+    let until = SystemClock::new().wall().plus(30 * DAY_MS).rfc3339();
+    let lines = json!([{ "license": license, "seats": 3, "until": until }]);
+    // By file, carried by hand.
+    let by_file = |seats: &Value| {
+        let request = run(folder.path(), &["server", "request", "--data", "s"]);
+        let activate = json!({ "request": request, "lines": seats });
+        let activated = administrator.expect(201, "POST", "/api/v1/workstations", Some(&activate));
+        let workstation = activated["workstation"]["id"].as_str().unwrap().to_owned();
+        let file = administrator.text(&format!("/api/v1/workstations/{workstation}/certificate"));
+        std::fs::write(folder.path().join("site.crt"), file).unwrap();
+        run(folder.path(), &["server", "import", "--data", "s", "site.crt"]);
+    };
+    by_file(&lines);
+    assert_eq!((site.held(), site.status()["online"].is_null()), (3, true));
+    let lease = site.take("a");
+
+    vendor.enable(&site, "owner", "organization");
+    soon("everything that nobody else has", || (site.held() == 5).then_some(()));
+    assert_eq!(site.beat(&lease, 1).0, 200, "online");
+    let status = site.status();
+    assert_eq!((&status["online"]["state"], &status["leases_out"]), (&json!("ok"), &json!(1)));
+
+    by_file(&lines);
+    assert_eq!((site.held(), site.status()["online"].is_null()), (3, true));
+    assert_eq!(site.beat(&lease, 2).0, 200, "by file again");
+    site.give_back(&lease);
+}
