@@ -1,6 +1,7 @@
 //! The pages in a real browser, against real processes: what a person does from the first start to a revoked
 //! workstation, what assistive technology needs, and what remains without script.
 
+mod day;
 mod proxy;
 mod site;
 mod window;

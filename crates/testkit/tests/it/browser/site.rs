@@ -238,6 +238,21 @@ impl Site {
         self.ask("licenses", &self.token(OPERATOR), &license);
     }
 
+    /// Another person with an account.
+    pub(super) fn person(&self, email: &str, name: &str) {
+        let account = json!({ "email": email, "name": name, "password": PASSWORD });
+        self.ask("accounts", &self.token(OPERATOR), &account);
+    }
+
+    /// Holds on to a seat; what the server says.
+    pub(super) fn beat(&self, lease: &Value) -> Value {
+        let (id, secret) = (lease["lease"].as_str().unwrap(), lease["secret"].as_str().unwrap());
+        let request = ureq::http::Request::post(format!("{}/v1/leases/{id}/heartbeat", self.server_api))
+            .header("content-type", "application/json");
+        let body = json!({ "n": 1, "nonce": "nonce-beat" }).to_string();
+        serde_json::from_str(&tell(request, secret, body)).unwrap()
+    }
+
     /// As the application does when it ends.
     pub(super) fn give_back(&self, lease: &Value) {
         let (id, secret) = (lease["lease"].as_str().unwrap(), lease["secret"].as_str().unwrap());
@@ -331,13 +346,23 @@ fn get(url: &str, token: &str) -> String {
 }
 
 fn send(request: ureq::http::request::Builder, token: &str, body: String) -> String {
+    let (what, status, text) = answer(request, token, body);
+    assert!((200..300).contains(&status), "{what}: {status}: {text}");
+    text
+}
+
+/// What a service says, refusals too.
+fn tell(request: ureq::http::request::Builder, token: &str, body: String) -> String {
+    answer(request, token, body).2
+}
+
+fn answer(request: ureq::http::request::Builder, token: &str, body: String) -> (String, u16, String) {
     let request = if token.is_empty() { request } else { request.header("authorization", format!("Bearer {token}")) };
     let request = request.body(body).unwrap();
-    let what = request.uri().clone();
+    let what = request.uri().to_string();
     let agent: ureq::Agent =
         ureq::Agent::config_builder().http_status_as_error(false).timeout_global(Some(BOUND)).build().into();
     let mut answer = agent.run(request).unwrap();
     let text = answer.body_mut().read_to_string().unwrap();
-    assert!(answer.status().is_success(), "{what}: {}: {text}", answer.status());
-    text
+    (what, answer.status().as_u16(), text)
 }

@@ -170,6 +170,17 @@ impl Window {
         field.send_keys(text).await.unwrap();
     }
 
+    /// Chooses an entry of a list, by a part of its words.
+    pub(super) async fn select(&self, field: &str, part: &str) {
+        let option = format!("//select[@name=\"{field}\"]/option[contains(., \"{part}\")]");
+        self.find(By::XPath(option)).await.click().await.unwrap();
+    }
+
+    /// Chooses one of a few, by its value.
+    pub(super) async fn choose_one(&self, field: &str, value: &str) {
+        self.find(By::Css(format!("input[name=\"{field}\"][value=\"{value}\"]"))).await.click().await.unwrap();
+    }
+
     /// Chooses a file.
     pub(super) async fn attach(&self, field: &str, file: &Path) {
         self.find(By::Css(format!("[name=\"{field}\"]"))).await.send_keys(file.to_str().unwrap()).await.unwrap();
