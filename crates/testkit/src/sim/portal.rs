@@ -12,7 +12,7 @@ use leasehold_db::DbError;
 use leasehold_portal::service::activation::{self, Wish};
 use leasehold_portal::service::{IdempotencyKey, enable, licenses, sync, workstations as desk};
 use leasehold_portal::store::workstations::Owned;
-use leasehold_portal::store::{Keyset, documents, state, workstations};
+use leasehold_portal::store::{Keyset, documents, licenses as store_licenses, state, workstations};
 use leasehold_portal::{Failure, admin};
 use leasehold_wire::portal::{Activated, ChosenLine, Enable, NewLicense, WorkstationStatus};
 use leasehold_wire::time::Time;
@@ -309,7 +309,11 @@ impl World<'_, '_> {
         self.sim.portal_db.db.restore(&copy).expect("the copy");
         let report = admin::replay(&self.sim.portal, &[&self.sim.grants_log()], true).expect("a replayed log");
         if self.plant == Some(Plant::RaiseAfterRestore) {
-            self.sim.portal_db.db.write(state::stop_learning).expect("the portal's state");
+            let sold: Vec<LicenseId> = self.truth.bought.keys().copied().collect();
+            let raise = move |tx: &mut leasehold_db::Tx<'_>| {
+                sold.iter().try_for_each(|license| store_licenses::set_raise_while_learning(tx, *license, true))
+            };
+            self.sim.portal_db.db.write(raise).expect("the licenses");
         }
         tell!(self, "the portal is set back; {} documents are adopted from grants.log", report.adopted);
         self.tally.count("portal restored");

@@ -495,11 +495,7 @@ impl World<'_, '_> {
         if self.plant == Some(Plant::ForgetKeys) {
             restored.ended.clear();
         }
-        if self.plant == Some(Plant::ForgetPromise)
-            && let Some(row) = &mut restored.online
-        {
-            row.request = None;
-        }
+
         let from = match (self.plant, mark) {
             (Some(Plant::RestartFromDisk), Some(mark)) => mark,
             _ => now,

@@ -175,8 +175,8 @@ fn a_restart_that_forgets_keys_is_found() {
 }
 
 #[test]
-fn a_restart_that_forgets_a_promise_is_found() {
-    assert_eq!(found(Plant::ForgetPromise), Law::One);
+fn a_server_that_promises_too_much_is_found() {
+    assert_eq!(found(Plant::PromiseTooMuch), Law::One);
 }
 
 #[test]
