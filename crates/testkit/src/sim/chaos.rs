@@ -132,6 +132,17 @@ impl Dice {
             weights,
         }
     }
+
+    /// Online servers, and a portal that is restored often: where a bug of restored portals can show.
+    pub(super) fn restore_the_portal(&mut self) {
+        self.online = 1_000;
+        self.lasts_ms = 16 * MINUTE_MS;
+        for ((trouble, _), weight) in CHAOS.iter().zip(&mut self.weights) {
+            if matches!(trouble, Trouble::CopyPortal | Trouble::RestorePortal | Trouble::CutPortal) {
+                *weight = 20;
+            }
+        }
+    }
 }
 
 impl World<'_, '_> {

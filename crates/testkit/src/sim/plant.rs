@@ -17,8 +17,6 @@ pub enum Plant {
     LoadOlder,
     /// The keys of ended leases are forgotten at a restart.
     ForgetKeys,
-    /// The server promises to use no more than it does now, and goes on as before.
-    PromiseTooMuch,
     /// The server says that it obeys its newest document while leases still run out beyond it.
     SayTooEarly,
     /// The portal counts the seats that a server uses instead of those that it keeps.

@@ -47,10 +47,6 @@ impl World<'_, '_> {
             request.rev = in_force;
             body = serde_json::to_string(&request).expect("a request").into();
         }
-        if self.plant == Some(Plant::PromiseTooMuch) {
-            request.licenses.values_mut().for_each(|report| report.keep = report.used);
-            body = serde_json::to_string(&request).expect("a request").into();
-        }
         self.flights += 1;
         let flight = self.flights;
         self.servers[server].flight = Some(flight);

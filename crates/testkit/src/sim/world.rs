@@ -8,7 +8,7 @@ use super::outcome::{Law, Stamp, Tally, Violation};
 use super::plant::Plant;
 use super::queue::Queue;
 use super::server::{Command, Server};
-use super::simulator::Simulator;
+use super::simulator::{SERVERS_MAX, Simulator};
 use super::sync::Parcel;
 use super::truth::Truth;
 use leasehold_core::engine::Input;
@@ -88,7 +88,10 @@ impl<'s, 't> World<'s, 't> {
         trace: Option<&'t mut dyn FnMut(&str)>,
     ) -> World<'s, 't> {
         let mut random = Seeded::new(seed);
-        let dice = Dice::draw(&mut random);
+        let mut dice = Dice::draw(&mut random);
+        if plant == Some(Plant::RaiseAfterRestore) {
+            dice.restore_the_portal();
+        }
         World {
             sim,
             at_ms: 0,
@@ -143,7 +146,10 @@ impl<'s, 't> World<'s, 't> {
 
     fn people_the_world(&mut self) {
         self.sell_licenses();
-        let servers = [1, 1, 2, 2, super::simulator::SERVERS_MAX][self.pick(5)];
+        let mut servers = [1, 1, 2, 2, SERVERS_MAX][self.pick(5)];
+        if self.plant == Some(Plant::RaiseAfterRestore) {
+            servers = SERVERS_MAX;
+        }
         for server in 0..servers {
             self.add_server();
             self.push(0, Event::StartServer { server });

@@ -175,11 +175,6 @@ fn a_restart_that_forgets_keys_is_found() {
 }
 
 #[test]
-fn a_server_that_promises_too_much_is_found() {
-    assert_eq!(found(Plant::PromiseTooMuch), Law::One);
-}
-
-#[test]
 fn a_server_that_acknowledges_too_early_is_found() {
     assert_eq!(found(Plant::SayTooEarly), Law::One);
 }
