@@ -27,7 +27,8 @@ pub(crate) enum Schema {
 }
 
 impl Schema {
-    fn name(self) -> &'static str {
+    /// Its name; of the portal's folder as well.
+    pub(crate) fn name(self) -> &'static str {
         match self {
             Schema::Few => "leasehold_bench_few",
             Schema::Many => "leasehold_bench_many",
@@ -83,27 +84,26 @@ pub(crate) struct Customer {
 
 impl Portal {
     /// Makes a vendor in a fresh folder and starts its portal on SQLite, or on the PostgreSQL server at `database`.
-    pub(crate) fn start(dir: &Path, database: Option<&str>, schema: Schema) -> Result<Portal> {
-        let binary = site::build()?;
+    pub(crate) fn start(binary: &Path, dir: &Path, database: Option<&str>, schema: Schema) -> Result<Portal> {
         std::fs::create_dir_all(dir)?;
         let data = dir.join("data");
         let secret = secret_file(dir)?;
         let at = |command: &mut Command| site::run(command.arg("--data").arg(&data)).map(drop);
-        at(Command::new(&binary).args(["portal", "init", "--vendor", "Bench", "--passphrase-file"]).arg(&secret))?;
+        at(Command::new(binary).args(["portal", "init", "--vendor", "Bench", "--passphrase-file"]).arg(&secret))?;
         if let Some(server) = database {
             let settings = data.join("portal.toml");
             let text = std::fs::read_to_string(&settings)?;
             std::fs::write(&settings, format!("{text}database_url = {:?}\n", schema.create(server)?))?;
         }
-        at(Command::new(&binary)
+        at(Command::new(binary)
             .args(["portal", "admin", "create-operator", "--email", "operator@bench.example", "--name", "Operator"])
             .arg("--password-file")
             .arg(&secret))?;
-        let process = Process::serve(&binary, "portal", &data, site::free_address()?)?;
+        let process = Process::serve(binary, "portal", &data, site::free_address()?)?;
         let operator = signed_in(process.address(), "operator@bench.example")?;
         let product = json!({ "code": "bench", "name": "Bench", "share": "none", "features": { FEATURE: 1 } });
         let product = operator.call("POST", "/api/v1/products", Some(&product))?["id"].clone();
-        Ok(Portal { process, binary, operator, product })
+        Ok(Portal { process, binary: binary.to_owned(), operator, product })
     }
 
     pub(crate) fn address(&self) -> SocketAddr {

@@ -4,6 +4,7 @@
 use crate::figures::{at, median, rounded};
 use crate::fleet::{Fleet, Synced};
 use crate::portal::{Portal, Schema};
+use crate::site;
 use crate::waits::{self, Waited};
 use anyhow::Result;
 use clap::Args;
@@ -65,8 +66,8 @@ struct Round {
 }
 
 impl Site {
-    fn start(dir: &Path, options: &Sync, servers: usize, schema: Schema) -> Result<Site> {
-        let portal = Portal::start(dir, options.database_url.as_deref(), schema)?;
+    fn start(bench: &Bench<'_>, servers: usize, schema: Schema) -> Result<Site> {
+        let (options, portal) = (bench.options, bench.portal(schema)?);
         let one_account = matches!(schema, Schema::OneAccount);
         let mut fleet = Fleet::enable(&portal, servers, options.connections.min(FEW), one_account)?;
         fleet.settle(portal.address(), LAPS)?;
@@ -143,23 +144,37 @@ struct SiteFigures {
     rss_mib: f64,
 }
 
+/// What is common to all portals of a run.
+struct Bench<'a> {
+    options: &'a Sync,
+    binary: PathBuf,
+    folder: &'a Path,
+}
+
+impl Bench<'_> {
+    fn portal(&self, schema: Schema) -> Result<Portal> {
+        let dir = self.folder.join(schema.name());
+        Portal::start(&self.binary, &dir, self.options.database_url.as_deref(), schema)
+    }
+}
+
 /// Measures and prints.
 pub(crate) fn run(options: &Sync, folder: &Path) -> Result<()> {
-    let (few, many, flat, flat_rate) = flatness(options, folder)?;
+    let bench = Bench { options, binary: site::build()?, folder };
+    let (few, many, flat, flat_rate) = flatness(&bench)?;
     let one_account = if options.no_one_account {
         None
     } else {
-        let mut site = Site::start(&folder.join("one-account"), options, options.servers.max(FEW), Schema::OneAccount)?;
+        let mut site = Site::start(&bench, options.servers.max(FEW), Schema::OneAccount)?;
         (0..options.rounds.max(1)).try_for_each(|_| site.run(options.seconds))?;
         Some(site.figures()?)
     };
     let (first_checkout, from_another_server) = match options.checkouts {
         0 => (None, None),
         checkouts => {
-            let dir = folder.join("checkout");
-            let portal = Portal::start(&dir, options.database_url.as_deref(), Schema::Checkout)?;
-            let first = waits::for_free_seats(&portal, &dir, checkouts)?;
-            (Some(first), Some(waits::for_seats_elsewhere(&portal, &dir, checkouts)?))
+            let portal = bench.portal(Schema::Checkout)?;
+            let first = waits::for_free_seats(&portal, folder, checkouts)?;
+            (Some(first), Some(waits::for_seats_elsewhere(&portal, folder, checkouts)?))
         }
     };
     let database = if options.database_url.is_some() { "postgresql" } else { "sqlite" };
@@ -180,9 +195,10 @@ pub(crate) fn run(options: &Sync, folder: &Path) -> Result<()> {
 }
 
 /// A portal with few servers and one with many, in turn.
-fn flatness(options: &Sync, folder: &Path) -> Result<(SiteFigures, SiteFigures, f64, f64)> {
-    let mut few = Site::start(&folder.join("few"), options, FEW, Schema::Few)?;
-    let mut many = Site::start(&folder.join("many"), options, options.servers.max(FEW), Schema::Many)?;
+fn flatness(bench: &Bench<'_>) -> Result<(SiteFigures, SiteFigures, f64, f64)> {
+    let options = bench.options;
+    let mut few = Site::start(bench, FEW, Schema::Few)?;
+    let mut many = Site::start(bench, options.servers.max(FEW), Schema::Many)?;
     for _ in 0..options.rounds.max(1) {
         few.run(options.seconds)?;
         many.run(options.seconds)?;

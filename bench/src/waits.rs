@@ -47,12 +47,15 @@ impl Server {
         std::fs::create_dir_all(&data)?;
         std::fs::write(data.join("server.toml"), format!("portal_url = \"http://{}\"\n", portal.address()))?;
         let process = Process::serve(portal.binary(), "server", &data, site::free_address()?)?;
+        // By which the command line finds it; written when it serves.
+        until("the license server", || Ok(data.join("admin.address").exists()))?;
         let password = secret_file(dir)?;
         let mut activate = Command::new(portal.binary());
         activate.args(["server", "activate", "--account", &customer.email, "--password-file"]).arg(password);
         site::run(activate.arg("--data").arg(&data))?;
         let caller = Caller::new(process.address());
-        let workstation = serde_json::from_value(caller.call("GET", "/v1/status", None)?["activation"]["workstation"].clone());
+        let workstation =
+            serde_json::from_value(caller.call("GET", "/v1/status", None)?["activation"]["workstation"].clone());
         Ok(Server { process, caller, workstation: workstation.context("no workstation")? })
     }
 
@@ -98,9 +101,14 @@ pub(crate) fn for_seats_elsewhere(portal: &Portal, dir: &Path, checkouts: u32) -
 
 fn recall_all(portal: &Portal, server: &Server, license: LicenseId, seats: u32) -> Result<()> {
     portal.recall(server.workstation, license, seats)?;
+    until("the recalled seats", || Ok(server.held()? == 0))
+}
+
+/// Looks until something has come.
+fn until(what: &str, mut come: impl FnMut() -> Result<bool>) -> Result<()> {
     let deadline = Instant::now() + Duration::from_secs(30);
-    while server.held()? > 0 {
-        ensure!(Instant::now() < deadline, "the seats did not come back in 30 s");
+    while !come()? {
+        ensure!(Instant::now() < deadline, "{what} did not come in 30 s");
         std::thread::park_timeout(Duration::from_millis(20));
     }
     Ok(())
