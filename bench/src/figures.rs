@@ -16,12 +16,8 @@ pub(crate) struct Round {
 impl Round {
     pub(crate) fn of(mut samples: Samples) -> Round {
         samples.checkout_us.sort_unstable();
-        let at = |share: f64| {
-            let last = samples.checkout_us.len().saturating_sub(1);
-            let index = (last as f64 * share).round() as usize;
-            samples.checkout_us.get(index).map_or(0.0, |us| f64::from(*us) / 1_000.0)
-        };
-        Round { ops_per_s: samples.ops as f64 / samples.seconds, p50_ms: at(0.5), p99_ms: at(0.99) }
+        let sorted = &samples.checkout_us;
+        Round { ops_per_s: samples.ops as f64 / samples.seconds, p50_ms: at(sorted, 0.5), p99_ms: at(sorted, 0.99) }
     }
 }
 
@@ -55,14 +51,14 @@ impl Figures {
             clients: options.clients,
             leases_out: options.leases_out,
             rounds: server.len(),
-            share_of_floor: round(median(shares.collect())),
-            ops_per_s: round(median(server.iter().map(|round| round.ops_per_s).collect())),
-            floor_ops_per_s: round(median(floor.iter().map(|round| round.ops_per_s).collect())),
-            p50_ms: round(median(server.iter().map(|round| round.p50_ms).collect())),
-            p99_ms: round(median(server.iter().map(|round| round.p99_ms).collect())),
-            floor_p50_ms: round(median(floor.iter().map(|round| round.p50_ms).collect())),
-            rss_mib: round(rss_mib),
-            restart_s: round(restart_s),
+            share_of_floor: rounded(median(shares.collect())),
+            ops_per_s: rounded(median(server.iter().map(|round| round.ops_per_s).collect())),
+            floor_ops_per_s: rounded(median(floor.iter().map(|round| round.ops_per_s).collect())),
+            p50_ms: rounded(median(server.iter().map(|round| round.p50_ms).collect())),
+            p99_ms: rounded(median(server.iter().map(|round| round.p99_ms).collect())),
+            floor_p50_ms: rounded(median(floor.iter().map(|round| round.p50_ms).collect())),
+            rss_mib: rounded(rss_mib),
+            restart_s: rounded(restart_s),
         }
     }
 
@@ -89,11 +85,19 @@ impl Figures {
     }
 }
 
-fn median(mut values: Vec<f64>) -> f64 {
+/// The milliseconds below which a share of sorted microseconds lies.
+pub(crate) fn at(sorted_us: &[u32], share: f64) -> f64 {
+    let last = sorted_us.len().saturating_sub(1);
+    let index = (last as f64 * share).round() as usize;
+    sorted_us.get(index).map_or(0.0, |us| f64::from(*us) / 1_000.0)
+}
+
+pub(crate) fn median(mut values: Vec<f64>) -> f64 {
     values.sort_unstable_by(f64::total_cmp);
     values.get(values.len() / 2).copied().unwrap_or(0.0)
 }
 
-fn round(value: f64) -> f64 {
+/// To three places.
+pub(crate) fn rounded(value: f64) -> f64 {
     (value * 1_000.0).round() / 1_000.0
 }

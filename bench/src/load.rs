@@ -1,13 +1,12 @@
 //! The load: connections that check out and check in, each waiting for its answer, every answer checked.
 
-use anyhow::{Context as _, Result, bail, ensure};
+use crate::http::{self, Http, read_claims};
+use anyhow::{Result, ensure};
 use base64::Engine as _;
 use base64::prelude::BASE64_URL_SAFE_NO_PAD;
-use http_body_util::{BodyExt as _, Full};
+use http_body_util::Full;
 use hyper::body::Bytes;
-use hyper::client::conn::http1;
 use hyper::{Method, Request, StatusCode};
-use hyper_util::rt::TokioIo;
 use leasehold_core::random::{self, Random};
 use leasehold_host::OsRandom;
 use leasehold_trust::{LeaseClaims, PublicKey, verify_lease};
@@ -40,8 +39,7 @@ pub(crate) struct Load {
 
 impl Load {
     pub(crate) fn new(clients: usize) -> Result<Load> {
-        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-        Ok(Load { runtime, clients: clients.max(1) })
+        Ok(Load { runtime: http::runtime()?, clients: clients.max(1) })
     }
 
     /// Checks out `leases` seats that nobody gives back while it is measured.
@@ -63,6 +61,20 @@ impl Load {
                 task.await??;
             }
             Ok(())
+        })
+    }
+
+    /// Checkouts one after the other over one connection, all of whose seats stay out; microseconds of each.
+    pub(crate) fn one_by_one(&self, address: SocketAddr, checkouts: u32) -> Result<Vec<u32>> {
+        self.runtime.block_on(async {
+            let mut connection = Connection::open(address, 0).await?;
+            let mut us = Vec::new();
+            for _ in 0..checkouts {
+                let start = Instant::now();
+                connection.checkout(None).await?;
+                us.push(u32::try_from(start.elapsed().as_micros()).unwrap_or(u32::MAX));
+            }
+            Ok(us)
         })
     }
 
@@ -116,7 +128,7 @@ async fn drive(address: SocketAddr, client: usize, end: Instant, key: Option<Pub
 }
 
 struct Connection {
-    sender: http1::SendRequest<Full<Bytes>>,
+    http: Http,
     user: String,
     signed: bool,
     random: OsRandom,
@@ -124,11 +136,8 @@ struct Connection {
 
 impl Connection {
     async fn open(address: SocketAddr, client: usize) -> Result<Connection> {
-        let stream = tokio::net::TcpStream::connect(address).await.context("connecting")?;
-        stream.set_nodelay(true)?;
-        let (sender, connection) = http1::handshake(TokioIo::new(stream)).await?;
-        tokio::spawn(connection);
-        Ok(Connection { sender, user: format!("user-{client:05}"), signed: false, random: OsRandom })
+        let user = format!("user-{client:05}");
+        Ok(Connection { http: Http::open(address).await?, user, signed: false, random: OsRandom })
     }
 
     async fn checkout(&mut self, verify: Option<&PublicKey>) -> Result<LeaseResponse> {
@@ -145,7 +154,7 @@ impl Connection {
             .header("content-type", "application/json")
             .header("idempotency-key", key)
             .body(Full::new(Bytes::from(body)))?;
-        let (status, body) = self.send(request).await?;
+        let (status, body) = self.http.send(request).await?;
         ensure!(status == StatusCode::CREATED, "checkout answered {status}: {}", String::from_utf8_lossy(&body));
         let lease: LeaseResponse = serde_json::from_slice(&body)?;
         ensure!(lease.seats == 1 && lease.ttl_s == 120 && !lease.resumed, "an unexpected lease: {lease:?}");
@@ -166,21 +175,8 @@ impl Connection {
             .header("host", "bench")
             .header("authorization", format!("Bearer {}", lease.secret))
             .body(Full::new(Bytes::new()))?;
-        let (status, body) = self.send(request).await?;
+        let (status, body) = self.http.send(request).await?;
         ensure!(status == StatusCode::NO_CONTENT, "checkin answered {status}: {}", String::from_utf8_lossy(&body));
         Ok(())
     }
-
-    async fn send(&mut self, request: Request<Full<Bytes>>) -> Result<(StatusCode, Bytes)> {
-        self.sender.ready().await?;
-        let response = self.sender.send_request(request).await?;
-        let status = response.status();
-        Ok((status, response.into_body().collect().await?.to_bytes()))
-    }
-}
-
-/// What a lease document says, without verifying it.
-fn read_claims(token: &str) -> Result<LeaseClaims> {
-    let Some(payload) = token.split('.').nth(1) else { bail!("not a signed document: {token}") };
-    Ok(serde_json::from_slice(&BASE64_URL_SAFE_NO_PAD.decode(payload)?)?)
 }

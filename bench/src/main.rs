@@ -1,20 +1,27 @@
 //! The load generator: how many durable checkouts and checkins a second a license server answers, as a share of what
-//! the same HTTP stack does around a bare insert on the same machine in the same minutes.
+//! the same HTTP stack does around a bare insert on the same machine in the same minutes; and how many syncs a portal
+//! takes, at what cost, with few and with many license servers.
 //!
 //! Owns the floor, the load and the figures. Starts everything it measures as a process of its own, on a real disk.
 
 mod figures;
+mod fleet;
 mod floor;
+mod http;
 mod load;
+mod portal;
 mod site;
+mod sync;
+mod waits;
 
 use anyhow::{Result, bail};
 use clap::{Args, Parser, Subcommand};
 use figures::{Figures, Round};
 use std::path::{Path, PathBuf};
+use tempfile::TempDir;
 
 #[derive(Parser)]
-#[command(about = "Measures the license server against a floor: the same HTTP stack around a bare insert")]
+#[command(about = "Measures the license server against a floor, and the portal with few and many license servers")]
 struct Cli {
     #[command(subcommand)]
     command: Command,
@@ -24,6 +31,8 @@ struct Cli {
 enum Command {
     /// Checkouts and checkins a second, with their latencies, memory and restart.
     Checkout(Checkout),
+    /// Syncs a second and what each costs the portal, with few and with many license servers.
+    Sync(sync::Sync),
     /// The floor as a process; started by `checkout`.
     #[command(hide = true)]
     Floor {
@@ -59,13 +68,12 @@ fn main() -> Result<()> {
     match Cli::parse().command {
         Command::Floor { dir } => floor::run(&dir),
         Command::Checkout(options) => checkout(&options),
+        Command::Sync(options) => sync::run(&options, fresh_folder(&options.dir)?.path()),
     }
 }
 
 fn checkout(options: &Checkout) -> Result<()> {
-    std::fs::create_dir_all(&options.dir)?;
-    refuse_memory_disk(&options.dir)?;
-    let folder = tempfile::Builder::new().prefix("bench-").tempdir_in(&options.dir)?;
+    let folder = fresh_folder(&options.dir)?;
     let floor = site::Process::floor(&folder.path().join("floor"))?;
     let mut server = site::LicenseServer::activate(&folder.path().join("server"), options)?;
     server.start()?;
@@ -80,6 +88,13 @@ fn checkout(options: &Checkout) -> Result<()> {
     let restart_s = server.restart_s(&load)?;
     let figures = Figures::new(options, rounds.0, rounds.1, rss_mib, restart_s);
     figures.print(options.json)
+}
+
+/// A folder that is removed at the end, on a real disk.
+fn fresh_folder(dir: &Path) -> Result<TempDir> {
+    std::fs::create_dir_all(dir)?;
+    refuse_memory_disk(dir)?;
+    Ok(tempfile::Builder::new().prefix("bench-").tempdir_in(dir)?)
 }
 
 /// A disk in memory flushes for nothing: its figures would be somebody else's.

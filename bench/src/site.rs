@@ -2,7 +2,7 @@
 
 use crate::Checkout;
 use crate::load::Load;
-use anyhow::{Context as _, Result, bail, ensure};
+use anyhow::{Context as _, Result, ensure};
 use leasehold_core::grant::{Grant, Line, Terms};
 use leasehold_core::ids::{GrantId, LicenseId, LineId, WorkstationId};
 use leasehold_core::license::{Channel, FeatureCode, Kind, Share};
@@ -35,8 +35,39 @@ impl Process {
         Ok(Process { child, address })
     }
 
+    /// Starts `leasehold KIND serve` on a data folder, and waits until it answers at the address.
+    pub(crate) fn serve(binary: &Path, kind: &str, dir: &Path, address: SocketAddr) -> Result<Process> {
+        let mut command = Command::new(binary);
+        command.args([kind, "serve", "--listen", &address.to_string(), "--dir"]).arg(dir);
+        let child = command.env("LEASEHOLD_LOG", "warn").stdout(Stdio::null()).spawn();
+        let process = Process { child: child.with_context(|| format!("starting leasehold {kind}"))?, address };
+        let deadline = Instant::now() + Duration::from_secs(30);
+        while TcpStream::connect(address).is_err() {
+            ensure!(Instant::now() < deadline, "leasehold {kind} did not open its port in 30 s");
+            std::thread::park_timeout(Duration::from_millis(2));
+        }
+        Ok(process)
+    }
+
     pub(crate) fn address(&self) -> SocketAddr {
         self.address
+    }
+
+    /// Memory in use, in MiB.
+    pub(crate) fn rss_mib(&self) -> Result<f64> {
+        let status = std::fs::read_to_string(format!("/proc/{}/status", self.child.id()))?;
+        let line = status.lines().find(|line| line.starts_with("VmRSS:")).context("no VmRSS")?;
+        let kib: f64 = line.split_whitespace().nth(1).context("no VmRSS")?.parse()?;
+        Ok(kib / 1_024.0)
+    }
+
+    /// Processor time that it has used so far, in milliseconds.
+    pub(crate) fn cpu_ms(&self) -> Result<f64> {
+        let stat = std::fs::read_to_string(format!("/proc/{}/stat", self.child.id()))?;
+        // After the name, which may hold anything: the state, then field 4 and so on. User time is 14, system time 15.
+        let fields: Vec<&str> = stat.rsplit(") ").next().context("no stat")?.split_whitespace().collect();
+        let ticks = |field: usize| Ok::<f64, anyhow::Error>(fields.get(field - 3).context("no stat")?.parse()?);
+        Ok((ticks(14)? + ticks(15)?) * 1_000.0 / rustix::param::clock_ticks_per_second() as f64)
     }
 }
 
@@ -113,19 +144,7 @@ impl LicenseServer {
 
     /// Starts it and waits until it answers.
     pub(crate) fn start(&mut self) -> Result<()> {
-        let mut command = Command::new(&self.binary);
-        command.args(["server", "serve", "--listen", &self.address.to_string(), "--dir"]).arg(&self.dir);
-        let child = command
-            .env("LEASEHOLD_LOG", "warn")
-            .stdout(Stdio::null())
-            .spawn()
-            .context("starting the license server")?;
-        self.process = Some(Process { child, address: self.address });
-        let deadline = Instant::now() + Duration::from_secs(30);
-        while TcpStream::connect(self.address).is_err() {
-            ensure!(Instant::now() < deadline, "the license server did not open its port in 30 s");
-            std::thread::park_timeout(Duration::from_millis(2));
-        }
+        self.process = Some(Process::serve(&self.binary, "server", &self.dir, self.address)?);
         Ok(())
     }
 
@@ -140,27 +159,24 @@ impl LicenseServer {
 
     /// Memory in use, in MiB.
     pub(crate) fn rss_mib(&self) -> Result<f64> {
-        let Some(process) = &self.process else { bail!("not running") };
-        let status = std::fs::read_to_string(format!("/proc/{}/status", process.child.id()))?;
-        let line = status.lines().find(|line| line.starts_with("VmRSS:")).context("no VmRSS")?;
-        let kib: f64 = line.split_whitespace().nth(1).context("no VmRSS")?.parse()?;
-        Ok(kib / 1_024.0)
+        self.process.as_ref().context("not running")?.rss_mib()
     }
 }
 
 /// The `leasehold` binary of the same build.
-fn build() -> Result<PathBuf> {
+pub(crate) fn build() -> Result<PathBuf> {
     let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
     run(Command::new(cargo).args(["build", "--quiet", "--release", "-p", "leasehold"]).stderr(Stdio::inherit()))?;
     Ok(std::env::current_exe()?.with_file_name("leasehold"))
 }
 
-fn run(command: &mut Command) -> Result<Vec<u8>> {
+/// Runs a command to its end; what it printed.
+pub(crate) fn run(command: &mut Command) -> Result<Vec<u8>> {
     let output = command.stdin(Stdio::null()).output().with_context(|| format!("running {command:?}"))?;
     ensure!(output.status.success(), "{command:?} failed: {}", String::from_utf8_lossy(&output.stderr));
     Ok(output.stdout)
 }
 
-fn free_address() -> Result<SocketAddr> {
+pub(crate) fn free_address() -> Result<SocketAddr> {
     Ok(TcpListener::bind(("127.0.0.1", 0))?.local_addr()?)
 }

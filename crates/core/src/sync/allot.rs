@@ -6,6 +6,7 @@
 use super::Report;
 use crate::ids::WorkstationId;
 use crate::time::Ms;
+use std::collections::BTreeMap;
 
 /// Seats that somebody waits for at a server.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -89,19 +90,21 @@ pub fn allot(pool: &PoolFacts, asker: WorkstationId) -> Allotment {
 
     let needed = others().map(Holder::wanted).fold(pool.reserved, u32::saturating_add);
     let spare = unheld.saturating_sub(needed);
-    let fair = if may_get { share(pool, asker).saturating_sub(kept + wanted) } else { 0 };
+    // What a share comes to depends on nothing that is decided here.
+    let shares = Shares::of(pool);
+    let fair = if may_get { shares.of_server(asker).saturating_sub(kept + wanted) } else { 0 };
     let filled = spare.min(fair);
     let (seats, free) = (kept + wanted + filled, unheld - filled);
 
     let after = after(pool, asker, seats, wanted);
-    let recalls = recalls(&after, free);
+    let recalls = recalls(&after, &shares, free);
     let open = after.holders.iter().find(|holder| holder.workstation == asker).map_or(0, Holder::wanted);
     let idle_elsewhere = others().any(|other| other.idle() > 0 && other.wanted() == 0);
     // Who waits, or has less than its share while seats lie free.
     let spare = free.saturating_sub(needed);
     let served = |holder: &&Holder| {
         let waits = holder.wanted() > 0 && free > pool.reserved;
-        waits || (spare > 0 && pool.raising && holder.takes && share(pool, holder.workstation) > holder.counted)
+        waits || (spare > 0 && pool.raising && holder.takes && shares.of_server(holder.workstation) > holder.counted)
     };
     let mut ring: Vec<WorkstationId> = others().filter(served).map(|holder| holder.workstation).collect();
     ring.extend(recalls.iter().filter(|(id, seats)| *id != asker && *seats > 0).map(|(id, _)| *id));
@@ -150,34 +153,47 @@ fn after(pool: &PoolFacts, asker: WorkstationId, seats: u32, got: u32) -> PoolFa
     after
 }
 
-/// Seats that a server may have when nobody waits: its peak of the last days and an equal part of the rest, or its part
-/// of the pool by peak if there are fewer.
-fn share(pool: &PoolFacts, of: WorkstationId) -> u32 {
-    let takers: Vec<&Holder> = pool.holders.iter().filter(|holder| holder.takes).collect();
-    let Some(nth) = takers.iter().position(|holder| holder.workstation == of) else { return 0 };
-    let seats = u64::from(pool.seats.saturating_sub(pool.reserved));
-    let count = takers.len() as u64;
-    let peaks: u64 = takers.iter().map(|holder| u64::from(holder.report.peak)).sum();
-    let part = |holder: &Holder| {
-        let peak = u64::from(holder.report.peak);
-        if peaks <= seats { peak + (seats - peaks) / count } else { seats * peak / peaks }
-    };
-    let given: u64 = takers.iter().map(|holder| part(holder)).sum();
-    // What rounding left goes to the first of them.
-    let extra = u64::from((nth as u64) < seats.saturating_sub(given));
-    u32::try_from(part(takers[nth]) + extra).unwrap_or(u32::MAX)
+/// Seats that each server may have when nobody waits: its peak of the last days and an equal part of the rest, or its
+/// part of the pool by peak if there are fewer.
+struct Shares(BTreeMap<WorkstationId, u32>);
+
+impl Shares {
+    fn of(pool: &PoolFacts) -> Shares {
+        let takers = || pool.holders.iter().filter(|holder| holder.takes);
+        let seats = u64::from(pool.seats.saturating_sub(pool.reserved));
+        let count = takers().count() as u64;
+        let peaks: u64 = takers().map(|holder| u64::from(holder.report.peak)).sum();
+        let part = |holder: &Holder| {
+            let peak = u64::from(holder.report.peak);
+            if peaks <= seats { peak + (seats - peaks) / count } else { seats * peak / peaks }
+        };
+        let given: u64 = takers().map(part).sum();
+        // What rounding left goes to the first of them.
+        let rest = seats.saturating_sub(given);
+        let share = |(nth, holder): (u64, &Holder)| part(holder) + u64::from(nth < rest);
+        let shares = (0..).zip(takers()).map(|taker| (taker.1.workstation, share(taker)));
+        Shares(shares.map(|(id, share)| (id, u32::try_from(share).unwrap_or(u32::MAX))).collect())
+    }
+
+    fn of_server(&self, workstation: WorkstationId) -> u32 {
+        self.0.get(&workstation).copied().unwrap_or(0)
+    }
 }
 
 /// From whom seats are asked back, for what cannot be served from what is free: first what has lain idle for long, then
 /// any idle seat; if that is not enough, everybody hands over what comes free next, before requests of their own that
 /// are younger.
-fn recalls(pool: &PoolFacts, free: u32) -> Vec<(WorkstationId, u32)> {
+fn recalls(pool: &PoolFacts, shares: &Shares, free: u32) -> Vec<(WorkstationId, u32)> {
+    let everything = pool.holders.iter().map(Holder::wanted).fold(pool.reserved, u32::saturating_add);
+    if everything == 0 {
+        return Vec::new();
+    }
+
     let mut from: Vec<&Holder> = pool.holders.iter().filter(|holder| holder.counted > 0).collect();
     // Who has most beyond its share gives first.
-    let beyond = |holder: &Holder| holder.counted.saturating_sub(share(pool, holder.workstation));
+    let beyond = |holder: &Holder| holder.counted.saturating_sub(shares.of_server(holder.workstation));
     from.sort_by_key(|holder| (std::cmp::Reverse(beyond(holder)), holder.workstation));
     let mut asked: Vec<(WorkstationId, u32)> = from.iter().map(|holder| (holder.workstation, 0)).collect();
-    let everything = pool.holders.iter().map(Holder::wanted).fold(pool.reserved, u32::saturating_add);
     let mut missing = everything.saturating_sub(free);
     let long_idle = |holder: &Holder| holder.report.idle.min(holder.idle());
     for idle in [&long_idle as &dyn Fn(&Holder) -> u32, &Holder::idle] {
@@ -188,8 +204,9 @@ fn recalls(pool: &PoolFacts, free: u32) -> Vec<(WorkstationId, u32)> {
         }
     }
     let idle: u32 = asked.iter().map(|(_, seats)| *seats).fold(free, u32::saturating_add);
+    let waiting: Vec<&Holder> = pool.holders.iter().filter(|holder| holder.wanted() > 0).collect();
     for (holder, (_, seats)) in from.iter().zip(&mut asked) {
-        let before = pool.holders.iter().filter(|other| is_before(other, holder)).map(Holder::wanted);
+        let before = waiting.iter().filter(|other| is_before(other, holder)).map(|other| other.wanted());
         let owed = before.fold(pool.reserved, u32::saturating_add).saturating_sub(idle);
         *seats = seats.saturating_add(owed).min(holder.counted);
     }

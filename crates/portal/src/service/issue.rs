@@ -184,22 +184,33 @@ impl Desk {
             let terms = Terms::by_file(license.product.share, license.term.maintenance_until());
             wanted.push(WantedLine { license, seats: choice.seats, until: choice.until, terms });
         }
-        self.lines(tx, workstation, wanted)
+        let newest = documents::newest(tx, workstation)?;
+        self.lines(tx, workstation, wanted, newest.as_ref())
     }
 
-    /// The rows of a document. A row keeps its name as long as the workstation holds seats of its license.
+    /// The rows of a document that follows `newest`. A row keeps its name as long as the workstation holds seats of its
+    /// license.
     pub(super) fn lines(
         &self,
         tx: &mut Tx<'_>,
         workstation: WorkstationId,
         wanted: Vec<WantedLine<'_>>,
+        newest: Option<&DocumentRow>,
     ) -> Result<Vec<StoredLine>, Failure> {
         let mut random = Seeded::new(self.line_seed);
+        let named = |license: LicenseId| {
+            let lines = newest.iter().flat_map(|document| &document.lines);
+            lines.map(|stored| &stored.line).find(|line| line.license == license).map(|line| line.line)
+        };
         let mut lines = Vec::new();
         for WantedLine { license, seats, until, terms } in wanted {
             let new = LineId::draw(self.stamp.now, &mut random);
+            let name = match named(license.id) {
+                Some(name) => Some(name),
+                None => documents::line_id(tx, workstation, license.id)?,
+            };
             let line = Line {
-                line: documents::line_id(tx, workstation, license.id)?.unwrap_or(new),
+                line: name.unwrap_or(new),
                 license: license.id,
                 product: license.product.code.clone(),
                 product_name: license.product.name.clone(),

@@ -5,7 +5,7 @@
 use crate::store::assignments::{self, AssignmentRow};
 use crate::store::documents::{self, Claim};
 use crate::store::licenses::LicenseRow;
-use crate::store::sync;
+use crate::store::sync::{Heard, WantRow};
 use crate::store::workstations::{self, WorkstationRow};
 use leasehold_core::activation::LicenseFacts;
 use leasehold_core::grant::counted_seats;
@@ -16,7 +16,7 @@ use leasehold_core::sync::{
 };
 use leasehold_core::time::Ms;
 use leasehold_db::{DbError, Tx};
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// Which part of a license a workstation may have seats of.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -169,12 +169,6 @@ impl LicensePools {
             .fold(0, u32::saturating_add)
     }
 
-    /// Seats that one workstation may be using.
-    pub(super) fn counted_at(&self, workstation: WorkstationId) -> u32 {
-        let here = self.counted.iter().filter(|counted| counted.workstation == workstation);
-        here.map(|counted| counted.seats).fold(0, u32::saturating_add)
-    }
-
     /// Seats that servers may be using of all parts.
     pub(super) fn counted(&self) -> u32 {
         self.counted.iter().map(|counted| counted.seats).fold(0, u32::saturating_add)
@@ -212,53 +206,55 @@ impl LicensePools {
         }
     }
 
-    /// What deciding about the sync of `asker` needs to know; `said` is what it says now.
+    /// What deciding about the sync of `asker` needs to know; `said` is what it says now. `wants` are those of the
+    /// license, `heard` is what the servers said that share a part with the asker: those of its owner that work for the
+    /// same.
     pub(super) fn pool(
         &self,
-        tx: &mut Tx<'_>,
         part: Part,
         asker: &WorkstationRow,
-        said: Report,
-        draining: bool,
-    ) -> Result<PoolFacts, DbError> {
+        (said, draining): (Report, bool),
+        wants: &[WantRow],
+        heard: &[Heard],
+    ) -> PoolFacts {
         let (seats, reserved) = self.seats_of(part);
-        let (owner, scope) = match part {
-            Part::Floating => (self.license.owner.id, asker.scope),
-            Part::Of(account) => (account, Scope::Person),
-        };
-        let wants = sync::wants(tx, self.license.id, self.now)?;
         let want = |workstation: WorkstationId| {
             let row = wants.iter().find(|row| row.workstation == workstation)?;
             Some(Want { seats: row.seats, since: row.since })
         };
+        let mut counted: BTreeMap<WorkstationId, u32> = BTreeMap::new();
+        for one in &self.counted {
+            let seats = counted.entry(one.workstation).or_default();
+            *seats = seats.saturating_add(one.seats);
+        }
+        let counted_at = |workstation: WorkstationId| counted.get(&workstation).copied().unwrap_or(0);
         let mut holders = vec![Holder {
             workstation: asker.id,
             // Never more than it was granted: what it still counts on lines that have ended is nobody's any more.
-            counted: said.keep.min(self.counted_at(asker.id)),
+            counted: said.keep.min(counted_at(asker.id)),
             report: said,
             want: want(asker.id).map(|want| Want { seats: said.want, ..want }).filter(|want| want.seats > 0),
             takes: !draining,
         }];
-        for heard in sync::heard(tx, owner, scope, self.license.id)? {
-            if heard.workstation != asker.id {
-                holders.push(Holder {
-                    workstation: heard.workstation,
-                    counted: self.counted_at(heard.workstation),
-                    report: heard.report,
-                    want: want(heard.workstation),
-                    takes: self.now.since(heard.seen_at) < SILENT_MS,
-                });
-            }
+        for heard in heard.iter().filter(|heard| heard.workstation != asker.id) {
+            holders.push(Holder {
+                workstation: heard.workstation,
+                counted: counted_at(heard.workstation),
+                report: heard.reports.get(&self.license.id).copied().unwrap_or_default(),
+                want: want(heard.workstation),
+                takes: self.now.since(heard.seen_at) < SILENT_MS,
+            });
         }
         // Those that do not sync: nothing can be asked of them, and all that they may be using is used.
+        let syncing: BTreeSet<WorkstationId> = holders.iter().map(|holder| holder.workstation).collect();
         for counted in self.counted.iter().filter(|counted| counted.part == part) {
-            if holders.iter().all(|holder| holder.workstation != counted.workstation) {
+            if !syncing.contains(&counted.workstation) {
                 let report = Report { used: counted.seats, ..Report::default() };
                 let (workstation, counted) = (counted.workstation, counted.seats);
                 holders.push(Holder { workstation, counted, report, want: None, takes: false });
             }
         }
-        Ok(PoolFacts { seats, reserved, holders, raising: !self.learning })
+        PoolFacts { seats, reserved, holders, raising: !self.learning }
     }
 
     /// The online servers whose pool may look different now.

@@ -10,7 +10,7 @@ use crate::Portal;
 use crate::failure::Failure;
 use crate::store::documents::{self, DocumentRow, StoredLine};
 use crate::store::licenses::{self, LicenseRow};
-use crate::store::sync::{self, Reports, SyncRow};
+use crate::store::sync::{self, Reports, SyncRow, WantRow};
 use crate::store::workstations::{self, Owned, WorkstationRow};
 use crate::store::{assignments, audit, bells, catalog, organizations, state};
 use leasehold_core::access::PortalAction;
@@ -37,6 +37,11 @@ pub const RECALL_MS: i64 = 10 * MINUTE_MS;
 
 /// Who sent a request, if its token was signed by the key of a workstation over exactly this body.
 pub fn sender(portal: &Portal, token: &str, body: &[u8]) -> Result<VerifiedRequest, Failure> {
+    Ok(identify(portal, token, body)?.0)
+}
+
+/// The same with the workstation as it is known now.
+fn identify(portal: &Portal, token: &str, body: &[u8]) -> Result<(VerifiedRequest, WorkstationRow), Failure> {
     let unverified = read_request_token(token).map_err(|why| Failure::WorkstationKey(why.to_string()))?;
     let key = unverified.key.to_string();
     let known = portal.db().read(move |tx| Ok::<_, Failure>(workstations::by_key(tx, &key)?))?;
@@ -50,12 +55,12 @@ pub fn sender(portal: &Portal, token: &str, body: &[u8]) -> Result<VerifiedReque
     if verified.workstation != known.row.id {
         return Err(Failure::WorkstationKey("it speaks for another workstation".to_owned()));
     }
-    Ok(verified)
+    Ok((verified, known.row))
 }
 
 /// Takes a sync; answers the signed answer.
 pub fn sync(portal: &Portal, address: IpAddr, token: &str, body: &[u8]) -> Result<String, Failure> {
-    let verified = sender(portal, token, body)?;
+    let (verified, found) = identify(portal, token, body)?;
     let request: SyncRequest =
         serde_json::from_slice(body).map_err(|why| Failure::invalid("body", format!("is no sync request: {why}")))?;
     let fits = request.workstation == verified.workstation && request.seq == verified.seq && request.seq > 0;
@@ -66,7 +71,7 @@ pub fn sync(portal: &Portal, address: IpAddr, token: &str, body: &[u8]) -> Resul
     let root = portal.root().clone();
     let (sha256, signed_at) = (verified.body_sha256, verified.signed_at);
     let (answer, rung) = portal.db().write(move |tx| {
-        let (workstation, licenses) = lock(tx, request.workstation, desk.stamp.now)?;
+        let (workstation, licenses) = lock(tx, &found, desk.stamp.now)?;
         let mut counter = Counter { desk: &desk, root: &root, sha256: &sha256, signed_at, workstation, moved: false };
         counter.sync(tx, &request, licenses)
     })?;
@@ -84,16 +89,14 @@ fn licenses_of(tx: &mut Tx<'_>, row: &WorkstationRow, now: Ms) -> Result<BTreeSe
         ids.extend(assignments::of_account(tx, row.owner)?.into_iter().map(|assignment| assignment.license));
     }
     // And what it may still be using of others.
-    let alive = documents::alive_from(tx, row.id, row.acknowledged_rev, now)?;
-    ids.extend(alive.iter().flat_map(|document| &document.lines).map(|stored| stored.line.license));
+    ids.extend(documents::licenses_alive_from(tx, row.id, row.acknowledged_rev, now)?);
     Ok(ids)
 }
 
-/// Locks a workstation after all licenses that concern it.
-pub(super) fn lock(tx: &mut Tx<'_>, workstation: WorkstationId, now: Ms) -> Result<(Owned, Vec<LicenseRow>), Failure> {
-    let found = workstations::get(tx, workstation)?.ok_or(Failure::NotFound)?;
-    let rows = lock_licenses(tx, &found.row, now)?;
-    let locked = workstations::lock(tx, workstation)?.ok_or(Failure::NotFound)?;
+/// Locks a workstation, as it was `found`, after all licenses that concern it, and reads it again.
+pub(super) fn lock(tx: &mut Tx<'_>, found: &WorkstationRow, now: Ms) -> Result<(Owned, Vec<LicenseRow>), Failure> {
+    let rows = lock_licenses(tx, found, now)?;
+    let locked = workstations::lock(tx, found.id)?.ok_or(Failure::NotFound)?;
     Ok((locked, rows))
 }
 
@@ -103,10 +106,15 @@ pub(super) fn lock_licenses(tx: &mut Tx<'_>, row: &WorkstationRow, now: Ms) -> R
     for id in &ids {
         licenses::lock(tx, *id)?;
     }
-    let mut rows = Vec::new();
+    // Most are its owner's: one look for all of those.
+    let mut rows = licenses::all_of(tx, row.owner)?;
+    rows.retain(|license| ids.contains(&license.id));
     for id in ids {
-        rows.extend(licenses::get(tx, id)?);
+        if rows.iter().all(|license| license.id != id) {
+            rows.extend(licenses::get(tx, id)?);
+        }
     }
+    rows.sort_by_key(|license| license.id);
     Ok(rows)
 }
 
@@ -134,6 +142,7 @@ pub(super) fn plan(
 ) -> Result<Plan, Failure> {
     let draining = said.draining;
     let learning_until = state::learning_until(tx)?;
+    let heard = sync::heard(tx, workstation.owner, workstation.scope)?;
     let mut plan = Plan { lines: Vec::new(), shares: Vec::new(), rung: BTreeSet::new() };
     for license in licenses {
         let Some(part) = Part::open_to(&license, workstation) else { continue };
@@ -149,8 +158,8 @@ pub(super) fn plan(
             // It floats again.
             plan.rung.extend(pools.servers(tx, &[])?);
         }
-        note_want(tx, id, workstation.id, report, draining, now)?;
-        let facts = pools.pool(tx, part, workstation, report, draining)?;
+        let wants = note_want(tx, id, workstation.id, report, draining, now)?;
+        let facts = pools.pool(part, workstation, (report, draining), &wants, &heard);
         let mut allotment = allot(&facts, workstation.id);
         if let Some(asked_back) = sync::recalled(tx, id, workstation.id, now)? {
             let before = said.before.get(&id).map_or(0, |before| before.keep);
@@ -189,6 +198,7 @@ pub(super) fn plan(
     Ok(plan)
 }
 
+/// Notes whether a server waits for seats of a license; answers who does.
 fn note_want(
     tx: &mut Tx<'_>,
     license: LicenseId,
@@ -196,16 +206,28 @@ fn note_want(
     report: Report,
     draining: bool,
     now: Ms,
-) -> Result<(), Failure> {
+) -> Result<Vec<WantRow>, Failure> {
     if report.want > 0 && !draining {
-        return Ok(sync::want(tx, license, workstation, report.want, now, now.plus(WANT_MS))?);
+        sync::want(tx, license, workstation, report.want, now, now.plus(WANT_MS))?;
+        return Ok(sync::wants(tx, license, now)?);
     }
-    Ok(sync::want_nothing(tx, license, workstation)?)
+    let mut wants = sync::wants(tx, license, now)?;
+    if wants.iter().any(|want| want.workstation == workstation) {
+        sync::want_nothing(tx, license, workstation)?;
+        wants.retain(|want| want.workstation != workstation);
+    }
+    Ok(wants)
 }
 
 impl Desk {
     /// The rows that a plan comes to.
-    fn planned_lines(&self, tx: &mut Tx<'_>, row: &WorkstationRow, plan: &Plan) -> Result<Vec<StoredLine>, Failure> {
+    fn planned_lines(
+        &self,
+        tx: &mut Tx<'_>,
+        row: &WorkstationRow,
+        plan: &Plan,
+        newest: Option<&DocumentRow>,
+    ) -> Result<Vec<StoredLine>, Failure> {
         let now = self.stamp.now;
         let wanted = plan.lines.iter().map(|(license, seats, assigned)| {
             let longest = now.plus(i64::from(license.product.online_term_s) * SECOND_MS);
@@ -216,7 +238,7 @@ impl Desk {
                 terms: Terms::by_sync(license.product.share, license.term.maintenance_until(), *assigned),
             }
         });
-        self.lines(tx, row.id, wanted.collect())
+        self.lines(tx, row.id, wanted.collect(), newest)
     }
 
     /// Issues the first online document of a workstation, which is locked with its licenses.
@@ -244,7 +266,8 @@ impl Desk {
         if plan.shares.is_empty() {
             return Err(Failure::NoLicenses);
         }
-        let lines = self.planned_lines(tx, &workstation.row, &plan)?;
+        let newest = documents::newest(tx, workstation.row.id)?;
+        let lines = self.planned_lines(tx, &workstation.row, &plan, newest.as_ref())?;
         let document = self.document(workstation, lines, Some(request))?;
         // Logged, so that a portal that is restored from an older backup knows of the server at all.
         if !documents::insert(tx, &document, true)? {
@@ -292,14 +315,17 @@ impl Counter<'_> {
         if !next && !lost {
             return self.fork(tx, request, last);
         }
-        self.hear(tx, request, lost)?;
+        let before = self.workstation.row.clone();
+        let newest = self.hear(tx, request, lost)?;
         let revoked = self.workstation.row.status == WorkstationStatus::Revoked;
         let licenses = if revoked { Vec::new() } else { licenses };
         let now = self.desk.stamp.now;
         let said = Said { now: &request.licenses, before: &last.report, draining: request.draining };
         let plan = plan(tx, &self.workstation.row, licenses, &said, now)?;
-        let newest = self.document(tx, request, &plan)?;
-        workstations::update(tx, &self.workstation.row)?;
+        let newest = self.document(tx, request, &plan, newest)?;
+        if self.workstation.row != before {
+            workstations::update(tx, &self.workstation.row)?;
+        }
         let mut rung = plan.rung;
         // What was counted for more than it keeps may be what somebody waits for.
         rung.remove(&id);
@@ -359,31 +385,47 @@ impl Counter<'_> {
         Ok(self.only(request, Verdict::Forked, &goes_on))
     }
 
-    /// Takes over what the server says: the document that it obeys, what it keeps, its machine.
-    fn hear(&mut self, tx: &mut Tx<'_>, request: &SyncRequest, lost: bool) -> Result<(), Failure> {
+    /// Takes over what the server says: the document that it obeys, what it keeps, its machine. Answers the newest
+    /// document.
+    fn hear(&mut self, tx: &mut Tx<'_>, request: &SyncRequest, lost: bool) -> Result<Option<DocumentRow>, Failure> {
         let id = self.workstation.row.id;
-        let presented = self.present(tx, request, lost)?;
+        let mut newest = documents::newest(tx, id)?;
+        let presents_newest = !lost && newest.as_ref().is_some_and(|newest| newest.token == request.document);
+        let presented = match newest.as_ref().filter(|_| presents_newest) {
+            Some(newest) => newest.rev,
+            None => {
+                let presented = self.present(tx, request, lost)?;
+                // What was presented may have been adopted.
+                newest = documents::newest(tx, id)?;
+                presented
+            }
+        };
         let row = &mut self.workstation.row;
-        if documents::exists(tx, id, request.rev)? {
-            row.acknowledged_rev = row.acknowledged_rev.max(request.rev);
+        if request.rev > row.acknowledged_rev && documents::exists(tx, id, request.rev)? {
+            documents::void(tx, id, row.acknowledged_rev, request.rev)?;
+            row.acknowledged_rev = request.rev;
         }
+        // More than was signed cannot be kept: of the newest, whose rows are at hand, only what is less is looked at.
+        let signed = |license: LicenseId| {
+            let lines = newest.iter().flat_map(|newest| &newest.lines).map(|stored| &stored.line);
+            lines.filter(|line| line.license == license).map(|line| line.seats).max()
+        };
         for (license, report) in &request.licenses {
-            documents::lower(tx, id, presented, *license, report.keep)?;
+            if !presents_newest || signed(*license).is_some_and(|seats| report.keep < seats) {
+                documents::lower(tx, id, presented, *license, report.keep)?;
+            }
         }
         row.host = text::cleaned(&request.server.host);
         row.server_version = text::cleaned(&request.server.version);
         let machine = text::cleaned(&request.server.machine);
         self.moved = row.machine != machine;
         row.machine = machine;
-        Ok(())
+        Ok(newest)
     }
 
-    /// The number of the presented document. One that this portal does not know is adopted and counts from now on.
+    /// The number of the presented document, which is not the newest or cannot be trusted to be. One that this portal does not know is adopted and counts from now on.
     fn present(&mut self, tx: &mut Tx<'_>, request: &SyncRequest, lost: bool) -> Result<u64, Failure> {
         let (id, now) = (self.workstation.row.id, self.desk.stamp.now);
-        if !lost && let Some(newest) = documents::newest(tx, id)?.filter(|newest| newest.token == request.document) {
-            return Ok(newest.rev);
-        }
         let damaged = |why: &dyn std::fmt::Display| Failure::invalid("document", format!("cannot be used: {why}"));
         let signed = verify_grant(&request.document, self.root, now).map_err(|why| damaged(&why))?;
         let bound = signed.jkt.to_string() == self.workstation.row.key_thumbprint && signed.grant.workstation == id;
@@ -420,9 +462,14 @@ impl Counter<'_> {
     }
 
     /// The newest document, if the server does not obey it: a new one if what it holds, or until when, is to change.
-    fn document(&mut self, tx: &mut Tx<'_>, request: &SyncRequest, plan: &Plan) -> Result<Option<String>, Failure> {
-        let lines = self.desk.planned_lines(tx, &self.workstation.row, plan)?;
-        let newest = documents::newest(tx, self.workstation.row.id)?;
+    fn document(
+        &mut self,
+        tx: &mut Tx<'_>,
+        request: &SyncRequest,
+        plan: &Plan,
+        newest: Option<DocumentRow>,
+    ) -> Result<Option<String>, Failure> {
+        let lines = self.desk.planned_lines(tx, &self.workstation.row, plan, newest.as_ref())?;
         let token = match newest.filter(|newest| self.is_good(newest, &lines, request)) {
             Some(newest) => newest.token,
             None => {

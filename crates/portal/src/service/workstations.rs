@@ -296,7 +296,7 @@ pub(super) fn take_receipt_of(
         let key = PublicKey::from_jwk(&known.row.public_key)
             .map_err(|why| Failure::Internal(format!("a stored key: {why}")))?;
         let facts = receipt.verify(&key)?;
-        let (mut found, licenses) = super::sync::lock(tx, known.row.id, stamp.now)?;
+        let (mut found, licenses) = super::sync::lock(tx, &known.row, stamp.now)?;
         if facts.workstation != found.row.id {
             return Err(Failure::File(FileProblem::BadSignature { wanted: FileKind::Receipt }));
         }

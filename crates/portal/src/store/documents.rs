@@ -156,6 +156,17 @@ pub fn lower(
     Ok(())
 }
 
+/// The rows of documents with numbers from `from` to below `to` count for nothing from now on: the server said that it
+/// obeys none of them. They would not be counted anyway; this is so that counting need not look at them.
+pub fn void(tx: &mut Tx<'_>, workstation: WorkstationId, from: u64, to: u64) -> Result<(), DbError> {
+    tx.exec(
+        "UPDATE grant_line SET freed_at_ms = 0 WHERE freed_at_ms > 0
+           AND document IN (SELECT id FROM grant_document WHERE workstation = ?1 AND rev >= ?2 AND rev < ?3)",
+        &[text(workstation), rev(from), rev(to)],
+    )?;
+    Ok(())
+}
+
 /// Removes documents that came by sync, are void since `before`, and were followed by others.
 pub fn sweep(tx: &mut Tx<'_>, before: Ms) -> Result<u64, DbError> {
     tx.exec(
@@ -202,6 +213,21 @@ pub fn alive_from(
         ),
         &[text(workstation), rev(from), now.0.into()],
         read,
+    )
+}
+
+/// The licenses of which a workstation holds something alive at `now`, by documents from number `from` on.
+pub fn licenses_alive_from(
+    tx: &mut Tx<'_>,
+    workstation: WorkstationId,
+    from: u64,
+    now: Ms,
+) -> Result<Vec<LicenseId>, DbError> {
+    tx.all(
+        "SELECT DISTINCT l.license FROM grant_document d JOIN grant_line l ON l.document = d.id
+         WHERE d.workstation = ?1 AND d.rev >= ?2 AND l.freed_at_ms > ?3",
+        &[text(workstation), rev(from), now.0.into()],
+        |row| id(row, 0),
     )
 }
 

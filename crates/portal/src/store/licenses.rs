@@ -121,6 +121,11 @@ pub fn get(tx: &mut Tx<'_>, license: LicenseId) -> Result<Option<LicenseRow>, Db
     tx.one(select!("WHERE l.id = ?1"), &[text(license)], read)
 }
 
+/// The licenses of an account in the order in which they are locked.
+pub fn all_of(tx: &mut Tx<'_>, owner: AccountId) -> Result<Vec<LicenseRow>, DbError> {
+    tx.all(select!("WHERE l.owner = ?1 ORDER BY l.id"), &[text(owner)], read)
+}
+
 /// Everybody's licenses, newest first.
 pub fn list(tx: &mut Tx<'_>, keyset: &Keyset) -> Result<Vec<LicenseRow>, DbError> {
     tx.all(select!("WHERE l.id < ?1 ORDER BY l.id DESC LIMIT ?2"), &[keyset.before(), keyset.limit()], read)

@@ -2,7 +2,8 @@
 //! administrator asked back. Written by whoever has the workstation locked; wants and recalls with the license locked.
 
 use super::{id, json, ms, opt_ms, rev, text, to_json, whole};
-use leasehold_core::ids::{LicenseId, WorkstationId};
+use leasehold_core::ids::{AccountId, LicenseId, WorkstationId};
+use leasehold_core::license::Scope;
 use leasehold_core::sync::Report;
 use leasehold_core::time::Ms;
 use leasehold_db::{DbError, Row, Tx};
@@ -82,33 +83,24 @@ pub fn put(tx: &mut Tx<'_>, workstation: WorkstationId, new: &SyncRow) -> Result
     Ok(())
 }
 
-/// One server that may have seats of a license, as it was heard of last.
+/// One server that may have seats, as it was heard of last.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Heard {
     /// Which.
     pub workstation: WorkstationId,
     /// When.
     pub seen_at: Ms,
-    /// What it said of the license.
-    pub report: Report,
+    /// What it said.
+    pub reports: Reports,
 }
 
-/// What the online servers of an account that work for it in a way said of a license.
-pub fn heard(
-    tx: &mut Tx<'_>,
-    owner: leasehold_core::ids::AccountId,
-    scope: leasehold_core::license::Scope,
-    license: LicenseId,
-) -> Result<Vec<Heard>, DbError> {
+/// What the online servers of an account that work for it in a way said, in order of workstation.
+pub fn heard(tx: &mut Tx<'_>, owner: AccountId, scope: Scope) -> Result<Vec<Heard>, DbError> {
     tx.all(
         "SELECT w.id, s.seen_at_ms, s.report FROM workstation w JOIN sync s ON s.workstation = w.id
          WHERE w.owner = ?1 AND w.scope = ?2 AND w.mode = 'online' AND w.status = 'active' ORDER BY w.id",
         &[text(owner), scope.word().into()],
-        |row| {
-            let reports: Reports = json(row, 2)?;
-            let report = reports.get(&license).copied().unwrap_or_default();
-            Ok(Heard { workstation: id(row, 0)?, seen_at: ms(row, 1)?, report })
-        },
+        |row| Ok(Heard { workstation: id(row, 0)?, seen_at: ms(row, 1)?, reports: json(row, 2)? }),
     )
 }
 
