@@ -188,7 +188,6 @@ fn recalls(pool: &PoolFacts, shares: &Shares, free: u32) -> Vec<(WorkstationId, 
     if everything == 0 {
         return Vec::new();
     }
-
     let mut from: Vec<&Holder> = pool.holders.iter().filter(|holder| holder.counted > 0).collect();
     // Who has most beyond its share gives first.
     let beyond = |holder: &Holder| holder.counted.saturating_sub(shares.of_server(holder.workstation));

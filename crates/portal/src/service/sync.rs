@@ -423,7 +423,8 @@ impl Counter<'_> {
         Ok(newest)
     }
 
-    /// The number of the presented document, which is not the newest or cannot be trusted to be. One that this portal does not know is adopted and counts from now on.
+    /// The number of the presented document, which is not the newest or cannot be trusted to be. One that this portal
+    /// does not know is adopted and counts from now on.
     fn present(&mut self, tx: &mut Tx<'_>, request: &SyncRequest, lost: bool) -> Result<u64, Failure> {
         let (id, now) = (self.workstation.row.id, self.desk.stamp.now);
         let damaged = |why: &dyn std::fmt::Display| Failure::invalid("document", format!("cannot be used: {why}"));

@@ -93,10 +93,10 @@ fn a_server_that_is_disabled_or_a_restored_portal_raises_nothing() {
 #[test]
 fn shares_add_up_to_the_pool() {
     let facts = pool(10, vec![holder(1, 0, 4), holder(2, 0, 0), holder(3, 0, 0)]);
-    let shares: Vec<u32> = (1..=3).map(|n| share(&facts, workstation(n))).collect();
+    let shares: Vec<u32> = (1..=3).map(|n| Shares::of(&facts).of_server(workstation(n))).collect();
     assert_eq!(shares, [6, 2, 2]);
     let busy = pool(10, vec![holder(1, 0, 30), holder(2, 0, 10), holder(3, 0, 0)]);
-    let shares: Vec<u32> = (1..=3).map(|n| share(&busy, workstation(n))).collect();
+    let shares: Vec<u32> = (1..=3).map(|n| Shares::of(&busy).of_server(workstation(n))).collect();
     assert_eq!(shares, [8, 2, 0]);
 }
 
