@@ -50,8 +50,11 @@ pub(super) struct Online {
     row: OnlineRow,
     /// The newest request, read.
     request: Option<SyncRequest>,
-    /// Until the first answer since the start, at most until then, online lines give nothing.
+    /// Until the first request since the start is answered, at most until then, online lines give nothing.
     closed_until: Option<Ms>,
+    /// A request that was on its way when the process started. Whoever has a copy of it gets the same answer, so that
+    /// this answer does not tell whether there is another server with this key.
+    from_before: Option<u64>,
     /// When the next request is due if nothing happens.
     next_at: Ms,
     /// Something happened that the portal should hear at once.
@@ -137,7 +140,8 @@ impl Online {
     /// From what is on disk; a server that has just been enabled has nothing. `starting`: the process has started, and
     /// the portal may know better than the disk what this server is.
     pub(super) fn restore(row: OnlineRow, peaks: &[(LicenseId, i64, u32)], starting: bool, now: Ms) -> Online {
-        let request = row.request.as_ref().and_then(|body| serde_json::from_str(body).ok());
+        let request: Option<SyncRequest> = row.request.as_ref().and_then(|body| serde_json::from_str(body).ok());
+        let outstanding = request.as_ref().map(|request| request.seq).filter(|seq| *seq > row.seq);
         let mut usage: BTreeMap<LicenseId, Usage> = BTreeMap::new();
         for (license, hour, seats) in peaks {
             usage.entry(*license).or_default().hours.insert(*hour, *seats);
@@ -146,6 +150,7 @@ impl Online {
             row,
             request,
             closed_until: starting.then(|| now.plus(FIRST_SYNC_MS)),
+            from_before: outstanding.filter(|_| starting),
             next_at: now,
             urgent: true,
             failures: 0,
@@ -292,7 +297,12 @@ impl Online {
         }
         self.failures = 0;
         self.next_at = now.plus(every_ms(jitter));
-        self.closed_until = None;
+        let repeated = answer.verdict == Verdict::Ok && self.from_before == Some(answer.seq);
+        if repeated && self.closed_until.is_some() {
+            self.hurry(now);
+        } else {
+            self.closed_until = None;
+        }
         self.row.answered_at = Some(now);
         match answer.verdict {
             Verdict::Ok => {
@@ -456,6 +466,7 @@ impl Online {
     pub(super) fn take_over(&mut self, now: Ms, former: &mut Online) {
         let soon = |at: Ms, ms: i64| at.min(now.plus(ms));
         self.closed_until = former.closed_until.map(|until| soon(until, FIRST_SYNC_MS));
+        self.from_before = former.from_before;
         self.next_at = soon(former.next_at, SYNC_EVERY_MS);
         (self.urgent, self.failures, self.lowered) = (former.urgent, former.failures, former.lowered);
         self.wants = std::mem::take(&mut former.wants);

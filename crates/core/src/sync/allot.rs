@@ -97,14 +97,16 @@ pub fn allot(pool: &PoolFacts, asker: WorkstationId) -> Allotment {
     let (seats, free) = (kept + wanted + filled, unheld - filled);
 
     let after = after(pool, asker, seats, wanted);
-    let recalls = recalls(&after, &shares, free);
+    // Nobody could get what is asked back, and its holder could not get it again.
+    let recalls = if pool.raising { recalls(&after, &shares, free) } else { Vec::new() };
     let open = after.holders.iter().find(|holder| holder.workstation == asker).map_or(0, Holder::wanted);
     let idle_elsewhere = others().any(|other| other.idle() > 0 && other.wanted() == 0);
     // Who waits, or has less than its share while seats lie free.
     let spare = free.saturating_sub(needed);
     let served = |holder: &&Holder| {
         let waits = holder.wanted() > 0 && free > pool.reserved;
-        waits || (spare > 0 && pool.raising && holder.takes && shares.of_server(holder.workstation) > holder.counted)
+        let less = holder.takes && shares.of_server(holder.workstation) > holder.counted;
+        pool.raising && (waits || (spare > 0 && less))
     };
     let mut ring: Vec<WorkstationId> = others().filter(served).map(|holder| holder.workstation).collect();
     ring.extend(recalls.iter().filter(|(id, seats)| *id != asker && *seats > 0).map(|(id, _)| *id));
@@ -113,7 +115,7 @@ pub fn allot(pool: &PoolFacts, asker: WorkstationId) -> Allotment {
     Allotment {
         seats,
         recall: recalls.iter().find(|(id, _)| *id == asker).map_or(0, |(_, seats)| *seats),
-        exhausted: open > 0 && free == 0 && !idle_elsewhere,
+        exhausted: open > 0 && (!pool.raising || (free == 0 && !idle_elsewhere)),
         free,
         ring,
     }

@@ -222,6 +222,21 @@ fn after_a_start_nothing_is_given_before_the_portal_answers_or_ten_seconds_have_
 }
 
 #[test]
+fn a_copy_of_a_request_on_its_way_does_not_open_a_start() {
+    let mut online = Online::enabled(2, 2);
+    let seq = online.request().seq;
+    // Here the folder is copied: the portal gives the copy the answer that the original had.
+    online.server.restart(online.now, StartVerdict::Plausible);
+    assert!(matches!(online.checkout("a"), Output::Waits(_)));
+    online.answer(seq, share(2, 0, 0), None);
+    assert!(online.resolve().is_empty(), "it may have been given to another server");
+    assert_eq!(online.server.engine.sync_due(), Some(Ms(0)), "at once");
+    let seq = online.request().seq;
+    online.answer_at(online.now, seq, Verdict::Forked, share(2, 0, 0), None);
+    assert_eq!(denied(&online.resolve()[0].1), DenialCode::Forked);
+}
+
+#[test]
 fn a_copy_gives_nothing_new_and_runs_on() {
     let mut online = Online::enabled(2, 2);
     let lease = leased(online.checkout("a")).lease;

@@ -91,6 +91,17 @@ fn a_server_that_is_disabled_or_a_restored_portal_raises_nothing() {
 }
 
 #[test]
+fn a_restored_portal_asks_nothing_back_that_it_could_not_give() {
+    let waiting = [waits(holder(1, 2, 2), 1, 1), waits(holder(3, 1, 1), 1, 2)];
+    let facts = PoolFacts { raising: false, ..pool(10, vec![waiting[0], holder(2, 5, 0), waiting[1]]) };
+    let idle = allot(&facts, workstation(2));
+    assert_eq!((idle.seats, idle.recall, idle.ring), (5, 0, vec![]));
+    // It is told at once that nothing comes, and the others who wait are not rung in turns.
+    let asker = allot(&facts, workstation(1));
+    assert_eq!((asker.seats, asker.free, asker.exhausted, asker.ring), (2, 2, true, vec![]));
+}
+
+#[test]
 fn shares_add_up_to_the_pool() {
     let facts = pool(10, vec![holder(1, 0, 4), holder(2, 0, 0), holder(3, 0, 0)]);
     let shares: Vec<u32> = (1..=3).map(|n| Shares::of(&facts).of_server(workstation(n))).collect();
