@@ -250,6 +250,7 @@ impl KeyServer {
                 version: env!("CARGO_PKG_VERSION").to_owned(),
                 host: self.host.clone(),
                 machine: self.machine.clone(),
+                process: self.host.clone(),
             },
             licenses: self.held.iter().map(report).collect(),
         };

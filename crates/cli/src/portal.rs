@@ -223,7 +223,7 @@ fn restore(folder: &Folder, from: &std::path::Path, grants_log: Option<PathBuf>)
         leasehold_portal::restore(from, &folder.data, grants_log.as_deref(), clock, random).map_err(Failure::of)?;
     let value = json!({
         "adopted": report.adopted, "unreadable": report.unreadable, "refused": report.refused,
-        "log_survived": report.log_survived,
+        "log_survived": report.log_survived, "learning_until": report.learning_until.map(|until| until.rfc3339()),
     });
     folder.output().print(&value, || {
         let mut text = format!(
@@ -242,6 +242,14 @@ fn restore(folder: &Folder, from: &std::path::Path, grants_log: Option<PathBuf>)
             text.push_str(&format!(
                 " {} of its lines cannot be read and {} were not signed by this vendor: look into it before you sell.",
                 report.unreadable, report.refused
+            ));
+        }
+        if let Some(until) = report.learning_until {
+            text.push_str(&format!(
+                "\nUntil {} no license server that works online gets more seats than it has: this portal learns from them \
+                 what is out. If you know that nobody else has seats of a license, let it be given out before: \
+                 POST /api/v1/licenses/LICENSE/raise.",
+                until.rfc3339()
             ));
         }
         text

@@ -127,7 +127,12 @@ impl Online {
             document: self.grant.token.clone(),
             now,
             draining: false,
-            server: ServerFacts { version: "0.1.0".into(), host: self.host.clone(), machine: "f".repeat(32) },
+            server: ServerFacts {
+                version: "0.1.0".into(),
+                host: self.host.clone(),
+                machine: "f".repeat(32),
+                ..ServerFacts::default()
+            },
             licenses: grant.lines.iter().map(|line| (line.license, report(line.license, line.seats))).collect(),
         };
         let body = serde_json::to_vec(&request)?;

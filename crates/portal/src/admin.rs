@@ -338,6 +338,8 @@ pub struct RestoreReport {
     pub refused: u64,
     /// Whether a log was read that is newer than the backup: without one nobody knows what was issued after it.
     pub log_survived: bool,
+    /// Until then the portal gives nobody more online than they have: it learns from their syncs what is out.
+    pub learning_until: Option<Ms>,
 }
 
 /// Makes the new data folder `dir` from a backup, and adopts every document of `grants.log` that is younger than the
@@ -383,7 +385,7 @@ pub fn restore(
 /// Adopts every document in `logs` that the portal's database does not know: the last step of a restore. `log_survived`:
 /// one of them is as new as what was lost.
 pub fn replay(portal: &Portal, logs: &[&Path], log_survived: bool) -> Result<RestoreReport, AdminError> {
-    let mut report = RestoreReport { adopted: 0, unreadable: 0, refused: 0, log_survived };
+    let mut report = RestoreReport { adopted: 0, unreadable: 0, refused: 0, log_survived, learning_until: None };
     for path in logs {
         let mut contents = grants_log::read(path).map_err(at(path))?;
         report.unreadable += contents.unreadable;
@@ -404,6 +406,6 @@ pub fn replay(portal: &Portal, logs: &[&Path], log_survived: bool) -> Result<Res
             }
         }
     }
-    note_restored(portal, report.adopted, report.unreadable, report.refused, log_survived)?;
+    report.learning_until = note_restored(portal, report.adopted, report.unreadable, report.refused, log_survived)?;
     Ok(report)
 }

@@ -92,6 +92,7 @@ fn routes() -> OpenApiRouter<Front> {
         .routes(routes!(licenses::list, licenses::create))
         .routes(routes!(licenses::get, licenses::change_seats))
         .routes(routes!(licenses::end))
+        .routes(routes!(licenses::raise))
         .routes(routes!(organizations::assign, organizations::revoke))
         .routes(routes!(organizations::list))
         .routes(routes!(organizations::members, organizations::add_member))

@@ -187,6 +187,7 @@ impl Server {
 
     /// Begins to keep itself up to date with the portal. A server that is only opened for a command does not.
     pub(crate) fn go_online(&self) -> Result<(), StartError> {
+        let process: [u8; 16] = self.0.random.draw(leasehold_core::random::bytes);
         let parts = PortalParts {
             db: self.0.db.clone(),
             engine: self.0.engine.clone(),
@@ -195,6 +196,7 @@ impl Server {
             clock: self.0.clock.clone(),
             random: self.0.random.clone(),
             machine: self.0.fingerprint.clone(),
+            process: process.iter().map(|byte| format!("{byte:02x}")).collect::<String>().into(),
             settings: self.link_settings(),
             due: self.0.due.clone(),
             trouble: self.0.trouble.clone(),

@@ -19,6 +19,10 @@ pub struct ServerFacts {
     pub host: String,
     /// Fingerprint of its machine; empty if it has none.
     pub machine: String,
+    /// Random, of the process that asks. Two servers on copies of one folder never send the same request: the portal would
+    /// take the second for a repetition of the first.
+    #[serde(default)]
+    pub process: String,
 }
 
 /// One license at one server.

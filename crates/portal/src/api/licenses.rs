@@ -79,3 +79,17 @@ pub(super) async fn end(
 ) -> Result<ApiJson<License>, ApiProblem> {
     Ok(ApiJson(front.portal().run(move |portal| licenses::end(portal, &caller, license)).await?))
 }
+
+/// Let a license be given out although the portal was restored and learns what is out. Operators. Only if nobody else can
+/// have its seats: what the portal does not know of is sold a second time. Does nothing if the portal does not learn.
+#[utoipa::path(
+    post, path = "/api/v1/licenses/{license}/raise", operation_id = "raise_license", tag = "licenses", params(("license" = String, Path)),
+    responses((status = 200, body = License), (status = "default", body = Problem, content_type = "application/problem+json"))
+)]
+pub(super) async fn raise(
+    State(front): State<Front>,
+    SignedIn(caller): SignedIn,
+    ApiPath(license): ApiPath<LicenseId>,
+) -> Result<ApiJson<License>, ApiProblem> {
+    Ok(ApiJson(front.portal().run(move |portal| licenses::raise(portal, &caller, license)).await?))
+}

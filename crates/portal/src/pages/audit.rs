@@ -36,6 +36,7 @@ fn deed(action: &str) -> &str {
         "license.create" => "Sold license",
         "license.seats" => "Changed seats",
         "license.end" => "Ended license",
+        "license.raise" => "Let license be given out",
         "license.assign" => "Assigned seats",
         "license.revoke" => "Took seats back",
         "member.add" => "Added member",

@@ -4,7 +4,8 @@ use crate::Portal;
 use crate::failure::Failure;
 use crate::service::Caller;
 use crate::store::documents::{self, StoredLine, Unlogged};
-use crate::store::{audit, workstations};
+use crate::store::{audit, licenses, workstations};
+use leasehold_core::time::Ms;
 use leasehold_db::Tx;
 use leasehold_trust::{PublicKey, verify_grant};
 use serde_json::json;
@@ -85,14 +86,14 @@ fn note(tx: &mut Tx<'_>, stamp: &audit::Stamp, adopted: &documents::DocumentRow)
 const LOST_MAX: u64 = 1_000;
 
 /// Notes that this database is a restored one. Numbering goes on far above what is known, so that no number is given
-/// twice even where `grants.log` was lost as well.
+/// twice even where `grants.log` was lost as well. Answers until when nobody gets more than they have.
 pub(crate) fn note_restored(
     portal: &Portal,
     adopted: u64,
     unreadable: u64,
     refused: u64,
     log_survived: bool,
-) -> Result<(), Failure> {
+) -> Result<Option<Ms>, Failure> {
     let stamp = portal.stamp(&Caller::command_line());
     let times = *portal.times();
     let detail = json!({ "adopted": adopted, "unreadable": unreadable, "refused": refused });
@@ -100,10 +101,16 @@ pub(crate) fn note_restored(
         workstations::skip_numbers(tx, LOST_MAX)?;
         // Documents that came by sync are in no log, but for the first of each server: whoever has one presents it with
         // the next sync.
-        let mut detail = detail.clone();
-        if !log_survived || workstations::any_online(tx)? {
-            detail["learning_until"] = json!(super::sync::learn(tx, stamp.now, &times)?.rfc3339());
+        let learns = !log_survived || workstations::any_online(tx)?;
+        let mut learning_until = None;
+        if learns {
+            // The backup may hold what was decided after an earlier restore.
+            licenses::raise_none_while_learning(tx)?;
+            learning_until = Some(super::sync::learn(tx, stamp.now, &times)?);
         }
-        Ok(audit::insert(tx, &stamp, "portal.restore", "", &detail)?)
+        let mut detail = detail.clone();
+        detail["learning_until"] = json!(learning_until.map(Ms::rfc3339));
+        audit::insert(tx, &stamp, "portal.restore", "", &detail)?;
+        Ok(learning_until)
     })
 }

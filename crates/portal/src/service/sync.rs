@@ -504,6 +504,10 @@ impl Counter<'_> {
 pub(super) fn learn(tx: &mut Tx<'_>, now: Ms, times: &TimeTable) -> Result<Ms, Failure> {
     let term_ms = (catalog::longest_online_term_s(tx)? * SECOND_MS).max(times.online_term_preset_ms);
     let until = now.plus(term_ms + times.online_allowance_ms);
+    if state::learning_until(tx)? <= now {
+        // What was decided about an earlier loss says nothing about this one.
+        licenses::raise_none_while_learning(tx)?;
+    }
     state::learn_until(tx, until)?;
     Ok(until)
 }

@@ -146,9 +146,15 @@ pub fn set_seats(tx: &mut Tx<'_>, license: LicenseId, seats: u32) -> Result<(), 
     Ok(())
 }
 
-/// Lets more of a license be given, or not, while the portal learns what is out.
-pub fn set_raise_while_learning(tx: &mut Tx<'_>, license: LicenseId, raise: bool) -> Result<(), DbError> {
-    tx.exec("UPDATE license SET raise_while_learning = ?2 WHERE id = ?1", &[text(license), raise.into()])?;
+/// Lets more of a license be given while the portal learns what is out.
+pub fn set_raise_while_learning(tx: &mut Tx<'_>, license: LicenseId) -> Result<(), DbError> {
+    tx.exec("UPDATE license SET raise_while_learning = 1 WHERE id = ?1", &[text(license)])?;
+    Ok(())
+}
+
+/// Nothing more of any license is given while the portal learns what is out.
+pub fn raise_none_while_learning(tx: &mut Tx<'_>) -> Result<(), DbError> {
+    tx.exec("UPDATE license SET raise_while_learning = 0 WHERE raise_while_learning = 1", &[])?;
     Ok(())
 }
 

@@ -52,6 +52,7 @@ const TABLE: &[Row] = &[
     ("get", "/api/v1/licenses/{license}", OWNER),
     ("patch", "/api/v1/licenses/{license}", OPERATOR),
     ("post", "/api/v1/licenses/{license}/end", OPERATOR),
+    ("post", "/api/v1/licenses/{license}/raise", OPERATOR),
     ("get", "/api/v1/workstations", OWNER),
     ("post", "/api/v1/workstations", OWNER_CREATES),
     ("post", "/api/v1/workstations/inspect", OWNER),

@@ -58,7 +58,12 @@ impl Online {
             document: self.grant.token.clone(),
             now: world.now(),
             draining: false,
-            server: ServerFacts { version: "0.1.0".into(), host: self.server.host.clone(), machine: "f".repeat(32) },
+            server: ServerFacts {
+                version: "0.1.0".into(),
+                host: self.server.host.clone(),
+                machine: "f".repeat(32),
+                ..ServerFacts::default()
+            },
             licenses: licenses.iter().copied().collect(),
         }
     }

@@ -18,7 +18,7 @@ use leasehold_core::ids::WorkstationId;
 use leasehold_core::random;
 use leasehold_core::sync::ServerFacts;
 use leasehold_core::text::{cleaned, is_invisible_control};
-use leasehold_core::time::{MINUTE_MS, Ms};
+use leasehold_core::time::{Ms, SECOND_MS};
 use leasehold_db::Db;
 use leasehold_trust::activation_file::with_grant;
 use leasehold_trust::secret::sha256_hex;
@@ -39,6 +39,10 @@ const POLL_WAIT: Duration = Duration::from_secs(40);
 const WORDS_MAX: usize = 600;
 /// Pause after a long poll that failed, in milliseconds.
 const POLL_PAUSE_MS: u64 = 5_000;
+/// Longest time for asking whether the portal is there again.
+const READY_WAIT: Duration = Duration::from_secs(10);
+/// Between two tries to bring a receipt while the portal is not reached, in milliseconds.
+const RECEIPT_PAUSE_MS: i64 = 10 * SECOND_MS;
 /// Between two looks whether there is a portal to wait for, in milliseconds.
 const IDLE_PAUSE_MS: u64 = 1_000;
 
@@ -53,6 +57,8 @@ pub(crate) struct PortalParts {
     pub(crate) random: SharedRandom,
     /// Fingerprint of this machine.
     pub(crate) machine: Box<str>,
+    /// Random, of this process.
+    pub(crate) process: Box<str>,
     /// How the portal is reached, without its address if people set that.
     pub(crate) settings: LinkSettings,
     pub(crate) due: Due,
@@ -116,9 +122,9 @@ pub(crate) fn start(parts: PortalParts) -> std::io::Result<PortalThreads> {
     Ok(PortalThreads(vec![syncing]))
 }
 
-/// Waits for the bell, and has the engine sync when it rings.
+/// Waits for the bell, and has the engine sync when it rings, or when a portal that was not reached is there again.
 fn listen(parts: &PortalParts) {
-    let mut heard = 0;
+    let (mut heard, mut lost) = (0, false);
     while !parts.due.is_stopped() {
         let look = parts.engine.look_blocking(|engine, now| engine.online(now));
         let online = look.ok().flatten().filter(|online| online.forked.is_none() && online.answered_at.is_some());
@@ -126,6 +132,14 @@ fn listen(parts: &PortalParts) {
             parts.due.pause(IDLE_PAUSE_MS);
             continue;
         };
+        if lost {
+            lost = !parts.portal_is_ready();
+            if lost {
+                parts.due.pause(POLL_PAUSE_MS);
+                continue;
+            }
+            let _ = parts.engine.step_blocking(Input::Refresh);
+        }
         let since = online.bell.max(heard);
         let token = sign_request(&key, workstation, 0, b"", parts.clock.wall());
         let polled = parts
@@ -138,7 +152,11 @@ fn listen(parts: &PortalParts) {
                 let _ = parts.engine.step_blocking(Input::Refresh);
             }
             Ok(Ok(_)) => {}
-            Ok(Err(_)) | Err(_) => parts.due.pause(POLL_PAUSE_MS),
+            Ok(Err(_)) => parts.due.pause(POLL_PAUSE_MS),
+            Err(_) => {
+                lost = true;
+                parts.due.pause(POLL_PAUSE_MS);
+            }
         }
     }
 }
@@ -248,6 +266,11 @@ impl PortalParts {
         PortalLink::new(&settings)
     }
 
+    fn portal_is_ready(&self) -> bool {
+        let answer = self.link().and_then(|link| link.get("/readyz", None, READY_WAIT));
+        answer.is_ok_and(|answer| answer.status == 200)
+    }
+
     fn jitter(&self) -> u64 {
         u64::from_le_bytes(self.random.draw(random::bytes))
     }
@@ -258,6 +281,7 @@ impl PortalParts {
             version: crate::VERSION.to_owned(),
             host: leasehold_host::host_name(),
             machine: self.machine.to_string(),
+            process: self.process.to_string(),
         };
         let Ok(Output::Sync(Some(out))) = self.engine.step_blocking(Input::Sync { server }) else { return };
         let (root, identity) = (self.trust.root(), self.identity());
@@ -315,7 +339,7 @@ impl PortalParts {
                 }
                 Err(problem) => {
                     self.trouble.set(self.clock.now(), Some(problem.told()));
-                    self.due.receipt(self.clock.now().plus(MINUTE_MS));
+                    self.due.receipt(self.clock.now().plus(RECEIPT_PAUSE_MS));
                     return;
                 }
             }

@@ -311,7 +311,7 @@ impl World<'_, '_> {
         if self.plant == Some(Plant::RaiseAfterRestore) {
             let sold: Vec<LicenseId> = self.truth.bought.keys().copied().collect();
             let raise = move |tx: &mut leasehold_db::Tx<'_>| {
-                sold.iter().try_for_each(|license| store_licenses::set_raise_while_learning(tx, *license, true))
+                sold.iter().try_for_each(|license| store_licenses::set_raise_while_learning(tx, *license))
             };
             self.sim.portal_db.db.write(raise).expect("the licenses");
         }

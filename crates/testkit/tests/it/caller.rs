@@ -53,6 +53,11 @@ impl Caller {
         Caller { agent: self.agent.clone(), base: self.base.clone(), token: Some(token.to_owned()) }
     }
 
+    /// The same caller of the same service at another address.
+    pub(crate) fn at(&self, address: &str) -> Caller {
+        Caller { agent: self.agent.clone(), base: format!("http://{address}"), token: self.token.clone() }
+    }
+
     /// Sends; the status and what was said, or nothing if there was no whole answer.
     fn ask(&self, method: &str, path: &str, key: Option<&str>, body: Option<&Value>) -> Option<(u16, Value)> {
         let mut request = ureq::http::Request::builder().method(method).uri(format!("{}{path}", self.base));
@@ -83,6 +88,11 @@ impl Caller {
         let mut answer = self.agent.run(request.body(()).unwrap()).unwrap();
         assert_eq!(answer.status().as_u16(), 200, "{path}");
         answer.body_mut().read_to_string().unwrap()
+    }
+
+    /// The text of a page.
+    pub(crate) fn page(&self, path: &str) -> String {
+        self.agent.get(format!("{}{path}", self.base)).call().unwrap().body_mut().read_to_string().unwrap()
     }
 
     /// Sends to a service that may die at any moment.

@@ -12,12 +12,12 @@ use std::io::Write as _;
 use std::path::Path;
 use std::thread;
 
-fn add_settings(folder: &Path, data: &str, lines: &str) {
+pub(crate) fn add_settings(folder: &Path, data: &str, lines: &str) {
     let mut settings = std::fs::File::options().append(true).open(folder.join(data).join("portal.toml")).unwrap();
     settings.write_all(lines.as_bytes()).unwrap();
 }
 
-fn copy_folder(from: &Path, to: &Path) {
+pub(crate) fn copy_folder(from: &Path, to: &Path) {
     std::fs::create_dir(to).unwrap();
     std::fs::set_permissions(to, std::fs::metadata(from).unwrap().permissions()).unwrap();
     for entry in std::fs::read_dir(from).unwrap().map(Result::unwrap) {

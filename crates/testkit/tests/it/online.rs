@@ -21,7 +21,11 @@ impl<'a> Vendor<'a> {
     pub(crate) fn open(folder: &'a Path) -> Vendor<'a> {
         make_portal(folder);
         make_operator(folder);
-        let portal = Service::start(folder, "portal", "p", "127.0.0.1:0");
+        Vendor::of(folder, Service::start(folder, "portal", "p", "127.0.0.1:0"))
+    }
+
+    /// With a portal that runs and has an operator, and nothing to sell yet.
+    pub(crate) fn of(folder: &'a Path, portal: Service) -> Vendor<'a> {
         let token = operators_token(&Caller::new(&portal.address, None));
         let operator = Caller::new(&portal.address, Some(&token));
         let product = json!({ "code": "studio", "name": "Studio", "share": "none", "features": { "studio.gui": 1 } });
@@ -51,10 +55,14 @@ impl<'a> Vendor<'a> {
 
     /// A license server that runs and is not activated.
     pub(crate) fn server(&self, data: &str) -> Site {
+        self.server_of(data, &self.portal.address)
+    }
+
+    /// The same, of a portal at another address.
+    pub(crate) fn server_of(&self, data: &str, portal: &str) -> Site {
         let folder = self.folder.join(data);
         std::fs::create_dir(&folder).unwrap();
-        std::fs::write(folder.join("server.toml"), format!("portal_url = \"http://{}\"\n", self.portal.address))
-            .unwrap();
+        std::fs::write(folder.join("server.toml"), format!("portal_url = \"http://{portal}\"\n")).unwrap();
         Site::start(self.folder, data)
     }
 
@@ -74,7 +82,11 @@ pub(crate) struct Site {
 
 impl Site {
     pub(crate) fn start(folder: &Path, data: &str) -> Site {
-        let service = Service::start(folder, "server", data, "127.0.0.1:0");
+        Site::start_at(folder, data, "127.0.0.1:0")
+    }
+
+    pub(crate) fn start_at(folder: &Path, data: &str, address: &str) -> Site {
+        let service = Service::start(folder, "server", data, address);
         let caller = Caller::new(&service.address, None);
         Site { data: data.to_owned(), service, caller }
     }
@@ -91,17 +103,23 @@ impl Site {
     }
 
     pub(crate) fn checkout(&self, key: &str) -> (u16, Value) {
-        let body = json!({
-            "feature": "studio.gui", "seats": 1, "version": "1", "user": "ada", "host": "h", "host_id": "m", "boot_id": key,
-            "pid": 1, "nonce": format!("nonce-{key}"),
-        });
-        self.caller.told("POST", "/v1/leases", Some(key), Some(&body))
+        self.caller.told("POST", "/v1/leases", Some(key), Some(&one_seat(key)))
     }
 
     pub(crate) fn take(&self, key: &str) -> Value {
         let (status, lease) = self.checkout(key);
         assert_eq!(status, 201, "{lease}");
         lease
+    }
+
+    /// A seat that somebody who is denied asks for again and again, with a key of its own each time.
+    pub(crate) fn take_soon(&self, name: &str) -> Value {
+        let mut tries = 0;
+        wait_for("a seat", || {
+            tries += 1;
+            let (status, lease) = self.checkout(&format!("{name}-{tries}"));
+            (status == 201).then_some(lease)
+        })
     }
 
     pub(crate) fn give_back(&self, lease: &Value) {
@@ -115,6 +133,24 @@ impl Site {
         let path = format!("/v1/leases/{}/heartbeat", lease["lease"].as_str().unwrap());
         with_secret.told("POST", &path, None, Some(&json!({ "n": n, "nonce": format!("beat-{n}") })))
     }
+
+    /// Shows a lease that was taken with a key to a server that does not know it.
+    pub(crate) fn resume(&self, key: &str, lease: &Value, n: u64) -> (u16, Value) {
+        let with_secret = self.caller.with_token(lease["secret"].as_str().unwrap());
+        let path = format!("/v1/leases/{}/resume", lease["lease"].as_str().unwrap());
+        let body = json!({
+            "n": n, "nonce": format!("resume-{n}"), "key": key, "checkout": one_seat(key), "token": lease["token"],
+        });
+        with_secret.told("POST", &path, None, Some(&body))
+    }
+}
+
+/// What an application asks for.
+pub(crate) fn one_seat(key: &str) -> Value {
+    json!({
+        "feature": "studio.gui", "seats": 1, "version": "1", "user": "ada", "host": "h", "host_id": "m", "boot_id": key,
+        "pid": 1, "nonce": format!("nonce-{key}"),
+    })
 }
 
 fn soon<T>(what: &str, look: impl FnMut() -> Option<T>) -> T {

@@ -133,6 +133,10 @@ pub struct License {
     pub seats_floating: u32,
     /// Seats that were assigned and are still out elsewhere.
     pub seats_pending: u32,
+    /// Until then nobody gets more seats than they have: the portal was restored and learns from the license servers what
+    /// is out. Absent otherwise, and once an operator let the license be given out.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub learning_until: Option<Time>,
     /// To whom seats are assigned, the oldest first.
     pub assignments: Vec<Assignment>,
     /// Where the seats are.
