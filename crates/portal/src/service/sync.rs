@@ -372,8 +372,9 @@ impl Counter<'_> {
         let (id, now) = (self.workstation.row.id, self.desk.stamp.now);
         let host = text::cleaned(&request.server.host);
         let told = last.forked_at.is_some_and(|at| now.since(at) < MINUTE_MS) && last.forked_host == host;
-        // One that was signed before the last that was taken may as well be an old request that somebody sends again.
-        if !told && self.signed_at > last.signed_at {
+        // One that was signed in a second before that of the last that was taken may as well be an old request that
+        // somebody sends again.
+        if !told && self.signed_at >= last.signed_at {
             let detail = json!({
                 "alarm": "forked", "name": self.workstation.row.name, "goes_on": self.workstation.row.host, "stopped": host,
             });
