@@ -226,7 +226,7 @@ impl KeyServer {
     /// The next request and its body.
     fn request(&mut self, portal: SocketAddr, clock: &SystemClock) -> Result<(Request<Full<Bytes>>, Vec<u8>)> {
         let (now, seq) = (clock.wall(), self.seq + 1);
-        if self.want.is_none() && (seq + self.turn) % WANT_EVERY == 0 {
+        if self.want.is_none() && (seq + self.turn).is_multiple_of(WANT_EVERY) {
             let nth = usize::try_from(seq).unwrap_or(0) % self.held.len().max(1);
             self.want = self.held.keys().nth(nth).copied();
         }
@@ -270,7 +270,7 @@ impl KeyServer {
     fn take(&mut self, body: &[u8], answer: &[u8], clock: &SystemClock) -> Result<bool> {
         let answered: SyncAnswered = serde_json::from_slice(answer)?;
         let sha256 = sha256_hex(body);
-        let answer = if (self.seq + self.turn) % VERIFY_EVERY == 0 {
+        let answer = if (self.seq + self.turn).is_multiple_of(VERIFY_EVERY) {
             verify_answer(&answered.answer, &self.root, self.workstation, &sha256)?
         } else {
             read_claims::<AnswerClaims>(&answered.answer)?.answer
