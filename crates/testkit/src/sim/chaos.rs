@@ -133,6 +133,18 @@ impl Dice {
         }
     }
 
+    /// Servers that start again often, while requests that were sent twice are still on their way: where a bug of restarts
+    /// can show.
+    pub(super) fn restart_often(&mut self) {
+        (self.online, self.doubled, self.slow) = (0, 150, 60);
+        (self.down_ms_max, self.works_ms_max) = (2 * SECOND_MS, 2 * MINUTE_MS);
+        for ((trouble, _), weight) in CHAOS.iter().zip(&mut self.weights) {
+            if matches!(trouble, Trouble::Crash | Trouble::Stray) {
+                *weight = 60;
+            }
+        }
+    }
+
     /// Online servers, and a portal that is restored often: where a bug of restored portals can show.
     pub(super) fn restore_the_portal(&mut self) {
         self.online = 1_000;

@@ -92,6 +92,9 @@ impl<'s, 't> World<'s, 't> {
         if plant == Some(Plant::RaiseAfterRestore) {
             dice.restore_the_portal();
         }
+        if plant == Some(Plant::ForgetKeys) {
+            dice.restart_often();
+        }
         World {
             sim,
             at_ms: 0,
