@@ -116,7 +116,7 @@ impl Dice {
         let lasts_ms = one_of(&[4, 6, 9, 16]) * MINUTE_MS;
         let every_ms_max = one_of(&[25, 50, 75]) * SECOND_MS;
         // A third of all kinds of trouble is unknown in a world, so that the others are not drowned.
-        let online = per_mille(one_of(&[0, 0, 0, 700, 1_000]));
+        let online = per_mille(one_of(&[0, 0, 0, 0, 0, 0, 0, 0, 700, 1_000]));
         let weights = CHAOS.iter().map(|(_, weight)| weight * per_mille(one_of(&[0, 1, 3]))).collect();
         Dice {
             lost,

@@ -92,6 +92,9 @@ impl<'s, 't> World<'s, 't> {
         if plant == Some(Plant::RaiseAfterRestore) {
             dice.restore_the_portal();
         }
+        if matches!(plant, Some(Plant::SayTooEarly | Plant::CountUsedOnly)) {
+            dice.online = 1_000;
+        }
         if plant == Some(Plant::ForgetKeys) {
             dice.restart_often();
         }
