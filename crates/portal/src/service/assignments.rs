@@ -1,11 +1,11 @@
 //! Seats of a license that an administrator gives to people, and takes back.
 
-use super::licenses::{changed, view};
+use super::licenses::changed_and_seen;
 use super::pools::{LicensePools, Part};
 use super::{Caller, allow};
 use crate::Portal;
 use crate::failure::Failure;
-use crate::store::{accounts, assignments, audit, bells, licenses, organizations, state};
+use crate::store::{accounts, assignments, audit, licenses, organizations, state};
 use leasehold_core::access::PortalAction;
 use leasehold_core::ids::{AccountId, LicenseId};
 use leasehold_core::time::Ms;
@@ -57,9 +57,7 @@ pub fn assign(
         let had = before.iter().find(|row| row.account.id == account).map_or(0, |row| row.target);
         let detail = json!({ "account": account, "email": to.email, "from": had, "to": seats });
         audit::insert(tx, &stamp, "license.assign", &license.to_string(), &detail)?;
-        let (row, rung) = changed(tx, license, &[account], stamp.now)?;
-        bells::ring(tx, &rung, stamp.now)?;
-        Ok((view(tx, row, stamp.now)?, rung))
+        changed_and_seen(tx, license, &[account], stamp.now)
     })?;
     portal.bells().ring(&rung);
     Ok(license)
@@ -79,9 +77,7 @@ pub fn revoke(portal: &Portal, caller: &Caller, license: LicenseId, account: Acc
         assignments::remove(tx, license, account)?;
         let detail = json!({ "account": account, "email": had.account.email, "seats": had.target });
         audit::insert(tx, &stamp, "license.revoke", &license.to_string(), &detail)?;
-        let (row, rung) = changed(tx, license, &[account], stamp.now)?;
-        bells::ring(tx, &rung, stamp.now)?;
-        Ok::<_, Failure>((view(tx, row, stamp.now)?, rung))
+        changed_and_seen(tx, license, &[account], stamp.now)
     })?;
     portal.bells().ring(&rung);
     Ok(license)

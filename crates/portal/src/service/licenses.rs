@@ -117,6 +117,18 @@ pub(super) fn changed(
     Ok((pools.license, servers))
 }
 
+/// The same, with the bells rung and the license as it is shown: the end of every deed that answers a license.
+pub(super) fn changed_and_seen(
+    tx: &mut Tx<'_>,
+    license: LicenseId,
+    also: &[AccountId],
+    now: Ms,
+) -> Result<(License, BTreeSet<WorkstationId>), Failure> {
+    let (row, rung) = changed(tx, license, also, now)?;
+    bells::ring(tx, &rung, now)?;
+    Ok((view(tx, row, now)?, rung))
+}
+
 /// Sells a license. Operators.
 pub fn create(
     portal: &Portal,
@@ -165,9 +177,7 @@ pub fn create(
             let detail =
                 json!({ "owner": row.owner.id, "product": row.product.code, "seats": row.seats, "term": row.term });
             audit::insert(tx, &stamp, "license.create", &id.to_string(), &detail)?;
-            let (row, rung) = changed(tx, id, &[], now)?;
-            bells::ring(tx, &rung, now)?;
-            Ok(view(tx, row, now)?)
+            Ok(changed_and_seen(tx, id, &[], now)?.0)
         })
     })
 }
@@ -210,9 +220,7 @@ pub fn change_seats(portal: &Portal, caller: &Caller, license: LicenseId, seats:
         licenses::set_seats(tx, license, seats)?;
         let detail = json!({ "from": row.seats, "to": seats });
         audit::insert(tx, &stamp, "license.seats", &license.to_string(), &detail)?;
-        let (row, rung) = changed(tx, license, &[], stamp.now)?;
-        bells::ring(tx, &rung, stamp.now)?;
-        Ok::<_, Failure>((view(tx, row, stamp.now)?, rung))
+        changed_and_seen(tx, license, &[], stamp.now)
     })?;
     portal.bells().ring(&rung);
     Ok(license)
@@ -233,9 +241,7 @@ pub fn raise(portal: &Portal, caller: &Caller, license: LicenseId) -> Result<Lic
         licenses::set_raise_while_learning(tx, license)?;
         let detail = json!({ "seats": row.seats, "instead_of": learning_until.rfc3339() });
         audit::insert(tx, &stamp, "license.raise", &license.to_string(), &detail)?;
-        let (row, rung) = changed(tx, license, &[], stamp.now)?;
-        bells::ring(tx, &rung, stamp.now)?;
-        Ok::<_, Failure>((view(tx, row, stamp.now)?, rung))
+        changed_and_seen(tx, license, &[], stamp.now)
     })?;
     portal.bells().ring(&rung);
     Ok(license)
@@ -254,9 +260,7 @@ pub fn end(portal: &Portal, caller: &Caller, license: LicenseId) -> Result<Licen
         }
         licenses::end(tx, license, stamp.now)?;
         audit::insert(tx, &stamp, "license.end", &license.to_string(), &json!({ "seats": row.seats }))?;
-        let (row, rung) = changed(tx, license, &[], stamp.now)?;
-        bells::ring(tx, &rung, stamp.now)?;
-        Ok((view(tx, row, stamp.now)?, rung))
+        changed_and_seen(tx, license, &[], stamp.now)
     })?;
     portal.bells().ring(&rung);
     Ok(license)

@@ -326,10 +326,7 @@ impl Counter<'_> {
         if self.workstation.row != before {
             workstations::update(tx, &self.workstation.row)?;
         }
-        let mut rung = plan.rung;
-        // What was counted for more than it keeps may be what somebody waits for.
-        rung.remove(&id);
-        bells::ring(tx, &rung, now)?;
+        bells::ring(tx, &plan.rung, now)?;
         let verdict = if revoked && newest.is_none() { Verdict::Ended } else { Verdict::Ok };
         let answer = SyncAnswer {
             grant: newest,
@@ -345,7 +342,7 @@ impl Counter<'_> {
         (last.seen_at, last.signed_at) = (now, self.signed_at);
         last.report.clone_from(&request.licenses);
         sync::put(tx, id, &last)?;
-        Ok((signed, rung))
+        Ok((signed, plan.rung))
     }
 
     fn bare(&self, request: &SyncRequest, verdict: Verdict, other_host: &str) -> SyncAnswer {

@@ -109,12 +109,7 @@ impl EngineHandle {
         &self,
         question: impl FnOnce(&Engine, Ms) -> T + Send + 'static,
     ) -> Result<T, Refusal> {
-        let (sender, receiver) = oneshot::channel();
-        let look = move |engine: &Engine, now: Ms| {
-            let _ = sender.send(question(engine, now));
-        };
-        self.mailbox.send(Message::Look(Box::new(look))).map_err(|_| Refusal::OutcomeUnknown)?;
-        receiver.await.map_err(|_| Refusal::OutcomeUnknown)
+        self.send_look(question)?.await.map_err(|_| Refusal::OutcomeUnknown)
     }
 
     /// The same for a thread that may block.
@@ -122,12 +117,19 @@ impl EngineHandle {
         &self,
         question: impl FnOnce(&Engine, Ms) -> T + Send + 'static,
     ) -> Result<T, Refusal> {
+        self.send_look(question)?.blocking_recv().map_err(|_| Refusal::OutcomeUnknown)
+    }
+
+    fn send_look<T: Send + 'static>(
+        &self,
+        question: impl FnOnce(&Engine, Ms) -> T + Send + 'static,
+    ) -> Result<oneshot::Receiver<T>, Refusal> {
         let (sender, receiver) = oneshot::channel();
         let look = move |engine: &Engine, now: Ms| {
             let _ = sender.send(question(engine, now));
         };
         self.mailbox.send(Message::Look(Box::new(look))).map_err(|_| Refusal::OutcomeUnknown)?;
-        receiver.blocking_recv().map_err(|_| Refusal::OutcomeUnknown)
+        Ok(receiver)
     }
 
     /// What the engine can do now.

@@ -285,7 +285,11 @@ impl PortalParts {
         };
         let Ok(Output::Sync(Some(out))) = self.engine.step_blocking(Input::Sync { server }) else { return };
         let (root, identity) = (self.trust.root(), self.identity());
-        let (Some(root), Some((key, workstation))) = (root, identity) else { return };
+        let (Some(root), Some((key, workstation))) = (root, identity) else {
+            // Whatever was asked for is asked again: nothing else would bring it on its way.
+            let _ = self.engine.step_blocking(Input::SyncFailed { jitter: self.jitter() });
+            return;
+        };
         let input = match self.ask(&out, &root, &key, workstation) {
             Ok(input) => {
                 self.trouble.set(self.clock.now(), None);
