@@ -23,7 +23,7 @@ const LICENSES: Menu = Menu::Link(Link { label: "LICENSES", href: "/licenses" })
 const WORKSTATIONS: Menu = Menu::Link(Link { label: "WORKSTATIONS", href: "/workstations" });
 const CUSTOMER_MENU: &[Menu] = &[LICENSES, WORKSTATIONS];
 const ADMINISTRATOR_MENU: &[Menu] =
-    &[LICENSES, WORKSTATIONS, Menu::Link(Link { label: "ORGANIZATION", href: super::organization::HERE })];
+    &[LICENSES, WORKSTATIONS, Menu::Link(Link { label: "ORGANIZATION", href: "/organization" })];
 const OPERATOR_MENU: &[Menu] = &[
     Menu::Link(Link { label: "HOME", href: "/" }),
     Menu::Link(Link { label: "ACCOUNTS", href: "/accounts" }),

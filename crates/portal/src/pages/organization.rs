@@ -21,7 +21,7 @@ use leasehold_web::text::number;
 use leasehold_wire::portal::{AccountRef, Assigned, Member, NewMember, Organization};
 
 /// The menu's entry: leads to the organization that one administers.
-pub(super) const HERE: &str = "/organization";
+const HERE: &str = "/organization";
 
 const COLUMNS: &[Column] = &[
     Column::new("person", "Person"),

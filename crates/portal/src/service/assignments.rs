@@ -13,6 +13,7 @@ use leasehold_db::{DbError, Tx};
 use leasehold_wire::portal::{Assigned, AssignedSeats, License};
 use leasehold_wire::time::Time;
 use serde_json::json;
+use std::collections::BTreeMap;
 
 /// Gives an account `seats` of a license, instead of what it was given before. What does not fit waits, in order. The
 /// organization's administrator, and operators.
@@ -94,30 +95,49 @@ pub fn mine(portal: &Portal, caller: &Caller) -> Result<AssignedSeats, Failure> 
 pub(super) fn given_to(tx: &mut Tx<'_>, account: AccountId, now: Ms) -> Result<Vec<Assigned>, DbError> {
     let mut given = Vec::new();
     for row in assignments::of_account(tx, account)? {
-        given.extend(given_of(tx, row.license, account, now)?);
+        let of_license = given_of(tx, row.license, now)?.into_iter();
+        given.extend(of_license.filter(|(to, _)| *to == account).map(|(_, assigned)| assigned));
     }
     Ok(given)
 }
 
-fn given_of(tx: &mut Tx<'_>, license: LicenseId, account: AccountId, now: Ms) -> Result<Option<Assigned>, DbError> {
-    let Some(row) = licenses::get(tx, license)? else { return Ok(None) };
-    let Some(organization) = row.organization else { return Ok(None) };
+/// What the organization of an account gave to whom.
+pub(super) fn given_by(
+    tx: &mut Tx<'_>,
+    owner: AccountId,
+    now: Ms,
+) -> Result<BTreeMap<AccountId, Vec<Assigned>>, DbError> {
+    let mut given: BTreeMap<AccountId, Vec<Assigned>> = BTreeMap::new();
+    for license in licenses::ids_of(tx, owner)? {
+        for (account, assigned) in given_of(tx, license, now)? {
+            given.entry(account).or_default().push(assigned);
+        }
+    }
+    Ok(given)
+}
+
+fn given_of(tx: &mut Tx<'_>, license: LicenseId, now: Ms) -> Result<Vec<(AccountId, Assigned)>, DbError> {
+    let Some(row) = licenses::get(tx, license)? else { return Ok(Vec::new()) };
+    let Some(organization) = row.organization else { return Ok(Vec::new()) };
     let name = organizations::get(tx, organization)?.map(|found| found.name).unwrap_or_default();
     let learning_until = state::learning_until(tx)?;
     let pools = LicensePools::load(tx, row, now, learning_until)?;
-    let mut all = pools.assignments.iter().zip(&pools.settled.active);
-    let Some((assignment, active)) = all.find(|(row, _)| row.account.id == account) else { return Ok(None) };
-    Ok(Some(Assigned {
-        license,
-        product: pools.license.product_ref(),
-        channel: pools.license.channel,
-        organization,
-        organization_name: name,
-        running: pools.running(),
-        ends_at: pools.license.term.ends_at().map(Time),
-        seats: assignment.target,
-        active: *active,
-        seats_out: pools.counted_in(Part::Of(account)),
-        assigned_at: Time(assignment.assigned_at),
-    }))
+    let given = pools.assignments.iter().zip(&pools.settled.active).map(|(assignment, active)| {
+        let account = assignment.account.id;
+        let assigned = Assigned {
+            license,
+            product: pools.license.product_ref(),
+            channel: pools.license.channel,
+            organization,
+            organization_name: name.clone(),
+            running: pools.running(),
+            ends_at: pools.license.term.ends_at().map(Time),
+            seats: assignment.target,
+            active: *active,
+            seats_out: pools.counted_in(Part::Of(account)),
+            assigned_at: Time(assignment.assigned_at),
+        };
+        (account, assigned)
+    });
+    Ok(given.collect())
 }

@@ -1,14 +1,14 @@
 //! Organizations: an account with a commercial license is one, its owner the administrator; members are given seats.
 
-use super::{Caller, allow, assignments as assignments_of};
+use super::assignments::given_by;
+use super::{Caller, allow};
 use crate::Portal;
 use crate::failure::Failure;
 use crate::store::{accounts, assignments, audit, licenses, organizations};
 use leasehold_core::access::PortalAction;
 use leasehold_core::ids::{AccountId, OrganizationId};
-use leasehold_core::time::Ms;
-use leasehold_db::{DbError, Tx};
-use leasehold_wire::portal::{Assigned, Member, Members, NewMember, Organization, Organizations};
+use leasehold_db::Tx;
+use leasehold_wire::portal::{AccountRef, Assigned, Member, Members, NewMember, Organization, Organizations};
 use serde_json::json;
 
 /// The organization that the caller owns, if any, and those of which they are a member.
@@ -48,25 +48,25 @@ pub fn whole(
     let (caller, now) = (caller.clone(), portal.now());
     portal.db().read(move |tx| {
         let found = administered(tx, &caller, organization)?;
-        let own = given_by(tx, organization, found.owner.id, now)?;
+        let mut given = given_by(tx, found.owner.id, now)?;
+        let own = given.remove(&found.owner.id).unwrap_or_default();
         let mut items = organizations::members(tx, organization)?;
         for member in &mut items {
-            member.assigned = given_by(tx, organization, member.account.id, now)?;
+            member.assigned = given.remove(&member.account.id).unwrap_or_default();
         }
         Ok((found, own, Members { items }))
     })
 }
 
-/// What an organization gave to an account.
-fn given_by(
-    tx: &mut Tx<'_>,
-    organization: OrganizationId,
-    account: AccountId,
-    now: Ms,
-) -> Result<Vec<Assigned>, DbError> {
-    let mut given = assignments_of::given_to(tx, account, now)?;
-    given.retain(|given| given.organization == organization);
-    Ok(given)
+/// To whom an organization can assign seats: its administrator first, then its members. Its administrator, and operators.
+pub fn people(portal: &Portal, caller: &Caller, organization: OrganizationId) -> Result<Vec<AccountRef>, Failure> {
+    caller.id()?;
+    let caller = caller.clone();
+    portal.db().read(move |tx| {
+        let found = administered(tx, &caller, organization)?;
+        let members = organizations::members(tx, organization)?.into_iter().map(|member| member.account);
+        Ok(std::iter::once(found.owner).chain(members).collect())
+    })
 }
 
 /// The organization that an account owns. That account, and operators.
@@ -100,7 +100,8 @@ pub fn add_member(
         let members = organizations::members(tx, organization)?;
         let member = members.into_iter().find(|member| member.account.id == account.id);
         let member = member.ok_or_else(|| Failure::Internal("a new member vanished".to_owned()))?;
-        Ok(Member { assigned: given_by(tx, organization, account.id, stamp.now)?, ..member })
+        let mut given = given_by(tx, found.owner.id, stamp.now)?;
+        Ok(Member { assigned: given.remove(&account.id).unwrap_or_default(), ..member })
     })
 }
 

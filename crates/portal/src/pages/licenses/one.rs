@@ -26,20 +26,18 @@ use leasehold_web::text::number;
 use leasehold_wire::portal::{AccountRef, Holder, License};
 
 /// A license and the people to whom its seats can be assigned, the administrator first.
-pub(super) struct Sight {
-    pub(super) license: License,
-    pub(super) people: Vec<AccountRef>,
+struct Sight {
+    license: License,
+    people: Vec<AccountRef>,
 }
 
-pub(super) async fn look(viewer: &Viewer, license: LicenseId) -> Result<Sight, Failure> {
+async fn look(viewer: &Viewer, license: LicenseId) -> Result<Sight, Failure> {
     let load = move |portal: &_, caller: &_| {
         let license = licenses::get(portal, caller, license)?;
-        let mut people = Vec::new();
-        if let Some(organization) = license.organization {
-            let (organization, _, members) = organizations::whole(portal, caller, organization)?;
-            people.push(organization.owner);
-            people.extend(members.items.into_iter().map(|member| member.account));
-        }
+        let people = match license.organization {
+            Some(organization) => organizations::people(portal, caller, organization)?,
+            None => Vec::new(),
+        };
         Ok(Sight { license, people })
     };
     viewer.run(load).await
@@ -231,7 +229,7 @@ fn page_of(viewer: &Viewer, sight: &Sight, notices: &[Notice], refused: &Refused
             h2 { "Assigned to" }
             (people::table_of(license, now))
             @if license.running {
-                (people::assign_card(sight, refused.assignment.as_ref()))
+                (people::assign_card(license, &sight.people, refused.assignment.as_ref()))
             }
         }
         h2 { "Where the seats are" }
@@ -282,11 +280,14 @@ pub(in crate::pages) async fn show(viewer: Viewer, ApiPath(license): ApiPath<Lic
 
 /// The event stream of its page.
 pub(in crate::pages) async fn live(watcher: Watcher, ApiPath(license): ApiPath<LicenseId>) -> Answer {
-    let draw = move |viewer: Viewer| async move { Ok(parts(&viewer, &look(&viewer, license).await?)) };
+    let draw = move |viewer: Viewer| async move {
+        let seen = viewer.run(move |portal, caller| licenses::get(portal, caller, license)).await?;
+        Ok(parts(&viewer, &seen))
+    };
     watcher.follow(draw).await
 }
 
-fn parts(viewer: &Viewer, Sight { license, .. }: &Sight) -> Fragments {
+fn parts(viewer: &Viewer, license: &License) -> Fragments {
     vec![
         ("figures", figures(license)),
         ("assigned", people::table_of(license, viewer.now())),

@@ -1,7 +1,6 @@
 //! To whom the seats of a license are assigned, and the form that assigns.
 
 use super::address;
-use super::one::Sight;
 use crate::Failure;
 use crate::pages::fields::{Fields, Mistake, choices};
 use crate::pages::look::{on, person, seats, stack};
@@ -12,7 +11,7 @@ use leasehold_web::components::{
 };
 use leasehold_web::maud::{Markup, html};
 use leasehold_web::text::number;
-use leasehold_wire::portal::{Assignment, Holder, License};
+use leasehold_wire::portal::{AccountRef, Assignment, Holder, License};
 
 /// The form's field for how many; the page has another form with `seats`.
 const SEATS: &str = "assign_seats";
@@ -117,13 +116,11 @@ impl Entered {
     }
 }
 
-/// The form that assigns.
-pub(super) fn assign_card(sight: &Sight, refused: Option<&(Entered, Mistake)>) -> Markup {
-    let license = &sight.license;
+/// The form that assigns; `people` are those to whom it may, the administrator first.
+pub(super) fn assign_card(license: &License, people: &[AccountRef], refused: Option<&(Entered, Mistake)>) -> Markup {
     let fresh = (Entered { account: String::new(), seats: "1".to_owned() }, Mistake::none());
     let (entered, mistake) = refused.unwrap_or(&fresh);
-    let people: Vec<(String, String)> = sight
-        .people
+    let people: Vec<(String, String)> = people
         .iter()
         .enumerate()
         .map(|(i, account)| {
