@@ -235,7 +235,7 @@ impl KeyServer {
             let keep = held.seats - given;
             let used = keep.min(USED);
             let want = u32::from(self.want == Some(*license));
-            (*license, Report { keep, used, idle: keep - used, want, peak: USED })
+            (*license, Report { keep, used, idle: keep - used, want, waiting: want, peak: USED })
         };
         let request = SyncRequest {
             v: SYNC_VERSION,

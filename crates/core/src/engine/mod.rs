@@ -85,8 +85,8 @@ pub struct Engine {
     seen: BTreeSet<LeaseId>,
     /// While the document in force is kept up to date by syncs.
     online: Option<Online>,
-    /// Waiting checkouts that were given up; their answers are still to be sent.
-    given_up: Vec<LeaseId>,
+    /// Answers of checkouts that waited, still to be sent.
+    resolved: Vec<(LeaseId, Output)>,
 }
 
 impl Engine {
@@ -120,7 +120,7 @@ impl Engine {
             denied_order: VecDeque::new(),
             seen: BTreeSet::new(),
             online: None,
-            given_up: Vec::new(),
+            resolved: Vec::new(),
         };
         engine.restore_online(restored.online, &restored.peaks, now);
         // Like leases, they run in full from the start: how much time has passed since they ended is not known.

@@ -61,8 +61,8 @@ pub(super) struct Online {
     urgent: bool,
     /// Tries of the outstanding request that failed, one after the other.
     failures: u32,
-    /// Seats that somebody waits for or waited for not long ago.
-    wants: BTreeMap<LicenseId, Wanted>,
+    /// Seats for which somebody was denied not long ago.
+    denied: BTreeMap<LicenseId, Denied>,
     /// The portal had none: denied at once until then.
     none_until: BTreeMap<LicenseId, Ms>,
     waiting: VecDeque<Waiting>,
@@ -72,7 +72,7 @@ pub(super) struct Online {
 }
 
 #[derive(Clone, Copy, Debug)]
-struct Wanted {
+struct Denied {
     seats: u32,
     asked_at: Ms,
 }
@@ -154,7 +154,7 @@ impl Online {
             next_at: now,
             urgent: true,
             failures: 0,
-            wants: BTreeMap::new(),
+            denied: BTreeMap::new(),
             none_until: BTreeMap::new(),
             waiting: VecDeque::new(),
             usage,
@@ -260,10 +260,10 @@ impl Online {
 
     /// Each license as it is reported; what is given back cannot be used from now on.
     fn reports(&mut self, now: Ms, pool: &mut Pool, draining: bool) -> BTreeMap<LicenseId, Report> {
-        self.wants.retain(|_, want| now.since(want.asked_at) < WANT_MS);
+        self.denied.retain(|_, denied| now.since(denied.asked_at) < WANT_MS);
         let mut licenses = pool.recallable_licenses();
         licenses.extend(self.pools().iter().map(|share| share.license));
-        licenses.extend(self.wants.keys());
+        licenses.extend(self.denied.keys());
         let mut reports = BTreeMap::new();
         for license in licenses {
             let used = pool.used_seats(license);
@@ -273,7 +273,12 @@ impl Online {
             let keep = used.max(usable - given);
             pool.set_limit(license, keep);
             pool.set_owed(license, pool.owed(license).saturating_sub(given));
-            let wanted = self.wants.get(&license).map_or(0, |want| want.seats);
+            if given > 0 {
+                // Whoever was denied here did not come for what lay here unused.
+                self.denied.remove(&license);
+            }
+            let (unused, waiting) = (keep - used, self.waiting_for(license));
+            let denied = self.denied.get(&license).map_or(0, |denied| denied.seats);
             let usage = self.usage.entry(license).or_default();
             usage.note(now, used);
             reports.insert(
@@ -282,7 +287,8 @@ impl Online {
                     keep,
                     used,
                     idle: keep.saturating_sub(usage.lately()),
-                    want: if draining { 0 } else { wanted.saturating_sub(keep - used) },
+                    want: if draining { 0 } else { waiting.saturating_add(denied).saturating_sub(unused) },
+                    waiting: if draining { 0 } else { waiting.saturating_sub(unused) },
                     peak: usage.peak(),
                 },
             );
@@ -386,39 +392,45 @@ impl Online {
 
     /// Somebody was denied at once: the portal hears of it, so that the next seat comes here.
     pub(super) fn want(&mut self, now: Ms, ask: &Ask, pool: &Pool) {
-        if let Some(license) = self.license_for(&ask.feature, pool, now) {
-            self.note_want(now, license);
-        }
+        let Some(license) = self.license_for(&ask.feature, pool, now) else { return };
+        let seats = self.seats_of(ask, license);
+        // It may be the one that asked before, so that asking often counts for no more.
+        let denied = self.denied.entry(license).or_insert(Denied { seats, asked_at: now });
+        *denied = Denied { seats: denied.seats.max(seats), asked_at: now };
     }
 
-    pub(super) fn wait(&mut self, now: Ms, waiting: Waiting) {
-        let license = waiting.license;
+    pub(super) fn wait(&mut self, waiting: Waiting) {
+        self.urgent |= waiting.license.is_some();
         self.waiting.push_back(waiting);
-        if let Some(license) = license {
-            self.note_want(now, license);
-            self.urgent = true;
-        }
     }
 
-    fn note_want(&mut self, now: Ms, license: LicenseId) {
+    /// Seats of a license that an ask comes to.
+    fn seats_of(&self, ask: &Ask, license: LicenseId) -> u32 {
         let share = self.pools().iter().find(|share| share.license == license);
-        let per_seat =
-            |ask: &Ask| share.and_then(|share| share.features.get(&ask.feature)).copied().unwrap_or(1).max(1);
-        let waiting = self.waiting.iter().filter(|waiting| waiting.license == Some(license));
-        let seats: u32 = waiting.map(|waiting| waiting.ask.seats.div_ceil(per_seat(&waiting.ask))).sum();
-        self.wants.insert(license, Wanted { seats: seats.max(1), asked_at: now });
+        let per_seat = share.and_then(|share| share.features.get(&ask.feature)).copied().unwrap_or(1);
+        ask.seats.div_ceil(per_seat.max(1))
     }
 
-    /// Somebody got seats: whoever asked for them before does not wait any more.
-    pub(super) fn served(&mut self, ask: &Ask) {
-        let shares = self.row.answer.iter().flat_map(|answer| &answer.pools);
-        for share in shares {
-            let Some(per_seat) = share.features.get(&ask.feature) else { continue };
-            if let Some(want) = self.wants.get_mut(&share.license) {
-                want.seats = want.seats.saturating_sub(ask.seats.div_ceil((*per_seat).max(1)));
-            }
+    /// Seats for which checkouts wait.
+    fn waiting_for(&self, license: LicenseId) -> u32 {
+        let waiting = self.waiting.iter().filter(|waiting| waiting.license == Some(license));
+        waiting.map(|waiting| self.seats_of(&waiting.ask, license)).fold(0, u32::saturating_add)
+    }
+
+    /// So many seats came, or somebody got them: whoever was denied before is not in want of them any more.
+    fn came(&mut self, license: LicenseId, seats: u32) {
+        if let Some(denied) = self.denied.get_mut(&license) {
+            denied.seats = denied.seats.saturating_sub(seats);
         }
-        self.wants.retain(|_, want| want.seats > 0);
+        self.denied.retain(|_, denied| denied.seats > 0);
+    }
+
+    /// Somebody got seats who did not wait.
+    pub(super) fn served(&mut self, ask: &Ask) {
+        let shares = self.pools().iter().filter(|share| share.features.contains_key(&ask.feature));
+        for license in shares.map(|share| share.license).collect::<Vec<_>>() {
+            self.came(license, self.seats_of(ask, license));
+        }
     }
 
     /// The waiting checkout with a key.
@@ -458,8 +470,12 @@ impl Online {
     /// A document came by sync that holds `seats`.
     pub(super) fn loaded(&mut self, seats: &BTreeMap<LicenseId, u32>) {
         let kept = self.request.iter().flat_map(|request| &request.licenses);
-        let held = |license: &LicenseId| seats.get(license).copied().unwrap_or(0);
-        self.lowered |= kept.into_iter().any(|(license, report)| held(license) < report.keep);
+        let kept: Vec<_> = kept.map(|(license, report)| (*license, report.keep)).collect();
+        for (license, kept) in kept {
+            let held = seats.get(&license).copied().unwrap_or(0);
+            self.lowered |= held < kept;
+            self.came(license, held.saturating_sub(kept).saturating_sub(self.waiting_for(license)));
+        }
     }
 
     /// Takes over from the one before what is on no disk: for a shell that builds memory anew while it runs.
@@ -469,8 +485,8 @@ impl Online {
         self.from_before = former.from_before;
         self.next_at = soon(former.next_at, SYNC_EVERY_MS);
         (self.urgent, self.failures, self.lowered) = (former.urgent, former.failures, former.lowered);
-        self.wants = std::mem::take(&mut former.wants);
-        self.wants.values_mut().for_each(|want| want.asked_at = want.asked_at.min(now));
+        self.denied = std::mem::take(&mut former.denied);
+        self.denied.values_mut().for_each(|denied| denied.asked_at = denied.asked_at.min(now));
         self.none_until = std::mem::take(&mut former.none_until);
         self.none_until.values_mut().for_each(|until| *until = soon(*until, NO_MS));
         self.waiting = std::mem::take(&mut former.waiting);

@@ -13,6 +13,9 @@ use crate::time::Ms;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+/// What a checkout hears that waits for nothing any more.
+const GIVEN_UP: Output = Output::Ended { end: LeaseEnd::LeaseGone, left_ms: 0 };
+
 /// How a server stands with its portal, for pages.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct OnlineView {
@@ -62,7 +65,7 @@ impl Engine {
 
     pub(super) fn end_online(&mut self, writes: &mut Vec<Write>) {
         let Some(mut online) = self.online.take() else { return };
-        self.given_up.extend(online.take_waiting().into_iter().map(|waiting| waiting.id));
+        self.resolved.extend(online.take_waiting().into_iter().map(|waiting| (waiting.id, GIVEN_UP)));
         writes.push(Write::Online(None));
     }
 
@@ -126,6 +129,9 @@ impl Engine {
         if let Some(document) = document {
             self.load_synced(now, document, writes);
         }
+        // What came was counted out for those who wait; what is recalled with it is owed when they give it back.
+        self.pool.clear_owed();
+        self.try_waiting(now, writes);
         let Some(online) = &mut self.online else { return nothing };
         online.put_recalls(&mut self.pool);
         let set_time_to = (off_ms != 0).then(|| now.plus(-off_ms));
@@ -191,7 +197,7 @@ impl Engine {
         let (id, key) = named;
         if let Some(online) = &mut self.online {
             let (ask, source) = asked;
-            online.wait(now, Waiting { id, key, ask, source, license, until: Online::until(now) });
+            online.wait(Waiting { id, key, ask, source, license, until: Online::until(now) });
         }
         Output::Waits(id)
     }
@@ -210,7 +216,7 @@ impl Engine {
 
     pub(super) fn give_up_waiting(&mut self, key: &str) {
         let given_up = self.online.as_mut().and_then(|online| online.give_up(key));
-        self.given_up.extend(given_up);
+        self.resolved.extend(given_up.map(|id| (id, GIVEN_UP)));
     }
 
     /// When [`Engine::resolve`] has an answer at the latest; `None` while nobody waits.
@@ -221,16 +227,7 @@ impl Engine {
     /// The answers of waiting checkouts that can be given now, to be called after the steps of a batch and before its
     /// commit.
     pub fn resolve(&mut self, now: Ms, writes: &mut Vec<Write>) -> Vec<(LeaseId, Output)> {
-        let gone = std::mem::take(&mut self.given_up).into_iter();
-        let mut resolved: Vec<_> =
-            gone.map(|id| (id, Output::Ended { end: LeaseEnd::LeaseGone, left_ms: 0 })).collect();
-        let Some(online) = &mut self.online else { return resolved };
-        for waiting in online.take_waiting() {
-            let id = waiting.id;
-            if let Some(output) = self.try_again(now, waiting, writes) {
-                resolved.push((id, output));
-            }
-        }
+        self.try_waiting(now, writes);
         if let Some(online) = &mut self.online {
             online.observe(
                 now,
@@ -239,7 +236,17 @@ impl Engine {
                 self.draining,
             );
         }
-        resolved
+        std::mem::take(&mut self.resolved)
+    }
+
+    fn try_waiting(&mut self, now: Ms, writes: &mut Vec<Write>) {
+        let waiting = self.online.as_mut().map(Online::take_waiting).unwrap_or_default();
+        for waiting in waiting {
+            let id = waiting.id;
+            if let Some(output) = self.try_again(now, waiting, writes) {
+                self.resolved.push((id, output));
+            }
+        }
     }
 
     fn try_again(&mut self, now: Ms, waiting: Waiting, writes: &mut Vec<Write>) -> Option<Output> {
@@ -267,7 +274,7 @@ impl Engine {
             return Some(self.deny_wanted(now, code, waiting.key, &waiting.ask, writes));
         }
         if asked_now {
-            online.wait(now, waiting);
+            online.wait(waiting);
         } else {
             online.put_back(waiting);
         }

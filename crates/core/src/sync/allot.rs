@@ -1,20 +1,31 @@
 //! How many seats of one pool a server holds after it has synced (`PROTOCOL.md` section 3).
 //!
 //! A pool is what floats of a license in an organization, or what of it is assigned to one person. Idle seats stay where
-//! they are until somebody else waits for one; who waited first is served first, whichever server it is at.
+//! they are until somebody else asks for one; who asked first is served first, whichever server it is at, but whoever
+//! waits at this moment before whoever was denied and has left.
 
 use super::Report;
 use crate::ids::WorkstationId;
 use crate::time::Ms;
 use std::collections::BTreeMap;
 
-/// Seats that somebody waits for at a server.
+/// Seats that somebody asked for at a server.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Want {
     /// How many.
     pub seats: u32,
+    /// For how many of these somebody waits at this moment; whoever asked for the others was denied and may come again.
+    pub waiting: u32,
     /// Since when: equal instants are served in order of workstation.
     pub since: Ms,
+}
+
+impl Want {
+    /// What is left of it once so many seats have come: who waits takes them first.
+    #[must_use]
+    pub fn served(self, seats: u32) -> Want {
+        Want { seats: self.seats.saturating_sub(seats), waiting: self.waiting.saturating_sub(seats), ..self }
+    }
 }
 
 /// A server that may have seats of the pool.
@@ -44,6 +55,10 @@ impl Holder {
     fn wanted(&self) -> u32 {
         self.want.map_or(0, |want| want.seats)
     }
+
+    fn waiting(&self) -> u32 {
+        self.want.map_or(0, |want| want.waiting.min(want.seats))
+    }
 }
 
 /// One pool at the moment of judging.
@@ -64,7 +79,11 @@ pub struct PoolFacts {
 pub struct Allotment {
     /// Seats that it holds from now on.
     pub seats: u32,
-    /// Seats of these that it is to hand over as they come free.
+    /// How many of these came for what was asked for there.
+    pub served: u32,
+    /// How many of those somebody waits for, and uses as soon as they come: they are not idle.
+    pub taken: u32,
+    /// Seats that it is to hand over as they come free.
     pub recall: u32,
     /// What it still waits for comes only when somebody gives a seat back.
     pub exhausted: bool,
@@ -100,7 +119,7 @@ pub fn allot(pool: &PoolFacts, asker: WorkstationId) -> Allotment {
     // Nobody could get what is asked back, and its holder could not get it again.
     let recalls = if pool.raising { recalls(&after, &shares, free) } else { Vec::new() };
     let open = after.holders.iter().find(|holder| holder.workstation == asker).map_or(0, Holder::wanted);
-    let idle_elsewhere = others().any(|other| other.idle() > 0 && other.wanted() == 0);
+    let idle_elsewhere = others().any(|other| other.idle() > 0 && other.waiting() == 0);
     // Who waits, or has less than its share while seats lie free.
     let spare = free.saturating_sub(needed);
     let served = |holder: &&Holder| {
@@ -114,6 +133,8 @@ pub fn allot(pool: &PoolFacts, asker: WorkstationId) -> Allotment {
     ring.dedup();
     Allotment {
         seats,
+        served: wanted,
+        taken: wanted.min(me.waiting()),
         recall: recalls.iter().find(|(id, _)| *id == asker).map_or(0, |(_, seats)| *seats),
         exhausted: open > 0 && (!pool.raising || (free == 0 && !idle_elsewhere)),
         free,
@@ -136,21 +157,23 @@ fn shrunk(pool: &PoolFacts, me: &Holder, elsewhere: u32) -> u32 {
     me.counted - over.min(me.idle()) - used_cut
 }
 
-/// Whether somebody waits at `other` for longer than anybody does at `me`.
+/// Whether what is asked for at `other` is served before what is asked for at `me`: who waits before who has left, then
+/// by how long ago it was.
 fn is_before(other: &Holder, me: &Holder) -> bool {
-    match (other.want, me.want) {
-        (Some(theirs), Some(mine)) => (theirs.since, other.workstation) < (mine.since, me.workstation),
-        (Some(_), None) => true,
-        (None, _) => false,
+    let place = |holder: &Holder| holder.want.map(|want| (holder.waiting() == 0, want.since, holder.workstation));
+    match (place(other), place(me)) {
+        (Some(theirs), Some(mine)) => theirs < mine,
+        (theirs, _) => theirs.is_some(),
     }
 }
 
-/// The pool once the asker has `seats`, and `got` of what it waited for.
+/// The pool once the asker has `seats`, and `got` of what it wants.
 fn after(pool: &PoolFacts, asker: WorkstationId, seats: u32, got: u32) -> PoolFacts {
     let mut after = pool.clone();
     if let Some(me) = after.holders.iter_mut().find(|holder| holder.workstation == asker) {
         me.counted = seats;
-        me.want = me.want.map(|want| Want { seats: want.seats - got, ..want }).filter(|want| want.seats > 0);
+        me.report.used = me.report.used.saturating_add(got.min(me.waiting()));
+        me.want = me.want.map(|want| want.served(got)).filter(|want| want.seats > 0);
     }
     after
 }
@@ -161,7 +184,10 @@ struct Shares(BTreeMap<WorkstationId, u32>);
 
 impl Shares {
     fn of(pool: &PoolFacts) -> Shares {
-        let takers = || pool.holders.iter().filter(|holder| holder.takes);
+        // In one order, whoever asks: otherwise each would hear that the others are to give.
+        let mut takers: Vec<&Holder> = pool.holders.iter().filter(|holder| holder.takes).collect();
+        takers.sort_unstable_by_key(|holder| holder.workstation);
+        let takers = || takers.iter().copied();
         let seats = u64::from(pool.seats.saturating_sub(pool.reserved));
         let count = takers().count() as u64;
         let peaks: u64 = takers().map(|holder| u64::from(holder.report.peak)).sum();
@@ -198,17 +224,17 @@ fn recalls(pool: &PoolFacts, shares: &Shares, free: u32) -> Vec<(WorkstationId, 
     let mut missing = everything.saturating_sub(free);
     let long_idle = |holder: &Holder| holder.report.idle.min(holder.idle());
     for idle in [&long_idle as &dyn Fn(&Holder) -> u32, &Holder::idle] {
-        for (holder, (_, seats)) in from.iter().zip(&mut asked).filter(|(holder, _)| holder.wanted() == 0) {
+        for (holder, (_, seats)) in from.iter().zip(&mut asked).filter(|(holder, _)| holder.waiting() == 0) {
             let more = idle(holder).saturating_sub(*seats).min(missing);
             *seats += more;
             missing -= more;
         }
     }
-    let idle: u32 = asked.iter().map(|(_, seats)| *seats).fold(free, u32::saturating_add);
+    let found: u32 = asked.iter().map(|(_, seats)| *seats).fold(free, u32::saturating_add);
     let waiting: Vec<&Holder> = pool.holders.iter().filter(|holder| holder.wanted() > 0).collect();
     for (holder, (_, seats)) in from.iter().zip(&mut asked) {
         let before = waiting.iter().filter(|other| is_before(other, holder)).map(|other| other.wanted());
-        let owed = before.fold(pool.reserved, u32::saturating_add).saturating_sub(idle);
+        let owed = before.fold(pool.reserved, u32::saturating_add).saturating_sub(found);
         *seats = seats.saturating_add(owed).min(holder.counted);
     }
     asked

@@ -35,8 +35,10 @@ pub struct Report {
     pub used: u32,
     /// Seats of `keep` that nobody used during the last [`super::IDLE_MS`].
     pub idle: u32,
-    /// Seats beyond `keep` for which somebody waits.
+    /// Seats beyond `keep` for which somebody asked not long ago.
     pub want: u32,
+    /// Seats of these for which a checkout waits at this moment.
+    pub waiting: u32,
     /// Most seats used at once during the last seven days.
     pub peak: u32,
 }

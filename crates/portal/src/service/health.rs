@@ -53,7 +53,7 @@ pub fn sweep(portal: &Portal) -> Result<(), Failure> {
         sessions::sweep(tx, now)?;
         idempotency::sweep(tx, now.plus(-REMEMBERED_MS))?;
         state::sweep_enable_tokens(tx, now)?;
-        sync::sweep(tx, now)?;
+        sync::sweep(tx, now, now.plus(-leasehold_core::sync::WANT_MS))?;
         documents::sweep(tx, now.plus(-VOID_KEPT_MS))?;
         Ok(())
     })

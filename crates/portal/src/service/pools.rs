@@ -12,7 +12,7 @@ use leasehold_core::grant::counted_seats;
 use leasehold_core::ids::{AccountId, WorkstationId};
 use leasehold_core::license::{Kind, Scope};
 use leasehold_core::sync::{
-    AssignmentFacts, Holder, LicenseSeats, PoolFacts, Report, SILENT_MS, Settled, Want, settle,
+    AssignmentFacts, Holder, LicenseSeats, PoolFacts, Report, SILENT_MS, Settled, WAIT_MS, Want, settle,
 };
 use leasehold_core::time::Ms;
 use leasehold_db::{DbError, Tx};
@@ -206,21 +206,24 @@ impl LicensePools {
         }
     }
 
-    /// What deciding about the sync of `asker` needs to know; `said` is what it says now. `wants` are those of the
-    /// license, `heard` is what the servers said that share a part with the asker: those of its owner that work for the
+    /// What deciding about the sync of `asker` needs to know; `said` is what it says now, `want` what it wants. `wants`
+    /// are those of the license, `heard` is what the servers said that share a part with the asker: those of its owner that work for the
     /// same.
     pub(super) fn pool(
         &self,
         part: Part,
         asker: &WorkstationRow,
         (said, draining): (Report, bool),
+        want: Option<Want>,
         wants: &[WantRow],
         heard: &[Heard],
     ) -> PoolFacts {
         let (seats, reserved) = self.seats_of(part);
-        let want = |workstation: WorkstationId| {
+        let want_of = |workstation: WorkstationId| {
             let row = wants.iter().find(|row| row.workstation == workstation)?;
-            Some(Want { seats: row.seats, since: row.since })
+            // A checkout does not wait for longer, and nobody says that it has gone.
+            let waits = self.now.since(row.asked_at) < WAIT_MS;
+            Some(Want { waiting: if waits { row.want.waiting } else { 0 }, ..row.want })
         };
         let mut counted: BTreeMap<WorkstationId, u32> = BTreeMap::new();
         for one in &self.counted {
@@ -233,7 +236,7 @@ impl LicensePools {
             // Never more than it was granted: what it still counts on lines that have ended is nobody's any more.
             counted: said.keep.min(counted_at(asker.id)),
             report: said,
-            want: want(asker.id).map(|want| Want { seats: said.want, ..want }).filter(|want| want.seats > 0),
+            want,
             takes: !draining,
         }];
         for heard in heard.iter().filter(|heard| heard.workstation != asker.id) {
@@ -241,7 +244,7 @@ impl LicensePools {
                 workstation: heard.workstation,
                 counted: counted_at(heard.workstation),
                 report: heard.reports.get(&self.license.id).copied().unwrap_or_default(),
-                want: want(heard.workstation),
+                want: want_of(heard.workstation),
                 takes: self.now.since(heard.seen_at) < SILENT_MS,
             });
         }

@@ -17,7 +17,7 @@ use leasehold_core::access::PortalAction;
 use leasehold_core::grant::Terms;
 use leasehold_core::ids::{AccountId, LicenseId, WorkstationId};
 use leasehold_core::license::{Mode, Scope};
-use leasehold_core::sync::{PoolShare, Report, SYNC_VERSION, SyncAnswer, SyncRequest, Verdict, WANT_MS, allot};
+use leasehold_core::sync::{PoolShare, Report, SYNC_VERSION, SyncAnswer, SyncRequest, Verdict, WANT_MS, Want, allot};
 use leasehold_core::text;
 use leasehold_core::time::{MINUTE_MS, Ms, SECOND_MS};
 use leasehold_core::times::TimeTable;
@@ -27,7 +27,7 @@ use leasehold_trust::sync::{VerifiedRequest, read_request_token};
 use leasehold_trust::{PublicKey, verify_grant};
 use leasehold_wire::portal::WorkstationStatus;
 use serde_json::json;
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
 
 /// A document is renewed when a new one would run longer by this part of its term.
@@ -118,17 +118,44 @@ pub(super) fn lock_licenses(tx: &mut Tx<'_>, row: &WorkstationRow, now: Ms) -> R
     Ok(rows)
 }
 
-/// What a server says, and what it said before.
+/// What a server says, and what it had before.
 pub(super) struct Said<'a> {
     now: &'a Reports,
-    before: &'a Reports,
+    before: BTreeMap<LicenseId, u32>,
     draining: bool,
+}
+
+impl Said<'_> {
+    /// Seats of a license that it gives back with this.
+    fn given_back(&self, license: LicenseId) -> u32 {
+        let kept = self.now.get(&license).map_or(0, |report| report.keep);
+        self.before.get(&license).map_or(0, |before| before.saturating_sub(kept))
+    }
+}
+
+/// Seats of each license that a server had when it made a request, where `last` is what it said before.
+fn held(request: &SyncRequest, newest: Option<&DocumentRow>, last: &Reports) -> BTreeMap<LicenseId, u32> {
+    let Some(newest) = newest.filter(|newest| newest.token == request.document) else {
+        return kept(last);
+    };
+    let mut held: BTreeMap<LicenseId, u32> = BTreeMap::new();
+    for line in newest.lines.iter().map(|stored| &stored.line) {
+        let seats = held.entry(line.license).or_default();
+        *seats = seats.saturating_add(line.seats);
+    }
+    held
+}
+
+fn kept(reports: &Reports) -> BTreeMap<LicenseId, u32> {
+    reports.iter().map(|(license, report)| (*license, report.keep)).collect()
 }
 
 /// What a server is to hold.
 pub(super) struct Plan {
     lines: Vec<(LicenseRow, u32, bool)>,
     pub(super) shares: Vec<PoolShare>,
+    /// Seats that come for somebody who waits.
+    taken: BTreeMap<LicenseId, u32>,
     rung: BTreeSet<WorkstationId>,
 }
 
@@ -143,7 +170,8 @@ pub(super) fn plan(
     let draining = said.draining;
     let learning_until = state::learning_until(tx)?;
     let heard = sync::heard(tx, workstation.owner, workstation.scope)?;
-    let mut plan = Plan { lines: Vec::new(), shares: Vec::new(), rung: BTreeSet::new() };
+    let mut plan =
+        Plan { lines: Vec::new(), shares: Vec::new(), taken: BTreeMap::new(), rung: BTreeSet::new() };
     for license in licenses {
         let Some(part) = Part::open_to(&license, workstation) else { continue };
         let mut pools = LicensePools::load(tx, license, now, learning_until)?;
@@ -153,17 +181,23 @@ pub(super) fn plan(
         }
         let id = pools.license.id;
         let report = said.now.get(&id).copied().unwrap_or_default();
-        let given_back = said.before.get(&id).is_some_and(|before| before.keep > report.keep);
-        if given_back && part != Part::Floating {
+        let given_back = said.given_back(id);
+        if given_back > 0 && part != Part::Floating {
             // It floats again.
             plan.rung.extend(pools.servers(tx, &[])?);
         }
-        let wants = note_want(tx, id, workstation.id, report, draining, now)?;
-        let facts = pools.pool(part, workstation, (report, draining), &wants, &heard);
+        let wants = sync::wants(tx, id, now.plus(-WANT_MS))?;
+        let before = wants.iter().find(|row| row.workstation == workstation.id);
+        let want = want_of(report, before, now).filter(|_| !draining);
+        let facts = pools.pool(part, workstation, (report, draining), want, &wants, &heard);
         let mut allotment = allot(&facts, workstation.id);
+        match want.map(|want| left_of(want, allotment.served, now)).filter(|left| left.seats > 0) {
+            Some(want) => sync::want(tx, id, &WantRow { workstation: workstation.id, want, asked_at: now })?,
+            None if before.is_some() => sync::want_nothing(tx, id, workstation.id)?,
+            None => {}
+        }
         if let Some(asked_back) = sync::recalled(tx, id, workstation.id, now)? {
-            let before = said.before.get(&id).map_or(0, |before| before.keep);
-            let left = asked_back.saturating_sub(before.saturating_sub(report.keep));
+            let left = asked_back.saturating_sub(given_back);
             sync::set_recalled(tx, id, workstation.id, left)?;
             // An administrator wanted them elsewhere: they do not come back by themselves meanwhile.
             let most = allotment.seats.min(report.keep.saturating_add(report.want));
@@ -186,6 +220,7 @@ pub(super) fn plan(
             exhausted: allotment.exhausted,
             assigned: workstation.scope == Scope::Person,
         };
+        plan.taken.insert(id, allotment.taken);
         plan.rung.extend(allotment.ring);
         if share.seats > 0 || allotment.seats > 0 {
             plan.shares.push(share);
@@ -198,25 +233,16 @@ pub(super) fn plan(
     Ok(plan)
 }
 
-/// Notes whether a server waits for seats of a license; answers who does.
-fn note_want(
-    tx: &mut Tx<'_>,
-    license: LicenseId,
-    workstation: WorkstationId,
-    report: Report,
-    draining: bool,
-    now: Ms,
-) -> Result<Vec<WantRow>, Failure> {
-    if report.want > 0 && !draining {
-        sync::want(tx, license, workstation, report.want, now, now.plus(WANT_MS))?;
-        return Ok(sync::wants(tx, license, now)?);
-    }
-    let mut wants = sync::wants(tx, license, now)?;
-    if wants.iter().any(|want| want.workstation == workstation) {
-        sync::want_nothing(tx, license, workstation)?;
-        wants.retain(|want| want.workstation != workstation);
-    }
-    Ok(wants)
+/// What a server wants by what it says; it keeps its place if it wanted something `before`.
+fn want_of(said: Report, before: Option<&WantRow>, now: Ms) -> Option<Want> {
+    let since = before.map_or(now, |before| before.want.since);
+    Some(Want { seats: said.want, waiting: said.waiting, since }).filter(|want| want.seats > 0)
+}
+
+/// What it still wants once some of it was served: then the others are served before it is again.
+fn left_of(want: Want, served: u32, now: Ms) -> Want {
+    let left = want.served(served);
+    if served > 0 { Want { since: now, ..left } } else { left }
 }
 
 impl Desk {
@@ -261,7 +287,7 @@ impl Desk {
                 .sum();
             reports.insert(license.id, Report { keep, used: keep, ..Report::default() });
         }
-        let said = Said { now: &reports, before: &reports, draining: false };
+        let said = Said { now: &reports, before: kept(&reports), draining: false };
         let plan = plan(tx, &workstation.row, licenses, &said, now)?;
         if plan.shares.is_empty() {
             return Err(Failure::NoLicenses);
@@ -315,15 +341,16 @@ impl Counter<'_> {
         if !next && !lost {
             return self.fork(tx, request, last);
         }
-        let before = self.workstation.row.clone();
+        let row_before = self.workstation.row.clone();
         let newest = self.hear(tx, request, lost)?;
         let revoked = self.workstation.row.status == WorkstationStatus::Revoked;
         let licenses = if revoked { Vec::new() } else { licenses };
         let now = self.desk.stamp.now;
-        let said = Said { now: &request.licenses, before: &last.report, draining: request.draining };
+        let before = held(request, newest.as_ref(), &last.report);
+        let said = Said { now: &request.licenses, before, draining: request.draining };
         let plan = plan(tx, &self.workstation.row, licenses, &said, now)?;
         let newest = self.document(tx, request, &plan, newest)?;
-        if self.workstation.row != before {
+        if self.workstation.row != row_before {
             workstations::update(tx, &self.workstation.row)?;
         }
         bells::ring(tx, &plan.rung, now)?;
@@ -341,6 +368,10 @@ impl Counter<'_> {
         last.answer.clone_from(&signed);
         (last.seen_at, last.signed_at) = (now, self.signed_at);
         last.report.clone_from(&request.licenses);
+        for (license, report) in &mut last.report {
+            // It says so only with its next sync; until then nobody is to ask it back as idle.
+            report.used = report.used.saturating_add(plan.taken.get(license).copied().unwrap_or(0));
+        }
         sync::put(tx, id, &last)?;
         Ok((signed, plan.rung))
     }

@@ -172,8 +172,9 @@ CREATE TABLE want (
     license TEXT NOT NULL,
     workstation TEXT NOT NULL REFERENCES workstation (id),
     seats BIGINT NOT NULL,
+    waiting BIGINT NOT NULL,
     since_ms BIGINT NOT NULL,
-    until_ms BIGINT NOT NULL,
+    asked_at_ms BIGINT NOT NULL,
     PRIMARY KEY (license, workstation)
 );
 CREATE TABLE recall (

@@ -4,7 +4,7 @@
 use super::{id, json, ms, opt_ms, rev, text, to_json, whole};
 use leasehold_core::ids::{AccountId, LicenseId, WorkstationId};
 use leasehold_core::license::Scope;
-use leasehold_core::sync::Report;
+use leasehold_core::sync::{Report, Want};
 use leasehold_core::time::Ms;
 use leasehold_db::{DbError, Row, Tx};
 use std::collections::BTreeMap;
@@ -104,45 +104,47 @@ pub fn heard(tx: &mut Tx<'_>, owner: AccountId, scope: Scope) -> Result<Vec<Hear
     )
 }
 
-/// Seats that somebody waits for.
+/// Seats that somebody asked for at a server.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct WantRow {
-    /// At which server.
+    /// At which.
     pub workstation: WorkstationId,
-    /// How many.
-    pub seats: u32,
-    /// Since when.
-    pub since: Ms,
+    /// How many, for how many of them somebody waited, and since when.
+    pub want: Want,
+    /// When the server said so last.
+    pub asked_at: Ms,
 }
 
-/// Who waits for seats of a license at `now`.
-pub fn wants(tx: &mut Tx<'_>, license: LicenseId, now: Ms) -> Result<Vec<WantRow>, DbError> {
+/// What servers said after `after` that they want of a license.
+pub fn wants(tx: &mut Tx<'_>, license: LicenseId, after: Ms) -> Result<Vec<WantRow>, DbError> {
     tx.all(
-        "SELECT workstation, seats, since_ms FROM want WHERE license = ?1 AND until_ms > ?2",
-        &[text(license), now.0.into()],
-        |row| Ok(WantRow { workstation: id(row, 0)?, seats: whole(row, 1)?, since: ms(row, 2)? }),
+        "SELECT workstation, seats, waiting, since_ms, asked_at_ms FROM want WHERE license = ?1 AND asked_at_ms > ?2",
+        &[text(license), after.0.into()],
+        |row| {
+            let want = Want { seats: whole(row, 1)?, waiting: whole(row, 2)?, since: ms(row, 3)? };
+            Ok(WantRow { workstation: id(row, 0)?, want, asked_at: ms(row, 4)? })
+        },
     )
 }
 
-/// A server waits for seats until `until`; it keeps its place if it waited at `now` already.
-pub fn want(
-    tx: &mut Tx<'_>,
-    license: LicenseId,
-    workstation: WorkstationId,
-    seats: u32,
-    now: Ms,
-    until: Ms,
-) -> Result<(), DbError> {
+/// A server wants that.
+pub fn want(tx: &mut Tx<'_>, license: LicenseId, row: &WantRow) -> Result<(), DbError> {
     tx.exec(
-        "INSERT INTO want (license, workstation, seats, since_ms, until_ms) VALUES (?1, ?2, ?3, ?4, ?5)
-         ON CONFLICT (license, workstation) DO UPDATE SET seats = ?3, until_ms = ?5,
-             since_ms = CASE WHEN want.until_ms > ?4 THEN want.since_ms ELSE ?4 END",
-        &[text(license), text(workstation), seats.into(), now.0.into(), until.0.into()],
+        "INSERT INTO want (license, workstation, seats, waiting, since_ms, asked_at_ms) VALUES (?1, ?2, ?3, ?4, ?5, ?6)
+         ON CONFLICT (license, workstation) DO UPDATE SET seats = ?3, waiting = ?4, since_ms = ?5, asked_at_ms = ?6",
+        &[
+            text(license),
+            text(row.workstation),
+            row.want.seats.into(),
+            row.want.waiting.into(),
+            row.want.since.0.into(),
+            row.asked_at.0.into(),
+        ],
     )?;
     Ok(())
 }
 
-/// A server waits for nothing.
+/// A server wants nothing.
 pub fn want_nothing(tx: &mut Tx<'_>, license: LicenseId, workstation: WorkstationId) -> Result<(), DbError> {
     tx.exec("DELETE FROM want WHERE license = ?1 AND workstation = ?2", &[text(license), text(workstation)])?;
     Ok(())
@@ -192,9 +194,9 @@ pub fn recall(
     Ok(())
 }
 
-/// Removes wants and recalls that are over.
-pub fn sweep(tx: &mut Tx<'_>, now: Ms) -> Result<(), DbError> {
-    tx.exec("DELETE FROM want WHERE until_ms <= ?1", &[now.0.into()])?;
+/// Removes wants that were not said after `after`, and recalls that are over.
+pub fn sweep(tx: &mut Tx<'_>, now: Ms, after: Ms) -> Result<(), DbError> {
+    tx.exec("DELETE FROM want WHERE asked_at_ms <= ?1", &[after.0.into()])?;
     tx.exec("DELETE FROM recall WHERE until_ms <= ?1", &[now.0.into()])?;
     Ok(())
 }

@@ -35,7 +35,7 @@ pub(crate) struct Sent {
 
 /// What a server says of one license.
 pub(crate) fn report(keep: u32, used: u32, want: u32) -> Report {
-    Report { keep, used, idle: keep - used, want, peak: used }
+    Report { keep, used, idle: keep - used, want, waiting: want, peak: used }
 }
 
 impl Online {

@@ -77,7 +77,7 @@ impl Server {
         Ok(settings)
     }
 
-    /// Syncs now, and waits until that is done or has failed, for at most [`REFRESH_WAIT`].
+    /// Syncs now, and waits until that is done or has failed, for at most `REFRESH_WAIT`.
     ///
     /// # Errors
     /// [`Failure::SignIn`], [`Failure::NotOnline`], [`Failure::Portal`] with why the portal was not reached.

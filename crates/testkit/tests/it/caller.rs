@@ -53,6 +53,11 @@ impl Caller {
         Caller { agent: self.agent.clone(), base: self.base.clone(), token: Some(token.to_owned()) }
     }
 
+    /// The same caller of the same service at another address.
+    pub(crate) fn at(&self, address: &str) -> Caller {
+        Caller { agent: self.agent.clone(), base: format!("http://{address}"), token: self.token.clone() }
+    }
+
     /// Sends; the status and what was said, or nothing if there was no whole answer.
     fn ask(&self, method: &str, path: &str, key: Option<&str>, body: Option<&Value>) -> Option<(u16, Value)> {
         let mut request = ureq::http::Request::builder().method(method).uri(format!("{}{path}", self.base));

@@ -1,16 +1,33 @@
 //! Faults of online licensing with real processes on real data folders: copies, restored servers and portals, a portal
 //! that is away, and `kill -9` in the midst of it. Whatever happens, no seat is used twice and none is lost.
 
-use crate::online::{Site, Vendor};
+use crate::caller::{Caller, Outcome};
+use crate::ledger::Ledger;
+use crate::online::{Site, Vendor, one_seat};
 use crate::service::{Service, leasehold, run, wait_for};
+use leasehold_core::random::{Random as _, Seeded};
 use leasehold_core::time::{Clock as _, SECOND_MS};
 use leasehold_host::SystemClock;
 use serde_json::{Value, json};
 use std::collections::BTreeSet;
 use std::path::Path;
+use std::process::Command;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::mpsc::channel;
+use std::thread;
+use std::time::Duration;
 
 /// Nobody waits longer for a seat than this, whatever the portal does, in milliseconds.
 const PATIENCE_MS: i64 = 5 * SECOND_MS;
+
+fn rounds() -> u64 {
+    if std::env::var_os("LEASEHOLD_TEST_LONG").is_some() { 50 } else { 5 }
+}
+
+fn pause(ms: u64) {
+    let (_keep, never) = channel::<()>();
+    let _ = never.recv_timeout(Duration::from_millis(ms));
+}
 
 /// An answer that came, and came in time.
 fn in_time<T>(what: &str, ask: impl FnOnce() -> T) -> T {
@@ -277,6 +294,45 @@ impl<'a> Lost<'a> {
 }
 
 #[test]
+fn a_restored_portal_learns_what_is_out_and_gives_no_seat_twice() {
+    let folder = tempfile::tempdir().unwrap();
+    let folder = folder.path();
+    let mut lost = Lost::open(folder, true);
+    let learns_until = lost.said["learning_until"].as_str().unwrap().to_owned();
+    assert_eq!(lost.said["log_survived"], true, "{}", lost.said);
+    wait_for("all servers to come back", || {
+        lost.sites.iter().for_each(|site| refresh(folder, site));
+        lost.sites.iter().all(|site| state(site) == "ok").then_some(())
+    });
+    assert_eq!((lost.adopted(), lost.sold.seats_out()), (3, BOUGHT as u64), "each shows what it obeys");
+    assert!(lost.sold.license()["learning_until"].as_str().unwrap() >= &*learns_until);
+    (0..3).for_each(|at| lost.take_all(at, "beyond"));
+    assert_eq!(lost.taken.len(), BOUGHT, "what is held is given");
+    lost.all_work();
+
+    // What comes free stays where it is: nobody else gets it, and it is not lost to its server either.
+    let free = lost.give_back(1);
+    lost.take_all(0, "learning");
+    refresh(folder, &lost.sites[1]);
+    lost.take_all(1, "again");
+    assert_eq!(lost.taken.iter().filter(|(at, _)| *at == 1).count(), free);
+
+    // Unless an operator, who knows, lets it be given.
+    let free = lost.give_back(1);
+    let raised =
+        lost.sold.vendor.operator.expect(200, "POST", &format!("/api/v1/licenses/{}/raise", lost.sold.license), None);
+    assert_eq!(raised["learning_until"], Value::Null, "{raised}");
+    for n in 0..free {
+        let lease = lost.sites[0].take_soon(&format!("raised-{n}"));
+        lost.taken.push((0, lease));
+    }
+    (0..3).for_each(|at| lost.take_all(at, "end"));
+    assert_eq!(lost.taken.len(), BOUGHT);
+    lost.all_work();
+    assert_eq!((lost.sold.audited("license.raise"), lost.sold.seats_out()), (1, BOUGHT as u64));
+}
+
+#[test]
 fn a_portal_restored_without_its_log_gives_nobody_the_seats_of_a_server_that_it_does_not_know() {
     let folder = tempfile::tempdir().unwrap();
     let folder = folder.path();
@@ -346,4 +402,138 @@ fn while_the_portal_is_away_what_is_held_is_given_and_afterwards_all_is_well_by_
         taken.push(sites[n % 2].take_soon(&format!("freed-{n}")));
     }
     assert_eq!((sites[0].checkout("sixth").0, sites[1].checkout("sixth").0, sold.seats_out()), (409, 409, 5));
+}
+
+/// An application that takes seats and gives them back until its server is gone.
+#[derive(Default)]
+struct Application {
+    taken: u64,
+    /// A checkout of which nobody knows whether it was done: its key is given up after the restart.
+    doubt: Option<String>,
+    /// A seat that was given back, or not.
+    leaving: Option<Value>,
+}
+
+impl Application {
+    fn work(&mut self, caller: &Caller, name: &str, ledger: &Ledger, over: &AtomicBool) {
+        while !over.load(Ordering::SeqCst) && self.doubt.is_none() && self.leaving.is_none() {
+            self.taken += 1;
+            let key = format!("{name}-{}", self.taken);
+            match caller.send("POST", "/v1/leases", Some(&key), Some(&one_seat(&key))) {
+                Outcome::Answered(201, lease) => {
+                    ledger.took();
+                    pause(self.taken % 40);
+                    ledger.gives_back();
+                    self.give_back(caller, lease);
+                }
+                Outcome::Answered(409, denied) => pause(if denied["code"] == "NOT_ACTIVATED" { 20 } else { 2 }),
+                Outcome::Unknown => self.doubt = Some(key),
+                Outcome::Answered(status, told) => panic!("a checkout was answered {status}: {told}"),
+            }
+        }
+    }
+
+    fn give_back(&mut self, caller: &Caller, lease: Value) {
+        let with_secret = caller.with_token(lease["secret"].as_str().unwrap());
+        let path = format!("/v1/leases/{}", lease["lease"].as_str().unwrap());
+        match with_secret.send("DELETE", &path, None, None) {
+            Outcome::Answered(204 | 404, _) => {}
+            Outcome::Answered(status, told) => panic!("a checkin was answered {status}: {told}"),
+            Outcome::Unknown => self.leaving = Some(lease),
+        }
+    }
+
+    /// When its server is there again.
+    fn settle(&mut self, caller: &Caller) {
+        if let Some(key) = self.doubt.take() {
+            caller.expect(204, "DELETE", &format!("/v1/leases?key={key}"), None);
+        }
+        if let Some(lease) = self.leaving.take() {
+            self.give_back(caller, lease);
+        }
+        assert!(self.leaving.is_none(), "the server does not answer after its restart");
+    }
+}
+
+/// All seats that the servers give, one after the other, and not one more. They are given back.
+fn take_and_give_back_all(sites: &[&Site], round: u64, bought: usize) {
+    let taken: Vec<_> = (0..bought)
+        .map(|n| {
+            let site = sites[n % sites.len()];
+            (site, site.take_soon(&format!("round-{round}-{n}")))
+        })
+        .collect();
+    for site in sites {
+        assert_eq!(site.checkout(&format!("round-{round}-more")).0, 409, "more seats than were bought");
+    }
+    taken.iter().for_each(|(site, lease)| site.give_back(lease));
+}
+
+#[test]
+fn kill_9_in_the_midst_of_syncs_recalls_and_enabling_loses_no_seat_and_doubles_none() {
+    const SEATS: usize = 3;
+    let folder = tempfile::tempdir().unwrap();
+    let folder = folder.path();
+    let seed = u64::try_from(SystemClock::new().wall().0).unwrap();
+    println!("seed {seed}");
+    let mut random = Seeded::new(seed);
+    let mut sold = Sold::open(folder, u32::try_from(SEATS).unwrap());
+    let mut first = sold.enabled("s");
+    let second = sold.enabled("t");
+    let mut third = sold.vendor.server("u");
+    let mut applications: Vec<Application> = (0..6).map(|_| Application::default()).collect();
+    let ledger = Ledger::of(SEATS);
+    for round in 0..rounds() {
+        let over = AtomicBool::new(false);
+        let (after_ms, whom) = (100 + random.below(900), round % 3);
+        let callers = [&first, &second, &third].map(|site| site.caller.at(&site.service.address));
+        thread::scope(|scope| {
+            for (n, application) in applications.iter_mut().enumerate() {
+                let (caller, ledger, over) = (&callers[n % 3], &ledger, &over);
+                scope.spawn(move || application.work(caller, &format!("{round}-{n}"), ledger, over));
+            }
+            // Whether it is enabled in time is not known, nor needed.
+            scope.spawn(|| activate(folder, "u").output().unwrap());
+            pause(after_ms);
+            match whom {
+                0 => sold.vendor.portal.end(),
+                1 => first.service.end(),
+                _ => third.service.end(),
+            }
+            pause(random.below(500));
+            match whom {
+                0 => sold.vendor.portal = Service::start(folder, "portal", "p", &sold.vendor.portal.address),
+                1 => first = Site::start_at(folder, "s", &first.service.address),
+                _ => third = Site::start_at(folder, "u", &third.service.address),
+            }
+            pause(random.below(300));
+            over.store(true, Ordering::SeqCst);
+        });
+        for (n, application) in applications.iter_mut().enumerate() {
+            application.settle(&callers[n % 3]);
+        }
+        // Enabled by now, or enabled again with the same key.
+        if third.status()["state"] != "active" {
+            let output = activate(folder, "u").output().unwrap();
+            assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+        }
+        let sites = [&first, &second, &third];
+        take_and_give_back_all(&sites, round, SEATS);
+        wait_for("portal and servers to agree", || {
+            sites.iter().for_each(|site| refresh(folder, site));
+            let held: u64 = sites.iter().map(|site| site.held()).sum();
+            (held == SEATS as u64 && sold.seats_out() == held).then_some(())
+        });
+        run(folder, &["server", "disable", "--data", "u", "--yes"]);
+        wait_for("the receipt at the portal", || (third.status()["receipt"]["state"] == "brought").then_some(()));
+    }
+    let active = sold.workstations().iter().filter(|one| one["status"] == "active").count();
+    assert_eq!((active, sold.audited("workstation.fork")), (2, 0), "no key is enabled twice, and none is left behind");
+    let taken: u64 = applications.iter().map(|application| application.taken).sum();
+    assert!(taken > 20, "{taken} checkouts are no load");
+}
+
+fn activate(folder: &Path, data: &str) -> Command {
+    let account = ["--account", "owner@studio.example", "--for", "organization", "--password-file", "password"];
+    leasehold(folder, &[["server", "activate", "--data", data].as_slice(), &account].concat())
 }

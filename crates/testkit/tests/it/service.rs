@@ -62,6 +62,15 @@ impl Service {
         Service::ready(command.stdout(Stdio::null()).stderr(Stdio::null()), &file)
     }
 
+    /// The same, with what it says added to a file.
+    pub(crate) fn start_logged(folder: &Path, kind: &str, data: &str, address: &str) -> Service {
+        let file = folder.join(format!("{data}.address"));
+        let _ = std::fs::remove_file(&file);
+        let log = std::fs::File::options().create(true).append(true).open(folder.join(format!("{data}.log"))).unwrap();
+        let arguments = [kind, "serve", "--data", data, "--listen", address, "--address-file", file.to_str().unwrap()];
+        Service::ready(leasehold(folder, &arguments).stdout(Stdio::null()).stderr(log), &file)
+    }
+
     /// Starts a command that will tell its address in `file`.
     pub(crate) fn ready(command: &mut Command, file: &Path) -> Service {
         let mut child = command.spawn().unwrap();

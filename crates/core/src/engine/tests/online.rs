@@ -164,6 +164,37 @@ fn nobody_waits_longer_than_two_seconds_and_a_no_is_remembered_for_five() {
 }
 
 #[test]
+fn a_seat_that_came_for_somebody_is_used_before_it_is_owed_to_the_next() {
+    let mut online = Online::enabled(0, 5);
+    assert!(matches!(online.checkout("a"), Output::Waits(_)));
+    let seq = online.request().seq;
+    online.answer(seq, PoolShare { recall: 1, ..share(5, 4, 0) }, Some(online_document(2, 1)));
+    let lease = match &online.resolve()[..] {
+        [(_, Output::Leased(lease))] => lease.lease,
+        other => panic!("not served: {other:?}"),
+    };
+    assert_eq!(online.report().keep, 1, "it is in use");
+    online.sync(PoolShare { recall: 1, ..share(5, 4, 0) }, None);
+    online.server.engine.step(online.now, Input::Checkin { lease }, &mut Vec::new());
+    assert!(!matches!(online.checkout("b"), Output::Leased(_)), "whoever waits elsewhere is next");
+}
+
+#[test]
+fn who_was_denied_and_does_not_come_for_the_seat_wants_it_no_more() {
+    let mut online = Online::enabled(0, 5);
+    online.checkout("a");
+    online.pass(WAIT_MS);
+    online.resolve();
+    let request = online.request();
+    let report = request.licenses[&license()];
+    assert_eq!((report.want, report.waiting), (1, 0));
+    online.answer(request.seq, share(5, 4, 0), Some(online_document(2, 1)));
+    online.sync(PoolShare { recall: 1, ..share(5, 4, 0) }, None);
+    let report = online.report();
+    assert_eq!((report.keep, report.want), (0, 0), "it would travel to and fro for a minute");
+}
+
+#[test]
 fn a_want_is_forgotten_a_minute_after_it_was_last_asked() {
     let mut online = Online::enabled(0, 5);
     online.checkout("a");

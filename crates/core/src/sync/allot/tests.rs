@@ -12,7 +12,12 @@ fn holder(n: u64, counted: u32, used: u32) -> Holder {
 }
 
 fn waits(holder: Holder, seats: u32, since: i64) -> Holder {
-    Holder { want: Some(Want { seats, since: Ms(since) }), ..holder }
+    Holder { want: Some(Want { seats, waiting: seats, since: Ms(since) }), ..holder }
+}
+
+/// Somebody asked there and was denied.
+fn left_again(holder: Holder, seats: u32, since: i64) -> Holder {
+    Holder { want: Some(Want { seats, waiting: 0, since: Ms(since) }), ..holder }
 }
 
 fn pool(seats: u32, holders: Vec<Holder>) -> PoolFacts {
@@ -47,6 +52,16 @@ fn who_waits_longest_is_served_first_whichever_server_it_is_at() {
     let facts = pool(5, vec![holder(1, 4, 4), waits(holder(2, 0, 0), 1, 9), waits(holder(3, 0, 0), 1, 7)]);
     assert_eq!(allot(&facts, workstation(2)).seats, 0);
     assert_eq!(allot(&facts, workstation(3)).seats, 1);
+}
+
+#[test]
+fn a_seat_that_came_for_somebody_is_not_asked_back_at_once() {
+    let facts = pool(1, vec![waits(holder(1, 0, 0), 1, 1), waits(holder(2, 0, 0), 1, 2)]);
+    let got = allot(&facts, workstation(1));
+    // The one that waits at the other server is next: it is owed what comes free here.
+    assert_eq!((got.seats, got.served, got.taken, got.recall), (1, 1, 1, 1));
+    let left = pool(2, vec![left_again(holder(1, 0, 0), 1, 1), waits(holder(2, 1, 1), 1, 2)]);
+    assert_eq!((allot(&left, workstation(1)).served, allot(&left, workstation(1)).taken), (0, 0), "who waits comes first");
 }
 
 #[test]
@@ -111,6 +126,20 @@ fn shares_add_up_to_the_pool() {
     assert_eq!(shares, [8, 2, 0]);
 }
 
+#[test]
+fn whoever_asks_the_same_servers_are_to_give() {
+    let holders = vec![holder(1, 1, 0), holder(2, 1, 0), holder(3, 1, 0), waits(holder(4, 0, 0), 1, 1)];
+    let peaks = |holder: Holder| Holder { report: Report { peak: 1, ..holder.report }, ..holder };
+    let holders: Vec<Holder> = holders.into_iter().map(peaks).collect();
+    let recalled = |first: usize| {
+        let mut holders = holders.clone();
+        holders.swap(0, first);
+        allot(&pool(3, holders.clone()), holders[0].workstation).recall
+    };
+    let recalled: Vec<u32> = (0..3).map(recalled).collect();
+    assert_eq!(recalled.iter().sum::<u32>(), 1, "{recalled:?}");
+}
+
 /// A site of servers that sync in turn, each doing what it is told.
 #[derive(Clone, Debug)]
 struct Site {
@@ -145,7 +174,7 @@ impl Site {
         if let Some(want) = holder.want {
             let used = seats.min(want.seats);
             holder.report.used += used;
-            holder.want = Some(Want { seats: want.seats - used, ..want }).filter(|want| want.seats > 0);
+            holder.want = Some(want.served(used)).filter(|want| want.seats > 0);
         }
     }
 }
@@ -164,7 +193,7 @@ proptest! {
                 0 => holder.report.used = holder.report.used.saturating_sub(1),
                 1 if holder.report.used < holder.counted - site.recalled[at].min(holder.counted) => holder.report.used += 1,
                 2 if holder.want.is_none() && holder.report.used == holder.counted => {
-                    holder.want = Some(Want { seats: 1, since: Ms(i64::try_from(tick).unwrap()) });
+                    holder.want = Some(Want { seats: 1, waiting: u32::from(tick % 3 > 0), since: Ms(i64::try_from(tick).unwrap()) });
                 }
                 _ => {}
             }
@@ -178,7 +207,7 @@ proptest! {
             (0..servers).for_each(|at| site.sync(at));
         }
         let used: u32 = site.pool.holders.iter().map(|holder| holder.report.used).sum();
-        let waiting: u32 = site.pool.holders.iter().map(Holder::wanted).sum();
+        let waiting: u32 = site.pool.holders.iter().map(Holder::waiting).sum();
         prop_assert!(waiting == 0 || used == seats, "{waiting} wait, {used} of {seats} are used: {site:?}");
     }
 }
