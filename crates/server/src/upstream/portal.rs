@@ -268,7 +268,7 @@ impl PortalParts {
 
     fn portal_is_ready(&self) -> bool {
         let answer = self.link().and_then(|link| link.get("/readyz", None, READY_WAIT));
-        answer.is_ok_and(|answer| answer.status == 200)
+        answer.is_ok_and(|answer| (200..300).contains(&answer.status))
     }
 
     fn jitter(&self) -> u64 {

@@ -25,7 +25,7 @@ const BOUGHT: usize = 2 * SEATS as usize;
 const KILL_EVERY_MS: u64 = 4_000;
 
 fn demand_ms() -> i64 {
-    if std::env::var_os("LEASEHOLD_TEST_LONG").is_some() { 60_000 } else { 3_000 }
+    if std::env::var_os("LEASEHOLD_TEST_LONG").is_some() { 60_000 } else { 20_000 }
 }
 
 fn pause(ms: u64) {
@@ -129,7 +129,6 @@ fn twenty_servers_at_two_portals_share_few_seats_while_a_portal_is_killed_again_
         while clock.boottime_ms() < ends_ms && workers.iter().all(|worker| !worker.is_finished()) {
             pause(KILL_EVERY_MS / 2 + random.below(KILL_EVERY_MS));
             let (portal, data) = if random.below(2) == 0 { (&mut vendor.portal, "p") } else { (&mut second, "q") };
-            if std::env::var_os("NOKILL").is_some() { continue; }
             portal.end();
             pause(random.below(1_000));
             *portal = Service::start_logged(folder, "portal", data, &portal.address);
@@ -138,27 +137,16 @@ fn twenty_servers_at_two_portals_share_few_seats_while_a_portal_is_killed_again_
         let had: Vec<u64> = workers.into_iter().map(|worker| worker.join().unwrap()).collect();
         (had, watcher.join().unwrap())
     });
-    std::process::Command::new("cp").args(["-r", folder.to_str().unwrap(), "/tmp/race"]).status().unwrap();
-    for site in &sites { eprintln!("{} {}", site.data, site.status()["online"]); }
-    for license in &licenses { eprintln!("{}", operators[0].expect(200, "GET", &format!("/api/v1/licenses/{license}"), None)); }
-    for data in ["p", "q"] { eprintln!("{}", std::fs::read_to_string(folder.join(format!("{data}.log"))).unwrap()); }
     println!("seats that the applications of each server had: {had:?}; {looks} looks at the licenses");
-    assert!(std::env::var_os("NOKILL").is_some() || had.iter().all(|seats| *seats > 0), "somebody starved: {had:?}");
-    assert!(looks > 2, "{looks} looks are none");
+    assert!(had.iter().all(|seats| *seats > 0), "somebody starved: {had:?}");
+    assert!(looks > 20, "{looks} looks are none");
     assert_eq!(ledger.in_use(), 0);
 
     // Nothing is lost: wherever they are, one server gets them all, and not one more.
     for n in 0..BOUGHT {
-        let t = clock.boottime_ms();
-        let mut tries = 0;
-        crate::service::wait_for("a seat", || {
-            tries += 1;
-            let (status, lease) = sites[0].checkout(&format!("all-{n}-{tries}"));
-            (status == 201).then_some(lease)
-        });
-        eprintln!("TOOK {n} {} {tries} {}", clock.boottime_ms() - t, clock.wall().rfc3339());
+        sites[0].take_soon(&format!("all-{n}"));
     }
-    assert_eq!(sites[1].checkout("one more").0, 409);
+    assert_eq!(sites[1].checkout("one-more").0, 409);
     for data in ["p", "q"] {
         let log = std::fs::read_to_string(folder.join(format!("{data}.log"))).unwrap();
         for bad in ["deadlock", "CONTENDED", "ERROR", "panicked"] {
