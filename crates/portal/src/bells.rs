@@ -55,7 +55,8 @@ impl Bells {
     }
 }
 
-/// Waits until the bell of a workstation was rung more than `since` times, or `patience` is over; answers how often.
+/// Waits until the bell of a workstation was rung more often than `since`, or `patience` is over; answers how often. Less
+/// often as well: a portal that was restored from a backup counts anew, and should be heard.
 pub(crate) async fn wait(
     portal: &Portal,
     workstation: WorkstationId,
@@ -67,7 +68,7 @@ pub(crate) async fn wait(
     let look = move |portal: &Portal| portal.db().read(move |tx| Ok(bells::rung(tx, workstation)?));
     let rung = portal.run(look).await;
     let rung = match rung {
-        Ok(rung) if rung <= since => {
+        Ok(rung) if rung == since => {
             tokio::select! {
                 () = woken.notified() => {}
                 () = patience => {}
@@ -89,7 +90,7 @@ pub(crate) fn listen(portal: &Portal) -> Result<(), Failure> {
     let rung = portal.db().read(move |tx| Ok::<_, Failure>(bells::rung_since(tx, since)?))?;
     let waiters = portal.bells().waiters();
     for (workstation, times) in rung {
-        if let Some(waiter) = waiters.get(&workstation).filter(|waiter| waiter.since < times) {
+        if let Some(waiter) = waiters.get(&workstation).filter(|waiter| waiter.since != times) {
             waiter.woken.notify_one();
         }
     }

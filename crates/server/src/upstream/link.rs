@@ -200,7 +200,8 @@ impl PortalLink {
                 problem.map(|problem| shown(problem.title.trim_end_matches('.'))).filter(|title| !title.is_empty());
             return Some(LinkProblem::Down { portal, status, said: title.unwrap_or_else(|| words_of(&page)) });
         }
-        if !is_json(response) {
+        // With nothing in it, there is nothing that would have to be JSON.
+        if status != 204 && !is_json(response) {
             let words = words_of(&beginning(response));
             let said =
                 format!("it answers with status {status}{}", if words.is_empty() { "" } else { " and the page " });

@@ -124,7 +124,8 @@ pub(crate) fn start(parts: PortalParts) -> std::io::Result<PortalThreads> {
 
 /// Waits for the bell, and has the engine sync when it rings, or when a portal that was not reached is there again.
 fn listen(parts: &PortalParts) {
-    let (mut heard, mut lost) = (0, false);
+    // What was heard counts until a sync has said what it came to: a restored portal counts anew.
+    let (mut heard, mut lost) = (None::<(u64, u64)>, false);
     while !parts.due.is_stopped() {
         let look = parts.engine.look_blocking(|engine, now| engine.online(now));
         let online = look.ok().flatten().filter(|online| online.forked.is_none() && online.answered_at.is_some());
@@ -140,14 +141,14 @@ fn listen(parts: &PortalParts) {
             }
             let _ = parts.engine.step_blocking(Input::Refresh);
         }
-        let since = online.bell.max(heard);
+        let since = heard.filter(|(syncs, _)| *syncs == online.syncs).map_or(online.bell, |(_, bell)| bell);
         let token = sign_request(&key, workstation, 0, b"", parts.clock.wall());
         let polled = parts
             .link()
             .and_then(|link| link.get(&format!("/api/v1/sync/wait?since={since}"), Some(&token), POLL_WAIT));
         match polled.map(|answer| serde_json::from_slice::<Rung>(&answer.body)) {
-            Ok(Ok(rung)) if rung.bell > since => {
-                heard = rung.bell;
+            Ok(Ok(rung)) if rung.bell != since => {
+                heard = Some((online.syncs, rung.bell));
                 // Nothing to do if the engine is gone: the process ends.
                 let _ = parts.engine.step_blocking(Input::Refresh);
             }
@@ -268,7 +269,7 @@ impl PortalParts {
 
     fn portal_is_ready(&self) -> bool {
         let answer = self.link().and_then(|link| link.get("/readyz", None, READY_WAIT));
-        answer.is_ok_and(|answer| (200..300).contains(&answer.status))
+        answer.is_ok_and(|answer| answer.status == 204)
     }
 
     fn jitter(&self) -> u64 {

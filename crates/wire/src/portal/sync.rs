@@ -22,7 +22,7 @@ pub struct WaitQuery {
 /// How a long poll ended.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize, ToSchema)]
 pub struct Rung {
-    /// Higher than `since` if there is a reason to sync.
+    /// Another number than `since` if there is a reason to sync.
     pub bell: u64,
 }
 
