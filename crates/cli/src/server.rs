@@ -276,7 +276,8 @@ pub(crate) fn server(command: ServerCommand) -> Result<u8, Failure> {
             Output { json }.print(&json!({ "data": folder.data }), || {
                 format!(
                     "Restored to {}. Start it there, and never the old one again: two servers with one key are found out, \
-                     and one of them gets no new seats.",
+                     and one of them gets no new seats. Applications that run are taken up again at once; new seats \
+                     are given in seven minutes, when every seat that the backup does not know has ended.",
                     folder.data.display()
                 )
             })?;
@@ -398,6 +399,12 @@ fn describe(status: &StatusResponse) -> String {
     text.push_str(&format!("Out: {}.\n", leases(status.leases_out)));
     if !status.storage.ok {
         text.push_str(&format!("PROBLEM: {}\n", printable(&status.storage.problem)));
+    }
+    if let Some(restored) = status.restored {
+        text.push_str(&format!(
+            "RESTORED FROM A BACKUP: new seats from {}; applications that run keep theirs.\n",
+            restored.new_leases_from.0.rfc3339()
+        ));
     }
     if let Some(until) = status.clock.no_new_leases_until {
         text.push_str(&format!(

@@ -122,6 +122,15 @@ impl Examination {
                 "Free some space on the license server's disk.",
             );
         }
+        if let Some(restored) = status.restored {
+            self.note(
+                format!(
+                    "The server was restored from a backup: new seats from {}.",
+                    restored.new_leases_from.0.rfc3339()
+                ),
+                "Wait until then; applications that run keep their seats.",
+            );
+        }
         if let Some(until) = status.clock.no_new_leases_until {
             self.note(
                 format!(

@@ -20,6 +20,8 @@ words! {
         HostMismatch = "HOST_MISMATCH",
         /// The server's clock went backwards; it waits until seats given before that have run out.
         ClockSuspect = "CLOCK_SUSPECT",
+        /// The server was restored from a backup; it waits until seats given after that have run out.
+        Restored = "RESTORED",
         /// The server holds no grant.
         NotActivated = "NOT_ACTIVATED",
         /// The server is being disabled.
@@ -98,6 +100,11 @@ impl DenialCode {
                 "The clock of the license server's machine was set back, so it gives no new seats for a few minutes.",
                 "Set the clock of that machine right and try again in ten minutes.",
                 ADMINISTRATOR,
+            ),
+            DenialCode::Restored => (
+                "The license server was just restored from a backup, and seats given since that was made may still be in use. Applications that run keep theirs.",
+                "Try again in eight minutes.",
+                USER,
             ),
             DenialCode::NotActivated => (
                 "The license server has not been activated.",

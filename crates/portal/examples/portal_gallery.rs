@@ -116,7 +116,7 @@ impl Online {
         let (now, grant) = (portal.now(), &self.grant.grant);
         let report = |license, held| {
             let [keep, used, want] = said(license, held);
-            Report { keep, used, idle: keep - used, want, peak: used }
+            Report { keep, used, idle: keep - used, want, waiting: want, peak: used }
         };
         let request = SyncRequest {
             v: SYNC_VERSION,

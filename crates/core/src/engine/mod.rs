@@ -53,6 +53,8 @@ pub struct Restored {
     pub machine: Box<str>,
     /// Since when the server has been on another machine than its document was issued to.
     pub moved_since: Option<Ms>,
+    /// When everything here was restored from a backup, if it was: leases given after that was made are not among these.
+    pub restored_at: Option<Ms>,
     /// The newest activation requests and when they were made, oldest first.
     pub asked: Vec<(RequestId, Ms)>,
     /// What is known at the portal; `None` if the server is not online.
@@ -68,8 +70,8 @@ pub struct Engine {
     pool: Pool,
     document: Option<Document>,
     draining: bool,
-    /// After a start with a suspect clock: seats given before may be unknown here until this instant.
-    no_new_until: Option<Ms>,
+    /// Seats given before the start may be unknown here until this instant, and why.
+    no_new: Option<(Ms, DenialCode)>,
     machine: Box<str>,
     moved_since: Option<Ms>,
     /// `moved_since` was found at the start and is not on disk yet.
@@ -102,14 +104,15 @@ impl Engine {
         }
         let document = restored.document;
         let pool = Pool::restore(document.as_ref().map(|d| &d.grant), restored.former_lines, leases, now);
-        let suspect = matches!(verdict, StartVerdict::Behind { .. });
+        let suspect = matches!(verdict, StartVerdict::Behind { .. }).then_some((now, DenialCode::ClockSuspect));
+        let copied = restored.restored_at.map(|at| (at.min(now), DenialCode::Restored));
         let moved_since = moved_since(document.as_ref(), &restored.machine, restored.moved_since, now);
         let mut engine = Engine {
             times,
             pool,
             document,
             draining: restored.draining,
-            no_new_until: suspect.then(|| times.lease_freed_at(now, times.lease)),
+            no_new: suspect.or(copied).map(|(since, code)| (times.lease_freed_at(since, times.lease), code)),
             machine: restored.machine,
             moved_since,
             moved_unwritten: moved_since != restored.moved_since,
@@ -150,9 +153,9 @@ impl Engine {
         self.draining && self.pool.leases_out() == 0
     }
 
-    /// Until when no new leases are given because the clock went backwards.
-    pub fn no_new_until(&self, now: Ms) -> Option<Ms> {
-        self.no_new_until.filter(|until| now < *until)
+    /// Until when no new leases are given because some that were given before may be unknown here, and why that is so.
+    pub fn no_new(&self, now: Ms) -> Option<(Ms, DenialCode)> {
+        self.no_new.filter(|(until, _)| now < *until)
     }
 
     /// Until when new seats are given although the document was issued to another machine; `None` if it was not, or if
@@ -281,7 +284,7 @@ impl Engine {
         if self.is_forked() {
             return Some(DenialCode::Forked);
         }
-        self.no_new_until(now).map(|_| DenialCode::ClockSuspect)
+        self.no_new(now).map(|(_, code)| code)
     }
 
     fn new_lease(

@@ -112,7 +112,12 @@ impl Server {
     }
 
     fn restart(&mut self, now: Ms, verdict: StartVerdict) {
+        self.restart_from(now, verdict, None);
+    }
+
+    fn restart_from(&mut self, now: Ms, verdict: StartVerdict, restored_at: Option<Ms>) {
         let restored = Restored {
+            restored_at,
             document: self.engine.document.clone(),
             // As the shell reads them: only what the document in force does not say.
             former_lines: self
@@ -275,6 +280,25 @@ fn a_clock_set_back_stops_new_leases_for_one_full_right_but_not_running_work() {
     assert_eq!(denied(server.checkout(NOW.plus(1), "l", "bob")), DenialCode::ClockSuspect);
     leased(server.heartbeat(NOW.plus(1), lease, 1, "x"));
     assert!(leased(server.checkout(NOW.plus(425_000), "m", "bob")).new);
+}
+
+#[test]
+fn a_restored_server_gives_nothing_new_until_every_lease_has_ended_that_it_does_not_know() {
+    let mut server = Server::new(2);
+    let lease = leased(server.checkout(NOW, "k", "ann")).lease;
+    server.restart_from(NOW.plus(100_000), StartVerdict::Plausible, Some(NOW));
+    assert_eq!(denied(server.checkout(NOW.plus(100_001), "l", "bob")), DenialCode::Restored);
+    leased(server.heartbeat(NOW.plus(100_001), lease, 1, "x"));
+    let unknown = LeaseId::draw(NOW, &mut Seeded::new(99));
+    let (ask, source, nonce) = (ask("bob"), source(), "x".into());
+    let resume = Input::Resume { lease: unknown, key: "m".into(), ask, source, n: 4, nonce };
+    leased(server.engine.step(NOW.plus(100_001), resume, &mut vec![]));
+    assert_eq!(denied(server.checkout(NOW.plus(424_999), "n", "bob")), DenialCode::Restored);
+    server.engine.step(NOW.plus(425_000), Input::Checkin { lease }, &mut vec![]);
+    assert!(leased(server.checkout(NOW.plus(425_000), "o", "bob")).new);
+    // Restored by a clock that was ahead.
+    server.restart_from(NOW.plus(425_000), StartVerdict::Plausible, Some(NOW.plus(DAY_MS)));
+    assert_eq!(server.engine.no_new(NOW.plus(425_000)), Some((NOW.plus(850_000), DenialCode::Restored)));
 }
 
 #[test]

@@ -170,8 +170,7 @@ pub(super) fn plan(
     let draining = said.draining;
     let learning_until = state::learning_until(tx)?;
     let heard = sync::heard(tx, workstation.owner, workstation.scope)?;
-    let mut plan =
-        Plan { lines: Vec::new(), shares: Vec::new(), taken: BTreeMap::new(), rung: BTreeSet::new() };
+    let mut plan = Plan { lines: Vec::new(), shares: Vec::new(), taken: BTreeMap::new(), rung: BTreeSet::new() };
     for license in licenses {
         let Some(part) = Part::open_to(&license, workstation) else { continue };
         let mut pools = LicensePools::load(tx, license, now, learning_until)?;

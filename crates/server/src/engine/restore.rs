@@ -76,6 +76,7 @@ impl Restorer {
             draining: state.draining,
             machine: self.machine.clone(),
             moved_since: state.moved_since,
+            restored_at: state.restored_at,
             asked,
             online,
             peaks,

@@ -249,7 +249,7 @@ impl Thread {
 
     /// A wait for seats that may be out unknown goes on when memory is built anew.
     fn verdict_of_rebuild(&self, now: Ms) -> StartVerdict {
-        let waits = self.parts.engine.no_new_until(now).is_some();
+        let waits = self.parts.engine.no_new(now).is_some();
         if waits { StartVerdict::Behind { by_ms: 0 } } else { StartVerdict::Plausible }
     }
 

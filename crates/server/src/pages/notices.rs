@@ -32,6 +32,7 @@ fn notices_with(seen: &StatusResponse, portal: Option<Notice>) -> Vec<Notice> {
     if !seen.storage.ok {
         notices.push(storage(&seen.storage.problem));
     }
+    notices.extend(restored(seen));
     notices.extend(clock(seen));
     let all = products(seen);
     notices.extend(moved(seen));
@@ -59,6 +60,16 @@ fn storage(problem: &str) -> Notice {
         "Applications that hold a seat go on; new seats are refused. " (visible(problem))
     };
     Notice::new(Tone::Bad, text)
+}
+
+fn restored(seen: &StatusResponse) -> Option<Notice> {
+    let from = seen.restored?.new_leases_from.0;
+    let text = html! {
+        strong { "Restored from a backup: " }
+        "new seats are given from " (words::minute(from)) " (" (relative(from, seen.server_time.0)) "), because seats given since the "
+        "backup was made may still be in use. Applications that run keep theirs."
+    };
+    Some(Notice::new(Tone::Warning, text))
 }
 
 fn clock(seen: &StatusResponse) -> Vec<Notice> {

@@ -3,8 +3,10 @@
 use super::access::Caller;
 use super::failure::Failure;
 use crate::server::{DATABASE_FILE, Server};
+use crate::store;
 use leasehold_core::access::ServerAction;
 use leasehold_core::engine::Audit;
+use leasehold_core::time::Ms;
 use leasehold_db::{Db, DbError, SqliteOptions};
 use leasehold_host::{FileError, private_file};
 use std::io;
@@ -44,7 +46,7 @@ impl Server {
             move |source| Failure::Disk(FileError::Io { doing, path, source })
         };
         make_private(to).map_err(failed("create the folder", to))?;
-        self.0.db.write(move |tx| crate::store::add_audit(tx, &audit))?;
+        self.0.db.write(move |tx| store::add_audit(tx, &audit))?;
         for entry in std::fs::read_dir(&self.0.folder).map_err(failed("read", &self.0.folder))? {
             let entry = entry.map_err(failed("read", &self.0.folder))?;
             let name = entry.file_name();
@@ -104,8 +106,9 @@ pub enum RestoreFailure {
     Disk(#[from] FileError),
 }
 
-/// Copies a backup into a new data folder. Whether its server may go on with its key is found out with the first sync.
-pub(crate) fn restore(from: &Path, to: &Path) -> Result<(), RestoreFailure> {
+/// Copies a backup into a new data folder, at `now` by the machine's clock. Whether its server may go on with its key is
+/// found out with the first sync; until every lease has ended that the backup may not know, it gives no new ones.
+pub(crate) fn restore(from: &Path, to: &Path, now: Ms) -> Result<(), RestoreFailure> {
     let failed = |path: &Path| {
         let path = path.to_owned();
         move |source| RestoreFailure::File { path, source }
@@ -135,7 +138,10 @@ pub(crate) fn restore(from: &Path, to: &Path) -> Result<(), RestoreFailure> {
         let bytes = std::fs::read(&path).map_err(failed(&path))?;
         let target = to.join(DATABASE_FILE);
         private_file::write_once(&target, &bytes)?;
-        Db::open_sqlite(&target, SqliteOptions::default())?.check_integrity()?;
+        let db = Db::open_sqlite(&target, SqliteOptions::default())?;
+        db.check_integrity()?;
+        db.migrate(store::MIGRATIONS)?;
+        db.write(move |tx| store::set_restored(tx, now))?;
     }
     Ok(private_file::sync_folder(to)?)
 }

@@ -8,13 +8,14 @@ use crate::server::Server;
 use crate::store;
 use leasehold_core::access::ServerAction;
 use leasehold_core::clock::StartVerdict;
+use leasehold_core::codes::DenialCode;
 use leasehold_core::engine::{Document, Engine};
 use leasehold_core::grant::Renew;
 use leasehold_core::pool::{FeatureView, Lease, LineView, PoolView, Standing};
 use leasehold_core::time::{Ms, SECOND_MS};
 use leasehold_wire::server::{
     ActivationStatus, ClockStatus, ClockVerdict, FeatureStatus, LeaseQuery, LeaseView, LineStatus, MovedStatus, Page,
-    PingResponse, ServerState, StatusResponse, StorageStatus,
+    PingResponse, RestoredStatus, ServerState, StatusResponse, StorageStatus,
 };
 
 /// Leases on a page if nobody says how many.
@@ -28,7 +29,7 @@ struct Seen {
     view: PoolView,
     document: Option<Document>,
     draining: bool,
-    no_new_until: Option<Ms>,
+    no_new: Option<(Ms, DenialCode)>,
     moved_until: Option<Ms>,
     leases_end_at: Option<Ms>,
 }
@@ -39,7 +40,7 @@ fn see(engine: &Engine, now: Ms) -> Seen {
         view: engine.pool().view(now),
         document: engine.document().cloned(),
         draining: engine.draining(),
-        no_new_until: engine.no_new_until(now),
+        no_new: engine.no_new(now),
         moved_until: engine.moved_until(),
         leases_end_at: engine.pool().last_freed_at(),
     }
@@ -85,6 +86,7 @@ impl Server {
             ServerState::Disabled => self.receipt_status(caller).await?,
             _ => None,
         };
+        let no_new_because = |code| seen.no_new.filter(|(_, because)| *because == code).map(|(until, _)| until);
         Ok(StatusResponse {
             version: crate::VERSION.to_owned(),
             server_time: seen.now.into(),
@@ -97,7 +99,9 @@ impl Server {
             online,
             receipt,
             moved: seen.moved_until.map(|until| MovedStatus { new_leases_until: until.into() }),
-            clock: self.clock(seen.now, seen.no_new_until),
+            restored: no_new_because(DenialCode::Restored)
+                .map(|until| RestoredStatus { new_leases_from: until.into() }),
+            clock: self.clock(seen.now, no_new_because(DenialCode::ClockSuspect)),
             storage: self.storage_as_told_to(caller),
             usage_open: self.usage_open(),
             setup_needed: self.0.administrator.setup_needed(),

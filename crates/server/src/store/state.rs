@@ -20,11 +20,14 @@ pub(crate) struct State {
     pub(crate) moved_since: Option<Ms>,
     /// The newest start remembers the keys of leases that ended after the first until the second.
     pub(crate) keys_kept: Option<(Ms, Ms)>,
+    /// When the folder was made from a backup.
+    pub(crate) restored_at: Option<Ms>,
 }
 
 /// Reads it.
 pub(crate) fn load(tx: &mut Tx<'_>) -> Result<State, DbError> {
-    let sql = "SELECT mark_ms, draining, usage_open, password_hash, moved_since_ms, keys_since_ms, keys_until_ms
+    let sql = "SELECT mark_ms, draining, usage_open, password_hash, moved_since_ms, keys_since_ms, keys_until_ms,
+                      restored_at_ms
                FROM state WHERE id = 1";
     let state = tx.one(sql, &[], |row| {
         Ok(State {
@@ -34,6 +37,7 @@ pub(crate) fn load(tx: &mut Tx<'_>) -> Result<State, DbError> {
             password_hash: row.opt_text(3)?,
             moved_since: row.opt_int(4)?.map(Ms),
             keys_kept: row.opt_int(5)?.map(Ms).zip(row.opt_int(6)?.map(Ms)),
+            restored_at: row.opt_int(7)?.map(Ms),
         })
     })?;
     state.ok_or(super::damaged("state without its row"))
@@ -91,6 +95,12 @@ pub(super) fn set_keys_kept(tx: &mut Tx<'_>, since: Ms, until: Ms) -> Result<(),
 
 pub(super) fn set_moved_since(tx: &mut Tx<'_>, since: Option<Ms>) -> Result<(), DbError> {
     tx.exec("UPDATE state SET moved_since_ms = ?1 WHERE id = 1", &[since.map(|since| since.0).into()])?;
+    Ok(())
+}
+
+/// Everything was restored from a backup.
+pub(crate) fn set_restored(tx: &mut Tx<'_>, at: Ms) -> Result<(), DbError> {
+    tx.exec("UPDATE state SET restored_at_ms = ?1 WHERE id = 1", &[at.0.into()])?;
     Ok(())
 }
 

@@ -291,7 +291,7 @@ impl World<'_, '_> {
                             continue;
                         }
                         let starting = engine.online(at).is_some_and(|online| online.starting);
-                        let open = engine.no_new_until(at).is_none() && !engine.draining();
+                        let open = engine.no_new(at).is_none() && !engine.draining();
                         let open = open && !engine.is_forked() && !starting;
                         let id = LeaseId::draw(at, &mut leasehold_core::random::Seeded::new(0));
                         if open && engine.pool().find(id, &app.ask, app.source, at).is_ok() {

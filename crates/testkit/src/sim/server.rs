@@ -426,7 +426,7 @@ impl World<'_, '_> {
     }
 
     fn rebuild(&mut self, server: usize, now: Ms) -> Result<(), Violation> {
-        let closed = self.servers[server].running.as_ref().is_some_and(|r| r.engine.no_new_until(now).is_some());
+        let closed = self.servers[server].running.as_ref().is_some_and(|r| r.engine.no_new(now).is_some());
         let verdict = if closed { StartVerdict::Behind { by_ms: 0 } } else { StartVerdict::Plausible };
         let mut engine = self.engine_from_disk(server, verdict, now, None)?;
         if let Some(running) = &mut self.servers[server].running {

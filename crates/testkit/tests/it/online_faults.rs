@@ -171,6 +171,9 @@ fn a_server_restored_from_an_old_backup_finds_out_before_it_gives_a_seat() {
     first.service.kill();
     run(folder, &["server", "restore", "--from", "b", "--data", "r"]);
     let restored = Site::start(folder, "r");
+    // It gives nothing new before the portal has answered, and finds out by that answer.
+    assert_eq!(restored.checkout("before").0, 409);
+    wait_for("the portal's answer", || (state(&restored) == "copy").then_some(()));
     assert_forked(&restored, "x");
     assert_eq!(restored.beat(&known, 1).0, 200, "what it knows goes on");
     let (status, gone) = restored.resume("forgotten-1", &forgotten, 1);
@@ -200,6 +203,13 @@ fn a_server_restored_from_a_current_backup_goes_on_and_takes_up_leases_that_it_f
     let restored = Site::start(folder, "r");
     let (status, gone) = restored.beat(&forgotten, 1);
     assert_eq!((status, &gone["code"]), (410, &json!("LEASE_GONE")), "{gone}");
+    // Nobody gets the seat of an application that the backup does not know.
+    for n in 0..3 {
+        let (status, denied) = in_time("a refusal", || restored.checkout(&format!("new-{n}")));
+        assert_eq!((status, &denied["code"]), (409, &json!("RESTORED")), "{denied}");
+    }
+    assert!(restored.status()["restored"]["new_leases_from"].is_string());
+    assert!(restored.caller.page("/").contains("Restored from a backup"));
     // Its application shows the signed lease until it is taken up.
     let mut n = 1;
     let resumed = wait_for("the lease to be taken up", || {

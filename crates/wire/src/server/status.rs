@@ -56,6 +56,9 @@ pub struct StatusResponse {
     /// It is on another machine than its document was issued to; absent if it is not.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub moved: Option<MovedStatus>,
+    /// It was just restored from a backup; absent otherwise.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub restored: Option<RestoredStatus>,
     /// Whether its clock can be trusted.
     pub clock: ClockStatus,
     /// Whether it can store changes.
@@ -163,6 +166,13 @@ pub struct LineStatus {
 pub struct MovedStatus {
     /// New seats are given until then; afterwards HOST_MISMATCH. A document for this machine mends it.
     pub new_leases_until: Time,
+}
+
+/// A server that was restored from a backup and does not know every lease that may run.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize, ToSchema)]
+pub struct RestoredStatus {
+    /// No new leases before then; applications that show their lease are taken up again.
+    pub new_leases_from: Time,
 }
 
 /// Whether the server's clock can be trusted.

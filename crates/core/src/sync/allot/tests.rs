@@ -61,7 +61,11 @@ fn a_seat_that_came_for_somebody_is_not_asked_back_at_once() {
     // The one that waits at the other server is next: it is owed what comes free here.
     assert_eq!((got.seats, got.served, got.taken, got.recall), (1, 1, 1, 1));
     let left = pool(2, vec![left_again(holder(1, 0, 0), 1, 1), waits(holder(2, 1, 1), 1, 2)]);
-    assert_eq!((allot(&left, workstation(1)).served, allot(&left, workstation(1)).taken), (0, 0), "who waits comes first");
+    assert_eq!(
+        (allot(&left, workstation(1)).served, allot(&left, workstation(1)).taken),
+        (0, 0),
+        "who waits comes first"
+    );
 }
 
 #[test]
