@@ -58,6 +58,8 @@ fn pages() -> Vec<Page> {
         send("/licenses/{license}/assign", post(licenses::one::assign)),
         read("/licenses/{license}/take-back/{account}", get(licenses::take_back::form)),
         send("/licenses/{license}/take-back/{account}", post(licenses::take_back::confirm)),
+        read("/licenses/{license}/raise", get(licenses::raise::form)),
+        send("/licenses/{license}/raise", post(licenses::raise::confirm)),
         read("/licenses/{license}/end", get(licenses::end::form)),
         send("/licenses/{license}/end", post(licenses::end::confirm)),
         read("/organization", get(organization::own)),

@@ -4,6 +4,7 @@ pub(super) mod end;
 mod mine;
 pub(super) mod one;
 mod people;
+pub(super) mod raise;
 pub(super) mod sell;
 pub(super) mod take_back;
 

@@ -248,6 +248,26 @@ fn a_file_is_not_issued_to_an_online_server_that_did_not_ask() {
 }
 
 #[test]
+fn a_recall_is_done_when_the_seats_are_back_and_is_not_repeated() {
+    let db = fresh_in_line();
+    let http = Http::new(&db);
+    let world = &http.world;
+    let ada = world.customer("ada");
+    let license = world.license(&ada, world.product("studio"), 3);
+    let mut server = Online::enable(world, &ada, Scope::Organization);
+    // It gives all back and gets all again, so that it said last that it has none.
+    server.sync(world, &[(license, report(0, 0, 0))]);
+    assert_eq!(server.holds(license), 3);
+    sync::recall(&world.portal, &ada, server.workstation, license, 2).unwrap();
+    server.sync(world, &[(license, report(1, 0, 0))]);
+    assert_eq!(server.holds(license), 1);
+    let next = server.sync(world, &[(license, report(1, 0, 0))]);
+    assert_eq!((next.pools[0].recall, server.holds(license)), (0, 1), "they do not come back by themselves");
+    let next = server.sync(world, &[(license, report(1, 1, 1))]);
+    assert_eq!((next.pools[0].recall, server.holds(license)), (0, 2), "but for somebody who waits");
+}
+
+#[test]
 fn what_an_organization_gave_is_told_to_whom_it_was_given() {
     let db = fresh_in_line();
     let Fixture { http, license, .. } = fixture(&db);

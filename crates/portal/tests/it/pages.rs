@@ -2,13 +2,13 @@
 
 use crate::api::{Answer, Http};
 use crate::online::{Online, report};
-use crate::world::{PASSWORD, World, id, sign_in};
+use crate::world::{HOME, PASSWORD, World, id, sign_in};
 use axum::body::Body;
 use axum::http::{Method, Request, header};
 use leasehold_core::license::Scope;
 use leasehold_db::testing::fresh_in_line;
 use leasehold_portal::pages;
-use leasehold_portal::service::{assignments, organizations, workstations};
+use leasehold_portal::service::{assignments, organizations, sync, workstations};
 use leasehold_trust::activation_file::read_activation_file;
 use leasehold_wire::portal::NewMember;
 use std::collections::BTreeSet;
@@ -103,6 +103,9 @@ const TABLE: &[Row] = &[
     ("POST", "/licenses/new", OPERATOR_DOES),
     ("GET", "/licenses/{license}", OWNER),
     ("POST", "/licenses/{license}", OPERATOR_DOES),
+    // Nothing to ask while the portal knows what is out.
+    ("GET", "/licenses/{license}/raise", [303, 403, 403, 403, 403, 303]),
+    ("POST", "/licenses/{license}/raise", OPERATOR_DOES),
     ("GET", "/licenses/{license}/end", OPERATOR),
     ("POST", "/licenses/{license}/end", OPERATOR_DOES),
     ("GET", "/licenses/{license}/live", OWNER),
@@ -468,6 +471,35 @@ fn revoking_is_asked_with_numbers_first() {
     assert_eq!(location(&browser.post(&format!("{here}/revoke"), &[])), here);
     let page = browser.get(&here);
     assert!(page.text().contains("It can still run until") && !page.text().contains("/certificate"), "{}", page.text());
+}
+
+#[test]
+fn a_portal_that_lost_something_says_so_and_an_operator_may_give_out_all_the_same() {
+    let db = fresh_in_line();
+    let http = Http::new(&db);
+    let world: &World = &http.world;
+    let ada = world.customer("ada");
+    let license = world.license(&ada, world.product("studio"), 10);
+    let server = Online::enable(world, &ada, Scope::Organization);
+    let here = format!("/licenses/{license}");
+    let (hers, operators) =
+        (Browser::of(&http, Some("ada@studio.example")), Browser::of(&http, Some("olga@acme.example")));
+    let lost = "This portal was restored from a backup";
+    assert!(!hers.get(&here).text().contains(lost));
+    // Syncs that this portal has never seen.
+    let mut request = server.request(world, &[(license, report(10, 0, 0))]);
+    request.seq += 5;
+    let sent = server.sent(world, &request);
+    sync::sync(&world.portal, HOME, &sent.token, &sent.body).unwrap();
+    let (seen, seen_by_operator) = (hers.get(&here), operators.get(&here));
+    assert!(seen.text().contains(lost) && !seen.text().contains("/raise"), "{}", seen.text());
+    assert!(seen_by_operator.text().contains(&format!("{here}/raise")), "{}", seen_by_operator.text());
+    let question = operators.get(&format!("{here}/raise"));
+    assert!(question.text().contains("<strong>10 seats</strong> of 10 seats that are out"), "{}", question.text());
+    let raised = operators.post(&format!("{here}/raise"), &[]);
+    assert_eq!(location(&raised), format!("{here}?done=raised"));
+    assert!(operators.get(location(&raised)).text().contains("given out again"));
+    assert!(!hers.get(&here).text().contains(lost));
 }
 
 #[test]

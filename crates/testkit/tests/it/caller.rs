@@ -53,6 +53,11 @@ impl Caller {
         Caller { agent: self.agent.clone(), base: self.base.clone(), token: Some(token.to_owned()) }
     }
 
+    /// The same without a token.
+    pub(crate) fn anonymous(&self) -> Caller {
+        Caller { agent: self.agent.clone(), base: self.base.clone(), token: None }
+    }
+
     /// The same caller of the same service at another address.
     pub(crate) fn at(&self, address: &str) -> Caller {
         Caller { agent: self.agent.clone(), base: format!("http://{address}"), token: self.token.clone() }

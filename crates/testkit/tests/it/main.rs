@@ -7,6 +7,7 @@ mod caller;
 mod client;
 mod client_site;
 mod clock_set_wrong;
+mod compat;
 mod deployment;
 mod disk_full;
 mod enabling;

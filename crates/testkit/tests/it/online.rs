@@ -46,9 +46,13 @@ impl<'a> Vendor<'a> {
 
     pub(crate) fn sell(&self, owner: &Value, seats: u32) -> String {
         let until = SystemClock::new().wall().plus(300 * DAY_MS).utc_date();
+        self.sell_for(owner, seats, &json!({ "term": "subscription", "until": until }))
+    }
+
+    pub(crate) fn sell_for(&self, owner: &Value, seats: u32, term: &Value) -> String {
         let license = json!({
             "owner": owner, "product": self.product, "seats": seats, "kind": "floating", "channel": "commercial",
-            "term": { "term": "subscription", "until": until },
+            "term": term,
         });
         self.operator.expect(201, "POST", "/api/v1/licenses", Some(&license))["id"].as_str().unwrap().to_owned()
     }

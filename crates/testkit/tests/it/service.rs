@@ -87,6 +87,12 @@ impl Service {
         self.child.id()
     }
 
+    /// Asks it to stop, and waits until it has.
+    pub(crate) fn stop(&mut self) {
+        let asked = Command::new("kill").args(["-TERM", &self.child.id().to_string()]).status().unwrap();
+        assert!(asked.success() && self.child.wait().unwrap().success());
+    }
+
     /// `kill -9`; what it was is still known.
     pub(crate) fn end(&mut self) {
         self.child.kill().unwrap();

@@ -1,6 +1,7 @@
 //! The page of one license: its figures, to whom seats are assigned, and where they are.
 
 use super::people::{self, Entered};
+use super::raise;
 use super::{HERE, address, over, state, term};
 use crate::Failure;
 use crate::pages::fields::{Fields, Mistake};
@@ -255,6 +256,7 @@ fn said(license: &License, query: &ListQuery) -> Option<Markup> {
         "ended" => Some(html! {
             "The license is ended. Nothing new is given of it; online servers give back what they have, and what is out by file runs to its end."
         }),
+        "raised" => Some(html! { "Seats of the license are given out again, and whoever waits for some is told." }),
         "assigned" => {
             let to = account()?;
             let given = license.assignments.iter().find(|given| given.account.id == to)?;
@@ -274,7 +276,8 @@ fn said(license: &License, query: &ListQuery) -> Option<Markup> {
 /// One license.
 pub(in crate::pages) async fn show(viewer: Viewer, ApiPath(license): ApiPath<LicenseId>, uri: Uri) -> Answer {
     let sight = look(&viewer, license).await?;
-    let notices: Vec<Notice> = said(&sight.license, &ListQuery::of(&uri)).map(done).into_iter().collect();
+    let said = said(&sight.license, &ListQuery::of(&uri)).map(done);
+    let notices: Vec<Notice> = said.into_iter().chain(raise::notice(&sight.license, viewer.is_operator())).collect();
     Ok(page_of(&viewer, &sight, &notices, &Refused::default()).into_response())
 }
 
