@@ -1,4 +1,4 @@
-//! Developer tasks: `cargo xtask test | pictures | tidy | codegen | ci`.
+//! Developer tasks: `cargo xtask test | pictures | record | tidy | codegen | ci`.
 //!
 //! Owns what surrounds the code: which programs a test run needs, which rules the tree keeps, which
 //! committed files are generated, and the order in which all of it is checked. Depends on nothing of
@@ -34,6 +34,8 @@ enum Task {
     Test(test::Args),
     /// Draw the pages' pictures in docs/images anew, with the browser tests
     Pictures,
+    /// Record in tests/compat what this version does, for later ones to keep working with
+    Record,
     /// Check the rules that no compiler knows: who may import whom, where SQL may stand, ...
     Tidy,
     /// Write the committed files that are generated from the code
@@ -46,6 +48,7 @@ fn main() -> ExitCode {
     let outcome = Shell::new().and_then(|shell| match Cli::parse().task {
         Task::Test(args) => test::run(&shell, args),
         Task::Pictures => pictures::run(&shell),
+        Task::Record => test::run(&shell, test::Args::records()),
         Task::Tidy => tidy::run(&shell),
         Task::Codegen(args) => codegen::run(&shell, args),
         Task::Ci => ci::run(&shell),

@@ -27,6 +27,9 @@ pub(crate) struct Args {
     /// Have the browser tests write their pictures there
     #[arg(skip)]
     pictures: Option<PathBuf>,
+    /// Have what this version does recorded
+    #[arg(skip)]
+    records: bool,
     /// Passed on to `cargo nextest run`, such as a part of a test's name
     #[arg(last = true, value_name = "NEXTEST ARGS")]
     nextest: Vec<String>,
@@ -38,6 +41,12 @@ impl Args {
         let nextest = ["-E", "test(/(^|::)browser::/)"].map(str::to_owned).to_vec();
         Self { pictures: Some(folder), packages: vec!["leasehold-testkit".to_owned()], nextest, ..Self::default() }
     }
+
+    /// Only the test that records for `tests/compat` what this version does.
+    pub(crate) fn records() -> Self {
+        let nextest = ["-E", "test(compat::what_this_version_does)"].map(str::to_owned).to_vec();
+        Self { records: true, packages: vec!["leasehold-testkit".to_owned()], nextest, ..Self::default() }
+    }
 }
 
 /// Runs the tests.
@@ -45,7 +54,7 @@ impl Args {
 /// # Errors
 /// A test failed, left something running, or could not be given what it needs.
 pub(crate) fn run(shell: &Shell, mut args: Args) -> Result<()> {
-    let pictures = args.pictures.take();
+    let (pictures, records) = (args.pictures.take(), args.records);
     let selection = Selection::new(args);
     let workspace = Workspace::load(shell)?;
     let tools = needs::for_tests(shell, &workspace.target_dir)?;
@@ -60,6 +69,7 @@ pub(crate) fn run(shell: &Shell, mut args: Args) -> Result<()> {
         leasehold: &leasehold,
         long: selection.long,
         pictures: pictures.as_deref(),
+        records,
     };
     let outcomes = [
         doctests(shell, &environment, &selection, &workspace),
@@ -114,6 +124,7 @@ struct Environment<'a> {
     leasehold: &'a Path,
     long: bool,
     pictures: Option<&'a Path>,
+    records: bool,
 }
 
 impl Environment<'_> {
@@ -137,6 +148,9 @@ impl Environment<'_> {
         }
         if let Some(folder) = self.pictures {
             command.env("LEASEHOLD_PICTURES", folder);
+        }
+        if self.records {
+            command.env("LEASEHOLD_COMPAT_RECORD", "1");
         }
         command
     }

@@ -80,6 +80,9 @@ impl Old {
         let portal = Service::start(folder, "portal", "p", "127.0.0.1:0");
         std::fs::write(folder.join("s/server.toml"), format!("portal_url = \"http://{}\"\n", portal.address)).unwrap();
         let site = Site::start(folder, "s");
+        wait_for("the seats of the old server", || {
+            (site.held() == 4 && site.status()["online"]["state"] == "ok").then_some(())
+        });
         let key = SigningKey::from_pkcs8_pem(&std::fs::read_to_string(release.join("workstation.key")).unwrap());
         let root = VendorRoot::from_pem(&std::fs::read_to_string(folder.join("p/keys/root.crt")).unwrap());
         Old { portal, site, key: key.unwrap(), root: root.unwrap() }
@@ -194,7 +197,6 @@ fn applications_and_administrators_of_released_versions_are_answered_as_they_wer
     for release in recorded() {
         let folder = tempfile::tempdir().unwrap();
         let old = Old::start(&release, folder.path());
-        wait_for("the seats of the old server", || (old.site.held() == 4).then_some(()));
         let (mut now, mut wrong) = (Now::default(), Vec::new());
         for exchange in read(&release, "v1.json") {
             let bearer = exchange.bearer.as_ref().map(|bearer| now.text(bearer));
@@ -243,8 +245,6 @@ fn data_folders_of_released_versions_go_on() {
         let folder = tempfile::tempdir().unwrap();
         let old = Old::start(&release, folder.path());
         let site = &old.site;
-        wait_for("the seats of the old server", || (site.held() == 4).then_some(()));
-        assert_eq!(site.status()["online"]["state"], "ok");
         let (status, lease) = site.caller.told("POST", "/v1/leases", Some("taken"), Some(&seat("taken")));
         assert_eq!(status, 201, "{lease}");
         site.give_back(&lease);
@@ -289,7 +289,7 @@ fn workstation_of(exchange: &Exchange) -> WorkstationId {
     exchange.bearer.as_ref().and_then(|id| id.parse().ok()).expect("the workstation stands in the place of the token")
 }
 
-/// Records what this version does, with `LEASEHOLD_COMPAT_RECORD=1`; without, it has nothing to do.
+/// Records what this version does, for `cargo xtask record`; otherwise it has nothing to do.
 #[test]
 fn what_this_version_does_is_recorded_when_asked_for() {
     if std::env::var_os("LEASEHOLD_COMPAT_RECORD").is_none() {
@@ -311,7 +311,6 @@ fn what_this_version_does_is_recorded_when_asked_for() {
 
     let again = tempfile::tempdir().unwrap();
     let old = Old::start(&release, again.path());
-    wait_for("the seats", || (old.site.held() == 4).then_some(()));
     write(&release, "v1.json", &record_v1(&old.site.caller));
     let again = tempfile::tempdir().unwrap();
     let old = Old::start(&release, again.path());
