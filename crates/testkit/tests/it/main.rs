@@ -15,6 +15,7 @@ mod kill;
 mod ledger;
 mod online;
 mod online_faults;
+mod online_hour;
 mod online_race;
 mod proxies;
 mod service;
