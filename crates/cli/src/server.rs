@@ -277,7 +277,7 @@ pub(crate) fn server(command: ServerCommand) -> Result<u8, Failure> {
                 format!(
                     "Restored to {}. Start it there, and never the old one again: two servers with one key are found out, \
                      and one of them gets no new seats. Applications that run are taken up again at once; new seats \
-                     are given in seven minutes, when every seat that the backup does not know has ended.",
+                     seven minutes after its first start, when every seat that the backup does not know has ended.",
                     folder.data.display()
                 )
             })?;

@@ -6,7 +6,7 @@ use crate::server::{Server, StartError};
 use crate::service::{Caller, Failure};
 use leasehold_core::random::Random;
 use leasehold_core::time::Clock;
-use leasehold_host::{FolderLock, LockError, SystemClock, private_file};
+use leasehold_host::{FolderLock, LockError, private_file};
 use leasehold_wire::problem::Problem;
 use leasehold_wire::server::{
     ActivationResponse, BackupRequest, ConnectionTest, DisableResponse, EnableRequest, ResetResponse, StatusResponse,
@@ -197,7 +197,7 @@ pub fn test_connection(local: Local, wish: &TestConnectionRequest) -> Result<Con
 /// # Errors
 /// [`LocalError::Restore`] with what is missing, or what the operating system said.
 pub fn restore(from: &Path, to: &Path) -> Result<(), LocalError> {
-    crate::service::restore(from, to, SystemClock::new().wall()).map_err(LocalError::Restore)
+    crate::service::restore(from, to).map_err(LocalError::Restore)
 }
 
 /// Enables online licensing; see [`Server::enable`].

@@ -287,6 +287,7 @@ fn open_database(path: &Path) -> Result<(Db, store::State, Vec<String>), StartPr
 }
 
 fn restore(restorer: &Restorer, keys: &Keys, now: Ms, verdict: StartVerdict) -> Result<Engine, StartProblem> {
+    restorer.db.write(move |tx| store::start_after_restore(tx, now))?;
     let (restored, current) = restorer.read(now)?;
     if let (Some(key), Some(current)) = (keys.key(), &current) {
         keys.activate(&key, &current.activation);

@@ -91,12 +91,13 @@ impl Engine {
             let detail = if out == 1 { "1 lease still out".to_owned() } else { format!("{out} leases still out") };
             writes.push(Write::Audit(Box::new(Audit { at: now, act, action: "server_drain", detail })));
         }
-        let done_by = self.pool.last_freed_at().unwrap_or(now);
+        let unknown_until = self.no_new(now).map(|(until, _)| until).filter(|_| !self.is_forked());
+        let done_by = self.pool.last_freed_at().max(unknown_until).unwrap_or(now);
         Output::Draining { leases_out: self.pool.leases_out(), done_by }
     }
 
     pub(super) fn retire(&mut self, now: Ms, receipt: Box<str>, act: Act, writes: &mut Vec<Write>) -> Output {
-        if !self.drained() {
+        if !self.drained(now) {
             return Output::NotDrained;
         }
         let void = self.is_forked();

@@ -53,7 +53,8 @@ pub struct Restored {
     pub machine: Box<str>,
     /// Since when the server has been on another machine than its document was issued to.
     pub moved_since: Option<Ms>,
-    /// When everything here was restored from a backup, if it was: leases given after that was made are not among these.
+    /// When a server first started after everything here was restored from a backup, if it was: leases given after that
+    /// was made are not among these.
     pub restored_at: Option<Ms>,
     /// The newest activation requests and when they were made, oldest first.
     pub asked: Vec<(RequestId, Ms)>,
@@ -149,8 +150,10 @@ impl Engine {
     }
 
     /// Being disabled, and nothing is out any more: a receipt may be made.
-    pub fn drained(&self) -> bool {
-        self.draining && self.pool.leases_out() == 0
+    pub fn drained(&self, now: Ms) -> bool {
+        // The receipt of a copy frees nothing, so that nothing need be waited for.
+        let all_known = self.no_new(now).is_none() || self.is_forked();
+        self.draining && self.pool.leases_out() == 0 && all_known
     }
 
     /// Until when no new leases are given because some that were given before may be unknown here, and why that is so.
@@ -166,7 +169,10 @@ impl Engine {
     }
 
     /// Takes over from the engine before it what is on no disk: for a shell that builds memory anew while it runs.
-    pub fn take_over(&mut self, now: Ms, former: &mut Engine) {
+    /// `former_now` is the time of that engine, where it was wrong.
+    pub fn take_over(&mut self, now: Ms, former: &mut Engine, former_now: Ms) {
+        // Whatever the clock says now: so much of the time is still to pass.
+        self.no_new = former.no_new(former_now).map(|(until, code)| (now.plus(until.since(former_now)), code));
         self.ended.take_over(now, &former.ended);
         if let (Some(online), Some(former)) = (&mut self.online, &mut former.online) {
             online.take_over(now, former);
@@ -238,7 +244,12 @@ impl Engine {
             return self.deny(now, code, key, &ask, writes);
         }
         let code = match self.find(id, &ask, source, now) {
-            Ok(standing) => return self.lease(now, (id, key), (ask, source), standing, writes),
+            Ok(standing) => {
+                if let Some(online) = &mut self.online {
+                    online.served(&ask);
+                }
+                return self.lease(now, (id, key), (ask, source), standing, writes);
+            }
             Err(code) => code,
         };
         match self.may_wait(now, &ask, code) {
@@ -259,9 +270,6 @@ impl Engine {
         writes: &mut Vec<Write>,
     ) -> Output {
         let id = named.0;
-        if let Some(online) = &mut self.online {
-            online.served(&asked.0);
-        }
         let lease = self.new_lease(now, named, asked, standing);
         writes.push(Write::Lease(Box::new(lease.clone())));
         writes.push(event(now, EventKind::Checkout, &lease));

@@ -224,13 +224,13 @@ impl Online {
     }
 
     /// The request to send: the outstanding one as it was, or a new one, which is on disk before it is sent. `true` if it
-    /// is new.
+    /// is new. `holds`: leases may run that are not known here, so that everything counts as used.
     pub(super) fn request(
         &mut self,
         now: Ms,
         document: &Document,
         pool: &mut Pool,
-        draining: bool,
+        (draining, holds): (bool, bool),
         server: &ServerFacts,
     ) -> (SyncOut, bool) {
         if let (Some(request), Some(body)) = (self.outstanding(), &self.row.request) {
@@ -248,7 +248,7 @@ impl Online {
             now,
             draining,
             server: server.clone(),
-            licenses: self.reports(now, pool, draining),
+            licenses: self.reports(now, pool, draining, holds),
         };
         let body: Arc<str> = serde_json::to_string(&request).unwrap_or_default().into();
         let seq = request.seq;
@@ -259,15 +259,16 @@ impl Online {
     }
 
     /// Each license as it is reported; what is given back cannot be used from now on.
-    fn reports(&mut self, now: Ms, pool: &mut Pool, draining: bool) -> BTreeMap<LicenseId, Report> {
+    fn reports(&mut self, now: Ms, pool: &mut Pool, draining: bool, holds: bool) -> BTreeMap<LicenseId, Report> {
         self.denied.retain(|_, denied| now.since(denied.asked_at) < WANT_MS);
         let mut licenses = pool.recallable_licenses();
         licenses.extend(self.pools().iter().map(|share| share.license));
         licenses.extend(self.denied.keys());
         let mut reports = BTreeMap::new();
         for license in licenses {
-            let used = pool.used_seats(license);
+            let known = pool.used_seats(license);
             let usable = pool.usable_seats(license, now);
+            let used = if holds { known.max(usable) } else { known };
             let unused = usable.saturating_sub(used);
             let given = if draining { unused } else { unused.min(pool.owed(license)) };
             let keep = used.max(usable - given);
@@ -280,13 +281,14 @@ impl Online {
             let (unused, waiting) = (keep - used, self.waiting_for(license));
             let denied = self.denied.get(&license).map_or(0, |denied| denied.seats);
             let usage = self.usage.entry(license).or_default();
-            usage.note(now, used);
+            usage.note(now, known);
+            let lately = if holds { keep } else { usage.lately() };
             reports.insert(
                 license,
                 Report {
                     keep,
                     used,
-                    idle: keep.saturating_sub(usage.lately()),
+                    idle: keep.saturating_sub(lately),
                     want: if draining { 0 } else { waiting.saturating_add(denied).saturating_sub(unused) },
                     waiting: if draining { 0 } else { waiting.saturating_sub(unused) },
                     peak: usage.peak(),
@@ -400,7 +402,11 @@ impl Online {
     }
 
     pub(super) fn wait(&mut self, waiting: Waiting) {
-        self.urgent |= waiting.license.is_some();
+        if let Some(license) = waiting.license {
+            self.urgent = true;
+            // It may be one that was denied before and asks again.
+            self.came(license, self.seats_of(&waiting.ask, license));
+        }
         self.waiting.push_back(waiting);
     }
 
@@ -417,7 +423,7 @@ impl Online {
         waiting.map(|waiting| self.seats_of(&waiting.ask, license)).fold(0, u32::saturating_add)
     }
 
-    /// So many seats came, or somebody got them: whoever was denied before is not in want of them any more.
+    /// So many seats came, or somebody got them or waits for them: whoever was denied before may be that one.
     fn came(&mut self, license: LicenseId, seats: u32) {
         if let Some(denied) = self.denied.get_mut(&license) {
             denied.seats = denied.seats.saturating_sub(seats);
@@ -474,7 +480,11 @@ impl Online {
         for (license, kept) in kept {
             let held = seats.get(&license).copied().unwrap_or(0);
             self.lowered |= held < kept;
-            self.came(license, held.saturating_sub(kept).saturating_sub(self.waiting_for(license)));
+            let (more, waiting) = (held.saturating_sub(kept), self.waiting_for(license));
+            self.came(license, more.saturating_sub(waiting));
+            // Whoever they came for has gone: the portal believes that they are used.
+            let asked = self.request.as_ref().and_then(|request| request.licenses.get(&license));
+            self.urgent |= asked.is_some_and(|asked| more.min(asked.waiting) > waiting);
         }
     }
 
@@ -495,12 +505,12 @@ impl Online {
     }
 
     /// Notes how many seats are used, and hurries if some are owed and unused.
-    pub(super) fn observe(&mut self, now: Ms, pool: &Pool, rev: u64, draining: bool) {
+    pub(super) fn observe(&mut self, now: Ms, pool: &Pool, rev: u64, (draining, holds): (bool, bool)) {
         for license in pool.recallable_licenses() {
             let used = pool.used_seats(license);
             self.usage.entry(license).or_default().note(now, used);
             let unused = pool.usable_seats(license, now).saturating_sub(used);
-            if unused > 0 && (draining || pool.owed(license) > 0) {
+            if unused > 0 && !holds && (draining || pool.owed(license) > 0) {
                 self.urgent = true;
             }
         }

@@ -100,7 +100,9 @@ impl Engine {
         if online.forked() {
             return Output::Sync(None);
         }
-        let (out, new): (SyncOut, bool) = online.request(now, document, &mut self.pool, self.draining, server);
+        let holds = self.no_new.is_some_and(|(until, _)| now < until);
+        let how = (self.draining, holds);
+        let (out, new): (SyncOut, bool) = online.request(now, document, &mut self.pool, how, server);
         if new {
             writes.push(Write::Online(Some(Box::new(online.row().clone()))));
         }
@@ -126,11 +128,13 @@ impl Engine {
         let newer = |document: &Document| self.document.as_ref().is_none_or(|old| old.grant.rev < document.grant.rev);
         let document = document.filter(|document| taken && document.grant.online && newer(document));
         let installed = document.is_some();
+        // What came free since the request is owed as it was; what comes now was counted out for those who wait.
+        let owed = self.pool.owed_of_unused(now);
         if let Some(document) = document {
             self.load_synced(now, document, writes);
         }
-        // What came was counted out for those who wait; what is recalled with it is owed when they give it back.
         self.pool.clear_owed();
+        owed.into_iter().for_each(|(license, seats)| self.pool.set_owed(license, seats));
         self.try_waiting(now, writes);
         let Some(online) = &mut self.online else { return nothing };
         online.put_recalls(&mut self.pool);
@@ -228,12 +232,13 @@ impl Engine {
     /// commit.
     pub fn resolve(&mut self, now: Ms, writes: &mut Vec<Write>) -> Vec<(LeaseId, Output)> {
         self.try_waiting(now, writes);
+        let holds = self.no_new(now).is_some();
         if let Some(online) = &mut self.online {
             online.observe(
                 now,
                 &self.pool,
                 self.document.as_ref().map_or(0, |document| document.grant.rev),
-                self.draining,
+                (self.draining, holds),
             );
         }
         std::mem::take(&mut self.resolved)

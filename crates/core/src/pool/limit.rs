@@ -47,6 +47,16 @@ impl Pool {
         self.promises.values_mut().for_each(|promise| promise.owed = 0);
     }
 
+    /// Of each license, the seats that lie unused and are owed.
+    pub(crate) fn owed_of_unused(&self, now: Ms) -> Vec<(LicenseId, u32)> {
+        let owed = self.promises.iter().filter(|(_, promise)| promise.owed > 0);
+        let of_unused = |(license, promise): (&LicenseId, &Promise)| {
+            let unused = self.usable_seats(*license, now).saturating_sub(self.used_seats(*license));
+            (*license, promise.owed.min(unused))
+        };
+        owed.map(of_unused).collect()
+    }
+
     /// Licenses with lines that may be recalled, or that were and on which leases still run.
     pub(crate) fn recallable_licenses(&self) -> BTreeSet<LicenseId> {
         let lines = self.lines.values().filter(|state| state.line.terms.recallable);

@@ -21,10 +21,11 @@ pub struct Want {
 }
 
 impl Want {
-    /// What is left of it once so many seats have come: who waits takes them first.
+    /// What is left of it once so many seats have come: who waits takes them first. Whoever got some queues again, `now`.
     #[must_use]
-    pub fn served(self, seats: u32) -> Want {
-        Want { seats: self.seats.saturating_sub(seats), waiting: self.waiting.saturating_sub(seats), ..self }
+    pub fn served(self, seats: u32, now: Ms) -> Want {
+        let since = if seats > 0 { now } else { self.since };
+        Want { seats: self.seats.saturating_sub(seats), waiting: self.waiting.saturating_sub(seats), since }
     }
 }
 
@@ -39,8 +40,14 @@ pub struct Holder {
     pub report: Report,
     /// What somebody waits for there.
     pub want: Option<Want>,
+    /// What it was last told to hand over.
+    pub told: u32,
     /// It syncs, and is neither being disabled nor silent: it has a claim to idle seats.
     pub takes: bool,
+    /// It syncs, and was heard of not long ago: what it is asked for can be counted on.
+    pub heard: bool,
+    /// An administrator asked seats back from it: it gets more only for somebody who asks.
+    pub held_back: bool,
 }
 
 impl Holder {
@@ -58,6 +65,35 @@ impl Holder {
 
     fn waiting(&self) -> u32 {
         self.want.map_or(0, |want| want.waiting.min(want.seats))
+    }
+
+    /// What was asked for there by whoever has left since.
+    fn denied(&self) -> u32 {
+        self.wanted() - self.waiting()
+    }
+
+    fn is_older(&self, other: &Holder) -> bool {
+        let place = |holder: &Holder| holder.want.map(|want| (want.since, holder.workstation));
+        place(self) < place(other)
+    }
+
+    /// How much of what is wanted here comes before whoever waits at `other`.
+    fn before_waiting_at(&self, other: &Holder) -> u32 {
+        if self.is_older(other) { self.waiting() } else { 0 }
+    }
+
+    /// How much of what is wanted here comes before whoever was denied at `other`.
+    fn before_denied_at(&self, other: &Holder) -> u32 {
+        self.waiting().saturating_add(if self.is_older(other) { self.denied() } else { 0 })
+    }
+
+    /// How much of what is wanted here comes before a request that `holder` could serve next.
+    fn before_next_at(&self, holder: &Holder) -> u32 {
+        match () {
+            () if holder.waiting() > 0 => self.before_waiting_at(holder),
+            () if holder.wanted() > 0 => self.before_denied_at(holder),
+            () => self.wanted(),
+        }
     }
 }
 
@@ -102,16 +138,22 @@ pub fn allot(pool: &PoolFacts, asker: WorkstationId) -> Allotment {
     let unheld = pool.seats.saturating_sub(elsewhere).saturating_sub(kept);
     let may_get = pool.raising && me.takes;
 
-    let before_me = others().filter(|other| is_before(other, me)).map(Holder::wanted);
-    let promised = before_me.fold(pool.reserved, u32::saturating_add);
-    let wanted = if may_get { me.wanted().min(unheld.saturating_sub(promised)) } else { 0 };
+    let sum = |part: &dyn Fn(&Holder) -> u32| others().map(part).fold(pool.reserved, u32::saturating_add);
+    let get = |seats: u32, promised: u32, unheld: u32| match may_get {
+        true => seats.min(unheld.saturating_sub(promised)),
+        false => 0,
+    };
+    let taken = get(me.waiting(), sum(&|other| other.before_waiting_at(me)), unheld);
+    let drawn = get(me.denied(), sum(&|other| other.before_denied_at(me)), unheld - taken);
+    let wanted = taken + drawn;
     let unheld = unheld - wanted;
 
-    let needed = others().map(Holder::wanted).fold(pool.reserved, u32::saturating_add);
+    let needed = sum(&Holder::wanted);
     let spare = unheld.saturating_sub(needed);
     // What a share comes to depends on nothing that is decided here.
     let shares = Shares::of(pool);
-    let fair = if may_get { shares.of_server(asker).saturating_sub(kept + wanted) } else { 0 };
+    let may_fill = may_get && !me.held_back;
+    let fair = if may_fill { shares.of_server(asker).saturating_sub(kept + wanted) } else { 0 };
     let filled = spare.min(fair);
     let (seats, free) = (kept + wanted + filled, unheld - filled);
 
@@ -119,22 +161,17 @@ pub fn allot(pool: &PoolFacts, asker: WorkstationId) -> Allotment {
     // Nobody could get what is asked back, and its holder could not get it again.
     let recalls = if pool.raising { recalls(&after, &shares, free) } else { Vec::new() };
     let open = after.holders.iter().find(|holder| holder.workstation == asker).map_or(0, Holder::wanted);
-    let idle_elsewhere = others().any(|other| other.idle() > 0 && other.waiting() == 0);
-    // Who waits, or has less than its share while seats lie free.
-    let spare = free.saturating_sub(needed);
-    let served = |holder: &&Holder| {
-        let waits = holder.wanted() > 0 && free > pool.reserved;
-        let less = holder.takes && shares.of_server(holder.workstation) > holder.counted;
-        pool.raising && (waits || (spare > 0 && less))
-    };
-    let mut ring: Vec<WorkstationId> = others().filter(served).map(|holder| holder.workstation).collect();
-    ring.extend(recalls.iter().filter(|(id, seats)| *id != asker && *seats > 0).map(|(id, _)| *id));
+    let idle_elsewhere = others().any(|other| other.heard && other.idle() > 0 && other.waiting() == 0);
+    let mut ring = if pool.raising { takers(pool, asker, &shares, free) } else { Vec::new() };
+    // Whoever was told already syncs by itself as soon as it has something to hand over.
+    let told = |id: WorkstationId| others().find(|other| other.workstation == id).map_or(0, |other| other.told);
+    ring.extend(recalls.iter().filter(|(id, seats)| *id != asker && *seats > told(*id)).map(|(id, _)| *id));
     ring.sort_unstable();
     ring.dedup();
     Allotment {
         seats,
         served: wanted,
-        taken: wanted.min(me.waiting()),
+        taken,
         recall: recalls.iter().find(|(id, _)| *id == asker).map_or(0, |(_, seats)| *seats),
         exhausted: open > 0 && (!pool.raising || (free == 0 && !idle_elsewhere)),
         free,
@@ -157,14 +194,27 @@ fn shrunk(pool: &PoolFacts, me: &Holder, elsewhere: u32) -> u32 {
     me.counted - over.min(me.idle()) - used_cut
 }
 
-/// Whether what is asked for at `other` is served before what is asked for at `me`: who waits before who has left, then
-/// by how long ago it was.
-fn is_before(other: &Holder, me: &Holder) -> bool {
-    let place = |holder: &Holder| holder.want.map(|want| (holder.waiting() == 0, want.since, holder.workstation));
-    match (place(other), place(me)) {
-        (Some(theirs), Some(mine)) => theirs < mine,
-        (theirs, _) => theirs.is_some(),
+/// The other servers for which some of the `free` seats lie ready: those that want some, in the order in which they are
+/// served, and what is left for those that have less than their share.
+fn takers(pool: &PoolFacts, asker: WorkstationId, shares: &Shares, free: u32) -> Vec<WorkstationId> {
+    let mut left = free.saturating_sub(pool.reserved);
+    let mut wanting: Vec<&Holder> = pool.holders.iter().filter(|holder| holder.workstation != asker).collect();
+    wanting.sort_by_key(|holder| (holder.waiting() == 0, holder.want.map(|want| want.since), holder.workstation));
+    let mut takers = Vec::new();
+    for holder in wanting.iter().filter(|holder| holder.wanted() > 0) {
+        if left > 0 {
+            takers.push(holder.workstation);
+        }
+        left = left.saturating_sub(holder.wanted());
     }
+    for holder in wanting.iter().filter(|holder| holder.takes && !holder.held_back) {
+        let less = shares.of_server(holder.workstation).saturating_sub(holder.counted.saturating_add(holder.wanted()));
+        if left > 0 && less > 0 {
+            takers.push(holder.workstation);
+        }
+        left = left.saturating_sub(less);
+    }
+    takers
 }
 
 /// The pool once the asker has `seats`, and `got` of what it wants.
@@ -173,7 +223,7 @@ fn after(pool: &PoolFacts, asker: WorkstationId, seats: u32, got: u32) -> PoolFa
     if let Some(me) = after.holders.iter_mut().find(|holder| holder.workstation == asker) {
         me.counted = seats;
         me.report.used = me.report.used.saturating_add(got.min(me.waiting()));
-        me.want = me.want.map(|want| want.served(got)).filter(|want| want.seats > 0);
+        me.want = me.want.map(|want| want.served(got, Ms(i64::MAX))).filter(|want| want.seats > 0);
     }
     after
 }
@@ -210,7 +260,8 @@ impl Shares {
 
 /// From whom seats are asked back, for what cannot be served from what is free: first what has lain idle for long, then
 /// any idle seat; if that is not enough, everybody hands over what comes free next, before requests of their own that
-/// are younger.
+/// come later. Nobody is asked for what is wanted there, and what a server has that may be gone is asked for and not
+/// counted on.
 fn recalls(pool: &PoolFacts, shares: &Shares, free: u32) -> Vec<(WorkstationId, u32)> {
     let everything = pool.holders.iter().map(Holder::wanted).fold(pool.reserved, u32::saturating_add);
     if everything == 0 {
@@ -221,21 +272,22 @@ fn recalls(pool: &PoolFacts, shares: &Shares, free: u32) -> Vec<(WorkstationId, 
     let beyond = |holder: &Holder| holder.counted.saturating_sub(shares.of_server(holder.workstation));
     from.sort_by_key(|holder| (std::cmp::Reverse(beyond(holder)), holder.workstation));
     let mut asked: Vec<(WorkstationId, u32)> = from.iter().map(|holder| (holder.workstation, 0)).collect();
-    let mut missing = everything.saturating_sub(free);
+    let mut found = free;
     let long_idle = |holder: &Holder| holder.report.idle.min(holder.idle());
     for idle in [&long_idle as &dyn Fn(&Holder) -> u32, &Holder::idle] {
         for (holder, (_, seats)) in from.iter().zip(&mut asked).filter(|(holder, _)| holder.waiting() == 0) {
+            let missing = (everything - holder.wanted()).saturating_sub(found);
             let more = idle(holder).saturating_sub(*seats).min(missing);
             *seats += more;
-            missing -= more;
+            found += if holder.heard { more } else { 0 };
         }
     }
-    let found: u32 = asked.iter().map(|(_, seats)| *seats).fold(free, u32::saturating_add);
-    let waiting: Vec<&Holder> = pool.holders.iter().filter(|holder| holder.wanted() > 0).collect();
     for (holder, (_, seats)) in from.iter().zip(&mut asked) {
-        let before = waiting.iter().filter(|other| is_before(other, holder)).map(|other| other.wanted());
-        let owed = before.fold(pool.reserved, u32::saturating_add).saturating_sub(found);
-        *seats = seats.saturating_add(owed).min(holder.counted);
+        let others = pool.holders.iter().filter(|other| other.workstation != holder.workstation);
+        let before = others.map(|other| other.before_next_at(holder)).fold(pool.reserved, u32::saturating_add);
+        // What lies idle where somebody waits is not enough for one of these yet.
+        let most = if holder.waiting() > 0 { holder.used() } else { holder.counted };
+        *seats = seats.saturating_add(before.saturating_sub(found)).min(most);
     }
     asked
 }

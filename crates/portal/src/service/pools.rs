@@ -12,7 +12,7 @@ use leasehold_core::grant::counted_seats;
 use leasehold_core::ids::{AccountId, WorkstationId};
 use leasehold_core::license::{Kind, Scope};
 use leasehold_core::sync::{
-    AssignmentFacts, Holder, LicenseSeats, PoolFacts, Report, SILENT_MS, Settled, WAIT_MS, Want, settle,
+    AssignmentFacts, HEARD_MS, Holder, LicenseSeats, PoolFacts, Report, SILENT_MS, Settled, WAIT_MS, Want, settle,
 };
 use leasehold_core::time::Ms;
 use leasehold_db::{DbError, Tx};
@@ -206,8 +206,8 @@ impl LicensePools {
         }
     }
 
-    /// What deciding about the sync of `asker` needs to know; `said` is what it says now, `want` what it wants. `wants`
-    /// are those of the license, `heard` is what the servers said that share a part with the asker: those of its owner that work for the
+    /// What deciding about the sync of `asker` needs to know; `said` is what it says now, `want` what it wants. `asked`
+    /// is what servers want of the license and what an administrator asked back, `heard` is what the servers said that share a part with the asker: those of its owner that work for the
     /// same.
     pub(super) fn pool(
         &self,
@@ -215,7 +215,7 @@ impl LicensePools {
         asker: &WorkstationRow,
         (said, draining): (Report, bool),
         want: Option<Want>,
-        wants: &[WantRow],
+        (wants, recalled): (&[WantRow], &BTreeMap<WorkstationId, u32>),
         heard: &[Heard],
     ) -> PoolFacts {
         let (seats, reserved) = self.seats_of(part);
@@ -237,7 +237,10 @@ impl LicensePools {
             counted: said.keep.min(counted_at(asker.id)),
             report: said,
             want,
+            told: 0,
             takes: !draining,
+            heard: true,
+            held_back: recalled.contains_key(&asker.id),
         }];
         for heard in heard.iter().filter(|heard| heard.workstation != asker.id) {
             holders.push(Holder {
@@ -245,7 +248,10 @@ impl LicensePools {
                 counted: counted_at(heard.workstation),
                 report: heard.reports.get(&self.license.id).copied().unwrap_or_default(),
                 want: want_of(heard.workstation),
+                told: heard.told.get(&self.license.id).copied().unwrap_or(0),
                 takes: self.now.since(heard.seen_at) < SILENT_MS,
+                heard: self.now.since(heard.seen_at) < HEARD_MS,
+                held_back: recalled.contains_key(&heard.workstation),
             });
         }
         // Those that do not sync: nothing can be asked of them, and all that they may be using is used.
@@ -254,7 +260,8 @@ impl LicensePools {
             if !syncing.contains(&counted.workstation) {
                 let report = Report { used: counted.seats, ..Report::default() };
                 let (workstation, counted) = (counted.workstation, counted.seats);
-                holders.push(Holder { workstation, counted, report, want: None, takes: false });
+                let (takes, heard, held_back) = (false, false, false);
+                holders.push(Holder { workstation, counted, report, want: None, told: 0, takes, heard, held_back });
             }
         }
         PoolFacts { seats, reserved, holders, raising: !self.learning }

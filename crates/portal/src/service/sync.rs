@@ -188,21 +188,18 @@ pub(super) fn plan(
         let wants = sync::wants(tx, id, now.plus(-WANT_MS))?;
         let before = wants.iter().find(|row| row.workstation == workstation.id);
         let want = want_of(report, before, now).filter(|_| !draining);
-        let facts = pools.pool(part, workstation, (report, draining), want, &wants, &heard);
+        let recalled = sync::recalled(tx, id, now)?;
+        let facts = pools.pool(part, workstation, (report, draining), want, (&wants, &recalled), &heard);
         let mut allotment = allot(&facts, workstation.id);
-        match want.map(|want| left_of(want, allotment.served, now)).filter(|left| left.seats > 0) {
+        match want.map(|want| want.served(allotment.served, now)).filter(|left| left.seats > 0) {
             Some(want) => sync::want(tx, id, &WantRow { workstation: workstation.id, want, asked_at: now })?,
             None if before.is_some() => sync::want_nothing(tx, id, workstation.id)?,
             None => {}
         }
-        if let Some(asked_back) = sync::recalled(tx, id, workstation.id, now)? {
+        if let Some(asked_back) = recalled.get(&workstation.id) {
             let left = asked_back.saturating_sub(given_back);
             sync::set_recalled(tx, id, workstation.id, left)?;
-            // An administrator wanted them elsewhere: they do not come back by themselves meanwhile.
-            let most = allotment.seats.min(report.keep.saturating_add(report.want));
-            allotment.free = allotment.free.saturating_add(allotment.seats - most);
-            allotment.seats = most;
-            allotment.recall = allotment.recall.max(left).min(most);
+            allotment.recall = allotment.recall.max(left).min(allotment.seats);
         }
         let elsewhere = facts.holders.iter().filter(|holder| holder.workstation != workstation.id);
         let share = PoolShare {
@@ -236,12 +233,6 @@ pub(super) fn plan(
 fn want_of(said: Report, before: Option<&WantRow>, now: Ms) -> Option<Want> {
     let since = before.map_or(now, |before| before.want.since);
     Some(Want { seats: said.want, waiting: said.waiting, since }).filter(|want| want.seats > 0)
-}
-
-/// What it still wants once some of it was served: then the others are served before it is again.
-fn left_of(want: Want, served: u32, now: Ms) -> Want {
-    let left = want.served(served);
-    if served > 0 { Want { since: now, ..left } } else { left }
 }
 
 impl Desk {
@@ -353,6 +344,7 @@ impl Counter<'_> {
             workstations::update(tx, &self.workstation.row)?;
         }
         bells::ring(tx, &plan.rung, now)?;
+        let told = plan.shares.iter().map(|share| (share.license, share.recall)).collect();
         let verdict = if revoked && newest.is_none() { Verdict::Ended } else { Verdict::Ok };
         let answer = SyncAnswer {
             grant: newest,
@@ -367,6 +359,7 @@ impl Counter<'_> {
         last.answer.clone_from(&signed);
         (last.seen_at, last.signed_at) = (now, self.signed_at);
         last.report.clone_from(&request.licenses);
+        last.told = told;
         for (license, report) in &mut last.report {
             // It says so only with its next sync; until then nobody is to ask it back as idle.
             report.used = report.used.saturating_add(plan.taken.get(license).copied().unwrap_or(0));

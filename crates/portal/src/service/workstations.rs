@@ -73,7 +73,7 @@ pub(super) fn view(tx: &mut Tx<'_>, workstation: &Owned, now: Ms) -> Result<Work
     for stored in lines.unwrap_or_default() {
         let license = stored.line.license;
         let recalled = match reports {
-            Some(_) => sync::recalled(tx, license, row.id, now)?.unwrap_or(0),
+            Some(_) => sync::recalled(tx, license, now)?.get(&row.id).copied().unwrap_or(0),
             None => 0,
         };
         held.push(HeldLine {

@@ -165,6 +165,7 @@ CREATE TABLE sync (
     seen_at_ms BIGINT NOT NULL,
     signed_at_ms BIGINT NOT NULL,
     report TEXT NOT NULL,
+    told TEXT NOT NULL,
     forked_at_ms BIGINT,
     forked_host TEXT NOT NULL
 );

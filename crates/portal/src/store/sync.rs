@@ -29,6 +29,8 @@ pub struct SyncRow {
     pub signed_at: Ms,
     /// What it said.
     pub report: Reports,
+    /// Seats that it was told to hand over.
+    pub told: BTreeMap<LicenseId, u32>,
     /// When another server came with the same key.
     pub forked_at: Option<Ms>,
     /// The machine of that other server; hostile text.
@@ -46,13 +48,15 @@ fn read(row: &Row<'_>) -> Result<SyncRow, DbError> {
         forked_at: opt_ms(row, 6)?,
         forked_host: row.text(7)?,
         signed_at: ms(row, 8)?,
+        told: json(row, 9)?,
     })
 }
 
 /// The newest sync of a workstation, if it was ever online.
 pub fn get(tx: &mut Tx<'_>, workstation: WorkstationId) -> Result<Option<SyncRow>, DbError> {
     tx.one(
-        "SELECT seq, request_sha256, answer, answer_sha256, seen_at_ms, report, forked_at_ms, forked_host, signed_at_ms
+        "SELECT seq, request_sha256, answer, answer_sha256, seen_at_ms, report, forked_at_ms, forked_host, signed_at_ms,
+             told
          FROM sync WHERE workstation = ?1",
         &[text(workstation)],
         read,
@@ -63,10 +67,10 @@ pub fn get(tx: &mut Tx<'_>, workstation: WorkstationId) -> Result<Option<SyncRow
 pub fn put(tx: &mut Tx<'_>, workstation: WorkstationId, new: &SyncRow) -> Result<(), DbError> {
     tx.exec(
         "INSERT INTO sync (workstation, seq, request_sha256, answer, answer_sha256, seen_at_ms, report, forked_at_ms,
-                           forked_host, signed_at_ms)
-         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)
+                           forked_host, signed_at_ms, told)
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11)
          ON CONFLICT (workstation) DO UPDATE SET seq = ?2, request_sha256 = ?3, answer = ?4, answer_sha256 = ?5,
-             seen_at_ms = ?6, report = ?7, forked_at_ms = ?8, forked_host = ?9, signed_at_ms = ?10",
+             seen_at_ms = ?6, report = ?7, forked_at_ms = ?8, forked_host = ?9, signed_at_ms = ?10, told = ?11",
         &[
             text(workstation),
             rev(new.seq),
@@ -78,6 +82,7 @@ pub fn put(tx: &mut Tx<'_>, workstation: WorkstationId, new: &SyncRow) -> Result
             new.forked_at.map(|at| at.0).into(),
             (&new.forked_host).into(),
             new.signed_at.0.into(),
+            to_json(&new.told)?,
         ],
     )?;
     Ok(())
@@ -92,15 +97,17 @@ pub struct Heard {
     pub seen_at: Ms,
     /// What it said.
     pub reports: Reports,
+    /// Seats that it was told to hand over.
+    pub told: BTreeMap<LicenseId, u32>,
 }
 
 /// What the online servers of an account that work for it in a way said, in order of workstation.
 pub fn heard(tx: &mut Tx<'_>, owner: AccountId, scope: Scope) -> Result<Vec<Heard>, DbError> {
     tx.all(
-        "SELECT w.id, s.seen_at_ms, s.report FROM workstation w JOIN sync s ON s.workstation = w.id
+        "SELECT w.id, s.seen_at_ms, s.report, s.told FROM workstation w JOIN sync s ON s.workstation = w.id
          WHERE w.owner = ?1 AND w.scope = ?2 AND w.mode = 'online' AND w.status = 'active' ORDER BY w.id",
         &[text(owner), scope.word().into()],
-        |row| Ok(Heard { workstation: id(row, 0)?, seen_at: ms(row, 1)?, reports: json(row, 2)? }),
+        |row| Ok(Heard { workstation: id(row, 0)?, seen_at: ms(row, 1)?, reports: json(row, 2)?, told: json(row, 3)? }),
     )
 }
 
@@ -150,18 +157,14 @@ pub fn want_nothing(tx: &mut Tx<'_>, license: LicenseId, workstation: Workstatio
     Ok(())
 }
 
-/// What an administrator asked back of a license from a server and is still to come; `None` if nothing was asked for.
-pub fn recalled(
-    tx: &mut Tx<'_>,
-    license: LicenseId,
-    workstation: WorkstationId,
-    now: Ms,
-) -> Result<Option<u32>, DbError> {
-    tx.one(
-        "SELECT seats FROM recall WHERE license = ?1 AND workstation = ?2 AND until_ms > ?3",
-        &[text(license), text(workstation), now.0.into()],
-        |row| whole(row, 0),
-    )
+/// From which servers an administrator asked seats of a license back not long ago, and how many are still to come.
+pub fn recalled(tx: &mut Tx<'_>, license: LicenseId, now: Ms) -> Result<BTreeMap<WorkstationId, u32>, DbError> {
+    let rows = tx.all(
+        "SELECT workstation, seats FROM recall WHERE license = ?1 AND until_ms > ?2",
+        &[text(license), now.0.into()],
+        |row| Ok((id(row, 0)?, whole(row, 1)?)),
+    )?;
+    Ok(rows.into_iter().collect())
 }
 
 /// Notes how many seats are still to come.

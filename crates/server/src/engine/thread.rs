@@ -241,16 +241,9 @@ impl Thread {
         });
         let Some(to) = proved else { return Ok(()) };
         tracing::warn!(from = %now.rfc3339(), to = %to.rfc3339(), "the vendor's signature proves that this server's time was wrong: it is set");
-        let verdict = self.verdict_of_rebuild(now);
         self.parts.clock.set(to);
         (self.next_tick, self.prune_from) = (to, to.plus(PRUNE_AFTER_MS));
-        self.restore(to, verdict)
-    }
-
-    /// A wait for seats that may be out unknown goes on when memory is built anew.
-    fn verdict_of_rebuild(&self, now: Ms) -> StartVerdict {
-        let waits = self.parts.engine.no_new(now).is_some();
-        if waits { StartVerdict::Behind { by_ms: 0 } } else { StartVerdict::Plausible }
+        self.restore(to, now)
     }
 
     /// A new document is on disk: leases are signed by it from now on. Here and not by whoever uploaded it, who may be gone.
@@ -310,11 +303,11 @@ impl Thread {
     }
 
     fn rebuild(&mut self, now: Ms) -> Result<(), Ended> {
-        self.restore(now, self.verdict_of_rebuild(now))
+        self.restore(now, now)
     }
 
-    /// Memory anew from what is on disk.
-    fn restore(&mut self, now: Ms, verdict: StartVerdict) -> Result<(), Ended> {
+    /// Memory anew from what is on disk; it was `former_now` by the memory that there is.
+    fn restore(&mut self, now: Ms, former_now: Ms) -> Result<(), Ended> {
         let restorer = Restorer {
             db: self.parts.db.clone(),
             trust: self.parts.trust.root(),
@@ -323,8 +316,8 @@ impl Thread {
         };
         match restorer.read(now) {
             Ok((restored, _)) => {
-                let mut engine = Engine::restore(restored, verdict, now, TimeTable::DEFAULT);
-                engine.take_over(now, &mut self.parts.engine);
+                let mut engine = Engine::restore(restored, StartVerdict::Plausible, now, TimeTable::DEFAULT);
+                engine.take_over(now, &mut self.parts.engine, former_now);
                 self.parts.engine = engine;
                 Ok(())
             }
@@ -346,7 +339,7 @@ impl Thread {
 
     /// The last step of disabling: the receipt is on disk before the key is destroyed.
     fn retire_if_drained(&mut self, now: Ms) -> Result<(), Ended> {
-        if !self.parts.engine.drained() {
+        if !self.parts.engine.drained(now) {
             return Ok(());
         }
         let Some(receipt) = self

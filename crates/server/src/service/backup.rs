@@ -6,7 +6,6 @@ use crate::server::{DATABASE_FILE, Server};
 use crate::store;
 use leasehold_core::access::ServerAction;
 use leasehold_core::engine::Audit;
-use leasehold_core::time::Ms;
 use leasehold_db::{Db, DbError, SqliteOptions};
 use leasehold_host::{FileError, private_file};
 use std::io;
@@ -106,9 +105,9 @@ pub enum RestoreFailure {
     Disk(#[from] FileError),
 }
 
-/// Copies a backup into a new data folder, at `now` by the machine's clock. Whether its server may go on with its key is
-/// found out with the first sync; until every lease has ended that the backup may not know, it gives no new ones.
-pub(crate) fn restore(from: &Path, to: &Path, now: Ms) -> Result<(), RestoreFailure> {
+/// Copies a backup into a new data folder. Whether its server may go on with its key is found out with the first sync;
+/// until every lease has ended that the backup may not know, it gives no new ones.
+pub(crate) fn restore(from: &Path, to: &Path) -> Result<(), RestoreFailure> {
     let failed = |path: &Path| {
         let path = path.to_owned();
         move |source| RestoreFailure::File { path, source }
@@ -137,11 +136,15 @@ pub(crate) fn restore(from: &Path, to: &Path, now: Ms) -> Result<(), RestoreFail
     if let Some(path) = database {
         let bytes = std::fs::read(&path).map_err(failed(&path))?;
         let target = to.join(DATABASE_FILE);
-        private_file::write_once(&target, &bytes)?;
-        let db = Db::open_sqlite(&target, SqliteOptions::default())?;
+        let work = to.join(format!("{DATABASE_FILE}.restoring"));
+        private_file::write_once(&work, &bytes)?;
+        let db = Db::open_sqlite(&work, SqliteOptions::default())?;
         db.check_integrity()?;
         db.migrate(store::MIGRATIONS)?;
-        db.write(move |tx| store::set_restored(tx, now))?;
+        db.write(store::set_restored)?;
+        // Closed, so that all of it is in the one file.
+        drop(db);
+        std::fs::rename(&work, &target).map_err(failed(&target))?;
     }
     Ok(private_file::sync_folder(to)?)
 }

@@ -28,7 +28,7 @@ pub(crate) use sessions::{
 };
 pub(crate) use state::{
     State, asked, clear_password, load as state, newest_receipt, receipts, set_first_password, set_password,
-    set_restored, set_usage_open,
+    set_restored, set_usage_open, start_after_restore,
 };
 
 use leasehold_core::engine::Write;

@@ -107,7 +107,7 @@ const ONLINE: Migration = Migration {
         ALTER TABLE state ADD COLUMN online TEXT;
         -- The portal's address, where the configuration names none.
         ALTER TABLE state ADD COLUMN portal_url TEXT;
-        -- When the folder was made from a backup, by the machine's clock.
+        -- When a server first started on this folder after it was made from a backup; 0 before.
         ALTER TABLE state ADD COLUMN restored_at_ms BIGINT;
         -- 0: people carry it. 1: the server brings it to the portal by itself. 2: it has brought it.
         ALTER TABLE receipt ADD COLUMN to_bring BIGINT NOT NULL DEFAULT 0;

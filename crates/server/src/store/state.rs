@@ -20,7 +20,7 @@ pub(crate) struct State {
     pub(crate) moved_since: Option<Ms>,
     /// The newest start remembers the keys of leases that ended after the first until the second.
     pub(crate) keys_kept: Option<(Ms, Ms)>,
-    /// When the folder was made from a backup.
+    /// When a server first started on this folder after it was made from a backup.
     pub(crate) restored_at: Option<Ms>,
 }
 
@@ -81,6 +81,7 @@ pub(super) fn set_back(tx: &mut Tx<'_>, from: Ms, to: Ms) -> Result<(), DbError>
          WHERE created_at_ms > ?2",
         "UPDATE state SET keys_since_ms = keys_since_ms - ?1 WHERE keys_since_ms > ?2",
         "UPDATE state SET keys_until_ms = keys_until_ms - ?1 WHERE keys_until_ms > ?2",
+        "UPDATE state SET restored_at_ms = restored_at_ms - ?1 WHERE restored_at_ms > ?2",
     ] {
         tx.exec(sql, &values)?;
     }
@@ -98,9 +99,15 @@ pub(super) fn set_moved_since(tx: &mut Tx<'_>, since: Option<Ms>) -> Result<(), 
     Ok(())
 }
 
-/// Everything was restored from a backup.
-pub(crate) fn set_restored(tx: &mut Tx<'_>, at: Ms) -> Result<(), DbError> {
-    tx.exec("UPDATE state SET restored_at_ms = ?1 WHERE id = 1", &[at.0.into()])?;
+/// Everything was restored from a backup; no server has started on it yet.
+pub(crate) fn set_restored(tx: &mut Tx<'_>) -> Result<(), DbError> {
+    tx.exec("UPDATE state SET restored_at_ms = 0 WHERE id = 1", &[])?;
+    Ok(())
+}
+
+/// A server starts on it: what time is to pass before it gives new leases is counted from its first start.
+pub(crate) fn start_after_restore(tx: &mut Tx<'_>, now: Ms) -> Result<(), DbError> {
+    tx.exec("UPDATE state SET restored_at_ms = ?1 WHERE restored_at_ms = 0", &[now.0.into()])?;
     Ok(())
 }
 

@@ -125,7 +125,7 @@ pub(crate) fn start(parts: PortalParts) -> std::io::Result<PortalThreads> {
 /// Waits for the bell, and has the engine sync when it rings, or when a portal that was not reached is there again.
 fn listen(parts: &PortalParts) {
     // What was heard counts until a sync has said what it came to: a restored portal counts anew.
-    let (mut heard, mut lost) = (None::<(u64, u64)>, false);
+    let (mut heard, mut lost) = (None::<(u64, u64)>, None::<u64>);
     while !parts.due.is_stopped() {
         let look = parts.engine.look_blocking(|engine, now| engine.online(now));
         let online = look.ok().flatten().filter(|online| online.forked.is_none() && online.answered_at.is_some());
@@ -133,9 +133,10 @@ fn listen(parts: &PortalParts) {
             parts.due.pause(IDLE_PAUSE_MS);
             continue;
         };
-        if lost {
-            lost = !parts.portal_is_ready();
-            if lost {
+        if let Some(syncs) = lost {
+            // Whatever answers to that question: a portal that takes syncs is there.
+            lost = lost.filter(|_| online.syncs <= syncs && !parts.portal_is_ready());
+            if lost.is_some() {
                 parts.due.pause(POLL_PAUSE_MS);
                 continue;
             }
@@ -155,7 +156,7 @@ fn listen(parts: &PortalParts) {
             Ok(Ok(_)) => {}
             Ok(Err(_)) => parts.due.pause(POLL_PAUSE_MS),
             Err(_) => {
-                lost = true;
+                lost = Some(online.syncs);
                 parts.due.pause(POLL_PAUSE_MS);
             }
         }

@@ -114,7 +114,7 @@ impl World<'_, '_> {
     pub(super) fn retire_if_drained(&mut self, server: usize, now: Ms) -> Result<(), Violation> {
         let Some(key) = self.key_of(server) else { return Ok(()) };
         let wall = self.servers[server].machine.wall(self.at_ms);
-        let Some(running) = self.servers[server].running.as_mut().filter(|running| running.engine.drained()) else {
+        let Some(running) = self.servers[server].running.as_mut().filter(|running| running.engine.drained(now)) else {
             return Ok(());
         };
         let Some(document) = running.engine.document() else { return Ok(()) };

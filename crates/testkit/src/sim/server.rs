@@ -358,12 +358,13 @@ impl World<'_, '_> {
 
     /// A document or the portal has proved what time it is, and that is stored.
     fn set_clock(&mut self, server: usize, to: Ms) -> Result<(), Violation> {
-        let back = self.server_now(server).is_some_and(|now| to < now);
+        let former_now = self.server_now(server).unwrap_or(to);
+        let back = to < former_now;
         self.tally.count(if back { "time set back by a document" } else { "time set forward by the portal" });
         let mut engine = self.engine_from_disk(server, StartVerdict::Plausible, to, None)?;
         let boottime_ms = self.servers[server].machine.boottime_ms(self.at_ms);
         if let Some(running) = &mut self.servers[server].running {
-            engine.take_over(to, &mut running.engine);
+            engine.take_over(to, &mut running.engine, former_now);
             running.engine = engine;
             running.clock = EngineClock::start(to, boottime_ms, Some(to)).0;
             running.next_tick = to;
@@ -426,11 +427,9 @@ impl World<'_, '_> {
     }
 
     fn rebuild(&mut self, server: usize, now: Ms) -> Result<(), Violation> {
-        let closed = self.servers[server].running.as_ref().is_some_and(|r| r.engine.no_new(now).is_some());
-        let verdict = if closed { StartVerdict::Behind { by_ms: 0 } } else { StartVerdict::Plausible };
-        let mut engine = self.engine_from_disk(server, verdict, now, None)?;
+        let mut engine = self.engine_from_disk(server, StartVerdict::Plausible, now, None)?;
         if let Some(running) = &mut self.servers[server].running {
-            engine.take_over(now, &mut running.engine);
+            engine.take_over(now, &mut running.engine, now);
             running.engine = engine;
         }
         Ok(())

@@ -292,7 +292,7 @@ fn a_server_that_is_disabled_gives_back_what_is_free_and_wants_nothing() {
     assert!(request.draining);
     assert_eq!(request.licenses[&license()].keep, 1);
     online.server.engine.step(online.now, Input::Checkin { lease }, &mut Vec::new());
-    assert!(online.server.engine.drained());
+    assert!(online.server.engine.drained(online.now));
 }
 
 #[test]

@@ -8,7 +8,8 @@ fn workstation(n: u64) -> WorkstationId {
 
 fn holder(n: u64, counted: u32, used: u32) -> Holder {
     let report = Report { used, peak: used, ..Report::default() };
-    Holder { workstation: workstation(n), counted, report, want: None, takes: true }
+    let workstation = workstation(n);
+    Holder { workstation, counted, report, want: None, told: 0, takes: true, heard: true, held_back: false }
 }
 
 fn waits(holder: Holder, seats: u32, since: i64) -> Holder {
@@ -144,6 +145,57 @@ fn whoever_asks_the_same_servers_are_to_give() {
     assert_eq!(recalled.iter().sum::<u32>(), 1, "{recalled:?}");
 }
 
+#[test]
+fn what_a_server_has_that_may_be_gone_is_not_counted_on() {
+    let gone = Holder { heard: false, takes: false, ..holder(1, 5, 0) };
+    let facts = pool(10, vec![gone, holder(2, 5, 0), waits(holder(3, 0, 0), 2, 1)]);
+    assert_eq!(allot(&facts, workstation(2)).recall, 2);
+    let facts = pool(5, vec![gone, waits(holder(3, 0, 0), 2, 1)]);
+    assert!(allot(&facts, workstation(3)).exhausted, "nobody waits for what may never come");
+}
+
+#[test]
+fn nobody_is_rung_twice_for_the_same_and_nobody_for_what_others_take_first() {
+    let told = Holder { told: 1, ..holder(1, 2, 2) };
+    let facts = pool(4, vec![told, holder(2, 2, 2), waits(holder(3, 0, 0), 1, 1)]);
+    assert_eq!(allot(&facts, workstation(3)).ring, vec![workstation(2)]);
+    let denied = |n: u64, since| left_again(holder(n, 0, 0), 1, since);
+    let facts = pool(3, vec![holder(1, 2, 2), denied(2, 1), denied(3, 2), denied(4, 3)]);
+    assert_eq!(
+        allot(&facts, workstation(3)).ring,
+        vec![workstation(1), workstation(2)],
+        "one seat is free, for the second"
+    );
+    assert!(allot(&facts, workstation(4)).ring.iter().all(|rung| *rung != workstation(3)));
+}
+
+#[test]
+fn nobody_is_asked_to_hand_over_what_it_wants_itself() {
+    let some = Holder { counted: 1, ..left_again(holder(1, 1, 0), 2, 1) };
+    let facts = pool(3, vec![some, holder(2, 2, 2)]);
+    assert_eq!(allot(&facts, workstation(1)).recall, 0);
+    // What has come for a request that needs more stays while it waits.
+    let facts = pool(3, vec![waits(holder(1, 1, 0), 2, 9), holder(2, 2, 2), waits(holder(3, 0, 0), 1, 1)]);
+    assert_eq!(allot(&facts, workstation(1)).recall, 0);
+}
+
+#[test]
+fn who_waits_comes_before_what_was_denied_also_at_a_server_that_waits_itself() {
+    let both = Holder { want: Some(Want { seats: 2, waiting: 1, since: Ms(1) }), ..holder(1, 0, 0) };
+    let facts = pool(2, vec![both, waits(holder(2, 0, 0), 1, 5)]);
+    let got = allot(&facts, workstation(1));
+    assert_eq!((got.seats, got.taken), (1, 1));
+    assert_eq!(allot(&facts, workstation(2)).seats, 1);
+}
+
+#[test]
+fn from_whom_an_administrator_took_seats_gets_none_by_itself() {
+    let held_back = |n| Holder { held_back: true, ..holder(n, 2, 0) };
+    let facts = pool(10, vec![held_back(1), held_back(2)]);
+    let seen = allot(&facts, workstation(1));
+    assert_eq!((seen.seats, seen.free, seen.ring), (2, 6, vec![]));
+}
+
 /// A site of servers that sync in turn, each doing what it is told.
 #[derive(Clone, Debug)]
 struct Site {
@@ -178,7 +230,7 @@ impl Site {
         if let Some(want) = holder.want {
             let used = seats.min(want.seats);
             holder.report.used += used;
-            holder.want = Some(want.served(used)).filter(|want| want.seats > 0);
+            holder.want = Some(want.served(used, want.since)).filter(|want| want.seats > 0);
         }
     }
 }
