@@ -135,13 +135,17 @@ impl Said<'_> {
 
 /// Seats of each license that a server had when it made a request, where `last` is what it said before.
 fn held(request: &SyncRequest, newest: Option<&DocumentRow>, last: &Reports) -> BTreeMap<LicenseId, u32> {
-    let Some(newest) = newest.filter(|newest| newest.token == request.document) else {
-        return kept(last);
-    };
-    let mut held: BTreeMap<LicenseId, u32> = BTreeMap::new();
-    for line in newest.lines.iter().map(|stored| &stored.line) {
-        let seats = held.entry(line.license).or_default();
+    // What it kept may stand on lines that the newest does not have any more.
+    let mut held = kept(last);
+    let mut granted: BTreeMap<LicenseId, u32> = BTreeMap::new();
+    let newest = newest.filter(|newest| newest.token == request.document);
+    for line in newest.iter().flat_map(|newest| &newest.lines).map(|stored| &stored.line) {
+        let seats = granted.entry(line.license).or_default();
         *seats = seats.saturating_add(line.seats);
+    }
+    for (license, seats) in granted {
+        let before = held.entry(license).or_default();
+        *before = seats.max(*before);
     }
     held
 }
