@@ -123,7 +123,7 @@ impl DenialCode {
             ),
             DenialCode::Forked => (
                 "Another license server runs with the same key, so this one gives no new seats.",
-                "Stop the copy that should not run; enable online licensing on this one again, which gives it a key of its own.",
+                "Stop the copy that should not run. If both should: disable this one, which ends its copy of the key only, and enable it again.",
                 ADMINISTRATOR,
             ),
         };

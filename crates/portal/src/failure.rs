@@ -389,10 +389,13 @@ impl Failure {
                 "NO_LICENSES",
                 "This account has no license that could be used there.",
             )
-            .detail("It owns none that runs, and no organization has assigned one to it. Nothing was changed.")
+            .detail(
+                "Licenses of an organization are for license servers that are enabled for the organization, and for those of \
+                 the people to whom they are assigned; nothing that runs is there for this one. Nothing was changed.",
+            )
             .next(
-                "If the licenses belong to an organization, ask its administrator to assign one to you; or sign \
-                         in with the account that owns them.",
+                "If you are the organization's administrator, enable the server for the organization; otherwise ask the \
+                 administrator to assign a license to you, or sign in with the account that owns the licenses.",
                 who::YOU,
             ),
             Failure::NotOnline { name } => {

@@ -6,7 +6,7 @@ use super::{Caller, IdempotencyKey, allow, workstations as views};
 use crate::Portal;
 use crate::failure::Failure;
 use crate::store::workstations::{self, Owned, WorkstationRow};
-use crate::store::{accounts, audit, documents, licenses};
+use crate::store::{accounts, audit, bells, documents, licenses};
 use leasehold_core::access::PortalAction;
 use leasehold_core::activation::{LicenseFacts, preset};
 use leasehold_core::ids::{AccountId, WorkstationId};
@@ -20,6 +20,7 @@ use leasehold_trust::{FileKind, FileProblem};
 use leasehold_wire::portal::{AccountRef, Activated, ChosenLine, Inspection, Offer, WorkstationStatus};
 use leasehold_wire::time::Time;
 use serde_json::json;
+use std::collections::BTreeSet;
 
 /// Numbers above this that a server says it has are not believed: there must always be a next one.
 const REV_MAX: u64 = 1 << 40;
@@ -192,9 +193,13 @@ pub fn activate(
     let activated = portal.db().write(move |tx| {
         once.run(tx, |tx| {
             accounts::get(tx, owner)?.ok_or(Failure::NotFound)?;
-            activate_in(tx, &desk, &new, &request, &choices, &wish)
+            let activated = activate_in(tx, &desk, &new, &request, &choices, &wish)?;
+            // It may have been online until now, and says so on its pages when it has heard of it.
+            bells::ring(tx, &BTreeSet::from([activated.workstation.id]), desk.stamp.now)?;
+            Ok(activated)
         })
     })?;
+    portal.bells().ring(&BTreeSet::from([activated.workstation.id]));
     crate::grants_log::hand_out(portal, activated.workstation.id)?;
     Ok(activated)
 }

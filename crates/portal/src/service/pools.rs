@@ -249,7 +249,7 @@ impl LicensePools {
                 report: heard.reports.get(&self.license.id).copied().unwrap_or_default(),
                 want: want_of(heard.workstation),
                 told: heard.told.get(&self.license.id).copied().unwrap_or(0),
-                takes: self.now.since(heard.seen_at) < SILENT_MS,
+                takes: !heard.draining && self.now.since(heard.seen_at) < SILENT_MS,
                 heard: self.now.since(heard.seen_at) < HEARD_MS,
                 held_back: recalled.contains_key(&heard.workstation),
             });

@@ -158,6 +158,8 @@ fn kept(reports: &Reports) -> BTreeMap<LicenseId, u32> {
 pub(super) struct Plan {
     lines: Vec<(LicenseRow, u32, bool)>,
     pub(super) shares: Vec<PoolShare>,
+    /// Licenses that run and of which it may have seats, now or when they come back.
+    open: usize,
     /// Seats that come for somebody who waits.
     taken: BTreeMap<LicenseId, u32>,
     rung: BTreeSet<WorkstationId>,
@@ -174,7 +176,8 @@ pub(super) fn plan(
     let draining = said.draining;
     let learning_until = state::learning_until(tx)?;
     let heard = sync::heard(tx, workstation.owner, workstation.scope)?;
-    let mut plan = Plan { lines: Vec::new(), shares: Vec::new(), taken: BTreeMap::new(), rung: BTreeSet::new() };
+    let mut plan =
+        Plan { lines: Vec::new(), shares: Vec::new(), open: 0, taken: BTreeMap::new(), rung: BTreeSet::new() };
     for license in licenses {
         let Some(part) = Part::open_to(&license, workstation) else { continue };
         let mut pools = LicensePools::load(tx, license, now, learning_until)?;
@@ -183,6 +186,7 @@ pub(super) fn plan(
             plan.rung.extend(pools.servers(tx, &settled)?);
         }
         let id = pools.license.id;
+        plan.open += usize::from(pools.running());
         let report = said.now.get(&id).copied().unwrap_or_default();
         let given_back = said.given_back(id);
         if given_back > 0 && part != Part::Floating {
@@ -283,7 +287,7 @@ impl Desk {
         }
         let said = Said { now: &reports, before: kept(&reports), draining: false };
         let plan = plan(tx, &workstation.row, licenses, &said, now)?;
-        if plan.shares.is_empty() {
+        if plan.open == 0 {
             return Err(Failure::NoLicenses);
         }
         let newest = documents::newest(tx, workstation.row.id)?;
@@ -363,7 +367,7 @@ impl Counter<'_> {
         last.answer.clone_from(&signed);
         (last.seen_at, last.signed_at) = (now, self.signed_at);
         last.report.clone_from(&request.licenses);
-        last.told = told;
+        (last.told, last.draining) = (told, request.draining);
         for (license, report) in &mut last.report {
             // It says so only with its next sync; until then nobody is to ask it back as idle.
             report.used = report.used.saturating_add(plan.taken.get(license).copied().unwrap_or(0));

@@ -166,6 +166,7 @@ CREATE TABLE sync (
     signed_at_ms BIGINT NOT NULL,
     report TEXT NOT NULL,
     told TEXT NOT NULL,
+    draining BIGINT NOT NULL,
     forked_at_ms BIGINT,
     forked_host TEXT NOT NULL
 );

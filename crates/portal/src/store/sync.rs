@@ -31,6 +31,8 @@ pub struct SyncRow {
     pub report: Reports,
     /// Seats that it was told to hand over.
     pub told: BTreeMap<LicenseId, u32>,
+    /// It is being disabled.
+    pub draining: bool,
     /// When another server came with the same key.
     pub forked_at: Option<Ms>,
     /// The machine of that other server; hostile text.
@@ -49,6 +51,7 @@ fn read(row: &Row<'_>) -> Result<SyncRow, DbError> {
         forked_host: row.text(7)?,
         signed_at: ms(row, 8)?,
         told: json(row, 9)?,
+        draining: row.bool(10)?,
     })
 }
 
@@ -56,7 +59,7 @@ fn read(row: &Row<'_>) -> Result<SyncRow, DbError> {
 pub fn get(tx: &mut Tx<'_>, workstation: WorkstationId) -> Result<Option<SyncRow>, DbError> {
     tx.one(
         "SELECT seq, request_sha256, answer, answer_sha256, seen_at_ms, report, forked_at_ms, forked_host, signed_at_ms,
-             told
+             told, draining
          FROM sync WHERE workstation = ?1",
         &[text(workstation)],
         read,
@@ -67,10 +70,11 @@ pub fn get(tx: &mut Tx<'_>, workstation: WorkstationId) -> Result<Option<SyncRow
 pub fn put(tx: &mut Tx<'_>, workstation: WorkstationId, new: &SyncRow) -> Result<(), DbError> {
     tx.exec(
         "INSERT INTO sync (workstation, seq, request_sha256, answer, answer_sha256, seen_at_ms, report, forked_at_ms,
-                           forked_host, signed_at_ms, told)
-         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11)
+                           forked_host, signed_at_ms, told, draining)
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12)
          ON CONFLICT (workstation) DO UPDATE SET seq = ?2, request_sha256 = ?3, answer = ?4, answer_sha256 = ?5,
-             seen_at_ms = ?6, report = ?7, forked_at_ms = ?8, forked_host = ?9, signed_at_ms = ?10, told = ?11",
+             seen_at_ms = ?6, report = ?7, forked_at_ms = ?8, forked_host = ?9, signed_at_ms = ?10, told = ?11,
+             draining = ?12",
         &[
             text(workstation),
             rev(new.seq),
@@ -83,6 +87,7 @@ pub fn put(tx: &mut Tx<'_>, workstation: WorkstationId, new: &SyncRow) -> Result
             (&new.forked_host).into(),
             new.signed_at.0.into(),
             to_json(&new.told)?,
+            new.draining.into(),
         ],
     )?;
     Ok(())
@@ -99,15 +104,20 @@ pub struct Heard {
     pub reports: Reports,
     /// Seats that it was told to hand over.
     pub told: BTreeMap<LicenseId, u32>,
+    /// It is being disabled.
+    pub draining: bool,
 }
 
 /// What the online servers of an account that work for it in a way said, in order of workstation.
 pub fn heard(tx: &mut Tx<'_>, owner: AccountId, scope: Scope) -> Result<Vec<Heard>, DbError> {
     tx.all(
-        "SELECT w.id, s.seen_at_ms, s.report, s.told FROM workstation w JOIN sync s ON s.workstation = w.id
+        "SELECT w.id, s.seen_at_ms, s.report, s.told, s.draining FROM workstation w JOIN sync s ON s.workstation = w.id
          WHERE w.owner = ?1 AND w.scope = ?2 AND w.mode = 'online' AND w.status = 'active' ORDER BY w.id",
         &[text(owner), scope.word().into()],
-        |row| Ok(Heard { workstation: id(row, 0)?, seen_at: ms(row, 1)?, reports: json(row, 2)?, told: json(row, 3)? }),
+        |row| {
+            let (reports, told) = (json(row, 2)?, json(row, 3)?);
+            Ok(Heard { workstation: id(row, 0)?, seen_at: ms(row, 1)?, reports, told, draining: row.bool(4)? })
+        },
     )
 }
 

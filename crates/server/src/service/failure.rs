@@ -144,7 +144,10 @@ impl Failure {
                 Problem::new(401, codes::WRONG_PASSWORD, "That is not the right password or secret.")
                     .next("Check it and try again.", who::YOU)
             }
-            Failure::NotOnline => Problem::new(409, "NOT_ONLINE", "This server has its seats by file.")
+            Failure::NotOnline => Problem::new(409, "NOT_ONLINE", "The portal does not keep this server up to date.")
+                .detail(
+                    "It has its seats by file, or none yet, or it was revoked at the portal: its home page says which.",
+                )
                 .next("Enable online licensing first: ONLINE LICENSING, Enable.", ADMINISTRATOR),
             Failure::Copy => Problem::new(409, "FORKED", "Another license server runs with the same key.")
                 .detail("This one is a copy, or was restored from a backup.")

@@ -99,7 +99,12 @@ impl Server {
         if let Ok(settled) = tokio::time::timeout(REFRESH_WAIT, settled).await
             && settled?
         {
-            return Ok(());
+            let now = self.0.engine.look(look).await?.ok_or(Failure::NotOnline)?;
+            return match now.verdict {
+                _ if now.forked.is_some() => Err(Failure::Copy),
+                Verdict::ByFile | Verdict::Ended => Err(Failure::NotOnline),
+                Verdict::Ok | Verdict::Forked => Ok(()),
+            };
         }
         match self.0.trouble.get() {
             Some((_, problem)) => Err(Failure::Portal(Box::new(fit_to_read(problem)))),
