@@ -46,6 +46,8 @@ pub struct Holder {
     pub takes: bool,
     /// It syncs, and was heard of not long ago: what it is asked for can be counted on.
     pub heard: bool,
+    /// It has just synced.
+    pub fresh: bool,
     /// An administrator asked seats back from it: it gets more only for somebody who asks.
     pub held_back: bool,
 }
@@ -165,7 +167,11 @@ pub fn allot(pool: &PoolFacts, asker: WorkstationId) -> Allotment {
     let mut ring = if pool.raising { takers(pool, asker, &shares, free) } else { Vec::new() };
     // Whoever was told already syncs by itself as soon as it has something to hand over.
     let told = |id: WorkstationId| others().find(|other| other.workstation == id).map_or(0, |other| other.told);
-    ring.extend(recalls.iter().filter(|(id, seats)| *id != asker && *seats > told(*id)).map(|(id, _)| *id));
+    let somebody_waits = pool.holders.iter().any(|holder| holder.waiting() > 0);
+    let fresh = |id: WorkstationId| others().any(|other| other.workstation == id && other.fresh);
+    let news = |(id, seats): &&(WorkstationId, u32)| *id != asker && *seats > told(*id);
+    let asked = recalls.iter().filter(news).filter(|(id, _)| somebody_waits || !fresh(*id));
+    ring.extend(asked.map(|(id, _)| *id));
     ring.sort_unstable();
     ring.dedup();
     Allotment {
@@ -202,14 +208,14 @@ fn takers(pool: &PoolFacts, asker: WorkstationId, shares: &Shares, free: u32) ->
     wanting.sort_by_key(|holder| (holder.waiting() == 0, holder.want.map(|want| want.since), holder.workstation));
     let mut takers = Vec::new();
     for holder in wanting.iter().filter(|holder| holder.wanted() > 0) {
-        if left > 0 {
+        if left > 0 && (holder.waiting() > 0 || !holder.fresh) {
             takers.push(holder.workstation);
         }
         left = left.saturating_sub(holder.wanted());
     }
     for holder in wanting.iter().filter(|holder| holder.takes && !holder.held_back) {
         let less = shares.of_server(holder.workstation).saturating_sub(holder.counted.saturating_add(holder.wanted()));
-        if left > 0 && less > 0 {
+        if left > 0 && less > 0 && !holder.fresh {
             takers.push(holder.workstation);
         }
         left = left.saturating_sub(less);

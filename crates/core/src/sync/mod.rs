@@ -29,6 +29,9 @@ pub const NO_MS: i64 = 5 * SECOND_MS;
 pub const FIRST_SYNC_MS: i64 = 10 * SECOND_MS;
 /// Seats that nobody used for this long are recalled before others, in milliseconds.
 pub const IDLE_MS: i64 = MINUTE_MS;
+/// A server that has just synced is rung only for somebody who waits, in milliseconds: two servers that see different
+/// things, because one cannot confirm yet what it gave back, would ring each other without end.
+pub const FRESH_MS: i64 = 5 * SECOND_MS;
 /// What a server that was not heard of for this long is asked for cannot be counted on, in milliseconds.
 pub const HEARD_MS: i64 = 150 * SECOND_MS;
 /// A server that was not heard of for this long has no claim to seats that lie idle, in milliseconds.

@@ -12,7 +12,8 @@ use leasehold_core::grant::counted_seats;
 use leasehold_core::ids::{AccountId, WorkstationId};
 use leasehold_core::license::{Kind, Scope};
 use leasehold_core::sync::{
-    AssignmentFacts, HEARD_MS, Holder, LicenseSeats, PoolFacts, Report, SILENT_MS, Settled, WAIT_MS, Want, settle,
+    AssignmentFacts, FRESH_MS, HEARD_MS, Holder, LicenseSeats, PoolFacts, Report, SILENT_MS, Settled, WAIT_MS, Want,
+    settle,
 };
 use leasehold_core::time::Ms;
 use leasehold_db::{DbError, Tx};
@@ -240,6 +241,7 @@ impl LicensePools {
             told: 0,
             takes: !draining,
             heard: true,
+            fresh: true,
             held_back: recalled.contains_key(&asker.id),
         }];
         for heard in heard.iter().filter(|heard| heard.workstation != asker.id) {
@@ -251,6 +253,7 @@ impl LicensePools {
                 told: heard.told.get(&self.license.id).copied().unwrap_or(0),
                 takes: !heard.draining && self.now.since(heard.seen_at) < SILENT_MS,
                 heard: self.now.since(heard.seen_at) < HEARD_MS,
+                fresh: self.now.since(heard.seen_at) < FRESH_MS,
                 held_back: recalled.contains_key(&heard.workstation),
             });
         }
@@ -260,8 +263,17 @@ impl LicensePools {
             if !syncing.contains(&counted.workstation) {
                 let report = Report { used: counted.seats, ..Report::default() };
                 let (workstation, counted) = (counted.workstation, counted.seats);
-                let (takes, heard, held_back) = (false, false, false);
-                holders.push(Holder { workstation, counted, report, want: None, told: 0, takes, heard, held_back });
+                holders.push(Holder {
+                    workstation,
+                    counted,
+                    report,
+                    want: None,
+                    told: 0,
+                    takes: false,
+                    heard: false,
+                    fresh: false,
+                    held_back: false,
+                });
             }
         }
         PoolFacts { seats, reserved, holders, raising: !self.learning }

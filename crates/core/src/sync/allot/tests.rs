@@ -9,7 +9,17 @@ fn workstation(n: u64) -> WorkstationId {
 fn holder(n: u64, counted: u32, used: u32) -> Holder {
     let report = Report { used, peak: used, ..Report::default() };
     let workstation = workstation(n);
-    Holder { workstation, counted, report, want: None, told: 0, takes: true, heard: true, held_back: false }
+    Holder {
+        workstation,
+        counted,
+        report,
+        want: None,
+        told: 0,
+        takes: true,
+        heard: true,
+        fresh: false,
+        held_back: false,
+    }
 }
 
 fn waits(holder: Holder, seats: u32, since: i64) -> Holder {
@@ -167,6 +177,18 @@ fn nobody_is_rung_twice_for_the_same_and_nobody_for_what_others_take_first() {
         "one seat is free, for the second"
     );
     assert!(allot(&facts, workstation(4)).ring.iter().all(|rung| *rung != workstation(3)));
+}
+
+#[test]
+fn who_has_just_synced_is_rung_only_for_somebody_who_waits() {
+    let fresh = |holder: Holder| Holder { fresh: true, ..holder };
+    let facts = pool(9, vec![holder(1, 1, 1), fresh(holder(2, 0, 0)), fresh(left_again(holder(3, 0, 0), 1, 1))]);
+    assert_eq!(allot(&facts, workstation(1)).ring, vec![]);
+    let facts = pool(9, vec![holder(1, 1, 1), fresh(waits(holder(2, 0, 0), 1, 1))]);
+    assert_eq!(allot(&facts, workstation(1)).ring, vec![workstation(2)]);
+    let full = |asks| pool(2, vec![asks, fresh(holder(2, 2, 0))]);
+    assert_eq!(allot(&full(left_again(holder(1, 0, 0), 1, 1)), workstation(1)).ring, vec![]);
+    assert_eq!(allot(&full(waits(holder(1, 0, 0), 1, 1)), workstation(1)).ring, vec![workstation(2)]);
 }
 
 #[test]
