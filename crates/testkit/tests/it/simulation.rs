@@ -10,6 +10,8 @@ const SEEDS: u64 = 10_000;
 const SEEDS_LONG: u64 = 100_000;
 /// A planted bug must be found within so many seeds.
 const SEEDS_TO_FIND: u64 = 1_000;
+/// Syncs in the whole life of a site: those who ring each other without end come to tens of thousands.
+const SYNCS_MAX: u64 = 1_000;
 /// Lines of the trace that are shown before a broken law.
 const LINES: usize = 60;
 
@@ -69,7 +71,11 @@ fn quarter(part: u64) {
     let mut done = Tally::default();
     for seed in part * seeds..(part + 1) * seeds {
         match simulator.run(seed, None, None) {
-            Ok(tally) => done.add(&tally),
+            Ok(tally) => {
+                let syncs = tally.of("sync taken");
+                assert!(syncs < SYNCS_MAX, "seed {seed}: {syncs} syncs are a storm");
+                done.add(&tally);
+            }
             Err(_) => panic!(
                 "{}\nreplay it with LEASEHOLD_SIM_SEED={seed} cargo nextest run -p leasehold-testkit one_seed",
                 simulator.explain(seed, None, LINES)
