@@ -97,6 +97,13 @@ impl PortalLink {
         &self.base
     }
 
+    /// Whether the portal says that it is ready, by which it answers nothing else.
+    pub(crate) fn is_ready(&self, timeout: Duration) -> bool {
+        let Ok(request) = Request::get(format!("{}/readyz", self.base)).body(()) else { return false };
+        let request = self.agent.configure_request(request).timeout_global(Some(timeout)).build();
+        self.agent.run(request).is_ok_and(|answer| answer.status() == 204)
+    }
+
     /// `GET`. `path` begins with a slash; `timeout` is for the whole of it.
     ///
     /// # Errors
@@ -200,8 +207,7 @@ impl PortalLink {
                 problem.map(|problem| shown(problem.title.trim_end_matches('.'))).filter(|title| !title.is_empty());
             return Some(LinkProblem::Down { portal, status, said: title.unwrap_or_else(|| words_of(&page)) });
         }
-        // With nothing in it, there is nothing that would have to be JSON.
-        if status != 204 && !is_json(response) {
+        if !is_json(response) {
             let words = words_of(&beginning(response));
             let said =
                 format!("it answers with status {status}{}", if words.is_empty() { "" } else { " and the page " });

@@ -269,8 +269,7 @@ impl PortalParts {
     }
 
     fn portal_is_ready(&self) -> bool {
-        let answer = self.link().and_then(|link| link.get("/readyz", None, READY_WAIT));
-        answer.is_ok_and(|answer| answer.status == 204)
+        self.link().is_ok_and(|link| link.is_ready(READY_WAIT))
     }
 
     fn jitter(&self) -> u64 {
