@@ -34,6 +34,8 @@ pub(super) struct Parcel {
     pub(super) workstation: WorkstationId,
     pub(super) body: Arc<str>,
     pub(super) token: Arc<str>,
+    /// Somebody who has listened sends it again.
+    pub(super) stolen: bool,
 }
 
 impl World<'_, '_> {
@@ -52,7 +54,7 @@ impl World<'_, '_> {
         self.servers[server].flight = Some(flight);
         let wall = self.servers[server].machine.wall(self.at_ms);
         let token = sign_request(&key, request.workstation, out.seq, body.as_bytes(), wall).into();
-        let parcel = Parcel { server, flight, workstation: request.workstation, body, token };
+        let parcel = Parcel { server, flight, workstation: request.workstation, body, token, stolen: false };
         tell!(self, "server{server} syncs: seq {}, rev {}, {:?}", request.seq, request.rev, request.licenses);
         self.stolen.push(parcel.clone());
         if self.stolen.len() > STOLEN_MAX {
@@ -82,8 +84,18 @@ impl World<'_, '_> {
             self.tally.count("portal died at a commit");
         }
         self.count_used_only(parcel);
+        self.newly_issued = None;
         self.learn_documents();
-        self.learn_said(parcel);
+        // A portal that was set back may take an old request that somebody sends again, and cannot know better. The
+        // answer fits nothing that the server has asked since, so that nobody can load what is in it.
+        if parcel.stolen && self.servers[parcel.server].flight != Some(parcel.flight) {
+            if let Some(workstation) = self.newly_issued {
+                self.truth.forget_newest(workstation);
+                self.tally.count("stolen request taken");
+            }
+        } else {
+            self.learn_said(parcel);
+        }
         self.learn_rung();
         match answer {
             Ok(answer) => {
@@ -201,7 +213,7 @@ impl World<'_, '_> {
             return;
         }
         let chosen = self.pick(self.stolen.len());
-        let parcel = self.stolen[chosen].clone();
+        let parcel = Parcel { stolen: true, ..self.stolen[chosen].clone() };
         self.tally.count("stolen request");
         self.push(0, Event::SyncAtPortal(parcel));
     }

@@ -220,6 +220,13 @@ impl Truth {
         }
     }
 
+    /// Nobody can ever load the newest document of a workstation.
+    pub(super) fn forget_newest(&mut self, workstation: WorkstationId) {
+        if let Some(truth) = self.workstations.get_mut(&workstation) {
+            truth.issued.pop();
+        }
+    }
+
     /// The portal's database was set back: documents that it had stored and nobody got are as if they never were.
     pub(super) fn forget_unseen(&mut self, stored: &BTreeSet<GrantId>) {
         for truth in self.workstations.values_mut() {
