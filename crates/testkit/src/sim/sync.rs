@@ -88,7 +88,8 @@ impl World<'_, '_> {
         self.learn_documents();
         // A portal that was set back may take an old request that somebody sends again, and cannot know better. The
         // answer fits nothing that the server has asked since, so that nobody can load what is in it.
-        if parcel.stolen && self.servers[parcel.server].flight != Some(parcel.flight) {
+        let newest = self.stolen.iter().rfind(|sent| sent.server == parcel.server);
+        if parcel.stolen && newest.is_some_and(|newest| newest.body != parcel.body) {
             if let Some(workstation) = self.newly_issued {
                 self.truth.forget_newest(workstation);
                 self.tally.count("stolen request taken");
