@@ -96,12 +96,11 @@ impl Engine {
     }
 
     pub(super) fn sync(&mut self, now: Ms, server: &ServerFacts, writes: &mut Vec<Write>) -> Output {
+        let how = (self.draining, self.no_new(now).is_some());
         let (Some(online), Some(document)) = (&mut self.online, &self.document) else { return Output::Sync(None) };
         if online.forked() {
             return Output::Sync(None);
         }
-        let holds = self.no_new.is_some_and(|(until, _)| now < until);
-        let how = (self.draining, holds);
         let (out, new): (SyncOut, bool) = online.request(now, document, &mut self.pool, how, server);
         if new {
             writes.push(Write::Online(Some(Box::new(online.row().clone()))));

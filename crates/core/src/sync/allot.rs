@@ -38,7 +38,7 @@ pub struct Holder {
     pub counted: u32,
     /// What it said last. `keep` and `want` are not looked at.
     pub report: Report,
-    /// What somebody waits for there.
+    /// What was asked for there and did not come yet.
     pub want: Option<Want>,
     /// What it was last told to hand over.
     pub told: u32,
@@ -166,12 +166,12 @@ pub fn allot(pool: &PoolFacts, asker: WorkstationId) -> Allotment {
     let idle_elsewhere = others().any(|other| other.heard && other.idle() > 0 && other.waiting() == 0);
     let mut ring = if pool.raising { takers(pool, asker, &shares, free) } else { Vec::new() };
     // Whoever was told already syncs by itself as soon as it has something to hand over.
-    let told = |id: WorkstationId| others().find(|other| other.workstation == id).map_or(0, |other| other.told);
     let somebody_waits = pool.holders.iter().any(|holder| holder.waiting() > 0);
-    let fresh = |id: WorkstationId| others().any(|other| other.workstation == id && other.fresh);
-    let news = |(id, seats): &&(WorkstationId, u32)| *id != asker && *seats > told(*id);
-    let asked = recalls.iter().filter(news).filter(|(id, _)| somebody_waits || !fresh(*id));
-    ring.extend(asked.map(|(id, _)| *id));
+    let is_news = |(id, seats): &&(WorkstationId, u32)| {
+        let other = others().find(|other| *seats > 0 && other.workstation == *id);
+        other.is_some_and(|other| *seats > other.told && (somebody_waits || !other.fresh))
+    };
+    ring.extend(recalls.iter().filter(is_news).map(|(id, _)| *id));
     ring.sort_unstable();
     ring.dedup();
     Allotment {
@@ -288,8 +288,9 @@ fn recalls(pool: &PoolFacts, shares: &Shares, free: u32) -> Vec<(WorkstationId, 
             found += if holder.heard { more } else { 0 };
         }
     }
+    let wanting: Vec<&Holder> = pool.holders.iter().filter(|holder| holder.wanted() > 0).collect();
     for (holder, (_, seats)) in from.iter().zip(&mut asked) {
-        let others = pool.holders.iter().filter(|other| other.workstation != holder.workstation);
+        let others = wanting.iter().filter(|other| other.workstation != holder.workstation);
         let before = others.map(|other| other.before_next_at(holder)).fold(pool.reserved, u32::saturating_add);
         // What lies idle where somebody waits is not enough for one of these yet.
         let most = if holder.waiting() > 0 { holder.used() } else { holder.counted };

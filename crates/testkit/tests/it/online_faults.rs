@@ -4,7 +4,7 @@
 use crate::caller::{Caller, Outcome};
 use crate::ledger::Ledger;
 use crate::online::{Site, Vendor, one_seat};
-use crate::service::{Service, leasehold, run, wait_for};
+use crate::service::{Service, leasehold, pause, run, wait_for};
 use leasehold_core::random::{Random as _, Seeded};
 use leasehold_core::time::{Clock as _, SECOND_MS};
 use leasehold_host::SystemClock;
@@ -13,20 +13,13 @@ use std::collections::BTreeSet;
 use std::path::Path;
 use std::process::Command;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::mpsc::channel;
 use std::thread;
-use std::time::Duration;
 
 /// Nobody waits longer for a seat than this, whatever the portal does, in milliseconds.
 const PATIENCE_MS: i64 = 5 * SECOND_MS;
 
 fn rounds() -> u64 {
     if std::env::var_os("LEASEHOLD_TEST_LONG").is_some() { 50 } else { 5 }
-}
-
-fn pause(ms: u64) {
-    let (_keep, never) = channel::<()>();
-    let _ = never.recv_timeout(Duration::from_millis(ms));
 }
 
 /// An answer that came, and came in time.

@@ -5,7 +5,7 @@ use crate::caller::{Caller, Outcome, make_operator, make_portal};
 use crate::deployment::{add_settings, copy_folder};
 use crate::ledger::Ledger;
 use crate::online::{Site, Vendor, one_seat};
-use crate::service::{Service, leasehold};
+use crate::service::{Service, leasehold, pause};
 use leasehold_core::random::{Random as _, Seeded};
 use leasehold_core::time::Clock as _;
 use leasehold_db::testing::fresh_postgres;
@@ -13,9 +13,7 @@ use leasehold_host::SystemClock;
 use serde_json::json;
 use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::mpsc::channel;
 use std::thread;
-use std::time::Duration;
 
 const SERVERS: usize = 20;
 /// Of each of the two licenses.
@@ -26,11 +24,6 @@ const KILL_EVERY_MS: u64 = 4_000;
 
 fn demand_ms() -> i64 {
     if std::env::var_os("LEASEHOLD_TEST_LONG").is_some() { 60_000 } else { 20_000 }
-}
-
-fn pause(ms: u64) {
-    let (_keep, never) = channel::<()>();
-    let _ = never.recv_timeout(Duration::from_millis(ms));
 }
 
 /// Two portals over one database; their folders are `p` and `q`.

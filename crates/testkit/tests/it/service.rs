@@ -43,6 +43,12 @@ pub(crate) fn wait_for<T>(what: &str, mut look: impl FnMut() -> Option<T>) -> T 
     panic!("{what} did not come")
 }
 
+/// Lets time pass.
+pub(crate) fn pause(ms: u64) {
+    let (_keep, never) = channel::<()>();
+    let _ = never.recv_timeout(Duration::from_millis(ms));
+}
+
 /// A running service.
 pub(crate) struct Service {
     child: Child,
