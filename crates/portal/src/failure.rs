@@ -5,6 +5,7 @@
 
 use leasehold_core::activation::Refusal;
 use leasehold_core::ids::WorkstationId;
+use leasehold_core::license::Scope;
 use leasehold_core::time::Ms;
 use leasehold_db::DbError;
 use leasehold_trust::FileProblem;
@@ -128,7 +129,7 @@ pub enum Failure {
     },
     /// The account has no license that could be put on a server, for whom it is to work.
     #[error("no licenses")]
-    NoLicenses,
+    NoLicenses(Scope),
     /// The account does not administer an organization.
     #[error("no organization")]
     NoOrganization,
@@ -384,20 +385,26 @@ impl Failure {
                         "the administrator of the license server",
                     )
             }
-            Failure::NoLicenses => Problem::new(
-                409,
-                "NO_LICENSES",
-                "This account has no license that could be used there.",
-            )
-            .detail(
-                "Licenses of an organization are for license servers that are enabled for the organization, and for those of \
-                 the people to whom they are assigned; nothing that runs is there for this one. Nothing was changed.",
-            )
-            .next(
-                "If you are the organization's administrator, enable the server for the organization; otherwise ask the \
-                 administrator to assign a license to you, or sign in with the account that owns the licenses.",
-                who::YOU,
-            ),
+            Failure::NoLicenses(Scope::Person) => {
+                Problem::new(409, "NO_LICENSES", "This account has no license that could be used there.")
+                    .detail("It owns none that runs, and no organization has assigned it one. Nothing was changed.")
+                    .next(
+                        "Ask the administrator of your organization to assign a license to you, or sign in with the \
+                         account that owns the licenses.",
+                        who::YOU,
+                    )
+            }
+            Failure::NoLicenses(Scope::Organization) => {
+                Problem::new(409, "NO_LICENSES", "This account has no license that could be used there.")
+                    .detail(
+                        "Its organization has no floating license that runs; named ones are for people. Nothing was changed.",
+                    )
+                    .next(
+                        "Look at LICENSES at the portal. For named licenses enable the server for yourself (*me*), or \
+                         assign them to people.",
+                        who::YOU,
+                    )
+            }
             Failure::NotOnline { name } => {
                 Problem::new(409, "NOT_ONLINE", "This workstation is not kept up to date online.")
                     .detail(format!(

@@ -6,10 +6,12 @@
 
 mod allot;
 mod message;
+mod part;
 mod settle;
 
 pub use allot::{Allotment, Holder, PoolFacts, Want, allot};
 pub use message::{PoolShare, Report, SYNC_VERSION, ServerFacts, SyncAnswer, SyncRequest, Verdict};
+pub use part::{Part, Shared};
 pub use settle::{AssignmentFacts, LicenseSeats, Settled, settle};
 
 use crate::time::{MINUTE_MS, SECOND_MS};

@@ -21,9 +21,7 @@ pub struct AssignmentFacts {
 pub struct LicenseSeats {
     /// Seats owned; 0 if the license does not run.
     pub seats: u32,
-    /// Nothing of it floats: every seat must be assigned.
-    pub named: bool,
-    /// Seats that servers may be using as floating ones.
+    /// Seats that servers may be using of what is assigned to nobody.
     pub floating_counted: u32,
     /// Assignments, the oldest first.
     pub assignments: Vec<AssignmentFacts>,
@@ -34,7 +32,7 @@ pub struct LicenseSeats {
 pub struct Settled {
     /// Seats in effect of each assignment, in the same order.
     pub active: Vec<u32>,
-    /// Seats that float: what servers of the organization may hold together.
+    /// Seats that float: what is assigned to nobody, nor still out with somebody to whom it was assigned.
     pub floating: u32,
     /// Seats that assignments still wait for.
     pub pending: u32,
@@ -69,8 +67,7 @@ pub fn settle(license: &LicenseSeats) -> Settled {
     }
     let targets = license.assignments.iter().zip(&active);
     let pending = targets.map(|(assignment, active)| assignment.target - active).fold(0, u32::saturating_add);
-    let floating = if license.named { 0 } else { license.seats.saturating_sub(bound(&active)) };
-    Settled { active, floating, pending }
+    Settled { floating: license.seats.saturating_sub(bound(&active)), active, pending }
 }
 
 #[cfg(test)]
@@ -85,7 +82,7 @@ mod tests {
     }
 
     fn license(seats: u32, floating_counted: u32, assignments: Vec<AssignmentFacts>) -> LicenseSeats {
-        LicenseSeats { seats, named: false, floating_counted, assignments }
+        LicenseSeats { seats, floating_counted, assignments }
     }
 
     #[test]
@@ -115,12 +112,6 @@ mod tests {
     fn a_smaller_license_keeps_the_oldest_assignments() {
         let settled = settle(&license(1, 0, vec![facts(1, 1, 1, 1), facts(2, 1, 1, 1)]));
         assert_eq!((settled.active, settled.floating, settled.pending), (vec![1, 0], 0, 1));
-    }
-
-    #[test]
-    fn nothing_of_a_named_license_floats() {
-        let named = LicenseSeats { named: true, ..license(5, 0, vec![facts(1, 2, 0, 0)]) };
-        assert_eq!(settle(&named).floating, 0);
     }
 
     proptest! {

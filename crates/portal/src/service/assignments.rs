@@ -1,13 +1,14 @@
 //! Seats of a license that an administrator gives to people, and takes back.
 
 use super::licenses::changed_and_seen;
-use super::pools::{LicensePools, Part};
+use super::pools::LicensePools;
 use super::{Caller, allow};
 use crate::Portal;
 use crate::failure::Failure;
 use crate::store::{accounts, assignments, audit, licenses, organizations, state};
 use leasehold_core::access::PortalAction;
 use leasehold_core::ids::{AccountId, LicenseId};
+use leasehold_core::sync::Part;
 use leasehold_core::time::Ms;
 use leasehold_db::{DbError, Tx};
 use leasehold_wire::portal::{Assigned, AssignedSeats, License};

@@ -1,7 +1,7 @@
 //! Licenses: sold, changed and ended by operators; their owners see where the seats are.
 
 use super::idempotency::Once;
-use super::pools::{LicensePools, Part};
+use super::pools::LicensePools;
 use super::{Caller, IdempotencyKey, allow, keyset, page};
 use crate::Portal;
 use crate::failure::Failure;
@@ -10,7 +10,8 @@ use crate::store::{accounts, audit, bells, catalog, licenses, organizations, sta
 use leasehold_core::access::PortalAction;
 use leasehold_core::grant::{counted_seats, counted_until};
 use leasehold_core::ids::{AccountId, LicenseId, OrganizationId, WorkstationId};
-use leasehold_core::license::{Channel, Mode, Term};
+use leasehold_core::license::{Channel, Kind, Mode, Term};
+use leasehold_core::sync::Part;
 use leasehold_core::text;
 use leasehold_core::time::{Ms, date_start};
 use leasehold_db::{DbError, Tx};
@@ -91,7 +92,7 @@ pub(super) fn view(tx: &mut Tx<'_>, row: LicenseRow, now: Ms) -> Result<License,
         over_until: holders.iter().map(|holder| holder.free_at).max().filter(|_| over_by > 0),
         organization: row.organization,
         seats_assigned: assignments.iter().map(|assignment| assignment.seats).fold(0, u32::saturating_add),
-        seats_floating: pools.settled.floating,
+        seats_floating: if row.kind == Kind::Floating { pools.settled.floating } else { 0 },
         seats_pending: pools.settled.pending,
         learning_until: pools.learning.then_some(Time(learning_until)),
         assignments,

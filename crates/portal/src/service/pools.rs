@@ -10,42 +10,18 @@ use crate::store::workstations::{self, WorkstationRow};
 use leasehold_core::activation::LicenseFacts;
 use leasehold_core::grant::counted_seats;
 use leasehold_core::ids::{AccountId, WorkstationId};
-use leasehold_core::license::{Kind, Scope};
+use leasehold_core::license::Scope;
 use leasehold_core::sync::{
-    AssignmentFacts, FRESH_MS, HEARD_MS, Holder, LicenseSeats, PoolFacts, Report, SILENT_MS, Settled, WAIT_MS, Want,
-    settle,
+    AssignmentFacts, FRESH_MS, HEARD_MS, Holder, LicenseSeats, Part, PoolFacts, Report, SILENT_MS, Settled, WAIT_MS,
+    Want, settle,
 };
 use leasehold_core::time::Ms;
 use leasehold_db::{DbError, Tx};
 use std::collections::{BTreeMap, BTreeSet};
 
-/// Which part of a license a workstation may have seats of.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(super) enum Part {
-    /// What floats.
-    Floating,
-    /// What is assigned to one account.
-    Of(AccountId),
-}
-
-impl Part {
-    /// The part that a workstation may have seats of, if any: a person's own license floats among their servers, one of
-    /// an organization is for its own servers, or for a person's if it was assigned to them.
-    pub(super) fn open_to(license: &LicenseRow, workstation: &WorkstationRow) -> Option<Part> {
-        let owns = workstation.owner == license.owner.id;
-        match (license.organization, workstation.scope) {
-            (Some(_), Scope::Person) => Some(Part::Of(workstation.owner)),
-            _ if owns => Some(Part::Floating),
-            _ => None,
-        }
-    }
-
-    fn counted_in(license: &LicenseRow, claim: &Claim) -> Part {
-        match (license.organization, claim.scope) {
-            (Some(_), Scope::Person) => Part::Of(claim.owner),
-            _ => Part::Floating,
-        }
-    }
+/// The part of a license that a workstation has seats of.
+fn part(license: &LicenseRow, assignments: &[AssignmentRow], account: AccountId, scope: Scope) -> Part {
+    license.shared().part(account, scope, assignments.iter().any(|row| row.account.id == account))
 }
 
 /// One workstation that counts for a license.
@@ -78,15 +54,15 @@ impl LicensePools {
         learning_until: Ms,
     ) -> Result<LicensePools, DbError> {
         let claims = documents::claims(tx, license.id, now)?;
+        let assignments = assignments::of_license(tx, license.id)?;
         let counted: Vec<Counted> = claims
             .iter()
             .map(|claim| Counted {
                 workstation: claim.workstation,
-                part: Part::counted_in(&license, claim),
+                part: part(&license, &assignments, claim.owner, claim.scope),
                 seats: counted_seats(&claim.documents, claim.acknowledged_rev, license.id, now),
             })
             .collect();
-        let assignments = assignments::of_license(tx, license.id)?;
         let learning = now < learning_until && !license.raise_while_learning;
         let mut pools = LicensePools {
             settled: Settled { active: Vec::new(), floating: 0, pending: 0 },
@@ -135,7 +111,6 @@ impl LicensePools {
         }
         let mut settled = settle(&LicenseSeats {
             seats: if self.running() { self.license.seats } else { 0 },
-            named: self.license.kind == Kind::Named,
             floating_counted: self.counted_in(Part::Floating),
             assignments: facts,
         });
@@ -159,6 +134,11 @@ impl LicensePools {
     /// Whether the license has begun and has not ended.
     pub(super) fn running(&self) -> bool {
         self.facts(None).running(self.now)
+    }
+
+    /// The part that a workstation has seats of.
+    pub(super) fn part_of(&self, account: AccountId, scope: Scope) -> Part {
+        part(&self.license, &self.assignments, account, scope)
     }
 
     /// Seats that servers may be using of a part.
@@ -208,8 +188,8 @@ impl LicensePools {
     }
 
     /// What deciding about the sync of `asker` needs to know; `said` is what it says now, `want` what it wants. `asked`
-    /// is what servers want of the license and what an administrator asked back, `heard` is what the servers said that share a part with the asker: those of its owner that work for the
-    /// same.
+    /// is what servers want of the license and what an administrator asked back, `heard` is what the online
+    /// servers of the asker's owner said.
     pub(super) fn pool(
         &self,
         part: Part,
@@ -244,7 +224,8 @@ impl LicensePools {
             fresh: true,
             held_back: recalled.contains_key(&asker.id),
         }];
-        for heard in heard.iter().filter(|heard| heard.workstation != asker.id) {
+        let shares = |heard: &&Heard| self.part_of(asker.owner, heard.scope) == part;
+        for heard in heard.iter().filter(|heard| heard.workstation != asker.id).filter(shares) {
             holders.push(Holder {
                 workstation: heard.workstation,
                 counted: counted_at(heard.workstation),
@@ -283,9 +264,7 @@ impl LicensePools {
     pub(super) fn servers(&self, tx: &mut Tx<'_>, accounts: &[AccountId]) -> Result<BTreeSet<WorkstationId>, DbError> {
         let mut servers: BTreeSet<WorkstationId> = BTreeSet::new();
         servers.extend(workstations::online_of(tx, self.license.owner.id, Scope::Organization)?);
-        if self.license.organization.is_none() {
-            servers.extend(workstations::online_of(tx, self.license.owner.id, Scope::Person)?);
-        }
+        servers.extend(workstations::online_of(tx, self.license.owner.id, Scope::Person)?);
         for account in accounts {
             servers.extend(workstations::online_of(tx, *account, Scope::Person)?);
         }

@@ -4,7 +4,7 @@
 //! served by file: licenses locked first, then the workstation, bells last.
 
 use super::issue::{Desk, WantedLine};
-use super::pools::{LicensePools, Part};
+use super::pools::LicensePools;
 use super::{Caller, allow};
 use crate::Portal;
 use crate::failure::Failure;
@@ -17,7 +17,9 @@ use leasehold_core::access::PortalAction;
 use leasehold_core::grant::Terms;
 use leasehold_core::ids::{AccountId, LicenseId, WorkstationId};
 use leasehold_core::license::{Mode, Scope};
-use leasehold_core::sync::{PoolShare, Report, SYNC_VERSION, SyncAnswer, SyncRequest, Verdict, WANT_MS, Want, allot};
+use leasehold_core::sync::{
+    Part, PoolShare, Report, SYNC_VERSION, SyncAnswer, SyncRequest, Verdict, WANT_MS, Want, allot,
+};
 use leasehold_core::text;
 use leasehold_core::time::{MINUTE_MS, Ms, SECOND_MS};
 use leasehold_core::times::TimeTable;
@@ -81,10 +83,7 @@ pub fn sync(portal: &Portal, address: IpAddr, token: &str, body: &[u8]) -> Resul
 
 /// The licenses of which a workstation may have seats, or has some.
 fn licenses_of(tx: &mut Tx<'_>, row: &WorkstationRow, now: Ms) -> Result<BTreeSet<LicenseId>, Failure> {
-    let mut ids: BTreeSet<LicenseId> = BTreeSet::new();
-    if row.scope == Scope::Organization || organizations::of_owner(tx, row.owner)?.is_none() {
-        ids.extend(licenses::ids_of(tx, row.owner)?);
-    }
+    let mut ids: BTreeSet<LicenseId> = licenses::ids_of(tx, row.owner)?.into_iter().collect();
     if row.scope == Scope::Person {
         ids.extend(assignments::of_account(tx, row.owner)?.into_iter().map(|assignment| assignment.license));
     }
@@ -175,12 +174,15 @@ pub(super) fn plan(
 ) -> Result<Plan, Failure> {
     let draining = said.draining;
     let learning_until = state::learning_until(tx)?;
-    let heard = sync::heard(tx, workstation.owner, workstation.scope)?;
+    let heard = sync::heard(tx, workstation.owner)?;
     let mut plan =
         Plan { lines: Vec::new(), shares: Vec::new(), open: 0, taken: BTreeMap::new(), rung: BTreeSet::new() };
     for license in licenses {
-        let Some(part) = Part::open_to(&license, workstation) else { continue };
+        if !license.shared().open_to(workstation.scope) {
+            continue;
+        }
         let mut pools = LicensePools::load(tx, license, now, learning_until)?;
+        let part = pools.part_of(workstation.owner, workstation.scope);
         let settled = pools.write_settled(tx)?;
         if !settled.is_empty() {
             plan.rung.extend(pools.servers(tx, &settled)?);
@@ -288,7 +290,7 @@ impl Desk {
         let said = Said { now: &reports, before: kept(&reports), draining: false };
         let plan = plan(tx, &workstation.row, licenses, &said, now)?;
         if plan.open == 0 {
-            return Err(Failure::NoLicenses);
+            return Err(Failure::NoLicenses(workstation.row.scope));
         }
         let newest = documents::newest(tx, workstation.row.id)?;
         let lines = self.planned_lines(tx, &workstation.row, &plan, newest.as_ref())?;

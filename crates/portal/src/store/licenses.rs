@@ -3,6 +3,7 @@
 use super::{Keyset, id, json, ms, opt_id, opt_ms, text, time, to_json, whole, word};
 use leasehold_core::ids::{AccountId, LicenseId, OrganizationId};
 use leasehold_core::license::{Channel, Kind, Term};
+use leasehold_core::sync::Shared;
 use leasehold_core::time::Ms;
 use leasehold_db::{DbError, Row, Tx};
 use leasehold_wire::portal::{AccountRef, Product, ProductRef};
@@ -39,6 +40,11 @@ pub struct LicenseRow {
 }
 
 impl LicenseRow {
+    /// What decides who may have seats of it.
+    pub fn shared(&self) -> Shared {
+        Shared { owner: self.owner.id, kind: self.kind }
+    }
+
     /// The product as it is named inside other things.
     pub fn product_ref(&self) -> ProductRef {
         ProductRef { id: self.product.id, code: self.product.code.clone(), name: self.product.name.clone() }

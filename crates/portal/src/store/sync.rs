@@ -1,7 +1,7 @@
 //! Tables `sync`, `want` and `recall`: what servers said last, what was answered, who waits for seats, and what an
 //! administrator asked back. Written by whoever has the workstation locked; wants and recalls with the license locked.
 
-use super::{id, json, ms, opt_ms, rev, text, to_json, whole};
+use super::{id, json, ms, opt_ms, rev, text, to_json, whole, word};
 use leasehold_core::ids::{AccountId, LicenseId, WorkstationId};
 use leasehold_core::license::Scope;
 use leasehold_core::sync::{Report, Want};
@@ -98,6 +98,8 @@ pub fn put(tx: &mut Tx<'_>, workstation: WorkstationId, new: &SyncRow) -> Result
 pub struct Heard {
     /// Which.
     pub workstation: WorkstationId,
+    /// For whom it works.
+    pub scope: Scope,
     /// When.
     pub seen_at: Ms,
     /// What it said.
@@ -108,15 +110,17 @@ pub struct Heard {
     pub draining: bool,
 }
 
-/// What the online servers of an account that work for it in a way said, in order of workstation.
-pub fn heard(tx: &mut Tx<'_>, owner: AccountId, scope: Scope) -> Result<Vec<Heard>, DbError> {
+/// What the online servers of an account said, in order of workstation.
+pub fn heard(tx: &mut Tx<'_>, owner: AccountId) -> Result<Vec<Heard>, DbError> {
     tx.all(
-        "SELECT w.id, s.seen_at_ms, s.report, s.told, s.draining FROM workstation w JOIN sync s ON s.workstation = w.id
-         WHERE w.owner = ?1 AND w.scope = ?2 AND w.mode = 'online' AND w.status = 'active' ORDER BY w.id",
-        &[text(owner), scope.word().into()],
+        "SELECT w.id, s.seen_at_ms, s.report, s.told, s.draining, w.scope
+         FROM workstation w JOIN sync s ON s.workstation = w.id
+         WHERE w.owner = ?1 AND w.mode = 'online' AND w.status = 'active' ORDER BY w.id",
+        &[text(owner)],
         |row| {
+            let scope = word(row, 5, Scope::from_word)?;
             let (reports, told) = (json(row, 2)?, json(row, 3)?);
-            Ok(Heard { workstation: id(row, 0)?, seen_at: ms(row, 1)?, reports, told, draining: row.bool(4)? })
+            Ok(Heard { workstation: id(row, 0)?, scope, seen_at: ms(row, 1)?, reports, told, draining: row.bool(4)? })
         },
     )
 }

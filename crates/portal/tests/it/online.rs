@@ -5,16 +5,16 @@ use crate::world::{HOME, Server, World, id};
 use axum::body::Body;
 use axum::http::{Method, Request, header};
 use leasehold_core::ids::{LicenseId, WorkstationId};
-use leasehold_core::license::Scope;
+use leasehold_core::license::{Kind, Scope};
 use leasehold_core::sync::{Report, SYNC_VERSION, ServerFacts, SyncAnswer, SyncRequest, Verdict};
 use leasehold_db::testing::fresh_in_line;
 use leasehold_portal::Caller;
-use leasehold_portal::service::{audit, enable, sync, workstations};
+use leasehold_portal::service::{assignments, audit, enable, sync, workstations};
 use leasehold_trust::activation_file::read_activation_file;
 use leasehold_trust::secret::sha256_hex;
 use leasehold_trust::sync::{sign_request, verify_answer};
 use leasehold_trust::{VerifiedGrant, verify_grant};
-use leasehold_wire::portal::{Enable, PageQuery, SyncAnswered};
+use leasehold_wire::portal::{Enable, NewLicense, PageQuery, SyncAnswered};
 
 /// A license server that was enabled online.
 pub(crate) struct Online {
@@ -291,4 +291,67 @@ fn what_an_organization_gave_is_told_to_whom_it_was_given() {
     let none: leasehold_wire::portal::AssignedSeats =
         http.call(Method::GET, "/api/v1/me/assignments", Some(&ada), None).json();
     assert!(none.items.is_empty());
+}
+
+#[test]
+fn what_nobody_was_given_is_its_owners_on_their_own_machine_as_well() {
+    let db = fresh_in_line();
+    let http = Http::new(&db);
+    let world = &http.world;
+    let ada = world.customer("ada");
+    let license = world.license(&ada, world.product("studio"), 10);
+    let own = NewLicense { kind: Kind::Named, ..world.wish(&ada, world.product("board"), 2) };
+    let own = world.sell(&own).id;
+    // Alone, and an organization only because she bought for work.
+    let mut mine = Online::enable(world, &ada, Scope::Person);
+    assert_eq!((mine.holds(license), mine.holds(own)), (10, 2));
+    mine.sync(world, &[(license, report(6, 6, 0)), (own, report(1, 1, 0))]);
+    // A studio by now: its server shares what floats with hers, and has nothing of what is for people.
+    let mut floor = Online::enable(world, &ada, Scope::Organization);
+    let answer = floor.sync(world, &[(license, report(floor.holds(license), 0, 10))]);
+    let elsewhere = answer.pools.iter().find(|pool| pool.license == license).unwrap().elsewhere;
+    assert!(floor.holds(license) + elsewhere <= 10, "{} and {elsewhere}", floor.holds(license));
+    assert_eq!(floor.holds(own), 0);
+    mine.sync(world, &[(license, report(6, 6, 0)), (own, report(1, 1, 0))]);
+    floor.sync(world, &[(license, report(floor.holds(license), 0, 10))]);
+    assert_eq!((mine.holds(license), floor.holds(license)), (6, 4));
+    // What is assigned to her is what she has from then on; the rest is everybody's.
+    assignments::assign(&world.portal, &ada, license, id(&ada), 2).unwrap();
+    mine.sync(world, &[(license, report(6, 6, 0)), (own, report(1, 1, 0))]);
+    assert_eq!(mine.holds(license), 2);
+    let counted = |license| {
+        let found = world.look(license);
+        (found.seats_out, found.seats_free, found.over_by)
+    };
+    assert_eq!(counted(license), (10, 0, 0), "six are hers until her server has said that it keeps two");
+    mine.sync(world, &[(license, report(2, 2, 0)), (own, report(1, 1, 0))]);
+    for _ in 0..2 {
+        floor.sync(world, &[(license, report(floor.holds(license), floor.holds(license), 10))]);
+    }
+    assert_eq!((mine.holds(license), floor.holds(license)), (2, 8));
+    // And the other way round.
+    assignments::revoke(&world.portal, &ada, license, id(&ada)).unwrap();
+    mine.sync(world, &[(license, report(2, 2, 0)), (own, report(1, 1, 0))]);
+    assert_eq!((mine.holds(license), counted(license)), (2, (10, 0, 0)), "it may keep what it uses");
+}
+
+#[test]
+fn a_server_changes_for_whom_it_works_and_nothing_in_use_is_lost() {
+    let db = fresh_in_line();
+    let http = Http::new(&db);
+    let world = &http.world;
+    let ada = world.customer("ada");
+    let license = world.license(&ada, world.product("studio"), 3);
+    let mut server = Online::enable(world, &ada, Scope::Organization);
+    for scope in [Scope::Person, Scope::Organization] {
+        server.sync(world, &[(license, report(3, 3, 0))]);
+        world.clock.advance(1_000);
+        let wish = Enable { request: server.server.request(world), scope, name: None };
+        let enabled = enable::enable(&world.portal, &ada, None, &wish).unwrap();
+        assert_eq!((enabled.workstation.id, enabled.workstation.scope), (server.workstation, scope));
+        let file = enabled.activation_file.as_bytes();
+        let (root, key) = (world.portal.root(), server.server.key.public());
+        server.grant = read_activation_file(file, Some(root), &key, None, world.now()).unwrap().grant;
+        assert_eq!(server.holds(license), 3, "{scope:?}");
+    }
 }

@@ -33,8 +33,8 @@ fn form_page(viewer: &Viewer, fields: &Fields, mistake: &Mistake) -> Markup {
                 (Field::new("scope", "For whom the server is to work").required().value(fields.get("scope"))
                     .error(mistake.at("scope", "For whom").as_deref()).select(&options))
                 p.hint {
-                    @if viewer.administers().is_some() { "For everybody it gives the organization's floating seats; for you, those that are assigned to you. " }
-                    @else { "It gives the seats that are yours or were assigned to you. " }
+                    @if viewer.administers().is_some() { "For everybody it gives the organization's floating seats; for you, your own licenses and those that are assigned to you, on its own machine only. " }
+                    @else { "It gives your own licenses and those that are assigned to you, on its own machine only. " }
                     "The token enables one license server, once, within a day. It cannot do anything else."
                 }
                 div.actions { (button("Make Token", Button::Primary)) (link_button("Cancel", HERE, Button::Plain)) }

@@ -282,7 +282,7 @@ fn account_fields(entered: &Entered, judged: bool) -> Markup {
             .autocomplete("section-portal current-password").password())
         (Field::new("scope", "For whom").required().value(scope.word()).choice(&[
             (Scope::Organization.word(), "My organization", "Everybody who reaches this server. The account must be the administrator of the organization."),
-            (Scope::Person.word(), "Me", "Licenses that are assigned to you, and your own where they belong to no organization, for applications on this machine only."),
+            (Scope::Person.word(), "Me", "Your own licenses and those that are assigned to you, for applications on this machine only."),
         ]))
     }
 }
