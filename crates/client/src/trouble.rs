@@ -74,7 +74,7 @@ impl Trouble {
             Trouble::Denied { code: DenialCode::NoSeats, denial: Some(denial) } => {
                 format!("{server}: {}", no_seats(denial))
             }
-            Trouble::Denied { code, .. } => format!("{server}: {}", code.explain().what),
+            Trouble::Denied { code, denial } => format!("{server}: {}{}", code.explain().what, from_when(denial)),
             Trouble::Refused(problem) if problem.detail.is_empty() => format!("{server}: {}", problem.title),
             Trouble::Refused(problem) => format!("{server}: {} {}", problem.title, problem.detail),
             Trouble::OtherVendor { theirs, ours } => {
@@ -92,7 +92,7 @@ impl Trouble {
             Trouble::Unreachable { .. } | Trouble::NoAnswer { .. } => {
                 ("Check the address and the network, and that the license server runs.", ADMINISTRATOR)
             }
-            Trouble::Denied { code: DenialCode::NoSeats, denial: Some(denial) } if denial.seats > denial.total => {
+            Trouble::Denied { code: DenialCode::NoSeats, denial: Some(denial) } if asks_too_many(denial) => {
                 ("Ask for fewer seats, or get more.", ADMINISTRATOR)
             }
             // The server knows more than the code: whether the portal keeps it up to date.
@@ -138,10 +138,39 @@ impl Trouble {
 
 const ADMINISTRATOR: &str = "the administrator of the license server";
 
+/// Seats that there are of a feature, here or at other license servers from which they can come.
+fn in_all(denial: &DenialResponse) -> u32 {
+    denial.account_total.unwrap_or(0).max(denial.total)
+}
+
+/// Whether waiting is in vain: so many there are not. What is assigned and has yet to come is not counted.
+fn asks_too_many(denial: &DenialResponse) -> bool {
+    let all = in_all(denial);
+    denial.seats > all && (all > 0 || denial.account_total.is_none())
+}
+
+/// From when on seats are given again, where that is known.
+fn from_when(denial: &Option<Box<DenialResponse>>) -> String {
+    let in_s = denial.as_ref().and_then(|denial| denial.free_in_s).filter(|in_s| *in_s > 0);
+    in_s.map(|in_s| format!(" New ones are given in {}.", span(in_s))).unwrap_or_default()
+}
+
 /// Why there are no seats, in numbers.
 fn no_seats(denial: &DenialResponse) -> String {
-    let mut text = if denial.seats > denial.total {
-        format!("{} seats were asked for, and the server has {} in all.", denial.seats, denial.total)
+    let elsewhere = denial.account_elsewhere.unwrap_or(0);
+    let mut text = if asks_too_many(denial) {
+        let who = if denial.account_total.is_some() { "account" } else { "server" };
+        format!("{} seats were asked for, and the {who} has {} in all.", denial.seats, in_all(denial))
+    } else if denial.total == 0 {
+        // The server's own words: at other servers, assigned and not there yet, or not to be asked for.
+        let numbers = Some(in_all(denial)).filter(|all| *all > 0);
+        let numbers = numbers.map(|all| format!(" ({elsewhere} of {all} elsewhere)"));
+        format!("{}{}", denial.problem.title, numbers.unwrap_or_default())
+    } else if denial.seats > denial.total {
+        format!(
+            "{} seats were asked for; {} of {} here are free, and {elsewhere} are at other license servers.",
+            denial.seats, denial.free, denial.total
+        )
     } else if denial.free > 0 {
         format!("{} seats were asked for, and {} of {} are free.", denial.seats, denial.free, denial.total)
     } else {
@@ -319,6 +348,14 @@ mod tests {
         let what = |seats, free| no_seats(&DenialResponse { seats, free, ..(*denial).clone() });
         assert!(what(50, 4).starts_with("50 seats were asked for, and the server has 10 in all."));
         assert!(what(6, 4).starts_with("6 seats were asked for, and 4 of 10 are free."));
+        // Where the portal can bring more, what it has counts.
+        let online = |seats, total, free| {
+            let numbers = DenialResponse { seats, total, free, in_use: total - free, ..(*denial).clone() };
+            no_seats(&DenialResponse { account_total: Some(20), account_elsewhere: Some(16), ..numbers })
+        };
+        assert!(online(50, 4, 4).starts_with("50 seats were asked for, and the account has 20 in all."));
+        assert!(online(6, 4, 4).starts_with("6 seats were asked for; 4 of 4 here are free, and 16 are at other"));
+        assert!(online(1, 0, 0).starts_with("t (16 of 20 elsewhere)"), "{}", online(1, 0, 0));
     }
 
     #[test]

@@ -149,6 +149,49 @@ impl DenialCode {
     }
 }
 
+/// What an account has of a feature, as the portal said it to one of its license servers.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct AccountSeats {
+    /// Seats that license servers of the account may have together.
+    pub seats: u32,
+    /// Of these, at other license servers.
+    pub elsewhere: u32,
+    /// Seats that are assigned to the server's person and are still in use by others.
+    pub pending: u32,
+    /// The portal was reached when it was asked last.
+    pub reached: bool,
+}
+
+impl AccountSeats {
+    /// What a person reads who got no seat of the `here` seats of a server.
+    pub fn explain(&self, here: u32) -> Explanation {
+        let (what, what_to_do) = match () {
+            () if !self.reached && here == 0 => (
+                "No seat of this feature is on this license server, and the portal, which has more, is not reached.",
+                "ONLINE LICENSING, Test connection, on the license server's page says why the portal is not reached.",
+            ),
+            () if !self.reached => (
+                "All seats of this feature that are on this license server are in use, and the portal cannot be asked for more.",
+                "Wait until somebody closes the application. ONLINE LICENSING, Test connection, on the license server's page says why the portal is not reached.",
+            ),
+            () if here == 0 && self.pending > 0 => (
+                "The seats that are assigned to you are still in use by others.",
+                "They come by themselves as soon as the others have closed the application; the administrator of the organization sees at the portal who has them.",
+            ),
+            () if here == 0 && self.elsewhere < self.seats => (
+                "No seat of this feature is on this license server, and none has come from the portal.",
+                "Try again in ten seconds. If it stays so, the page of the license at the portal says who holds its seats, and whether the portal may give any.",
+            ),
+            () if here == 0 => (
+                "All seats of this feature are in use at other license servers of the account.",
+                "Wait until somebody there closes the application: seats that nobody uses come within seconds. Or get more seats.",
+            ),
+            () => return DenialCode::NoSeats.explain(),
+        };
+        Explanation { what, what_to_do, who: ADMINISTRATOR }
+    }
+}
+
 impl LeaseEnd {
     /// What a person reads about it.
     pub fn explain(self) -> Explanation {
@@ -179,7 +222,10 @@ mod tests {
     #[test]
     fn every_code_explains_itself_in_whole_sentences() {
         let denials = DenialCode::ALL.iter().flat_map(|code| [code.explain(), code.explain_online()]);
-        for text in denials.chain(LeaseEnd::ALL.iter().map(|code| code.explain())) {
+        let accounts = [(0, 9, true), (5, 9, true), (0, 9, false), (0, 3, true)]
+            .map(|(pending, elsewhere, reached)| AccountSeats { seats: 9, elsewhere, pending, reached });
+        let no_seats = accounts.iter().flat_map(|account| [account.explain(0), account.explain(3)]);
+        for text in denials.chain(no_seats).chain(LeaseEnd::ALL.iter().map(|code| code.explain())) {
             assert!(text.what.ends_with('.') && text.what_to_do.ends_with('.') && !text.who.is_empty(), "{text:?}");
         }
     }

@@ -1,6 +1,6 @@
 //! What goes into the engine and what comes out: commands, answers, and rows to write.
 
-use crate::codes::{DenialCode, LeaseEnd};
+use crate::codes::{AccountSeats, DenialCode, Explanation, LeaseEnd};
 use crate::grant::Grant;
 use crate::ids::{LeaseId, LicenseId, RequestId};
 use crate::license::{FeatureCode, words};
@@ -181,8 +181,22 @@ pub struct Denial {
     pub seats: u32,
     /// The feature's seats.
     pub capacity: Capacity,
-    /// When the next seat is free at the latest if its holder is gone; `None` if nothing is out.
+    /// When the next seat is free at the latest if its holder is gone, or new ones are given at all; `None` if nothing is
+    /// out.
     pub free_at: Option<Ms>,
+    /// What the portal said of the feature; `None` if it does not keep this server up to date.
+    pub account: Option<AccountSeats>,
+}
+
+impl Denial {
+    /// What a person reads about it.
+    pub fn explain(&self) -> Explanation {
+        match self.account {
+            Some(account) if self.code == DenialCode::NoSeats => account.explain(self.capacity.total),
+            Some(_) => self.code.explain_online(),
+            None => self.code.explain(),
+        }
+    }
 }
 
 /// The answer to an [`Input`], to be sent after its writes are on disk.

@@ -478,7 +478,11 @@ impl Engine {
             feature: ask.feature.clone(),
             seats: ask.seats,
             capacity: self.pool.capacity(&ask.feature, now),
-            free_at: self.pool.next_freed_of(&ask.feature),
+            free_at: match code {
+                DenialCode::NoSeats => self.pool.next_freed_of(&ask.feature),
+                _ => self.no_new(now).filter(|(_, because)| *because == code).map(|(until, _)| until),
+            },
+            account: self.online.as_ref().map(|online| online.account_seats(&ask.feature)),
         }))
     }
 

@@ -5,7 +5,7 @@
 //! Knows no sockets: the shell carries bodies and brings answers back.
 
 use super::io::{Document, SyncOut};
-use crate::codes::DenialCode;
+use crate::codes::{AccountSeats, DenialCode};
 use crate::ids::{LeaseId, LicenseId};
 use crate::license::FeatureCode;
 use crate::pool::{Ask, Pool, Source};
@@ -389,7 +389,23 @@ impl Online {
 
     /// Whether the portal knows a license with this feature that may have seats here.
     pub(super) fn knows(&self, feature: &FeatureCode) -> bool {
-        self.pools().iter().any(|share| share.seats > 0 && share.features.contains_key(feature.as_str()))
+        let may_come = |share: &PoolShare| share.seats > 0 || share.pending > 0;
+        self.pools().iter().any(|share| may_come(share) && share.features.contains_key(feature.as_str()))
+    }
+
+    /// What the portal said of a feature.
+    pub(super) fn account_seats(&self, feature: &FeatureCode) -> AccountSeats {
+        let sum = |seats: fn(&PoolShare) -> u32| {
+            let of =
+                |share: &PoolShare| share.features.get(feature).map(|per_seat| seats(share).saturating_mul(*per_seat));
+            self.pools().iter().filter_map(of).fold(0, u32::saturating_add)
+        };
+        AccountSeats {
+            seats: sum(|share| share.seats),
+            elsewhere: sum(|share| share.elsewhere),
+            pending: sum(|share| share.pending),
+            reached: self.failures == 0,
+        }
     }
 
     /// Somebody was denied at once: the portal hears of it, so that the next seat comes here.

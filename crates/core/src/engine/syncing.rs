@@ -210,7 +210,12 @@ impl Engine {
         let Some(online) = &mut self.online else { return code };
         let elsewhere =
             matches!(code, DenialCode::FeatureUnknown | DenialCode::NotActivated) && online.knows(&ask.feature);
-        let code = if elsewhere { DenialCode::NoSeats } else { code };
+        let code = match code {
+            _ if elsewhere => DenialCode::NoSeats,
+            // It is, and the account has no such license.
+            DenialCode::NotActivated => DenialCode::FeatureUnknown,
+            code => code,
+        };
         if code == DenialCode::NoSeats {
             online.want(now, ask, &self.pool);
         }

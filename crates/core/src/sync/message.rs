@@ -112,6 +112,8 @@ pub struct PoolShare {
     pub exhausted: bool,
     /// Serves the workstation's own person only.
     pub assigned: bool,
+    /// Seats that are assigned to the workstation's person and still in use elsewhere: they come by themselves.
+    pub pending: u32,
 }
 
 /// The portal's answer, signed.

@@ -167,6 +167,13 @@ impl LicensePools {
         }
     }
 
+    /// Seats that are assigned to the account whose part this is, and have yet to be in effect.
+    pub(super) fn pending_of(&self, part: Part) -> u32 {
+        let mine = |row: &AssignmentRow| self.running() && part == Part::Of(row.account.id);
+        let rows = self.assignments.iter().zip(&self.settled.active).filter(|(row, _)| mine(row));
+        rows.map(|(row, active)| row.target.saturating_sub(*active)).fold(0, u32::saturating_add)
+    }
+
     /// What deciding about a file for `workstation` needs to know.
     pub(super) fn facts(&self, workstation: Option<WorkstationId>) -> LicenseFacts {
         let floating = self.counted_in(Part::Floating);

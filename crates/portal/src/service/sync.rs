@@ -225,10 +225,11 @@ pub(super) fn plan(
             recall: allotment.recall,
             exhausted: allotment.exhausted,
             assigned: workstation.scope == Scope::Person,
+            pending: pools.pending_of(part),
         };
         plan.taken.insert(id, allotment.taken);
         plan.rung.extend(allotment.ring);
-        if share.seats > 0 || allotment.seats > 0 {
+        if share.seats > 0 || allotment.seats > 0 || share.pending > 0 {
             plan.shares.push(share);
         }
         if allotment.seats > 0 {

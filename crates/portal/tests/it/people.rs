@@ -184,10 +184,16 @@ fn an_assignment_that_does_not_fit_says_what_it_waits_for() {
     );
     let own = Browser::of(&http, Some("mia@studio.example")).get("/licenses");
     assert!(own.text().contains("4 seats more as soon as they are back from others"), "{}", own.text());
+    // Her own server knows what it waits for.
+    let mut hers = Online::enable(world, &sign_in(&world.portal, "mia@studio.example"), Scope::Person);
+    let pool = &hers.sync(world, &[]).pools[0];
+    assert_eq!((pool.seats, pool.pending, pool.license), (0, 4, site.license));
     // The floor's users stop; its server hands the seats over, and they are Mia's.
     floor.sync(world, &[(site.license, report(6, 6, 0))]);
     floor.sync(world, &[(site.license, report(6, 6, 0))]);
     assert!(!browser.get(&here).text().contains("4 wait for seats at"));
+    let pool = &hers.sync(world, &[]).pools[0];
+    assert_eq!((pool.seats, pool.pending, hers.holds(site.license)), (4, 0, 4));
 }
 
 #[test]

@@ -208,8 +208,10 @@ fn figures(all: &[Product<'_>], seen: &StatusResponse) -> [Tile; 4] {
     let soon = all.iter().any(|product| product.ending_soon().is_some());
     let can_come: u64 = all.iter().map(Product::can_come).sum();
     let copy = seen.online.as_ref().is_some_and(|online| online.state == OnlineState::Copy);
+    let given_from = seen.restored.map(|restored| restored.new_leases_from).or(seen.clock.no_new_leases_until);
     let free_tone = match (seen.state, free) {
-        _ if copy => Tone::Neutral,
+        // Free, but given to nobody.
+        _ if copy || given_from.is_some() => Tone::Neutral,
         (ServerState::Active, 0) if can_come == 0 => Tone::Warning,
         (ServerState::Active, 0) => Tone::Neutral,
         (ServerState::Active, _) => Tone::Good,
@@ -226,7 +228,12 @@ fn figures(all: &[Product<'_>], seen: &StatusResponse) -> [Tile; 4] {
         Tile {
             label: "Seats free",
             value: number(free),
-            detail: if can_come > 0 { format!("and {} that can come", number(can_come)) } else { String::new() },
+            detail: match given_from {
+                _ if copy => "given to nobody".to_owned(),
+                Some(from) => format!("given {}", relative(from.0, seen.server_time.0)),
+                None if can_come > 0 => format!("and {} that can come", number(can_come)),
+                None => String::new(),
+            },
             tone: free_tone,
         },
         Tile {

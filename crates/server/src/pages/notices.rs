@@ -9,7 +9,7 @@ use leasehold_web::components::{Tone, relative, wrapped};
 use leasehold_web::maud::{Markup, html};
 use leasehold_web::page::Notice;
 use leasehold_web::text::{shorten, visible};
-use leasehold_wire::server::{ClockVerdict, ReceiptState, ServerState, StatusResponse};
+use leasehold_wire::server::{ClockVerdict, OnlineState, ReceiptState, ServerState, StatusResponse};
 pub(super) use portal::QUIET_MS;
 
 /// A wall clock that differs from the server's time by more than this was set while the server ran, in seconds.
@@ -63,7 +63,9 @@ fn storage(problem: &str) -> Notice {
 }
 
 fn restored(seen: &StatusResponse) -> Option<Notice> {
-    let from = seen.restored?.new_leases_from.0;
+    // A copy gives none afterwards either.
+    let copy = seen.online.as_ref().is_some_and(|online| online.state == OnlineState::Copy);
+    let from = seen.restored.filter(|_| !copy)?.new_leases_from.0;
     let text = html! {
         strong { "Restored from a backup: " }
         "new seats are given from " (words::minute(from)) " (" (relative(from, seen.server_time.0)) "), because seats given since the "

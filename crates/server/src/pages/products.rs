@@ -260,16 +260,19 @@ fn in_the_account(product: &Product<'_>) -> Option<String> {
     let sum = |of: fn(&PoolStatus) -> u32| product.pools.iter().map(|pool| u64::from(of(pool))).sum::<u64>();
     let (seats, here) = (sum(|pool| pool.seats), sum(|pool| pool.here));
     let (elsewhere, free) = (sum(|pool| pool.elsewhere), product.free_in_the_account()?);
-    if elsewhere + free == 0 {
+    let pending = sum(|pool| pool.pending);
+    if elsewhere + free + pending == 0 {
         return None;
     }
-    let places: Vec<String> = [(elsewhere, "at other servers"), (free, "free")]
-        .into_iter()
-        .filter(|(seats, _)| *seats > 0)
-        .map(|(seats, place)| format!("{} {place}", number(seats)))
-        .collect();
+    let places: Vec<String> =
+        [(elsewhere, "at other servers"), (free, "free"), (pending, "assigned and still in use by others")]
+            .into_iter()
+            .filter(|(seats, _)| *seats > 0)
+            .map(|(seats, place)| format!("{} {place}", number(seats)))
+            .collect();
     let places = places.join(", ");
     Some(match here {
+        0 if elsewhere + free == 0 && product.kept_up => format!("0 here, {places}: they come by themselves"),
         0 if product.kept_up => format!("0 here, {places}: seats come here when somebody asks"),
         0 => format!("0 here, {places}"),
         _ => format!("{} in the account: {places}", number(seats)),

@@ -225,16 +225,7 @@ impl Server {
         } else {
             Vec::new()
         };
-        let online = self.is_online_for(denial.code).await?;
-        Ok(denial_response(denial, online, holders, self.now()))
-    }
-
-    /// Whether the server is kept up to date by the portal; asked only where that changes what to do.
-    async fn is_online_for(&self, code: DenialCode) -> Result<bool, Failure> {
-        if code.explain() == code.explain_online() {
-            return Ok(false);
-        }
-        Ok(self.0.engine.look(|engine, now| engine.online(now).is_some()).await?)
+        Ok(denial_response(denial, holders, self.now()))
     }
 }
 
@@ -242,14 +233,27 @@ fn holder(lease: leasehold_core::pool::Lease) -> Holder {
     Holder { seats: lease.ask.seats, started_at: lease.started_at.into(), user: lease.ask.user, host: lease.ask.host }
 }
 
-fn denial_response(denial: Denial, online: bool, holders: Vec<Holder>, now: Ms) -> DenialResponse {
-    let text = if online { denial.code.explain_online() } else { denial.code.explain() };
-    let capacity = denial.capacity;
-    let detail = match denial.code {
-        DenialCode::NoSeats => format!(
-            "`{}`: {} asked for, {} of {} in use, {} free.",
-            denial.feature, denial.seats, capacity.in_use, capacity.total, capacity.free
-        ),
+fn denial_response(denial: Denial, holders: Vec<Holder>, now: Ms) -> DenialResponse {
+    let text = denial.explain();
+    let (capacity, account) = (denial.capacity, denial.account);
+    // Rounded up: asking a moment too early would be in vain.
+    let free_in_s = denial.free_at.map(|at| (at.since(now).max(0) + 999) / 1_000);
+    let detail = match (denial.code, free_in_s) {
+        (DenialCode::NoSeats, _) => {
+            let mut numbers = format!(
+                "`{}`: {} asked for, {} of {} in use, {} free.",
+                denial.feature, denial.seats, capacity.in_use, capacity.total, capacity.free
+            );
+            if let Some(account) = account {
+                let more =
+                    format!(" The account has {}, {} at other license servers.", account.seats, account.elsewhere);
+                numbers.push_str(&more);
+            }
+            numbers
+        }
+        (DenialCode::Restored | DenialCode::ClockSuspect, Some(in_s)) => {
+            format!("`{}` was asked for. New seats are given in {in_s} s.", denial.feature)
+        }
         _ => format!("`{}` was asked for.", denial.feature),
     };
     DenialResponse {
@@ -259,9 +263,10 @@ fn denial_response(denial: Denial, online: bool, holders: Vec<Holder>, now: Ms) 
         total: capacity.total,
         in_use: capacity.in_use,
         free: capacity.free,
+        account_total: account.map(|account| account.seats),
+        account_elsewhere: account.map(|account| account.elsewhere),
         free_at: denial.free_at.map(Into::into),
-        // Rounded up: asking a moment too early would be in vain.
-        free_in_s: denial.free_at.map(|at| (at.since(now).max(0) + 999) / 1_000),
+        free_in_s,
         holders,
     }
 }

@@ -135,6 +135,7 @@ impl Server {
             here: here.get(&share.license).copied().unwrap_or(0),
             elsewhere: share.elsewhere,
             free: share.free,
+            pending: share.pending,
         });
         Ok(Some(OnlineStatus {
             portal_url: link.portal_url.unwrap_or_default(),

@@ -275,6 +275,7 @@ fn pool(line: &Line) -> PoolShare {
         recall: 0,
         exhausted: false,
         assigned: false,
+        pending: 0,
     }
 }
 

@@ -164,7 +164,13 @@ pub struct DenialResponse {
     pub in_use: u32,
     /// What a checkout can still take.
     pub free: u32,
-    /// When the next seat is free at the latest if nothing is heard of its holder.
+    /// Seats of the feature that the account has at the portal, if that keeps this server up to date.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub account_total: Option<u32>,
+    /// Of these, at other license servers.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub account_elsewhere: Option<u32>,
+    /// When the next seat is free at the latest if nothing is heard of its holder, or when new ones are given again.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub free_at: Option<Time>,
     /// The same in seconds from now.

@@ -104,6 +104,8 @@ pub struct PoolStatus {
     pub elsewhere: u32,
     /// Of these, at none.
     pub free: u32,
+    /// Seats more that are assigned to the server's person and still in use by others.
+    pub pending: u32,
 }
 
 /// The receipt of a key that was given up.

@@ -33,6 +33,7 @@ fn share(seats: u32, elsewhere: u32, free: u32) -> PoolShare {
         recall: 0,
         exhausted: false,
         assigned: false,
+        pending: 0,
     }
 }
 
@@ -371,4 +372,29 @@ fn the_time_is_mended_once_for_a_request_that_is_never_taken() {
     assert_eq!(online.request().seq, seq, "the same request again");
     let again = online.answer_at(right.plus(MINUTE_MS), seq, Verdict::Ended, share(1, 0, 0), None);
     assert_eq!(again, Output::Synced { installed: false, set_time_to: None });
+}
+
+#[test]
+fn who_gets_no_seat_is_told_where_the_seats_are() {
+    let what = |online: &mut Online, key: &str| match online.checkout(key) {
+        Output::Denied(denial) => (denial.code, denial.explain().what),
+        other => panic!("not denied: {other:?}"),
+    };
+    let mut online = Online::enabled(0, 5);
+    online.sync(PoolShare { exhausted: true, ..share(5, 5, 0) }, None);
+    let (code, text) = what(&mut online, "b");
+    assert!(code == DenialCode::NoSeats && text.contains("at other license servers"), "{text}");
+
+    // Assigned, and not in effect.
+    online.sync(PoolShare { pending: 2, ..share(0, 0, 0) }, None);
+    let (code, text) = what(&mut online, "c");
+    assert!(code == DenialCode::NoSeats && text.contains("assigned to you are still in use"), "{text}");
+
+    // All that the portal said is old.
+    online.sync(share(5, 5, 0), None);
+    online.server.engine.step(online.now, Input::SyncFailed { jitter: 0 }, &mut online.server.writes);
+    let (code, text) = what(&mut online, "d");
+    assert!(code == DenialCode::NoSeats && text.contains("the portal, which has more, is not reached"), "{text}");
+    online.sync(share(0, 0, 0), None);
+    assert_eq!(what(&mut online, "e").0, DenialCode::FeatureUnknown);
 }
