@@ -231,6 +231,10 @@ fn restore(folder: &Folder, from: &std::path::Path, grants_log: Option<PathBuf>)
             folder.data.display(),
             report.adopted
         );
+        text.push_str(
+            "\nWhat was sold, assigned, taken back, revoked or disabled after the backup was made is not in it: look through \
+             LICENSES and WORKSTATIONS, do it again, and upload the receipts of servers that were disabled.",
+        );
         if !report.log_survived {
             text.push_str(
                 "\nATTENTION: no grants.log newer than the backup was read, so this portal does not know what was issued \

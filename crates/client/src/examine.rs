@@ -152,6 +152,7 @@ impl Examination {
         if let Some(online) = &status.online {
             self.online(online, here);
         }
+        self.seats(status);
         if status.state != ServerState::Active {
             let state = match status.state {
                 ServerState::NotActivated | ServerState::Active => "was not activated yet",
@@ -164,6 +165,26 @@ impl Examination {
             };
             self.note(format!("The server {state}, so it gives no seats."), next);
         }
+    }
+
+    /// That there is nothing that applications could get, if so.
+    fn seats(&mut self, status: &StatusResponse) {
+        let pools = status.online.iter().flat_map(|online| &online.pools);
+        let some = status.features.iter().any(|feature| feature.total > 0) || pools.clone().any(|pool| pool.seats > 0);
+        if some || status.state != ServerState::Active {
+            return;
+        }
+        if pools.clone().any(|pool| pool.pending > 0) {
+            let what = "The seats that are assigned to the server's person are still in use by others.".to_owned();
+            return self.note(what, "They come by themselves when the others have closed the application.");
+        }
+        let next = match status.online {
+            None => "Renew the workstation at the portal and upload the new .crt file to the license server.",
+            Some(_) => {
+                "Look at the portal: LICENSES says what its account has, WORKSTATIONS whether the server was revoked."
+            }
+        };
+        self.note("The server has no license that runs.".to_owned(), next);
     }
 
     /// What the server says of its portal, where it matters to applications here.

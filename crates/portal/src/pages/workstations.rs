@@ -11,7 +11,7 @@ pub(super) mod token;
 
 use super::Answer;
 use super::lists::{self, Shown};
-use super::look::{Head, Viewer, stack};
+use super::look::{Head, Viewer, seats, stack};
 use super::watch::Watcher;
 use crate::Failure;
 use crate::service::{overview, workstations};
@@ -73,6 +73,10 @@ fn mode(of: Mode) -> Markup {
             tooltip("By file", "Activated by file: a new .crt file is carried to it by hand before the one it has ends")
         }
     }
+}
+
+fn being_disabled() -> Markup {
+    html! { span title="It gives no new seats; what is in use runs out" { (badge("being disabled", Tone::Warning)) } }
 }
 
 /// For whom it works.
@@ -139,7 +143,11 @@ fn holds(workstation: &Workstation) -> Markup {
             @for line in workstation.lines.iter().take(SHOWN) { (held(line)) }
             @if workstation.lines.len() > SHOWN { li.muted { "and " (workstation.lines.len() - SHOWN) " more" } }
         }
-        @if workstation.lines.is_empty() { span.muted { "nothing" } }
+        @if workstation.lines.is_empty() {
+            span.muted {
+                @if workstation.seats_out == 0 { "nothing" } @else { "nothing new; " (seats(workstation.seats_out)) " not back yet" }
+            }
+        }
     }
 }
 
@@ -153,6 +161,7 @@ fn row(workstation: &Workstation, owners: bool, now: Ms) -> Row {
     let standing = stack(html! {
         (status_of(workstation.status))
         span.muted.small { (mode(workstation.mode)) @if workstation.scope == Scope::Person { " · for one person" } }
+        @if workstation.draining { (being_disabled()) }
         @if workstation.copy_at.is_some_and(|at| copied_lately(at.0, now)) { (badge("copied", Tone::Bad)) }
     });
     Row::from(vec![

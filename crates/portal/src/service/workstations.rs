@@ -108,6 +108,9 @@ pub(super) fn view(tx: &mut Tx<'_>, workstation: &Owned, now: Ms) -> Result<Work
         scope: row.scope,
         synced_at: synced.as_ref().map(|synced| Time(synced.seen_at)),
         seats_used: reports.map(|reports| reports.values().map(|report| report.used).fold(0, u32::saturating_add)),
+        draining: row.mode == Mode::Online
+            && row.status == WorkstationStatus::Active
+            && synced.as_ref().is_some_and(|synced| synced.draining),
         copy_on: synced.as_ref().filter(|synced| synced.forked_at.is_some()).map(|synced| synced.forked_host.clone()),
         copy_at: synced.as_ref().and_then(|synced| synced.forked_at).map(Time),
         lines: held,

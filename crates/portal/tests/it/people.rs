@@ -3,9 +3,10 @@
 use crate::api::{Http, Stream};
 use crate::online::{Online, report};
 use crate::pages::{Browser, location};
-use crate::world::{World, id, sign_in};
+use crate::world::{HOME, World, id, sign_in};
 use leasehold_core::ids::{LicenseId, OrganizationId};
 use leasehold_core::license::Scope;
+use leasehold_core::sync::SyncRequest;
 use leasehold_db::testing::fresh_in_line;
 use leasehold_portal::service::{assignments, enable, organizations, sessions, workstations};
 use leasehold_portal::{Caller, Config};
@@ -214,7 +215,7 @@ fn a_token_is_shown_once_with_the_command_that_takes_it() {
     let token = page.split("LEASEHOLD_TOKEN=").nth(1).unwrap().split('<').next().unwrap();
     let enabled = |token: &str| {
         let request = world.server().request(world);
-        enable::enable_with_token(&world.portal, crate::world::HOME, token, &request, None)
+        enable::enable_with_token(&world.portal, HOME, token, &request, None)
     };
     let workstation = enabled(token).unwrap().workstation;
     assert_eq!((workstation.owner.id, workstation.scope), (id(&site.ada), Scope::Organization));
@@ -281,7 +282,7 @@ fn a_copy_and_a_silent_server_are_told_on_its_page() {
     let stale = floor.sent(world, &floor.request(world, &[]));
     floor.sync(world, &[(site.license, report(0, 0, 1))]);
     floor.sync(world, &[(site.license, report(1, 0, 0))]);
-    leasehold_portal::service::sync::sync(&world.portal, crate::world::HOME, &stale.token, &stale.body).unwrap();
+    leasehold_portal::service::sync::sync(&world.portal, HOME, &stale.token, &stale.body).unwrap();
     let browser = Browser::of(&http, Some("ada@studio.example"));
     let here = format!("/workstations/{}", floor.workstation);
     let page = browser.get(&here);
@@ -293,6 +294,30 @@ fn a_copy_and_a_silent_server_are_told_on_its_page() {
     assert!(page.text().contains("has not been heard of") && page.text().contains("11 min ago"), "{}", page.text());
     assert!(browser.get("/workstations?status=silent").text().contains(&here));
     assert!(!browser.get("/workstations?status=ending").text().contains(&here), "nobody has to carry a file to it");
+}
+
+#[test]
+fn a_server_that_is_being_disabled_or_revoked_says_what_is_not_back_yet() {
+    let db = fresh_in_line();
+    let http = Http::new(&db);
+    let world = &http.world;
+    let site = site(world);
+    let mut floor = Online::enable(world, &site.ada, Scope::Organization);
+    floor.sync(world, &[(site.license, report(3, 3, 0))]);
+    let browser = Browser::of(&http, Some("ada@studio.example"));
+    let here = format!("/workstations/{}", floor.workstation);
+    let pages = [here.as_str(), "/workstations"];
+    let seen = |part: &str| pages.map(|page| browser.get(page).text().contains(part));
+    assert_eq!(seen("being disabled"), [false, false]);
+    let request = floor.request(world, &[(site.license, report(2, 2, 0))]);
+    let sent = floor.sent(world, &SyncRequest { draining: true, ..request });
+    let answer = leasehold_portal::service::sync::sync(&world.portal, HOME, &sent.token, &sent.body).unwrap();
+    floor.take(world, &sent, &answer);
+    assert_eq!(seen("being disabled"), [true, true]);
+    workstations::revoke(&world.portal, &site.ada, floor.workstation).unwrap();
+    floor.sync(world, &[(site.license, report(2, 2, 0))]);
+    assert_eq!(seen("being disabled"), [false, false]);
+    assert!(browser.get("/workstations").text().contains("nothing new; 2 seats not back yet"));
 }
 
 #[test]
@@ -383,7 +408,7 @@ fn open_pages_are_kept_up_to_date_until_the_sign_in_or_the_portal_ends() {
 
     // Whoever signs out sees nothing more; the browser is sent to the sign-in with its next click.
     let parsed = leasehold_web::session::SessionToken::parse(&token).unwrap();
-    let session = sessions::caller(&world.portal, Some(&parsed), crate::world::HOME).unwrap();
+    let session = sessions::caller(&world.portal, Some(&parsed), HOME).unwrap();
     sessions::sign_out(&world.portal, &session).unwrap();
     assert!(!license.until("never comes"), "the stream ends with the sign-in");
     trigger.stop();

@@ -1,6 +1,8 @@
 //! The page of one workstation: how it stands, what it holds, what was issued to it and what was done to it.
 
-use super::{HERE, address, copied_lately, for_whom, is_online, is_silent, last_seen, mode, status_of, until};
+use super::{
+    HERE, address, being_disabled, copied_lately, for_whom, is_online, is_silent, last_seen, mode, status_of, until,
+};
 use crate::Failure;
 use crate::pages::look::{Head, Viewer, done, named, on, seats};
 use crate::pages::watch::Watcher;
@@ -75,7 +77,7 @@ fn lines(workstation: &Workstation, viewer: &Viewer) -> Markup {
             html! {},
         ),
         WorkstationStatus::Active => empty_state("It holds nothing", "Renew it to give it seats.", html! {}),
-        WorkstationStatus::Revoked => empty_state("It holds nothing", "It is revoked and gets no seats.", html! {}),
+        WorkstationStatus::Revoked => empty_state("It holds nothing new", "It is revoked and gets no seats.", html! {}),
     };
     table(&Table {
         id: "lines",
@@ -142,7 +144,13 @@ fn at_or(at: Option<Time>, otherwise: &str, now: Ms) -> Markup {
 fn facts(workstation: &Workstation, operator: bool, now: Ms) -> Markup {
     let online = workstation.mode == Mode::Online;
     let mut list = vec![
-        ("Status", html! { (status_of(workstation.status)) " " (mode(workstation.mode)) }),
+        (
+            "Status",
+            html! {
+                (status_of(workstation.status)) " " (mode(workstation.mode))
+                @if workstation.draining { " " (being_disabled()) }
+            },
+        ),
         ("Works", for_whom(workstation)),
         ("Host", wrapped(&workstation.host)),
         ("Server version", wrapped(&workstation.server_version)),
