@@ -10,7 +10,7 @@ use crate::store;
 use crate::tls::{Certificates, TlsError};
 use crate::trust::Trust;
 use crate::upstream::link::LinkSettings;
-use crate::upstream::portal::{self, PortalParts, PortalThreads, Trouble};
+use crate::upstream::portal::{self, KnownWay, PortalParts, PortalThreads, Trouble};
 use crate::upstream::{Due, files};
 use leasehold_core::clock::StartVerdict;
 use leasehold_core::engine::Engine;
@@ -200,6 +200,7 @@ impl Server {
             settings: self.link_settings(),
             due: self.0.due.clone(),
             trouble: self.0.trouble.clone(),
+            way: KnownWay::default(),
         };
         let threads = portal::start(parts).map_err(StartProblem::Thread)?;
         *self.0.portal_threads.lock().unwrap_or_else(PoisonError::into_inner) = Some(threads);

@@ -18,7 +18,7 @@ use leasehold_core::ids::WorkstationId;
 use leasehold_core::random;
 use leasehold_core::sync::ServerFacts;
 use leasehold_core::text::{cleaned, is_invisible_control};
-use leasehold_core::time::{Ms, SECOND_MS};
+use leasehold_core::time::{MINUTE_MS, Ms, SECOND_MS};
 use leasehold_db::Db;
 use leasehold_trust::activation_file::with_grant;
 use leasehold_trust::secret::sha256_hex;
@@ -37,6 +37,8 @@ const SYNC_WAIT: Duration = Duration::from_secs(15);
 const POLL_WAIT: Duration = Duration::from_secs(40);
 /// Longest sentence of the portal that is kept, in characters.
 const WORDS_MAX: usize = 600;
+/// A link is prepared anew after this long, in milliseconds: certificate authorities change.
+const WAY_MS: i64 = 10 * MINUTE_MS;
 /// Pause after a long poll that failed, in milliseconds.
 const POLL_PAUSE_MS: u64 = 5_000;
 /// Longest time for asking whether the portal is there again.
@@ -63,6 +65,38 @@ pub(crate) struct PortalParts {
     pub(crate) settings: LinkSettings,
     pub(crate) due: Due,
     pub(crate) trouble: Trouble,
+    pub(crate) way: KnownWay,
+}
+
+/// The link that was prepared last: to read the operating system's certificate authorities for each request would take
+/// longer than the request. Clones are the same.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct KnownWay(Arc<Mutex<Option<Prepared>>>);
+
+#[derive(Debug)]
+struct Prepared {
+    portal_url: Option<String>,
+    at: Ms,
+    link: PortalLink,
+}
+
+impl KnownWay {
+    fn link(&self, settings: &LinkSettings, now: Ms) -> Result<PortalLink, LinkProblem> {
+        let mut prepared = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let good =
+            |known: &&Prepared| known.portal_url == settings.portal_url && (0..WAY_MS).contains(&now.since(known.at));
+        if let Some(known) = prepared.as_ref().filter(good) {
+            return Ok(known.link.clone());
+        }
+        let link = PortalLink::new(settings)?;
+        *prepared = Some(Prepared { portal_url: settings.portal_url.clone(), at: now, link: link.clone() });
+        Ok(link)
+    }
+
+    /// The portal was not reached: somebody may be mending what that link was prepared from.
+    fn forget(&self) {
+        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = None;
+    }
 }
 
 /// Why the portal was not reached the last time, if it was not. Clones are the same.
@@ -156,6 +190,7 @@ fn listen(parts: &PortalParts) {
             Ok(Ok(_)) => {}
             Ok(Err(_)) => parts.due.pause(POLL_PAUSE_MS),
             Err(_) => {
+                parts.way.forget();
                 lost = Some(online.syncs);
                 parts.due.pause(POLL_PAUSE_MS);
             }
@@ -260,12 +295,13 @@ impl PortalParts {
         Some((self.keys.key()?, self.keys.identity()?.workstation))
     }
 
+    /// The way to the portal, as it was prepared before if that went well and is not long ago.
     fn link(&self) -> Result<PortalLink, LinkProblem> {
         let mut settings = self.settings.clone();
         if settings.portal_url.is_none() {
             settings.portal_url = self.db.read(store::portal_url).unwrap_or_default();
         }
-        PortalLink::new(&settings)
+        self.way.link(&settings, self.clock.now())
     }
 
     fn portal_is_ready(&self) -> bool {
@@ -297,6 +333,7 @@ impl PortalParts {
                 input
             }
             Err(failed) => {
+                self.way.forget();
                 self.trouble.set(self.clock.now(), Some(failed.told()));
                 Input::SyncFailed { jitter: self.jitter() }
             }
@@ -343,6 +380,7 @@ impl PortalParts {
                     }
                 }
                 Err(problem) => {
+                    self.way.forget();
                     self.trouble.set(self.clock.now(), Some(problem.told()));
                     self.due.receipt(self.clock.now().plus(RECEIPT_PAUSE_MS));
                     return;
