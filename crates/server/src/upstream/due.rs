@@ -21,6 +21,7 @@ struct Shared {
 struct State {
     sync_at: Option<Ms>,
     receipts_at: Option<Ms>,
+    syncs: u64,
     stop: bool,
 }
 
@@ -91,10 +92,30 @@ impl Due {
         }
     }
 
+    /// A sync was answered, or was not.
+    pub(super) fn synced(&self) {
+        self.state().syncs += 1;
+        self.0.changed.notify_all();
+    }
+
+    /// How often that was so.
+    pub(super) fn syncs(&self) -> u64 {
+        self.state().syncs
+    }
+
     /// Waits as long, unless the server stops.
     pub(super) fn pause(&self, ms: u64) {
-        let state = self.state();
-        let ended = self.0.changed.wait_timeout_while(state, Duration::from_millis(ms), |state| !state.stop);
+        self.pause_while(ms, |_| true);
+    }
+
+    /// The same, for as long as there was no sync after `syncs` at most.
+    pub(super) fn pause_until_synced(&self, ms: u64, syncs: u64) {
+        self.pause_while(ms, |state| state.syncs == syncs);
+    }
+
+    fn pause_while(&self, ms: u64, goes_on: impl Fn(&State) -> bool) {
+        let (state, ms) = (self.state(), Duration::from_millis(ms));
+        let ended = self.0.changed.wait_timeout_while(state, ms, |state| !state.stop && goes_on(state));
         drop(ended);
     }
 }

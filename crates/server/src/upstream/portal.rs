@@ -148,7 +148,10 @@ pub(crate) fn start(parts: PortalParts) -> std::io::Result<PortalThreads> {
         loop {
             match parts.due.wait(|| parts.clock.now()) {
                 Wake::Stop => return,
-                Wake::Sync => parts.sync(),
+                Wake::Sync => {
+                    parts.sync();
+                    parts.due.synced();
+                }
                 Wake::Receipts => parts.bring_receipts(),
             }
         }
@@ -161,10 +164,12 @@ fn listen(parts: &PortalParts) {
     // What was heard counts until a sync has said what it came to: a restored portal counts anew.
     let (mut heard, mut lost) = (None::<(u64, u64)>, None::<u64>);
     while !parts.due.is_stopped() {
+        let synced = parts.due.syncs();
         let look = parts.engine.look_blocking(|engine, now| engine.online(now));
         let online = look.ok().flatten().filter(|online| online.forked.is_none() && online.answered_at.is_some());
         let (Some(online), Some((key, workstation))) = (online, parts.identity()) else {
-            parts.due.pause(IDLE_PAUSE_MS);
+            // The first bell may ring right after the first sync.
+            parts.due.pause_until_synced(IDLE_PAUSE_MS, synced);
             continue;
         };
         if let Some(syncs) = lost {
