@@ -146,7 +146,7 @@ struct ActivateArgs {
     /// Address of the portal, if server.toml does not name it
     #[arg(long, value_name = "URL")]
     portal: Option<String>,
-    /// Address of an account at the portal
+    /// Address of an account at the portal; instead of it a token can be given, by `--token` or in `LEASEHOLD_TOKEN`
     #[arg(long, value_name = "EMAIL", required_unless_present = "token")]
     account: Option<String>,
     /// File with the account's password; without it the password is asked for, or read from standard input
@@ -171,7 +171,7 @@ struct ActivateArgs {
 enum ForWhom {
     /// Everybody in the organization that the account administers
     Organization,
-    /// The account's own person
+    /// The account's own person, at this server's machine
     Me,
 }
 
@@ -526,7 +526,15 @@ fn places(address: SocketAddr) -> String {
 fn announce(ready: &Ready, file: Option<&Path>) {
     let Some(secret) = &ready.setup_secret else { return };
     let written = match file {
-        Some(path) => private_file::write_atomic(path, secret.as_bytes()).map_err(Failure::of),
+        Some(path) => private_file::write_atomic(path, secret.as_bytes()).map_err(Failure::of).and_then(|()| {
+            line_out(&format!(
+                "No administrator yet. Open {} and set the password with the one-time secret in {}.\n\
+                 The browser warns of the certificate; it must have this fingerprint (SHA-256):\n  {}",
+                places(ready.address),
+                path.display(),
+                ready.fingerprint
+            ))
+        }),
         None => line_out(&format!(
             "No administrator yet. Open {} and set the password with this one-time secret:\n  {secret}\n\
              The browser warns of the certificate; it must have this fingerprint (SHA-256):\n  {}",

@@ -387,7 +387,7 @@ impl Failure {
             }
             Failure::NoLicenses(Scope::Person) => {
                 Problem::new(409, "NO_LICENSES", "This account has no license that could be used there.")
-                    .detail("It owns none that runs, and no organization has assigned it one. Nothing was changed.")
+                    .detail("It owns none that runs, and no organization has assigned it one.")
                     .next(
                         "Ask the administrator of your organization to assign a license to you, or sign in with the \
                          account that owns the licenses.",
@@ -397,7 +397,7 @@ impl Failure {
             Failure::NoLicenses(Scope::Organization) => {
                 Problem::new(409, "NO_LICENSES", "This account has no license that could be used there.")
                     .detail(
-                        "Its organization has no floating license that runs; named ones are for people. Nothing was changed.",
+                        "Its organization has no floating license that runs; named ones are for people.",
                     )
                     .next(
                         "Look at LICENSES at the portal. For named licenses enable the server for yourself (*me*), or \

@@ -64,6 +64,7 @@ fn pages() -> Vec<Page> {
         send("/licenses/{license}/end", post(licenses::end::confirm)),
         read("/organization", get(organization::own)),
         read("/organizations/{organization}", get(organization::show)),
+        read("/organizations/{organization}/live", get(organization::live)),
         send("/organizations/{organization}/members", post(organization::add)),
         read("/organizations/{organization}/members/{account}/remove", get(organization::remove_form)),
         send("/organizations/{organization}/members/{account}/remove", post(organization::remove)),

@@ -27,6 +27,7 @@ use leasehold_web::components::{
 use leasehold_web::maud::{Markup, html};
 use leasehold_web::text::number;
 use leasehold_wire::portal::{Assigned, License, Page};
+use leasehold_wire::time::Time;
 
 const HERE: &str = "/licenses";
 
@@ -57,8 +58,8 @@ fn state(license: &License, now: Ms) -> Markup {
     }
 }
 
-fn term(license: &License, now: Ms) -> Markup {
-    match (license.term, license.ends_at) {
+fn term(term: Term, ends_at: Option<Time>, now: Ms) -> Markup {
+    match (term, ends_at) {
         (Term::Subscription { until }, Some(end)) => two_lines(
             // The day that was agreed; the instant is half a day later, when it has ended everywhere on earth.
             html! { time datetime=(end.0.rfc3339()) title=(sentence_time(end.0)) { (until) } },
@@ -139,7 +140,7 @@ fn row(license: &License, owners: bool, now: Ms) -> Row {
         cells.push(owner);
     }
     cells.extend([
-        stack(html! { (term(license, now)) (state(license, now)) }),
+        stack(html! { (term(license.term, license.ends_at, now)) (state(license, now)) }),
         stack(html! {
             (meter(&format!("Seats of {} out", license.product.name), license.seats_out.into(), license.seats.into()))
             (over(license))

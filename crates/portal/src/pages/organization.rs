@@ -2,6 +2,7 @@
 
 use super::fields::{Fields, Mistake};
 use super::look::{Head, Viewer, done, named, seats, stack};
+use super::watch::Watcher;
 use super::{Answer, go};
 use crate::Failure;
 use crate::service::organizations;
@@ -127,8 +128,18 @@ fn page_of(viewer: &Viewer, sight: &Sight, notices: &[Notice], email: &str, mist
             "Seats are assigned on the page of a license. Whoever owns the licenses is the administrator."
         }
     };
-    let head = Head { title: &organization.name, current: HERE, width: Width::Wide, notices, live: None };
+    let live = format!("{}/live", address(organization.id));
+    let head = Head { title: &organization.name, current: HERE, width: Width::Wide, notices, live: Some(&live) };
     viewer.page(head, content)
+}
+
+/// The event stream of its page.
+pub(super) async fn live(watcher: Watcher, ApiPath(organization): ApiPath<OrganizationId>) -> Answer {
+    let draw = move |viewer: Viewer| async move {
+        let sight = look(&viewer, organization).await?;
+        Ok::<_, Failure>(vec![("members", people(&sight, viewer.now()))])
+    };
+    watcher.follow(draw).await
 }
 
 /// Leads to the organization that one administers.

@@ -132,6 +132,7 @@ fn given_of(tx: &mut Tx<'_>, license: LicenseId, now: Ms) -> Result<Vec<(Account
             organization,
             organization_name: name.clone(),
             running: pools.running(),
+            term: pools.license.term,
             ends_at: pools.license.term.ends_at().map(Time),
             seats: assignment.target,
             active: *active,

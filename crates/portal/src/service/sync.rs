@@ -544,36 +544,42 @@ pub(super) fn learn(tx: &mut Tx<'_>, now: Ms, times: &TimeTable) -> Result<Ms, F
     Ok(until)
 }
 
-/// Asks idle seats back from an online workstation. Its owner, and operators.
+/// Asks idle seats back from an online workstation, of those that it holds; answers how many. Its owner, and operators.
 pub fn recall(
     portal: &Portal,
     caller: &Caller,
     workstation: WorkstationId,
     license: LicenseId,
     seats: u32,
-) -> Result<(), Failure> {
+) -> Result<u32, Failure> {
     caller.id()?;
     if seats == 0 {
         return Err(Failure::invalid("seats", "must be at least 1"));
     }
     let (caller, stamp) = (caller.clone(), portal.stamp(caller));
-    let rung = portal.db().write(move |tx| {
+    let (recalled, rung) = portal.db().write(move |tx| {
         licenses::lock(tx, license)?;
         let found = workstations::lock(tx, workstation)?.ok_or(Failure::NotFound)?;
         allow(&caller, PortalAction::ManageWorkstation, Some(found.row.owner))?;
         if found.row.mode != Mode::Online || found.row.status != WorkstationStatus::Active {
             return Err(Failure::NotOnline { name: found.row.name });
         }
-        licenses::get(tx, license)?.ok_or(Failure::NotFound)?;
+        let lines = documents::newest(tx, workstation)?.map(|newest| newest.lines).unwrap_or_default();
+        let of_license = lines.iter().map(|stored| &stored.line).filter(|line| line.license == license);
+        let held = of_license.map(|line| line.seats).fold(0, u32::saturating_add);
+        if held == 0 {
+            return Err(Failure::invalid("license", "must be one of which it holds seats"));
+        }
+        let seats = seats.min(held);
         sync::recall(tx, license, workstation, seats, stamp.now.plus(RECALL_MS))?;
         let detail = json!({ "name": found.row.name, "license": license, "seats": seats });
         audit::insert(tx, &stamp, "workstation.recall", &workstation.to_string(), &detail)?;
         let rung = BTreeSet::from([workstation]);
         bells::ring(tx, &rung, stamp.now)?;
-        Ok::<_, Failure>(rung)
+        Ok::<_, Failure>((seats, rung))
     })?;
     portal.bells().ring(&rung);
-    Ok(())
+    Ok(recalled)
 }
 
 /// Whether an account may enable a server for its organization: it must own one.

@@ -114,6 +114,7 @@ const TABLE: &[Row] = &[
     ("POST", "/licenses/{license}/take-back/{account}", OWNER_DOES),
     ("GET", "/organization", [303, 404, 404, 303, 303, 404]),
     ("GET", "/organizations/{organization}", OWNER),
+    ("GET", "/organizations/{organization}/live", OWNER),
     ("POST", "/organizations/{organization}/members", OWNER_DOES),
     ("GET", "/organizations/{organization}/members/{account}/remove", OWNER),
     ("POST", "/organizations/{organization}/members/{account}/remove", OWNER_DOES),

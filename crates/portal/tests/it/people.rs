@@ -259,6 +259,10 @@ fn seats_are_recalled_from_an_online_server_and_it_is_offered_no_file() {
     }
     let done = browser.post(&format!("{here}/recall"), &[("license", &license), ("seats", "5")]);
     assert_eq!(location(&done), format!("{here}?recalled=5"));
+    // No more can be asked back than is there.
+    let all = browser.post(&format!("{here}/recall"), &[("license", &license), ("seats", "1000000")]);
+    assert_eq!(location(&all), format!("{here}?recalled=10"));
+    browser.post(&format!("{here}/recall"), &[("license", &license), ("seats", "5")]);
     let page = browser.get(location(&done));
     assert!(page.text().contains("5 seats asked back.") && page.text().contains("5 recalled"), "{}", page.text());
     let pool = &floor.sync(world, &[(site.license, report(10, 2, 0))]).pools[0];
@@ -394,6 +398,8 @@ fn open_pages_are_kept_up_to_date_until_the_sign_in_or_the_portal_ends() {
     assignments::assign(&world.portal, &site.ada, site.license, mia.id, 3).unwrap();
     assert!(license.until("Mia Keller"), "the new assignment comes by itself");
 
+    let (mut people, _) = watched(&http, &format!("/organizations/{}/live", site.organization), "ada@studio.example");
+    assert!(people.until("Mia Keller") && people.until("3 ×"));
     let (mut list, _) = watched(&http, "/licenses/live?", "ada@studio.example");
     assert!(list.until("data: licenses"));
     let (mut home, _) = watched(&http, "/live", "olga@acme.example");
@@ -412,7 +418,7 @@ fn open_pages_are_kept_up_to_date_until_the_sign_in_or_the_portal_ends() {
     sessions::sign_out(&world.portal, &session).unwrap();
     assert!(!license.until("never comes"), "the stream ends with the sign-in");
     trigger.stop();
-    for stream in [&mut list, &mut home, &mut servers, &mut server] {
+    for stream in [&mut people, &mut list, &mut home, &mut servers, &mut server] {
         assert!(!stream.until("never comes"), "the stream ends with the portal");
     }
 }

@@ -147,7 +147,7 @@ fn nothing_yet(home: &Home) -> Markup {
     match home.seen.state {
         _ if home.seen.setup_needed => empty_state(
             "Two steps to the first seat",
-            "First set the administrator's password of this server, with the setup secret that it printed when it started. Then activate it with a file from the portal.",
+            "First set the administrator's password of this server, with the setup secret that it printed when it started. Then enable it online with an account at the portal, or activate it with a file from there.",
             link_button("Set the password", "/setup", Button::Primary),
         ),
         ServerState::Disabled => empty_state(

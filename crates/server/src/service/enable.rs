@@ -14,6 +14,7 @@ use leasehold_core::engine::Input;
 use leasehold_core::ids::RequestId;
 use leasehold_core::license::Scope;
 use leasehold_core::random;
+use leasehold_web::text::visible;
 use leasehold_wire::portal::{Enable, Enabled, SignIn, SignedIn, UseEnableToken};
 use leasehold_wire::server::{ActivationResponse, ConnectionProblem, EnableRequest};
 use serde::Serialize;
@@ -131,7 +132,7 @@ fn enable_once(link: &PortalLink, token: &str, once: &str, wish: &Enable) -> Ask
         Err(LinkProblem::Broken { .. } | LinkProblem::Slow { .. }) => send(),
         answer => answer,
     };
-    read(answer.map_err(told)?)
+    read(link, answer.map_err(told)?)
 }
 
 /// Signs in at the portal.
@@ -147,10 +148,19 @@ pub(super) fn sign_out(link: &PortalLink, token: &str, wait: Duration) {
 
 fn post<T: DeserializeOwned>(link: &PortalLink, path: &str, wish: &impl Serialize, wait: Duration) -> Asked<T> {
     let body = serde_json::to_vec(wish).map_err(|error| unreadable(&error))?;
-    read(link.post_json(path, None, &body, wait).map_err(told)?)
+    read(link, link.post_json(path, None, &body, wait).map_err(told)?)
 }
 
-fn read<T: DeserializeOwned>(answer: Answer) -> Asked<T> {
+fn read<T: DeserializeOwned>(link: &PortalLink, answer: Answer) -> Asked<T> {
+    if answer.status == 404 {
+        return Err(Box::new(ConnectionProblem {
+            code: "PORTAL_ADDRESS_BAD".to_owned(),
+            what: format!("What answers at {} does not know what it was asked for.", visible(link.address())),
+            what_to_do: "Check the portal's address: often it has no path after the host. If it is right, the portal is of an older release."
+                .to_owned(),
+            who: "the administrator of the license server".to_owned(),
+        }));
+    }
     if !(200..300).contains(&answer.status) {
         return Err(Box::new(fit_to_read(refused(answer.status, &answer.body))));
     }

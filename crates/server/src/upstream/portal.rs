@@ -43,6 +43,8 @@ const WAY_MS: i64 = 10 * MINUTE_MS;
 const POLL_PAUSE_MS: u64 = 5_000;
 /// Longest time for asking whether the portal is there again.
 const READY_WAIT: Duration = Duration::from_secs(10);
+/// What the portal, or a proxy before it, answers that will be another answer later: time-out, too early, too many.
+const PASSING: [u16; 3] = [408, 425, 429];
 /// Between two tries to bring a receipt while the portal is not reached, in milliseconds.
 const RECEIPT_PAUSE_MS: i64 = 10 * SECOND_MS;
 /// Between two looks whether there is a portal to wait for, in milliseconds.
@@ -378,7 +380,12 @@ impl PortalParts {
             let Ok(body) = serde_json::to_vec(&TakeReceipt { receipt: file }) else { continue };
             let brought = self.link().and_then(|link| link.post_json("/api/v1/sync/receipts", None, &body, SYNC_WAIT));
             match brought {
-                // Taken, or taken before: whatever the portal says to a receipt, it will not say another thing later.
+                Ok(answer) if PASSING.contains(&answer.status) => {
+                    self.trouble.set(self.clock.now(), Some(refused(answer.status, &answer.body)));
+                    self.due.receipt(self.clock.now().plus(RECEIPT_PAUSE_MS));
+                    return;
+                }
+                // Taken, or taken before: whatever else the portal says to a receipt, it will not say another thing later.
                 Ok(_) => {
                     if let Err(error) = self.db.write(move |tx| store::receipt_brought(tx, id)) {
                         tracing::warn!(%error, "it cannot be noted that a receipt is at the portal");

@@ -179,6 +179,9 @@ pub struct Assigned {
     pub organization_name: String,
     /// Whether the license has begun and has not ended.
     pub running: bool,
+    /// Its term.
+    #[schema(schema_with = schema::term)]
+    pub term: Term,
     /// When its term ends; absent for a perpetual one.
     pub ends_at: Option<Time>,
     /// Seats that were given.

@@ -80,6 +80,7 @@ pub struct Workstation {
     /// Seats that applications were using at its newest sync.
     pub seats_used: Option<u32>,
     /// It is online and being disabled: it gives no new seats.
+    #[serde(default)]
     pub draining: bool,
     /// Another server came with the same key, on this machine; it was told to stop giving seats.
     pub copy_on: Option<String>,

@@ -1,9 +1,9 @@
 //! *Assigned to you*: seats that an organization gave to whoever is looking.
 
-use super::{Viewer, table};
+use super::{Viewer, table, term};
 use crate::pages::look::{seats, stack, two_lines};
 use leasehold_core::time::Ms;
-use leasehold_web::components::{Column, ListQuery, Row, Table, Tone, badge, channel_badge, clip, relative, status};
+use leasehold_web::components::{Column, ListQuery, Row, Table, Tone, badge, channel_badge, clip, status};
 use leasehold_web::maud::{Markup, html};
 use leasehold_web::text::number;
 use leasehold_wire::portal::Assigned;
@@ -24,13 +24,7 @@ fn row(given: &Assigned, now: Ms) -> Row {
         html! { strong { (number(given.seats.into())) } },
         stack(in_effect(given)),
         html! { (number(given.seats_out.into())) },
-        match given.ends_at {
-            Some(end) => two_lines(
-                html! { time.nowrap datetime=(end.0.rfc3339()) { (end.0.utc_date()) } },
-                html! { (relative(end.0, now)) },
-            ),
-            None => html! { "Perpetual" },
-        },
+        term(given.term, given.ends_at, now),
     ])
 }
 

@@ -163,7 +163,7 @@ fn facts(license: &License, operator: bool, now: Ms) -> Markup {
             } },
         ),
         ("Begins", when(license.starts_at.0, now)),
-        ("Runs until", term(license, now)),
+        ("Runs until", term(license.term, license.ends_at, now)),
         (
             "Seats out",
             html! {
@@ -263,7 +263,7 @@ fn said(license: &License, query: &ListQuery) -> Option<Markup> {
             let waiting = given.seats.saturating_sub(given.active);
             Some(html! {
                 (seats(given.seats)) " assigned to " (named("", &given.account.name, ". "))
-                @if waiting > 0 { (seats(waiting)) " of these wait until they are back from others." }
+                @if waiting > 0 { (seats(waiting)) @if waiting == 1 { " of these waits until it is back from others." } @else { " of these wait until they are back from others." } }
             })
         }
         "taken" => Some(html! {

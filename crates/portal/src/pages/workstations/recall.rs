@@ -79,7 +79,7 @@ fn wish(fields: &Fields) -> Result<(LicenseId, u32), Failure> {
 pub(in crate::pages) async fn confirm(viewer: Viewer, ApiPath(id): ApiPath<WorkstationId>, fields: Fields) -> Answer {
     let recalled = match wish(&fields) {
         Ok((license, seats)) => {
-            let recall = move |portal: &_, caller: &_| sync::recall(portal, caller, id, license, seats).map(|()| seats);
+            let recall = move |portal: &_, caller: &_| sync::recall(portal, caller, id, license, seats);
             viewer.run(recall).await
         }
         Err(failure) => Err(failure),

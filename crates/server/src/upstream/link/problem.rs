@@ -251,7 +251,8 @@ impl LinkProblem {
     pub(crate) fn what_to_do(&self) -> String {
         match self {
             LinkProblem::NoAddress => {
-                "Set `portal_url` in server.toml to the address that the vendor gave, such as https://portal.example.com."
+                "Name the address that the vendor gave, such as https://portal.example.com: on the page, with `--portal`, or as \
+                 `portal_url` in server.toml."
             }
             LinkProblem::BadAddress { .. } => {
                 "Correct the address: it looks like https://portal.example.com, with a port after a colon if there is one."
@@ -264,14 +265,14 @@ impl LinkProblem {
                  \"none\"` goes without one."
             }
             LinkProblem::NameNotFound { peer: Peer::Portal(_), .. } => {
-                "Check the spelling of `portal_url` in server.toml and the name servers of this machine. If only a proxy \
-                 knows names from outside, set `proxy`."
+                "Check the spelling of the portal's address and the name servers of this machine. If only a proxy knows names \
+                 from outside, set `proxy` in server.toml."
             }
             LinkProblem::NameNotFound { peer: Peer::Proxy(_), .. } => {
                 "Check the spelling of the proxy's name and the name servers of this machine."
             }
             LinkProblem::Refused { peer: Peer::Portal(_) } => {
-                "Check host and port of `portal_url`. If they are right, the portal is not running."
+                "Check host and port of the portal's address. If they are right, the portal is not running."
             }
             LinkProblem::Refused { peer: Peer::Proxy(_) } => {
                 "Check host and port of the proxy. If they are right, the proxy is not running."
@@ -286,7 +287,7 @@ impl LinkProblem {
                 "Check host and port of the proxy, and that this machine may connect to it."
             }
             LinkProblem::ProxyWantsPassword { .. } => {
-                "Write the user into `proxy` in server.toml (http://USER@HOST:PORT) and the password into a file that \
+                "Write the user into `proxy` in server.toml (http://USER@HOST:PORT, or socks5:// as it is now) and the password into a file that \
                  `proxy_password_file` names."
             }
             LinkProblem::ProxyWrongPassword { .. } => {
@@ -298,7 +299,7 @@ impl LinkProblem {
             }
             LinkProblem::ProxyRefused { .. } => "Have the proxy let this machine through to that host and port.",
             LinkProblem::ProxyCannotReach { .. } => {
-                "Check `portal_url`, and that the portal runs and can be reached from where the proxy stands."
+                "Check the portal's address, and that the portal runs and can be reached from where the proxy stands."
             }
             LinkProblem::NotAProxy { .. } => {
                 "Check host, port and kind of the proxy: http:// and socks5:// mostly have different ports."
@@ -320,31 +321,32 @@ impl LinkProblem {
                 "Set this machine's clock right (NTP). If it is right, the portal's certificate is made wrong."
             }
             LinkProblem::OtherName { .. } => {
-                "Check the host in `portal_url`: it must be the name in the certificate, not an address or a short name."
+                "Check the host in the portal's address: it must be the name in the certificate, not an address or a short name."
             }
             LinkProblem::BadCertificate { .. } => {
                 "The portal needs another certificate: one for a server, with its host name, from any authority or self-signed."
             }
-            LinkProblem::NotTls { .. } => "Check the port in `portal_url`: https:// needs the portal's TLS port.",
+            LinkProblem::NotTls { .. } => "Check the port in the portal's address: https:// needs the portal's TLS port.",
             LinkProblem::TlsSilent { .. } => {
-                "Check host and port of `portal_url`. If they are right, the portal hangs, or something on the way holds TLS up."
+                "Check host and port of the portal's address. If they are right, the portal hangs, or something on the way holds TLS up."
             }
             LinkProblem::TlsFailed { .. } => {
-                "Check that the portal allows TLS 1.2 or 1.3, and that nothing on the way interferes."
+                "Check the port: what speaks plain HTTP there may end a connection so. Else check that the portal allows TLS 1.2 \
+                 or 1.3, and that nothing on the way interferes."
             }
             LinkProblem::Slow { .. } | LinkProblem::Broken { .. } => {
                 "Try again in a moment. If it stays so, look at the network, at the proxy, and at the portal's log."
             }
             LinkProblem::Down { .. } => "Try again in a while; if it stays so, the portal's log says why.",
             LinkProblem::Redirected { .. } => {
-                "If this network wants a sign-in first, sign in or have this machine let through. Else set `portal_url` to \
-                 the portal's real address."
+                "If this network wants a sign-in first, sign in or have this machine let through. Else give the \
+                 portal's real address."
             }
             LinkProblem::NotThePortal { .. } => {
-                "Check `portal_url`. If it is right, something on the way answers instead: a network that wants a sign-in \
+                "Check the portal's address. If it is right, something on the way answers instead: a network that wants a sign-in \
                  first, or a filter."
             }
-            LinkProblem::TooLarge { .. } => "Check that `portal_url` is the portal's address.",
+            LinkProblem::TooLarge { .. } => "Check that the address is the portal's.",
         }
         .to_owned()
     }
