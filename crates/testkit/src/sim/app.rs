@@ -97,7 +97,9 @@ impl World<'_, '_> {
             labels: BTreeMap::new(),
         };
         let octet = u8::try_from(machine + 1).unwrap_or(u8::MAX);
-        let source = Source { address: [10, 0, 0, octet].into(), loopback: false };
+        // Some work at the server's own machine, where assigned seats are.
+        let loopback = self.per_mille(500);
+        let source = Source { address: [10, 0, 0, octet].into(), loopback };
         let mut servers: Vec<usize> = (0..self.servers.len()).collect();
         for last in (1..servers.len()).rev() {
             let other = self.pick(last + 1);

@@ -67,6 +67,7 @@ enum Trouble {
     CutPortal,
     Stolen,
     Recall,
+    Assign,
     Switch,
 }
 
@@ -99,6 +100,7 @@ const CHAOS: &[(Trouble, u64)] = &[
     (Trouble::CutPortal, 6),
     (Trouble::Stolen, 3),
     (Trouble::Recall, 2),
+    (Trouble::Assign, 3),
     (Trouble::Switch, 1),
 ];
 
@@ -252,6 +254,10 @@ impl World<'_, '_> {
             }
             Trouble::Stolen => self.send_stolen(),
             Trouble::Recall => self.portal_act(0, PortalWhat::Recall { server }),
+            Trouble::Assign => {
+                let (member, seats) = (self.per_mille(500), u32::try_from(self.below(4)).unwrap_or(0));
+                self.portal_act(0, PortalWhat::Assign { member, seats });
+            }
             Trouble::Switch => {
                 // From files to online or back, with the key that it has.
                 self.servers[server].online = !self.servers[server].online;

@@ -91,6 +91,8 @@ pub(super) enum PortalWhat {
     Renew { server: usize },
     /// Idle seats are asked back from a server.
     Recall { server: usize },
+    /// Seats of a license are assigned to its owner or to the member; none takes them back.
+    Assign { member: bool, seats: u32 },
     /// The revoke button.
     Revoke { server: usize },
     /// A receipt is uploaded.
@@ -106,6 +108,7 @@ impl std::fmt::Debug for PortalWhat {
             PortalWhat::Activate { server, rev, .. } => write!(f, "upload the request of server{server} (rev {rev:?})"),
             PortalWhat::Enable { server, rev, .. } => write!(f, "enable server{server} (rev {rev:?})"),
             PortalWhat::Recall { server } => write!(f, "recall from server{server}"),
+            PortalWhat::Assign { member, seats } => write!(f, "assign {seats} seats (member: {member})"),
             PortalWhat::Renew { server } => write!(f, "renew server{server}"),
             PortalWhat::Revoke { server } => write!(f, "revoke server{server}"),
             PortalWhat::Receipt { .. } => write!(f, "upload a receipt"),

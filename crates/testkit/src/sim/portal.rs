@@ -3,6 +3,8 @@
 use super::events::{Event, PortalAct, PortalWhat};
 use super::outcome::{Law, Violation};
 use super::plant::Plant;
+use super::server::ForWhom;
+use super::simulator::MEMBER;
 use super::world::{World, tell};
 use leasehold_core::grant::{CountedLine, IssuedDocument, counted_seats};
 use leasehold_core::ids::{GrantId, LicenseId, WorkstationId};
@@ -10,11 +12,13 @@ use leasehold_core::license::{Channel, Kind, Scope, Term};
 use leasehold_core::time::{DAY_MS, HOUR_MS, MINUTE_MS, SECOND_MS};
 use leasehold_db::DbError;
 use leasehold_portal::service::activation::{self, Wish};
-use leasehold_portal::service::{IdempotencyKey, enable, licenses, sync, workstations as desk};
+use leasehold_portal::service::{
+    IdempotencyKey, assignments, enable, licenses, organizations, sync, workstations as desk,
+};
 use leasehold_portal::store::workstations::Owned;
 use leasehold_portal::store::{Keyset, documents, licenses as store_licenses, state, workstations};
 use leasehold_portal::{Failure, admin};
-use leasehold_wire::portal::{Activated, ChosenLine, Enable, NewLicense, WorkstationStatus};
+use leasehold_wire::portal::{Activated, ChosenLine, Enable, NewLicense, NewMember, WorkstationStatus};
 use leasehold_wire::time::Time;
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -37,6 +41,17 @@ impl World<'_, '_> {
             };
             let license = licenses::create(&self.sim.portal, &self.sim.operator, None, &wish).expect("a license");
             self.truth.bought.insert(license.id, seats);
+        }
+    }
+
+    /// Somebody is a member of the organization and has a seat of each license.
+    pub(super) fn add_member(&mut self) {
+        let (portal, operator) = (&self.sim.portal, &self.sim.operator);
+        let own = organizations::of_owner(portal, operator, self.sim.customer).expect("the organization");
+        let wish = NewMember { email: MEMBER.to_owned() };
+        organizations::add_member(portal, operator, own.expect("an organization").id, &wish).expect("a member");
+        for license in self.truth.bought.keys() {
+            assignments::assign(portal, operator, *license, self.sim.member, 1).expect("a seat");
         }
     }
 
@@ -112,14 +127,23 @@ impl World<'_, '_> {
         let lines = act.lines.clone().flatten();
         match &act.what {
             PortalWhat::Activate { server, file, .. } => {
-                let wish = Wish { lines, account: Some(self.sim.customer), ..Wish::default() };
+                let account = match self.servers[*server].for_whom {
+                    ForWhom::Member => self.sim.member,
+                    ForWhom::Organization | ForWhom::Owner => self.sim.customer,
+                };
+                let wish = Wish { lines, account: Some(account), ..Wish::default() };
                 let done = activation::activate(&portal, &operator, Some(&key), file.as_bytes(), &wish)?;
                 self.download(*server, &done)?;
                 Ok("workstation activated")
             }
             PortalWhat::Enable { server, file, .. } => {
-                let wish = Enable { request: file.to_string(), scope: Scope::Organization, name: None };
-                let done = enable::enable(&portal, &self.sim.customer_caller, Some(&key), &wish)?;
+                let (caller, scope) = match self.servers[*server].for_whom {
+                    ForWhom::Organization => (&self.sim.customer_caller, Scope::Organization),
+                    ForWhom::Owner => (&self.sim.customer_caller, Scope::Person),
+                    ForWhom::Member => (&self.sim.member_caller, Scope::Person),
+                };
+                let wish = Enable { request: file.to_string(), scope, name: None };
+                let done = enable::enable(&portal, caller, Some(&key), &wish)?;
                 self.servers[*server].workstation = Some(done.workstation.id);
                 self.learn_documents();
                 self.truth.handed_out(done.workstation.id, done.workstation.newest_rev);
@@ -129,6 +153,17 @@ impl World<'_, '_> {
                     self.push(in_ms, Event::Import { server: *server, file, tries: 0 });
                 }
                 Ok("server enabled")
+            }
+            PortalWhat::Assign { member, seats } => {
+                let ids: Vec<LicenseId> = self.truth.bought.keys().copied().collect();
+                let license = ids[self.pick(ids.len())];
+                let to = if *member { self.sim.member } else { self.sim.customer };
+                if *seats == 0 {
+                    assignments::revoke(&portal, &operator, license, to)?;
+                    return Ok("seats taken back");
+                }
+                assignments::assign(&portal, &operator, license, to, *seats)?;
+                Ok("seats assigned")
             }
             PortalWhat::Recall { server } => {
                 let Some(workstation) = self.servers[*server].workstation else { return Ok("nothing to recall") };

@@ -40,10 +40,23 @@ pub(super) struct Server {
     waiting: BTreeMap<LeaseId, Vec<Letter>>,
     /// It is enabled online when it is activated, not by file.
     pub(super) online: bool,
+    /// For whom it is enabled.
+    pub(super) for_whom: ForWhom,
     /// As which workstation the portal knows it.
     pub(super) workstation: Option<WorkstationId>,
     /// A copy of its data folder that somebody made.
     pub(super) copy: Option<DiskCopy>,
+}
+
+/// For whom a server is enabled, and by which account.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) enum ForWhom {
+    /// For everybody in the organization.
+    Organization,
+    /// For the owner of the licenses alone.
+    Owner,
+    /// For somebody to whom seats are assigned.
+    Member,
 }
 
 /// A copy of a data folder.
@@ -99,6 +112,12 @@ impl World<'_, '_> {
     pub(super) fn add_server(&mut self) {
         let drift_ppm = self.between(-500, 500);
         let online = self.per_mille(self.dice.online);
+        let for_whom = match self.below(4) {
+            _ if !online => ForWhom::Organization,
+            0 => ForWhom::Owner,
+            1 => ForWhom::Member,
+            _ => ForWhom::Organization,
+        };
         self.sim.begin_server(self.servers.len());
         self.servers.push(Server {
             machine: Machine::new(drift_ppm, true),
@@ -110,6 +129,7 @@ impl World<'_, '_> {
             flight: None,
             waiting: BTreeMap::new(),
             online,
+            for_whom,
             workstation: None,
             copy: None,
         });

@@ -25,6 +25,8 @@ use std::sync::{Arc, Mutex, PoisonError};
 const KEYS: usize = 16;
 /// License servers in a world, at most.
 pub(super) const SERVERS_MAX: usize = 3;
+const CUSTOMER: &str = "customer@example.com";
+pub(super) const MEMBER: &str = "member@example.com";
 const PASSWORD: &str = "correct horse battery";
 
 /// Runs simulations, one seed after the other.
@@ -33,8 +35,12 @@ pub struct Simulator {
     pub(super) portal_db: FaultyDb,
     pub(super) portal_clock: FakeClock,
     pub(super) operator: Caller,
+    /// Who owns the licenses and administers the organization.
     pub(super) customer: AccountId,
     pub(super) customer_caller: Caller,
+    /// Somebody to whom seats are assigned.
+    pub(super) member: AccountId,
+    pub(super) member_caller: Caller,
     pub(super) products: Vec<(ProductId, FeatureBundle)>,
     pub(super) keys: Vec<SigningKey>,
     pub(super) server_dbs: Vec<FaultyDb>,
@@ -79,7 +85,9 @@ impl Simulator {
         });
         let operator = operator(&portal);
         let (customer, products) = customer_and_products(&portal, &operator);
-        let customer_caller = sign_in(&portal, "customer@example.com");
+        let customer_caller = sign_in(&portal, CUSTOMER);
+        let member = account(&portal, &operator, MEMBER);
+        let member_caller = sign_in(&portal, MEMBER);
         let portal_template = portal_db.db.snapshot().expect("a snapshot");
         let server_dbs: Vec<FaultyDb> = (0..SERVERS_MAX).map(|_| FaultyDb::new()).collect();
         leasehold_server::testing::migrate(&server_dbs[0].db).expect("the server's tables");
@@ -92,6 +100,8 @@ impl Simulator {
             operator,
             customer,
             customer_caller,
+            member,
+            member_caller,
             products,
             keys,
             server_dbs,
@@ -162,14 +172,18 @@ fn sign_in(portal: &Portal, email: &str) -> Caller {
     sessions::caller(portal, Some(&token), address).expect("somebody who is signed in")
 }
 
-fn customer_and_products(portal: &Portal, operator: &Caller) -> (AccountId, Vec<(ProductId, FeatureBundle)>) {
-    let customer = NewAccount {
-        email: "customer@example.com".to_owned(),
+fn account(portal: &Portal, operator: &Caller, email: &str) -> AccountId {
+    let wish = NewAccount {
+        email: email.to_owned(),
         name: "Customer".to_owned(),
         password: PASSWORD.to_owned(),
         role: Role::Customer,
     };
-    let customer = accounts::create(portal, operator, None, &customer).expect("a customer").id;
+    accounts::create(portal, operator, None, &wish).expect("an account").id
+}
+
+fn customer_and_products(portal: &Portal, operator: &Caller) -> (AccountId, Vec<(ProductId, FeatureBundle)>) {
+    let customer = account(portal, operator, CUSTOMER);
     let bundle = |features: &[(&str, u32)]| -> FeatureBundle {
         features.iter().map(|(code, n)| (FeatureCode::new(code).expect("a code"), *n)).collect()
     };

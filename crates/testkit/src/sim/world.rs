@@ -7,7 +7,7 @@ use super::machine::Machine;
 use super::outcome::{Law, Stamp, Tally, Violation};
 use super::plant::Plant;
 use super::queue::Queue;
-use super::server::{Command, Server};
+use super::server::{Command, ForWhom, Server};
 use super::simulator::{SERVERS_MAX, Simulator};
 use super::sync::Parcel;
 use super::truth::Truth;
@@ -161,6 +161,9 @@ impl<'s, 't> World<'s, 't> {
             self.push(0, Event::StartServer { server });
             let soon = self.between(100, 5 * SECOND_MS);
             self.push(soon, Event::MakeRequest { server });
+        }
+        if self.servers.iter().any(|server| server.for_whom == ForWhom::Member) {
+            self.add_member();
         }
         let apps_max = [4, 6, 12][self.pick(3)];
         for _ in 0..self.between(2, apps_max) {
