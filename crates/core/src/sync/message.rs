@@ -113,6 +113,7 @@ pub struct PoolShare {
     /// Serves the workstation's own person only.
     pub assigned: bool,
     /// Seats that are assigned to the workstation's person and still in use elsewhere: they come by themselves.
+    #[serde(default)]
     pub pending: u32,
 }
 

@@ -105,6 +105,7 @@ pub struct PoolStatus {
     /// Of these, at none.
     pub free: u32,
     /// Seats more that are assigned to the server's person and still in use by others.
+    #[serde(default)]
     pub pending: u32,
 }
 
