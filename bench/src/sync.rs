@@ -30,9 +30,9 @@ pub(crate) struct Sync {
     /// Checkouts that wait for the portal; 0 to leave them out.
     #[arg(long, default_value_t = 500)]
     checkouts: u32,
-    /// Leave out the portal of which all servers share all licenses.
+    /// Also a portal of which all servers are one account's and share all licenses; takes minutes to set up.
     #[arg(long)]
-    no_one_account: bool,
+    one_account: bool,
     /// A PostgreSQL server; schemas `leasehold_bench_*` are made anew in this database. Without it: SQLite.
     #[arg(long, value_name = "URL")]
     database_url: Option<String>,
@@ -162,12 +162,12 @@ impl Bench<'_> {
 pub(crate) fn run(options: &Sync, folder: &Path) -> Result<()> {
     let bench = Bench { options, binary: site::build()?, folder };
     let (few, many, flat, flat_rate) = flatness(&bench)?;
-    let one_account = if options.no_one_account {
-        None
-    } else {
+    let one_account = if options.one_account {
         let mut site = Site::start(&bench, options.servers.max(FEW), Schema::OneAccount)?;
         (0..options.rounds.max(1)).try_for_each(|_| site.run(options.seconds))?;
         Some(site.figures()?)
+    } else {
+        None
     };
     let (first_checkout, from_another_server) = match options.checkouts {
         0 => (None, None),
