@@ -10,7 +10,7 @@ use crate::store::{accounts, audit, bells, catalog, licenses, organizations, sta
 use leasehold_core::access::PortalAction;
 use leasehold_core::grant::{counted_seats, counted_until};
 use leasehold_core::ids::{AccountId, LicenseId, OrganizationId, WorkstationId};
-use leasehold_core::license::{Channel, Kind, Mode, Term};
+use leasehold_core::license::{Channel, Kind, Mode, Scope, Term};
 use leasehold_core::sync::Part;
 use leasehold_core::text;
 use leasehold_core::time::{Ms, date_start};
@@ -35,15 +35,15 @@ pub(super) fn view(tx: &mut Tx<'_>, row: LicenseRow, now: Ms) -> Result<License,
     let learning_until = state::learning_until(tx)?;
     let pools = LicensePools::load(tx, row, now, learning_until)?;
     let mut holders = Vec::new();
-    for (claim, counted) in pools.claims.iter().zip(&pools.counted) {
+    for claim in &pools.claims {
         let free_at = counted_until(&claim.documents, claim.acknowledged_rev, pools.license.id, now);
         let Some(free_at) = free_at else { continue };
         let synced = sync::get(tx, claim.workstation)?;
         let synced = synced.filter(|_| claim.mode == Mode::Online);
         let used = synced.map(|row| row.report.get(&pools.license.id).map_or(0, |report| report.used));
-        let person = match counted.part {
-            Part::Floating => None,
-            Part::Of(account) => accounts::get(tx, account)?,
+        let person = match claim.scope {
+            Scope::Organization => None,
+            Scope::Person => accounts::get(tx, claim.owner)?,
         };
         holders.push(Holder {
             workstation: claim.workstation,

@@ -306,6 +306,7 @@ fn what_nobody_was_given_is_its_owners_on_their_own_machine_as_well() {
     let mut mine = Online::enable(world, &ada, Scope::Person);
     assert_eq!((mine.holds(license), mine.holds(own)), (10, 2));
     mine.sync(world, &[(license, report(6, 6, 0)), (own, report(1, 1, 0))]);
+    assert_eq!(world.look(license).holders[0].person.as_ref().map(|person| person.id), Some(id(&ada)));
     // A studio by now: its server shares what floats with hers, and has nothing of what is for people.
     let mut floor = Online::enable(world, &ada, Scope::Organization);
     let answer = floor.sync(world, &[(license, report(floor.holds(license), 0, 10))]);

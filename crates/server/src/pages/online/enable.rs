@@ -228,7 +228,7 @@ fn the_form(seen: &StatusResponse, known: &KnownPortal, entered: &Entered, judge
                     .hint("Made there under Workstations, Enable without a screen. It works once, for a day, and the portal knows for whom.")
                     .password())
             } @else {
-                (account_fields(entered, judged))
+                (account_fields(entered, works_for_one(seen), judged))
             }
             (Field::new("name", "Name of this server at the portal").value(&entered.name).hint(&hint).text())
             div.actions {
@@ -269,8 +269,14 @@ fn portal_field(known: &KnownPortal, entered: &Entered, judged: bool) -> Markup 
     }
 }
 
-fn account_fields(entered: &Entered, judged: bool) -> Markup {
-    let scope = if entered.scope == Scope::Person.word() { Scope::Person } else { Scope::Organization };
+/// Whether it is enabled for one person already: nobody should change that by not looking.
+fn works_for_one(seen: &StatusResponse) -> bool {
+    seen.online.iter().flat_map(|online| &online.pools).any(|pool| pool.assigned)
+}
+
+fn account_fields(entered: &Entered, for_one: bool, judged: bool) -> Markup {
+    let person = entered.scope == Scope::Person.word() || entered.scope.is_empty() && for_one;
+    let scope = if person { Scope::Person } else { Scope::Organization };
     html! {
         (Field::new("account", "Account at the portal").required().value(&entered.account)
             .hint("Its email address.")
