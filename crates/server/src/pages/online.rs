@@ -247,6 +247,9 @@ fn online_server(activation: &ActivationStatus, online: &OnlineStatus, seen: &St
     let last = if is_kept_up(seen) { "Without the portal" } else { "Seats last" };
     facts.push((last, without(online, now)));
     facts.extend(about(activation));
+    if enable::works_for_one(seen) {
+        facts.push(("Serves", html! { "applications on this machine only" }));
+    }
     html! {
         @if seen.state == ServerState::Draining { (draining()) }
         @match online.state {

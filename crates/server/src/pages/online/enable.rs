@@ -270,7 +270,7 @@ fn portal_field(known: &KnownPortal, entered: &Entered, judged: bool) -> Markup 
 }
 
 /// Whether it is enabled for one person already: nobody should change that by not looking.
-fn works_for_one(seen: &StatusResponse) -> bool {
+pub(super) fn works_for_one(seen: &StatusResponse) -> bool {
     seen.online.iter().flat_map(|online| &online.pools).any(|pool| pool.assigned)
 }
 
