@@ -7,6 +7,7 @@ use crate::client::Parts;
 use crate::link::{Called, Link};
 use crate::seat::{GivenBack, LeftSeat, Seat, SeatChange, SeatInfo, Shared};
 use crate::trouble::{NoSeat, ServerTrouble, Trouble};
+use leasehold_core::codes::LeaseEnd;
 use leasehold_core::ids::LeaseId;
 use leasehold_core::session::{Action, PROBE_MS, Reply, Request, SeatState, Session, SessionInput, Tried};
 use leasehold_core::times::TimeTable;
@@ -62,6 +63,7 @@ pub(crate) fn checkout(client: &Arc<Parts>, request: CheckoutRequest) -> Result<
         told: None,
         forgetting: 0,
         given_back: GivenBack::Unconfirmed,
+        said: None,
         over: false,
     };
     let started = thread::Builder::new().name("leasehold-seat".to_owned()).spawn(move || driver.run());
@@ -98,6 +100,8 @@ struct Driver {
     told: Option<SeatState>,
     forgetting: usize,
     given_back: GivenBack,
+    /// Why the seat is not renewed, as it was logged: once, however often it is asked again.
+    said: Option<LeaseEnd>,
     over: bool,
 }
 
@@ -148,6 +152,7 @@ impl Driver {
         let input = match outcome {
             Ok(Called::Leased(leased)) => {
                 self.troubles.remove(&server);
+                self.said = None;
                 let lease = leased.answer.lease;
                 let info = SeatInfo {
                     server: self.client.links[server].address.clone(),
@@ -161,7 +166,9 @@ impl Driver {
                 SessionInput::Answered { call, reply: Reply::Leased { lease, times: leased.times } }
             }
             Ok(Called::Ended { end, left_ms }) => {
-                tracing::warn!(server = %self.client.links[server].address, %end, "a seat was not renewed");
+                if self.said.replace(end) != Some(end) {
+                    tracing::warn!(server = %self.client.links[server].address, %end, "a seat was not renewed");
+                }
                 SessionInput::Answered { call, reply: Reply::Ended { end, left_ms } }
             }
             Ok(Called::Released) => {
