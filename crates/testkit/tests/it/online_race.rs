@@ -22,8 +22,9 @@ const BOUGHT: usize = 2 * SEATS as usize;
 /// A portal is killed this often, in milliseconds.
 const KILL_EVERY_MS: u64 = 4_000;
 
+/// A minute of demand; ten where there is time.
 fn demand_ms() -> i64 {
-    if std::env::var_os("LEASEHOLD_TEST_LONG").is_some() { 60_000 } else { 20_000 }
+    if std::env::var_os("LEASEHOLD_TEST_LONG").is_some() { 600_000 } else { 60_000 }
 }
 
 /// Two portals over one database; their folders are `p` and `q`.
