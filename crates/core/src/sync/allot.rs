@@ -129,6 +129,8 @@ pub struct Allotment {
     pub free: u32,
     /// Servers that should sync now: there is something for them, or something is wanted of them.
     pub ring: Vec<WorkstationId>,
+    /// Servers for which the same is so, and that have just synced: with their next sync they are to be told.
+    pub news: Vec<WorkstationId>,
 }
 
 /// Judges the sync of `asker`, which is one of the holders.
@@ -164,16 +166,17 @@ pub fn allot(pool: &PoolFacts, asker: WorkstationId) -> Allotment {
     let recalls = if pool.raising { recalls(&after, &shares, free) } else { Vec::new() };
     let open = after.holders.iter().find(|holder| holder.workstation == asker).map_or(0, Holder::wanted);
     let idle_elsewhere = others().any(|other| other.heard && other.idle() > 0 && other.waiting() == 0);
-    let mut ring = if pool.raising { takers(pool, asker, &shares, free) } else { Vec::new() };
+    let (mut ring, mut news) = if pool.raising { takers(pool, asker, &shares, free) } else { Default::default() };
     // Whoever was told already syncs by itself as soon as it has something to hand over.
     let somebody_waits = pool.holders.iter().any(|holder| holder.waiting() > 0);
-    let is_news = |(id, seats): &&(WorkstationId, u32)| {
-        let other = others().find(|other| *seats > 0 && other.workstation == *id);
-        other.is_some_and(|other| *seats > other.told && (somebody_waits || !other.fresh))
-    };
-    ring.extend(recalls.iter().filter(is_news).map(|(id, _)| *id));
-    ring.sort_unstable();
-    ring.dedup();
+    for (id, seats) in &recalls {
+        let Some(other) = others().find(|other| other.workstation == *id && *seats > other.told) else { continue };
+        if somebody_waits || !other.fresh { ring.push(*id) } else { news.push(*id) }
+    }
+    for list in [&mut ring, &mut news] {
+        list.sort_unstable();
+        list.dedup();
+    }
     Allotment {
         seats,
         served: wanted,
@@ -182,6 +185,7 @@ pub fn allot(pool: &PoolFacts, asker: WorkstationId) -> Allotment {
         exhausted: open > 0 && (!pool.raising || (free == 0 && !idle_elsewhere)),
         free,
         ring,
+        news,
     }
 }
 
@@ -201,26 +205,32 @@ fn shrunk(pool: &PoolFacts, me: &Holder, elsewhere: u32) -> u32 {
 }
 
 /// The other servers for which some of the `free` seats lie ready: those that want some, in the order in which they are
-/// served, and what is left for those that have less than their share.
-fn takers(pool: &PoolFacts, asker: WorkstationId, shares: &Shares, free: u32) -> Vec<WorkstationId> {
+/// served, and what is left for those that have less than their share. First those that should sync now, then those that
+/// have just synced.
+fn takers(
+    pool: &PoolFacts,
+    asker: WorkstationId,
+    shares: &Shares,
+    free: u32,
+) -> (Vec<WorkstationId>, Vec<WorkstationId>) {
     let mut left = free.saturating_sub(pool.reserved);
     let mut wanting: Vec<&Holder> = pool.holders.iter().filter(|holder| holder.workstation != asker).collect();
     wanting.sort_by_key(|holder| (holder.waiting() == 0, holder.want.map(|want| want.since), holder.workstation));
-    let mut takers = Vec::new();
+    let (mut now, mut later) = (Vec::new(), Vec::new());
     for holder in wanting.iter().filter(|holder| holder.wanted() > 0) {
-        if left > 0 && (holder.waiting() > 0 || !holder.fresh) {
-            takers.push(holder.workstation);
+        if left > 0 {
+            if holder.waiting() > 0 || !holder.fresh { &mut now } else { &mut later }.push(holder.workstation);
         }
         left = left.saturating_sub(holder.wanted());
     }
     for holder in wanting.iter().filter(|holder| holder.takes && !holder.held_back) {
         let less = shares.of_server(holder.workstation).saturating_sub(holder.counted.saturating_add(holder.wanted()));
-        if left > 0 && less > 0 && !holder.fresh {
-            takers.push(holder.workstation);
+        if left > 0 && less > 0 {
+            if holder.fresh { &mut later } else { &mut now }.push(holder.workstation);
         }
         left = left.saturating_sub(less);
     }
-    takers
+    (now, later)
 }
 
 /// The pool once the asker has `seats`, and `got` of what it wants.

@@ -34,6 +34,9 @@ use std::net::IpAddr;
 
 /// A document is renewed when a new one would run longer by this part of its term.
 const RENEW_PART: i64 = 28;
+/// A server that says the same again is told the same again for this long, in milliseconds, without a look at its
+/// licenses: for whatever it should hear its bell is rung, or it is noted there.
+const REPEAT_MS: i64 = 5 * MINUTE_MS;
 /// An administrator's recall is remembered this long, in milliseconds.
 pub const RECALL_MS: i64 = 10 * MINUTE_MS;
 
@@ -70,6 +73,9 @@ pub fn sync(portal: &Portal, address: IpAddr, token: &str, body: &[u8]) -> Resul
         return Err(Failure::invalid("body", "does not fit its signature"));
     }
     let desk = Desk::new(portal, &Caller::nobody(address))?;
+    if let Some(answer) = repeat(portal, &desk, &found, &request, &verified)? {
+        return Ok(answer);
+    }
     let root = portal.root().clone();
     let (sha256, signed_at) = (verified.body_sha256, verified.signed_at);
     let (answer, rung) = portal.db().write(move |tx| {
@@ -79,6 +85,79 @@ pub fn sync(portal: &Portal, address: IpAddr, token: &str, body: &[u8]) -> Resul
     })?;
     portal.bells().ring(&rung);
     Ok(answer)
+}
+
+/// The answer to a server of which nothing has changed since the last, and for which nothing has.
+fn repeat(
+    portal: &Portal,
+    desk: &Desk,
+    found: &WorkstationRow,
+    request: &SyncRequest,
+    verified: &VerifiedRequest,
+) -> Result<Option<String>, Failure> {
+    let now = desk.stamp.now;
+    let (row, asked) = (found.clone(), request.clone());
+    // Looked at before anything is written, so that a sync that needs more is not written twice.
+    if portal.db().read(move |tx| repeatable(tx, &row, &asked, now))?.is_none() {
+        return Ok(None);
+    }
+    let (id, asked, signer) = (found.id, request.clone(), desk.signer.clone());
+    let (sha256, signed_at) = (verified.body_sha256.clone(), verified.signed_at);
+    portal.db().write(move |tx| {
+        let locked = workstations::lock(tx, id)?.ok_or(Failure::NotFound)?;
+        let Some(mut last) = repeatable(tx, &locked.row, &asked, now)? else { return Ok(None) };
+        let answer = SyncAnswer { pools: last.pools.clone(), bell: last.bell, ..bare(id, &asked, &sha256, now) };
+        let signed = signer.sign_answer(&answer);
+        (last.seq, last.seen_at, last.signed_at) = (asked.seq, now, signed_at);
+        last.request_sha256.clone_from(&sha256);
+        last.answer_sha256 = sha256_hex(signed.as_bytes());
+        last.answer.clone_from(&signed);
+        sync::put(tx, id, &last)?;
+        Ok::<_, Failure>(Some(signed))
+    })
+}
+
+/// The last sync of a server, if it says the same again and nothing happened that it should hear.
+fn repeatable(
+    tx: &mut Tx<'_>,
+    row: &WorkstationRow,
+    request: &SyncRequest,
+    now: Ms,
+) -> Result<Option<SyncRow>, Failure> {
+    let Some(last) = sync::get(tx, row.id)? else { return Ok(None) };
+    let online = row.mode == Mode::Online && row.status == WorkstationStatus::Active;
+    let next = request.seq == last.seq + 1 && request.prev == last.answer_sha256 && now < last.repeat_until;
+    let newest = request.rev == row.acknowledged_rev && request.rev == row.newest_rev;
+    let same_server = text::cleaned(&request.server.host) == row.host
+        && text::cleaned(&request.server.version) == row.server_version
+        && text::cleaned(&request.server.machine) == row.machine;
+    // Who wants something, or owes something, is to be told how that stands.
+    let quiet = request.licenses == last.report
+        && request.licenses.values().all(|report| report.want == 0)
+        && last.told.values().all(|seats| *seats == 0)
+        && !request.draining
+        && !last.draining;
+    if !(online && next && newest && same_server && quiet) {
+        return Ok(None);
+    }
+    let known = documents::token(tx, row.id, request.rev)?.as_deref() == Some(&*request.document);
+    let heard = bells::news(tx, row.id)? == last.news && !sync::anybody_wants(tx, row.owner, now.plus(-WANT_MS))?;
+    Ok(Some(last).filter(|_| known && heard))
+}
+
+/// An answer that says nothing yet.
+fn bare(workstation: WorkstationId, request: &SyncRequest, sha256: &str, now: Ms) -> SyncAnswer {
+    SyncAnswer {
+        workstation,
+        seq: request.seq,
+        request_sha256: sha256.to_owned(),
+        verdict: Verdict::Ok,
+        at: now.floor_to_second(),
+        grant: None,
+        pools: Vec::new(),
+        bell: 0,
+        other_host: String::new(),
+    }
 }
 
 /// The licenses of which a workstation may have seats, or has some.
@@ -162,6 +241,10 @@ pub(super) struct Plan {
     /// Seats that come for somebody who waits.
     taken: BTreeMap<LicenseId, u32>,
     rung: BTreeSet<WorkstationId>,
+    /// Servers that are to be told with their next sync.
+    noted: BTreeSet<WorkstationId>,
+    /// Until when it stays so if nothing happens.
+    repeat_until: Ms,
 }
 
 /// Decides what a locked workstation holds of locked licenses, given what it says.
@@ -175,12 +258,23 @@ pub(super) fn plan(
     let draining = said.draining;
     let learning_until = state::learning_until(tx)?;
     let heard = sync::heard(tx, workstation.owner)?;
-    let mut plan =
-        Plan { lines: Vec::new(), shares: Vec::new(), open: 0, taken: BTreeMap::new(), rung: BTreeSet::new() };
+    let mut plan = Plan {
+        lines: Vec::new(),
+        shares: Vec::new(),
+        open: 0,
+        taken: BTreeMap::new(),
+        rung: BTreeSet::new(),
+        noted: BTreeSet::new(),
+        repeat_until: now.plus(REPEAT_MS),
+    };
     for license in licenses {
         if !license.shared().open_to(workstation.scope) {
             continue;
         }
+        let term_ms = i64::from(license.product.online_term_s) * SECOND_MS;
+        let changes = [Some(license.starts_at), license.term.ends_at()].into_iter().flatten().filter(|at| *at > now);
+        let renewed_at = now.plus(term_ms / RENEW_PART);
+        plan.repeat_until = changes.chain([renewed_at]).fold(plan.repeat_until, Ms::min);
         let mut pools = LicensePools::load(tx, license, now, learning_until)?;
         let part = pools.part_of(workstation.owner, workstation.scope);
         let settled = pools.write_settled(tx)?;
@@ -229,6 +323,7 @@ pub(super) fn plan(
         };
         plan.taken.insert(id, allotment.taken);
         plan.rung.extend(allotment.ring);
+        plan.noted.extend(allotment.news);
         if share.seats > 0 || allotment.seats > 0 || share.pending > 0 {
             plan.shares.push(share);
         }
@@ -303,7 +398,7 @@ impl Desk {
         workstations::update(tx, &workstation.row)?;
         let row = SyncRow { seen_at: now, report: reports, ..SyncRow::default() };
         sync::put(tx, workstation.row.id, &row)?;
-        bells::ring(tx, &plan.rung, now)?;
+        bells::ring_and_note(tx, &plan.rung, &plan.noted, now)?;
         Ok((document, plan.rung))
     }
 }
@@ -354,7 +449,7 @@ impl Counter<'_> {
         if self.workstation.row != row_before {
             workstations::update(tx, &self.workstation.row)?;
         }
-        bells::ring(tx, &plan.rung, now)?;
+        bells::ring_and_note(tx, &plan.rung, &plan.noted, now)?;
         let told = plan.shares.iter().map(|share| (share.license, share.recall)).collect();
         let verdict = if revoked && newest.is_none() { Verdict::Ended } else { Verdict::Ok };
         let answer = SyncAnswer {
@@ -371,6 +466,8 @@ impl Counter<'_> {
         (last.seen_at, last.signed_at) = (now, self.signed_at);
         last.report.clone_from(&request.licenses);
         (last.told, last.draining) = (told, request.draining);
+        (last.pools, last.bell, last.repeat_until) = (answer.pools, answer.bell, plan.repeat_until);
+        last.news = bells::news(tx, id)?;
         for (license, report) in &mut last.report {
             // It says so only with its next sync; until then nobody is to ask it back as idle.
             report.used = report.used.saturating_add(plan.taken.get(license).copied().unwrap_or(0));
@@ -380,17 +477,8 @@ impl Counter<'_> {
     }
 
     fn bare(&self, request: &SyncRequest, verdict: Verdict, other_host: &str) -> SyncAnswer {
-        SyncAnswer {
-            workstation: self.workstation.row.id,
-            seq: request.seq,
-            request_sha256: self.sha256.to_owned(),
-            verdict,
-            at: self.desk.stamp.now.floor_to_second(),
-            grant: None,
-            pools: Vec::new(),
-            bell: 0,
-            other_host: other_host.to_owned(),
-        }
+        let (id, now) = (self.workstation.row.id, self.desk.stamp.now);
+        SyncAnswer { verdict, other_host: other_host.to_owned(), ..bare(id, request, self.sha256, now) }
     }
 
     /// An answer that changes nothing.

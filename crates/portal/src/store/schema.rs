@@ -10,6 +10,7 @@ pub const MIGRATIONS: Migrations = Migrations(&[
     Migration { version: 4, name: "audit", sql: AUDIT },
     Migration { version: 5, name: "machines of workstations, numbers that may be taken", sql: MACHINES },
     Migration { version: 6, name: "organizations, assignments, online licensing", sql: ONLINE },
+    Migration { version: 7, name: "syncs of which nothing has changed", sql: REPEATED },
 ]);
 
 const ACCOUNTS: &str = "
@@ -205,6 +206,16 @@ CREATE TABLE portal_state (
     learning_until_ms BIGINT NOT NULL
 );
 INSERT INTO portal_state (id, learning_until_ms) VALUES (1, 0);
+";
+
+// What the newest answer to a workstation said, for the next one if nothing has changed, and until when that can be known
+// without looking at every license. `bell.news` rises with `rung`, and alone where a workstation need not sync at once.
+const REPEATED: &str = "
+ALTER TABLE sync ADD COLUMN pools TEXT NOT NULL DEFAULT '[]';
+ALTER TABLE sync ADD COLUMN bell BIGINT NOT NULL DEFAULT 0;
+ALTER TABLE sync ADD COLUMN news BIGINT NOT NULL DEFAULT 0;
+ALTER TABLE sync ADD COLUMN repeat_until_ms BIGINT NOT NULL DEFAULT 0;
+ALTER TABLE bell ADD COLUMN news BIGINT NOT NULL DEFAULT 0;
 ";
 
 const AUDIT: &str = "

@@ -4,7 +4,7 @@
 use super::{id, json, ms, opt_ms, rev, text, to_json, whole, word};
 use leasehold_core::ids::{AccountId, LicenseId, WorkstationId};
 use leasehold_core::license::Scope;
-use leasehold_core::sync::{Report, Want};
+use leasehold_core::sync::{PoolShare, Report, Want};
 use leasehold_core::time::Ms;
 use leasehold_db::{DbError, Row, Tx};
 use std::collections::BTreeMap;
@@ -33,6 +33,14 @@ pub struct SyncRow {
     pub told: BTreeMap<LicenseId, u32>,
     /// It is being disabled.
     pub draining: bool,
+    /// The licenses of its newest answer.
+    pub pools: Vec<PoolShare>,
+    /// Its bell in the newest answer.
+    pub bell: u64,
+    /// How often there had been news for it then.
+    pub news: u64,
+    /// Until then the same can be answered to the same, if there was no news and nobody wants seats of its licenses.
+    pub repeat_until: Ms,
     /// When another server came with the same key.
     pub forked_at: Option<Ms>,
     /// The machine of that other server; hostile text.
@@ -52,6 +60,10 @@ fn read(row: &Row<'_>) -> Result<SyncRow, DbError> {
         signed_at: ms(row, 8)?,
         told: json(row, 9)?,
         draining: row.bool(10)?,
+        pools: json(row, 11)?,
+        bell: whole(row, 12)?,
+        repeat_until: ms(row, 13)?,
+        news: whole(row, 14)?,
     })
 }
 
@@ -59,7 +71,7 @@ fn read(row: &Row<'_>) -> Result<SyncRow, DbError> {
 pub fn get(tx: &mut Tx<'_>, workstation: WorkstationId) -> Result<Option<SyncRow>, DbError> {
     tx.one(
         "SELECT seq, request_sha256, answer, answer_sha256, seen_at_ms, report, forked_at_ms, forked_host, signed_at_ms,
-             told, draining
+             told, draining, pools, bell, repeat_until_ms, news
          FROM sync WHERE workstation = ?1",
         &[text(workstation)],
         read,
@@ -70,11 +82,12 @@ pub fn get(tx: &mut Tx<'_>, workstation: WorkstationId) -> Result<Option<SyncRow
 pub fn put(tx: &mut Tx<'_>, workstation: WorkstationId, new: &SyncRow) -> Result<(), DbError> {
     tx.exec(
         "INSERT INTO sync (workstation, seq, request_sha256, answer, answer_sha256, seen_at_ms, report, forked_at_ms,
-                           forked_host, signed_at_ms, told, draining)
-         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12)
+                           forked_host, signed_at_ms, told, draining, pools, bell, repeat_until_ms, news)
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16)
          ON CONFLICT (workstation) DO UPDATE SET seq = ?2, request_sha256 = ?3, answer = ?4, answer_sha256 = ?5,
              seen_at_ms = ?6, report = ?7, forked_at_ms = ?8, forked_host = ?9, signed_at_ms = ?10, told = ?11,
-             draining = ?12",
+             draining = ?12, pools = ?13, bell = ?14, repeat_until_ms = ?15,
+             news = ?16",
         &[
             text(workstation),
             rev(new.seq),
@@ -88,6 +101,10 @@ pub fn put(tx: &mut Tx<'_>, workstation: WorkstationId, new: &SyncRow) -> Result
             new.signed_at.0.into(),
             to_json(&new.told)?,
             new.draining.into(),
+            to_json(&new.pools)?,
+            rev(new.bell),
+            new.repeat_until.0.into(),
+            rev(new.news),
         ],
     )?;
     Ok(())
@@ -146,6 +163,15 @@ pub fn wants(tx: &mut Tx<'_>, license: LicenseId, after: Ms) -> Result<Vec<WantR
             Ok(WantRow { workstation: id(row, 0)?, want, asked_at: ms(row, 4)? })
         },
     )
+}
+
+/// Whether any server said after `after` that it wants seats of a license of an account, or of one of which some are
+/// assigned to it.
+pub fn anybody_wants(tx: &mut Tx<'_>, account: AccountId, after: Ms) -> Result<bool, DbError> {
+    let sql = "SELECT 1 FROM want w JOIN license l ON l.id = w.license
+               WHERE w.asked_at_ms > ?2 AND (l.owner = ?1 OR EXISTS (
+                   SELECT 1 FROM assignment a WHERE a.license = w.license AND a.account = ?1)) LIMIT 1";
+    Ok(tx.one(sql, &[text(account), after.0.into()], |_| Ok(()))?.is_some())
 }
 
 /// A server wants that.
