@@ -9,7 +9,7 @@ use leasehold_core::license::{Kind, Scope};
 use leasehold_core::sync::{Report, SYNC_VERSION, ServerFacts, SyncAnswer, SyncRequest, Verdict};
 use leasehold_db::testing::fresh_in_line;
 use leasehold_portal::Caller;
-use leasehold_portal::service::{assignments, audit, enable, sync, workstations};
+use leasehold_portal::service::{assignments, audit, enable, licenses, sync, workstations};
 use leasehold_trust::activation_file::read_activation_file;
 use leasehold_trust::secret::sha256_hex;
 use leasehold_trust::sync::{sign_request, verify_answer};
@@ -355,4 +355,66 @@ fn a_server_changes_for_whom_it_works_and_nothing_in_use_is_lost() {
         server.grant = read_activation_file(file, Some(root), &key, None, world.now()).unwrap().grant;
         assert_eq!(server.holds(license), 3, "{scope:?}");
     }
+}
+
+#[test]
+fn a_server_that_says_the_same_again_still_hears_of_everything() {
+    let db = fresh_in_line();
+    let http = Http::new(&db);
+    let world = &http.world;
+    let ada = world.customer("ada");
+    let product = world.product("studio");
+    let license = world.license(&ada, product, 4);
+    let mut floor = Online::enable(world, &ada, Scope::Organization);
+    let idle = |floor: &mut Online| {
+        world.clock.advance(60_000);
+        let held = floor.holds(license);
+        floor.sync(world, &[(license, report(held, 0, 0))])
+    };
+    idle(&mut floor);
+    let (before, again) = (idle(&mut floor), idle(&mut floor));
+    assert_eq!((&before.pools, before.bell, &again.grant), (&again.pools, again.bell, &None));
+    assert!(again.at > before.at, "the portal's time is of now");
+    let shown = |floor: &Online| workstations::get(&world.portal, &ada, floor.workstation).unwrap();
+    assert_eq!(shown(&floor).synced_at.map(|at| at.0), Some(world.now()), "it was heard of");
+
+    // More is sold, and taken away.
+    let seats = |seats| licenses::change_seats(&world.portal, &world.operator, license, seats).unwrap();
+    for wanted in [6, 3] {
+        seats(wanted);
+        idle(&mut floor);
+        assert_eq!(floor.holds(license), wanted);
+        idle(&mut floor);
+        idle(&mut floor);
+    }
+    // A license begins by itself: no bell rings for that.
+    let begins = world.now().plus(2 * leasehold_core::time::DAY_MS).utc_date();
+    let later = NewLicense { starts_on: Some(begins), ..world.wish(&ada, product, 2) };
+    let later = world.sell(&later).id;
+    idle(&mut floor);
+    idle(&mut floor);
+    assert_eq!(floor.holds(later), 0);
+    let begins_at = world.look(later).starts_at.0;
+    while world.now() < begins_at {
+        world.clock.advance(60_000);
+        let held = [license, later].map(|license| (license, report(floor.holds(license), 0, 0)));
+        floor.sync(world, &held[..1]);
+    }
+    idle(&mut floor);
+    assert_eq!(floor.holds(later), 2, "with the first sync after it has begun");
+    // Somebody was denied elsewhere, right after this one has synced: it is not rung, and told the next time.
+    let mut other = Online::enable(world, &ada, Scope::Organization);
+    let all = |floor: &Online| [license, later].map(|license| (license, report(floor.holds(license), 0, 0)));
+    for _ in 0..3 {
+        world.clock.advance(60_000);
+        let held = all(&floor);
+        floor.sync(world, &held);
+    }
+    let denied = Report { want: 1, ..Report::default() };
+    let bell = floor.sync(world, &all(&floor)).bell;
+    other.sync(world, &[(license, denied)]);
+    let told = floor.sync(world, &all(&floor));
+    assert_eq!(told.bell, bell, "it was not rung");
+    let pool = told.pools.iter().find(|pool| pool.license == license).unwrap();
+    assert_eq!(pool.recall, 1);
 }
