@@ -30,7 +30,7 @@ const SERVERS_PER_ACCOUNT: usize = 10;
 const SEATS_PER_SERVER: u32 = 10;
 /// Seats of a license that a server uses.
 const USED: u32 = 5;
-/// Every so many syncs somebody waits for a seat at a server, until it has come.
+/// Of servers that are busy, every so many syncs all seats are in use and somebody waits for one more, until it has come.
 const WANT_EVERY: u64 = 10;
 /// Every so many answers the signature itself is verified; of all others the hash is compared, and that of every new
 /// document is verified. Verifying each would cost the load more than signing costs the portal.
@@ -89,20 +89,21 @@ impl Fleet {
 
     /// Every server syncs some times, so that the seats are where they belong.
     pub(crate) fn settle(&mut self, portal: SocketAddr, times: usize) -> Result<()> {
-        self.drive(portal, None, times).map(drop)
+        self.drive(portal, (None, times), false).map(drop)
     }
 
-    /// Syncs for some seconds over all connections.
-    pub(crate) fn run(&mut self, portal: SocketAddr, seconds: u64) -> Result<Synced> {
-        self.drive(portal, Some(Duration::from_secs(seconds.max(1))), usize::MAX)
+    /// Syncs for some seconds over all connections: of servers of which nothing changes, or busy ones that pass seats on.
+    pub(crate) fn run(&mut self, portal: SocketAddr, seconds: u64, busy: bool) -> Result<Synced> {
+        self.drive(portal, (Some(Duration::from_secs(seconds.max(1))), usize::MAX), busy)
     }
 
-    fn drive(&mut self, portal: SocketAddr, time: Option<Duration>, laps: usize) -> Result<Synced> {
+    fn drive(&mut self, portal: SocketAddr, (time, laps): (Option<Duration>, usize), busy: bool) -> Result<Synced> {
         let parts = std::mem::take(&mut self.parts);
         let (parts, synced) = self.runtime.block_on(async {
             let start = Instant::now();
             let end = time.map(|time| start + time);
-            let tasks: Vec<_> = parts.into_iter().map(|part| tokio::spawn(drive(portal, part, end, laps))).collect();
+            let tasks: Vec<_> =
+                parts.into_iter().map(|part| tokio::spawn(drive(portal, part, (end, laps), busy))).collect();
             let (mut parts, mut synced) = (Vec::new(), Synced::default());
             for task in tasks {
                 let (part, mut one) = task.await??;
@@ -122,8 +123,8 @@ impl Fleet {
 async fn drive(
     portal: SocketAddr,
     mut servers: Vec<KeyServer>,
-    end: Option<Instant>,
-    laps: usize,
+    (end, laps): (Option<Instant>, usize),
+    busy: bool,
 ) -> Result<(Vec<KeyServer>, Synced)> {
     let (mut http, clock) = (Http::open(portal).await?, SystemClock::new());
     let mut synced = Synced::default();
@@ -133,7 +134,7 @@ async fn drive(
             if end.is_some_and(|end| Instant::now() >= end) {
                 break 'laps;
             }
-            let (request, body) = servers[0].request(portal, &clock)?;
+            let (request, body) = servers[0].request(portal, &clock, busy)?;
             let start = Instant::now();
             let (status, answer) = http.send(request).await?;
             synced.sync_us.push(u32::try_from(start.elapsed().as_micros()).unwrap_or(u32::MAX));
@@ -224,17 +225,21 @@ impl KeyServer {
     }
 
     /// The next request and its body.
-    fn request(&mut self, portal: SocketAddr, clock: &SystemClock) -> Result<(Request<Full<Bytes>>, Vec<u8>)> {
+    fn request(
+        &mut self,
+        portal: SocketAddr,
+        clock: &SystemClock,
+        busy: bool,
+    ) -> Result<(Request<Full<Bytes>>, Vec<u8>)> {
         let (now, seq) = (clock.wall(), self.seq + 1);
-        if self.want.is_none() && (seq + self.turn).is_multiple_of(WANT_EVERY) {
+        if busy && self.want.is_none() && (seq + self.turn).is_multiple_of(WANT_EVERY) {
             let nth = usize::try_from(seq).unwrap_or(0) % self.held.len().max(1);
             self.want = self.held.keys().nth(nth).copied();
         }
         let report = |(license, held): (&LicenseId, &Held)| {
-            let given = held.owed.min(held.seats - USED.min(held.seats));
-            let keep = held.seats - given;
-            let used = keep.min(USED);
             let want = u32::from(self.want == Some(*license));
+            let used = if want > 0 { held.seats } else { held.seats.min(USED) };
+            let keep = held.seats - held.owed.min(held.seats - used);
             (*license, Report { keep, used, idle: keep - used, want, waiting: want, peak: USED })
         };
         let request = SyncRequest {

@@ -53,7 +53,8 @@ const LAPS: usize = 5;
 struct Site {
     portal: Portal,
     fleet: Fleet,
-    rounds: Vec<Round>,
+    idle: Vec<Round>,
+    busy: Vec<Round>,
 }
 
 /// One round against one portal.
@@ -71,27 +72,35 @@ impl Site {
         let one_account = matches!(schema, Schema::OneAccount);
         let mut fleet = Fleet::enable(&portal, servers, options.connections.min(FEW), one_account)?;
         fleet.settle(portal.address(), LAPS)?;
-        Ok(Site { portal, fleet, rounds: Vec::new() })
+        Ok(Site { portal, fleet, idle: Vec::new(), busy: Vec::new() })
     }
 
-    fn run(&mut self, seconds: u64) -> Result<()> {
+    fn round(&mut self, seconds: u64, busy: bool) -> Result<Round> {
         let before_ms = self.portal.process().cpu_ms()?;
-        let synced = self.fleet.run(self.portal.address(), seconds)?;
-        let cpu_ms = self.portal.process().cpu_ms()? - before_ms;
-        self.rounds.push(Round::of(synced, cpu_ms));
+        let synced = self.fleet.run(self.portal.address(), seconds, busy)?;
+        Ok(Round::of(synced, self.portal.process().cpu_ms()? - before_ms))
+    }
+
+    /// A round in which nothing changes; before any busy one, whose wants are remembered for a minute.
+    fn run_idle(&mut self, seconds: u64) -> Result<()> {
+        let round = self.round(seconds, false)?;
+        self.idle.push(round);
+        Ok(())
+    }
+
+    /// A round in which seats are passed on.
+    fn run_busy(&mut self, seconds: u64) -> Result<()> {
+        let round = self.round(seconds, true)?;
+        self.busy.push(round);
         Ok(())
     }
 
     fn figures(&self) -> Result<SiteFigures> {
-        let median_of = |of: fn(&Round) -> f64| rounded(median(self.rounds.iter().map(of).collect()));
         Ok(SiteFigures {
             servers: self.fleet.servers(),
             licenses: self.fleet.licenses(),
-            syncs_per_s: median_of(|round| round.syncs_per_s),
-            cpu_ms_per_sync: median_of(|round| round.cpu_ms_per_sync),
-            documents_per_sync: median_of(|round| round.documents_per_sync),
-            p50_ms: median_of(|round| round.p50_ms),
-            p99_ms: median_of(|round| round.p99_ms),
+            idle: LoadFigures::of(&self.idle),
+            busy: LoadFigures::of(&self.busy),
             rss_mib: rounded(self.portal.process().rss_mib()?),
         })
     }
@@ -119,10 +128,10 @@ struct Figures {
     rounds: usize,
     few: SiteFigures,
     many: SiteFigures,
-    /// Cost of a sync with many servers, as a multiple of that with few: processor time of the portal.
-    flat: f64,
-    /// The same in time: syncs a second with few servers, as a multiple of those with many.
-    flat_rate: f64,
+    /// Of servers of which nothing changes.
+    idle: Flatness,
+    /// Of servers that pass seats on.
+    busy: Flatness,
     #[serde(skip_serializing_if = "Option::is_none")]
     one_account: Option<SiteFigures>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -136,12 +145,54 @@ struct Figures {
 struct SiteFigures {
     servers: usize,
     licenses: usize,
+    idle: LoadFigures,
+    busy: LoadFigures,
+    rss_mib: f64,
+}
+
+/// One kind of load on one portal.
+#[derive(Serialize)]
+struct LoadFigures {
     syncs_per_s: f64,
     cpu_ms_per_sync: f64,
     documents_per_sync: f64,
     p50_ms: f64,
     p99_ms: f64,
-    rss_mib: f64,
+}
+
+impl LoadFigures {
+    fn of(rounds: &[Round]) -> LoadFigures {
+        let median_of = |of: fn(&Round) -> f64| rounded(median(rounds.iter().map(of).collect()));
+        LoadFigures {
+            syncs_per_s: median_of(|round| round.syncs_per_s),
+            cpu_ms_per_sync: median_of(|round| round.cpu_ms_per_sync),
+            documents_per_sync: median_of(|round| round.documents_per_sync),
+            p50_ms: median_of(|round| round.p50_ms),
+            p99_ms: median_of(|round| round.p99_ms),
+        }
+    }
+}
+
+/// A portal with many servers against one with few.
+#[derive(Serialize)]
+struct Flatness {
+    /// Cost of a sync with many servers, as a multiple of that with few: processor time of the portal.
+    flat: f64,
+    /// The same in time: syncs a second with few servers, as a multiple of those with many.
+    flat_rate: f64,
+}
+
+impl Flatness {
+    /// Each round stands next to one of the other portal: ratios are taken pair by pair.
+    fn of(few: &[Round], many: &[Round]) -> Flatness {
+        let ratio = |of: fn(&Round, &Round) -> f64| {
+            rounded(median(few.iter().zip(many).map(|(few, many)| of(few, many)).collect()))
+        };
+        Flatness {
+            flat: ratio(|few, many| many.cpu_ms_per_sync / few.cpu_ms_per_sync),
+            flat_rate: ratio(|few, many| few.syncs_per_s / many.syncs_per_s),
+        }
+    }
 }
 
 /// What is common to all portals of a run.
@@ -161,10 +212,11 @@ impl Bench<'_> {
 /// Measures and prints.
 pub(crate) fn run(options: &Sync, folder: &Path) -> Result<()> {
     let bench = Bench { options, binary: site::build()?, folder };
-    let (few, many, flat, flat_rate) = flatness(&bench)?;
+    let (few, many) = few_and_many(&bench)?;
     let one_account = if options.one_account {
         let mut site = Site::start(&bench, options.servers.max(FEW), Schema::OneAccount)?;
-        (0..options.rounds.max(1)).try_for_each(|_| site.run(options.seconds))?;
+        (0..options.rounds.max(1)).try_for_each(|_| site.run_idle(options.seconds))?;
+        (0..options.rounds.max(1)).try_for_each(|_| site.run_busy(options.seconds))?;
         Some(site.figures()?)
     } else {
         None
@@ -183,10 +235,10 @@ pub(crate) fn run(options: &Sync, folder: &Path) -> Result<()> {
         database,
         connections,
         rounds,
-        few,
-        many,
-        flat,
-        flat_rate,
+        idle: Flatness::of(&few.idle, &many.idle),
+        busy: Flatness::of(&few.busy, &many.busy),
+        few: few.figures()?,
+        many: many.figures()?,
         one_account,
         first_checkout,
         from_another_server,
@@ -195,21 +247,19 @@ pub(crate) fn run(options: &Sync, folder: &Path) -> Result<()> {
 }
 
 /// A portal with few servers and one with many, in turn.
-fn flatness(bench: &Bench<'_>) -> Result<(SiteFigures, SiteFigures, f64, f64)> {
+fn few_and_many(bench: &Bench<'_>) -> Result<(Site, Site)> {
     let options = bench.options;
     let mut few = Site::start(bench, FEW, Schema::Few)?;
     let mut many = Site::start(bench, options.servers.max(FEW), Schema::Many)?;
     for _ in 0..options.rounds.max(1) {
-        few.run(options.seconds)?;
-        many.run(options.seconds)?;
+        few.run_idle(options.seconds)?;
+        many.run_idle(options.seconds)?;
     }
-    // Each round stands next to one of the other portal: ratios are taken pair by pair.
-    let ratio = |of: fn(&Round, &Round) -> f64| {
-        rounded(median(few.rounds.iter().zip(&many.rounds).map(|(few, many)| of(few, many)).collect()))
-    };
-    let flat = ratio(|few, many| many.cpu_ms_per_sync / few.cpu_ms_per_sync);
-    let flat_rate = ratio(|few, many| few.syncs_per_s / many.syncs_per_s);
-    Ok((few.figures()?, many.figures()?, flat, flat_rate))
+    for _ in 0..options.rounds.max(1) {
+        few.run_busy(options.seconds)?;
+        many.run_busy(options.seconds)?;
+    }
+    Ok((few, many))
 }
 
 impl Figures {
@@ -225,17 +275,20 @@ impl Figures {
             let Some(site) = site else { continue };
             writeln!(
                 out,
-                "{name:<12} {:>5} servers, {:>4} licenses {:>7.0} syncs/s   {:.3} ms of processor each   p50 {:.2} ms   p99 {:.2} ms   {:.0} MiB",
-                site.servers,
-                site.licenses,
-                site.syncs_per_s,
-                site.cpu_ms_per_sync,
-                site.p50_ms,
-                site.p99_ms,
-                site.rss_mib
+                "{name:<12} {:>5} servers, {:>4} licenses, {:.0} MiB",
+                site.servers, site.licenses, site.rss_mib
             )?;
+            for (load, of) in [("idle", &site.idle), ("busy", &site.busy)] {
+                writeln!(
+                    out,
+                    "  {load:<10} {:>7.0} syncs/s   {:.3} ms of processor each   {:.2} documents each   p50 {:.2} ms   p99 {:.2} ms",
+                    of.syncs_per_s, of.cpu_ms_per_sync, of.documents_per_sync, of.p50_ms, of.p99_ms
+                )?;
+            }
         }
-        writeln!(out, "cost with many / with few {:.2}   time {:.2}", self.flat, self.flat_rate)?;
+        for (load, of) in [("idle", &self.idle), ("busy", &self.busy)] {
+            writeln!(out, "{load}: cost with many / with few {:.2}   time {:.2}", of.flat, of.flat_rate)?;
+        }
         let waits = [("first checkout", &self.first_checkout), ("from another server", &self.from_another_server)];
         for (name, waited) in waits {
             if let Some(waited) = waited {

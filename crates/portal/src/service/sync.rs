@@ -124,25 +124,25 @@ fn repeatable(
     request: &SyncRequest,
     now: Ms,
 ) -> Result<Option<SyncRow>, Failure> {
-    let Some(last) = sync::get(tx, row.id)? else { return Ok(None) };
+    // What costs least first: a busy site never comes further than to who wants something.
     let online = row.mode == Mode::Online && row.status == WorkstationStatus::Active;
-    let next = request.seq == last.seq + 1 && request.prev == last.answer_sha256 && now < last.repeat_until;
     let newest = request.rev == row.acknowledged_rev && request.rev == row.newest_rev;
     let same_server = text::cleaned(&request.server.host) == row.host
         && text::cleaned(&request.server.version) == row.server_version
         && text::cleaned(&request.server.machine) == row.machine;
-    // Who wants something, or owes something, is to be told how that stands.
-    let quiet = request.licenses == last.report
-        && request.licenses.values().all(|report| report.want == 0)
-        && last.told.values().all(|seats| *seats == 0)
-        && !request.draining
-        && !last.draining;
-    if !(online && next && newest && same_server && quiet) {
+    let wants_nothing = !request.draining && request.licenses.values().all(|report| report.want == 0);
+    if !(online && newest && same_server && wants_nothing) || sync::anybody_wants(tx, row.owner, now.plus(-WANT_MS))? {
         return Ok(None);
     }
-    let known = documents::token(tx, row.id, request.rev)?.as_deref() == Some(&*request.document);
-    let heard = bells::news(tx, row.id)? == last.news && !sync::anybody_wants(tx, row.owner, now.plus(-WANT_MS))?;
-    Ok(Some(last).filter(|_| known && heard))
+    let Some(last) = sync::get(tx, row.id)? else { return Ok(None) };
+    let next = request.seq == last.seq + 1 && request.prev == last.answer_sha256 && now < last.repeat_until;
+    // Who owes something is to be told how that stands.
+    let same = request.licenses == last.report && !last.draining && last.told.values().all(|seats| *seats == 0);
+    if !(next && same) || bells::news(tx, row.id)? != last.news {
+        return Ok(None);
+    }
+    let presented = documents::token(tx, row.id, request.rev)?;
+    Ok(Some(last).filter(|_| presented.as_deref() == Some(&*request.document)))
 }
 
 /// An answer that says nothing yet.
