@@ -30,8 +30,13 @@ const SERVERS_PER_ACCOUNT: usize = 10;
 const SEATS_PER_SERVER: u32 = 10;
 /// Seats of a license that a server uses.
 const USED: u32 = 5;
-/// Of servers that are busy, every so many syncs all seats are in use and somebody waits for one more, until it has come.
-const WANT_EVERY: u64 = 10;
+/// Seats that are used at a busy server of the license that most work there with at the time, one after the other; of
+/// which somebody waits for the next until that many are there.
+const USED_BUSY: u32 = 15;
+/// Seats that are used there of every other.
+const USED_QUIET: u32 = 2;
+/// Syncs until people work with another.
+const SHIFT: u64 = 20;
 /// Every so many answers the signature itself is verified; of all others the hash is compared, and that of every new
 /// document is verified. Verifying each would cost the load more than signing costs the portal.
 const VERIFY_EVERY: u64 = 64;
@@ -162,7 +167,7 @@ struct KeyServer {
     workstation: WorkstationId,
     host: String,
     machine: String,
-    /// Which syncs it wants something with, and which answers it verifies: others than its neighbours.
+    /// When it needs seats of which license, and which answers it verifies: others than its neighbours.
     turn: u64,
     seq: u64,
     prev: String,
@@ -170,8 +175,6 @@ struct KeyServer {
     /// The newest document.
     document: String,
     held: BTreeMap<LicenseId, Held>,
-    /// Somebody waits for a seat of a license.
-    want: Option<LicenseId>,
 }
 
 #[derive(Deserialize)]
@@ -208,7 +211,6 @@ impl KeyServer {
             rev: 0,
             document: String::new(),
             held: BTreeMap::new(),
-            want: None,
         };
         server.load(&grant.grant, grant.token);
         Ok(server)
@@ -232,13 +234,16 @@ impl KeyServer {
         busy: bool,
     ) -> Result<(Request<Full<Bytes>>, Vec<u8>)> {
         let (now, seq) = (clock.wall(), self.seq + 1);
-        if busy && self.want.is_none() && (seq + self.turn).is_multiple_of(WANT_EVERY) {
-            let nth = usize::try_from(seq).unwrap_or(0) % self.held.len().max(1);
-            self.want = self.held.keys().nth(nth).copied();
-        }
-        let report = |(license, held): (&LicenseId, &Held)| {
-            let want = u32::from(self.want == Some(*license));
-            let used = if want > 0 { held.seats } else { held.seats.min(USED) };
+        // Half of the time nobody at this server needs more than a few.
+        let nth = (seq / SHIFT + self.turn) % (2 * self.held.len().max(1) as u64);
+        let report = |(at, (license, held)): (u64, (&LicenseId, &Held))| {
+            let needed = match busy {
+                false => USED,
+                true if at == nth => USED_BUSY,
+                true => USED_QUIET,
+            };
+            let used = held.seats.min(needed);
+            let want = u32::from(busy && held.seats < needed);
             let keep = held.seats - held.owed.min(held.seats - used);
             (*license, Report { keep, used, idle: keep - used, want, waiting: want, peak: USED })
         };
@@ -257,7 +262,7 @@ impl KeyServer {
                 machine: self.machine.clone(),
                 process: self.host.clone(),
             },
-            licenses: self.held.iter().map(report).collect(),
+            licenses: (0..).zip(&self.held).map(report).collect(),
         };
         let body = serde_json::to_vec(&request)?;
         let token = sign_request(&self.key, self.workstation, seq, &body, now);
@@ -283,7 +288,6 @@ impl KeyServer {
         ensure!(answer.verdict == Verdict::Ok && answer.request_sha256 == sha256, "an unexpected answer: {answer:?}");
         self.seq += 1;
         self.prev = sha256_hex(answered.answer.as_bytes());
-        let before = self.want.and_then(|license| self.held.get(&license)).map_or(0, |held| held.seats);
         let Some(token) = &answer.grant else {
             self.owe(&answer);
             return Ok(false);
@@ -292,10 +296,6 @@ impl KeyServer {
         ensure!(grant.is_for(&self.key.public()), "somebody else's document");
         self.load(&grant.grant, grant.token);
         self.owe(&answer);
-        let after = self.want.and_then(|license| self.held.get(&license)).map_or(0, |held| held.seats);
-        if after > before {
-            self.want = None;
-        }
         Ok(true)
     }
 
