@@ -243,7 +243,8 @@ impl Online {
             workstation: document.grant.workstation,
             seq: self.row.seq + 1,
             prev: self.row.prev.clone(),
-            rev: if pool.fits() { document.grant.rev } else { before },
+            // Leases that are not known here may stand on what came before.
+            rev: if pool.fits() && !holds { document.grant.rev } else { before },
             document: document.token.to_string(),
             now,
             draining,
@@ -262,13 +263,17 @@ impl Online {
     fn reports(&mut self, now: Ms, pool: &mut Pool, draining: bool, holds: bool) -> BTreeMap<LicenseId, Report> {
         self.denied.retain(|_, denied| now.since(denied.asked_at) < WANT_MS);
         let mut licenses = pool.recallable_licenses();
+        let promised = self.request.as_ref().filter(|_| holds).map(|request| request.licenses.clone());
+        let promised = promised.unwrap_or_default();
+        licenses.extend(promised.keys());
         licenses.extend(self.pools().iter().map(|share| share.license));
         licenses.extend(self.denied.keys());
         let mut reports = BTreeMap::new();
         for license in licenses {
             let known = pool.used_seats(license);
             let usable = pool.usable_seats(license, now);
-            let used = if holds { known.max(usable) } else { known };
+            let before = promised.get(&license).map_or(0, |report| report.keep);
+            let used = if holds { known.max(usable).max(before) } else { known };
             let unused = usable.saturating_sub(used);
             let given = if draining { unused } else { unused.min(pool.owed(license)) };
             let keep = used.max(usable - given);
@@ -313,7 +318,8 @@ impl Online {
         }
         self.row.answered_at = Some(now);
         match answer.verdict {
-            Verdict::Ok => {
+            // Also of one that was revoked the portal hears what is still in use.
+            Verdict::Ok | Verdict::Ended => {
                 (self.row.seq, self.row.prev) = (answer.seq, sha256.to_owned());
                 for share in &answer.pools {
                     if share.exhausted {
@@ -326,7 +332,7 @@ impl Online {
             }
             Verdict::Forked => self.row.forked = Some(answer.other_host),
             // Not taken: it stays outstanding, and is tried again when it is due.
-            Verdict::ByFile | Verdict::Ended => self.row.answer = Some(SyncAnswer { grant: None, ..answer }),
+            Verdict::ByFile => self.row.answer = Some(SyncAnswer { grant: None, ..answer }),
         }
         true
     }
@@ -495,7 +501,9 @@ impl Online {
         let kept: Vec<_> = kept.map(|(license, report)| (*license, report.keep)).collect();
         for (license, kept) in kept {
             let held = seats.get(&license).copied().unwrap_or(0);
+            // The portal would like to hear what of that is still used, and when none is.
             self.lowered |= held < kept;
+            self.urgent |= held < kept;
             let (more, waiting) = (held.saturating_sub(kept), self.waiting_for(license));
             self.came(license, more.saturating_sub(waiting));
             // Whoever they came for has gone: the portal believes that they are used.
@@ -532,7 +540,7 @@ impl Online {
         }
         // A document that counts for more than is used: the portal would like to hear that it does not any more.
         let said = self.request.as_ref().map_or(0, |request| request.rev);
-        if self.lowered && self.outstanding().is_none() && said < rev && pool.fits() {
+        if self.lowered && self.outstanding().is_none() && said < rev && pool.fits() && !holds {
             self.urgent = true;
         }
     }

@@ -535,12 +535,45 @@ impl Counter<'_> {
                 documents::lower(tx, id, presented, *license, report.keep)?;
             }
         }
+        let acknowledged = row.acknowledged_rev;
+        self.lower_older(tx, request, acknowledged, presented)?;
+        let row = &mut self.workstation.row;
         row.host = text::cleaned(&request.server.host);
         row.server_version = text::cleaned(&request.server.version);
         let machine = text::cleaned(&request.server.machine);
         self.moved = row.machine != machine;
         row.machine = machine;
         Ok(newest)
+    }
+
+    /// While something runs out that stands on documents older than the presented one, these count for no more than the
+    /// server keeps: it has not promised less for any of them, and of a license that it does not name it has nothing left.
+    fn lower_older(
+        &self,
+        tx: &mut Tx<'_>,
+        request: &SyncRequest,
+        acknowledged: u64,
+        presented: u64,
+    ) -> Result<(), Failure> {
+        if acknowledged >= presented {
+            return Ok(());
+        }
+        let id = self.workstation.row.id;
+        for older in documents::alive_from(tx, id, acknowledged, self.desk.stamp.now)? {
+            if older.rev >= presented {
+                continue;
+            }
+            let licenses: BTreeSet<LicenseId> = older.lines.iter().map(|stored| stored.line.license).collect();
+            for license in licenses {
+                let mut lines = older.lines.iter().filter(|stored| stored.line.license == license);
+                // What stands on lines that came by file is not in the report.
+                if lines.all(|stored| stored.line.terms.recallable) {
+                    let kept = request.licenses.get(&license).map_or(0, |report| report.keep);
+                    documents::lower(tx, id, older.rev, license, kept)?;
+                }
+            }
+        }
+        Ok(())
     }
 
     /// The number of the presented document, which is not the newest or cannot be trusted to be. One that this portal

@@ -78,7 +78,7 @@ impl Online {
     pub(crate) fn take(&mut self, world: &World, sent: &Sent, answer: &str) -> SyncAnswer {
         let root = world.portal.root();
         let said = verify_answer(answer, root, self.workstation, &sha256_hex(&sent.body)).unwrap();
-        if said.verdict == Verdict::Ok {
+        if matches!(said.verdict, Verdict::Ok | Verdict::Ended) {
             self.seq += 1;
             self.prev = sha256_hex(answer.as_bytes());
             if let Some(token) = &said.grant {
@@ -417,4 +417,33 @@ fn a_server_that_says_the_same_again_still_hears_of_everything() {
     assert_eq!(told.bell, bell, "it was not rung");
     let pool = told.pools.iter().find(|pool| pool.license == license).unwrap();
     assert_eq!(pool.recall, 1);
+}
+
+#[test]
+fn of_what_was_taken_back_only_what_is_in_use_is_waited_for() {
+    let db = fresh_in_line();
+    let http = Http::new(&db);
+    let world = &http.world;
+    let ada = world.customer("ada");
+    let (license, unused) =
+        (world.license(&ada, world.product("studio"), 60), world.license(&ada, world.product("board"), 7));
+    let mut server = Online::enable(world, &ada, Scope::Organization);
+    let mut other = Online::enable(world, &ada, Scope::Organization);
+    let all = [(license, report(60, 5, 0)), (unused, report(7, 0, 0))];
+    server.sync(world, &all);
+    let before = server.grant.grant.rev;
+    workstations::revoke(&world.portal, &ada, server.workstation).unwrap();
+    server.sync(world, &all);
+    assert_eq!((server.holds(license), world.look(license).seats_out), (0, 60), "it has not said yet what it does");
+    // Five applications run on what the document before held; the other license it does not name any more.
+    let request = server.request(world, &[(license, report(5, 5, 0))]);
+    let sent = server.sent(world, &SyncRequest { rev: before, ..request });
+    let answer = sync::sync(&world.portal, HOME, &sent.token, &sent.body).unwrap();
+    server.take(world, &sent, &answer);
+    assert_eq!((world.look(license).seats_out, world.look(unused).seats_out), (5, 0));
+    other.sync(world, &[(license, report(0, 0, 55)), (unused, report(0, 0, 7))]);
+    assert_eq!((other.holds(license), other.holds(unused)), (55, 7));
+    // When the last of them has ended the rest is free.
+    server.sync(world, &[]);
+    assert_eq!(world.look(license).seats_out, 55);
 }

@@ -246,7 +246,8 @@ impl World<'_, '_> {
                     freed_at: stored.freed_at,
                 };
                 let lines = document.lines.iter().map(line).collect();
-                if self.truth.issued(row.id, document.id, IssuedDocument { rev: document.rev, lines }) {
+                let by_sync = document.lines.iter().all(|stored| stored.line.terms.recallable);
+                if self.truth.issued(row.id, document.id, IssuedDocument { rev: document.rev, lines }, by_sync) {
                     self.newly_issued = Some(row.id);
                 }
             }

@@ -58,6 +58,8 @@ struct IssuedTruth {
     /// Somebody outside the portal has it.
     handed_out: bool,
     document: IssuedDocument,
+    /// It came by sync: what its server says that it keeps is said of it as well.
+    by_sync: bool,
     /// Seats that each of its licenses had when it was issued.
     bought: BTreeMap<LicenseId, u32>,
 }
@@ -198,17 +200,32 @@ impl Truth {
             let kept = truth.kept.entry((presented, *license)).or_insert(report.keep);
             *kept = (*kept).min(report.keep);
         }
+        // Of what it does not name it has nothing.
+        let older = truth.issued.iter().filter(|issued| issued.by_sync && issued.document.rev < presented);
+        for document in older.map(|issued| &issued.document) {
+            for line in &document.lines {
+                let keep = request.licenses.get(&line.license).map_or(0, |report| report.keep);
+                let kept = truth.kept.entry((document.rev, line.license)).or_insert(keep);
+                *kept = (*kept).min(keep);
+            }
+        }
     }
 
     /// A document was issued; `false` if it is known.
-    pub(super) fn issued(&mut self, workstation: WorkstationId, id: GrantId, document: IssuedDocument) -> bool {
+    pub(super) fn issued(
+        &mut self,
+        workstation: WorkstationId,
+        id: GrantId,
+        document: IssuedDocument,
+        by_sync: bool,
+    ) -> bool {
         let issued = &mut self.workstations.entry(workstation).or_default().issued;
         if issued.iter().any(|known| known.id == id) {
             return false;
         }
         let bought = document.lines.iter().filter_map(|line| Some((line.license, *self.bought.get(&line.license)?)));
         let bought = bought.collect();
-        issued.push(IssuedTruth { id, handed_out: false, document, bought });
+        issued.push(IssuedTruth { id, handed_out: false, document, by_sync, bought });
         true
     }
 

@@ -363,14 +363,14 @@ fn the_time_is_mended_once_for_a_request_that_is_never_taken() {
     let mut online = Online::enabled(1, 1);
     let seq = online.request().seq;
     let right = online.now.plus(-9 * MINUTE_MS);
-    let ended = online.answer_at(right, seq, Verdict::Ended, share(1, 0, 0), None);
+    let ended = online.answer_at(right, seq, Verdict::ByFile, share(1, 0, 0), None);
     let Output::Synced { set_time_to: Some(to), .. } = ended else { panic!("{ended:?}") };
     // As the shell does it: memory anew, at the right time.
     online.now = to;
     online.server.restart(to, StartVerdict::Plausible);
     online.pass(MINUTE_MS);
     assert_eq!(online.request().seq, seq, "the same request again");
-    let again = online.answer_at(right.plus(MINUTE_MS), seq, Verdict::Ended, share(1, 0, 0), None);
+    let again = online.answer_at(right.plus(MINUTE_MS), seq, Verdict::ByFile, share(1, 0, 0), None);
     assert_eq!(again, Output::Synced { installed: false, set_time_to: None });
 }
 
