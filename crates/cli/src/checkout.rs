@@ -8,6 +8,7 @@ use crate::seating::{self, Woken};
 use crate::signals;
 use clap::Args;
 use leasehold_client::Client;
+use leasehold_client::ServerAddress;
 use leasehold_core::ids::LeaseId;
 use serde_json::json;
 use std::sync::mpsc::channel;
@@ -30,7 +31,7 @@ pub(crate) struct CheckinArgs {
     /// Which lease; may be left out if there is only one
     #[arg(conflicts_with = "all")]
     lease: Option<LeaseId>,
-    /// All of them
+    /// All of them; with --server those of that server
     #[arg(long)]
     all: bool,
     #[command(flatten)]
@@ -88,7 +89,13 @@ fn hold(client: &Client, args: &SeatArgs, output: Output) -> Result<u8, Failure>
 pub(crate) fn checkin(args: CheckinArgs) -> Result<u8, Failure> {
     let client = args.client.client()?;
     let left_seats = LeftSeats::of_this_user()?;
-    let chosen = choose(left_seats.all()?, args.lease, args.all)?;
+    let mut left = left_seats.all()?;
+    if !args.client.servers.is_empty() {
+        let asked: Vec<ServerAddress> =
+            args.client.servers.iter().map(|server| server.parse().map_err(Failure::of)).collect::<Result<_, _>>()?;
+        left.retain(|left| left.seat.server.parse().is_ok_and(|server: ServerAddress| asked.contains(&server)));
+    }
+    let chosen = choose(left, args.lease, args.all)?;
     let (mut rows, mut lines, mut worst) = (Vec::new(), Vec::new(), 0);
     for left in chosen {
         let Left { seat, .. } = &left;

@@ -59,7 +59,8 @@ pub(crate) fn run(args: RunArgs) -> Result<u8, Failure> {
         let sentence = format!("Cannot start {}: {error}. The seat was given back.", program.to_string_lossy());
         Failure::new(NOT_STARTED, sentence)
     })?;
-    let ended = Holding { seat: &seat, child, on_lost: args.on_lost, stopping: false }.wait(&woken)?;
+    let ended =
+        Holding { seat: &seat, child, on_lost: args.on_lost, stopping: false, endangered: false }.wait(&woken)?;
     seating::note_given_back(seat.checkin());
     match ended {
         Ended::Itself(status) => Ok(exit_code(status)),
@@ -72,6 +73,8 @@ struct Holding<'a> {
     child: Child,
     on_lost: OnLost,
     stopping: bool,
+    /// The seat was not renewed in time, and the user was told.
+    endangered: bool,
 }
 
 enum Ended {
@@ -114,7 +117,10 @@ impl Holding<'_> {
     }
 
     fn changed(&mut self, change: SeatChange) {
-        if change.state != SeatState::Renewing {
+        // That a seat is held is news only after it was in danger.
+        let recovered =
+            std::mem::replace(&mut self.endangered, matches!(change.state, SeatState::Grace | SeatState::Lost));
+        if matches!(change.state, SeatState::Grace | SeatState::Lost) || change.state == SeatState::Ok && recovered {
             note(&seating::change_sentence(self.seat, change));
         }
         if change.state == SeatState::Lost && self.on_lost == OnLost::Stop && !self.stopping {

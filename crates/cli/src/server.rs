@@ -277,7 +277,9 @@ pub(crate) fn server(command: ServerCommand) -> Result<u8, Failure> {
                 format!(
                     "Restored to {}. Start it there, and never the old one again: two servers with one key are found out, \
                      and one of them gets no new seats. Applications that run are taken up again at once; new seats \
-                     seven minutes after its first start, when every seat that the backup does not know has ended.",
+                     seven minutes after its first start, when every seat that the backup does not know has ended. If it has synced \
+                     with the portal since the backup was made, the portal takes it for a copy (FORKED): disable it then, and \
+                     enable it again; what its old key held is back when its document has ended.",
                     folder.data.display()
                 )
             })?;
@@ -346,13 +348,18 @@ fn activate(args: ActivateArgs) -> Result<(), Failure> {
 
 fn say_activated(activated: &ActivationResponse, output: Output) -> Result<(), Failure> {
     output.print(activated, || {
-        let mut text = format!(
-            "In force: document {} for \"{}\" with {} product seats, the last until {}.",
-            activated.rev,
-            printable(&activated.workstation_name),
-            activated.seats,
-            activated.ends_at.0.utc_date()
-        );
+        let name = printable(&activated.workstation_name);
+        let mut text = match activated.seats {
+            0 => format!(
+                "In force: document {} for \"{name}\". It holds no seats yet: online they come when somebody asks for some.",
+                activated.rev
+            ),
+            seats => format!(
+                "In force: document {} for \"{name}\" with {seats} product seats, the last until {}.",
+                activated.rev,
+                activated.ends_at.0.utc_date()
+            ),
+        };
         if activated.vendor_new {
             text.push_str(&format!(
                 "\nThis server trusts {} from now on. Compare the fingerprint with the vendor's:\n{}",
@@ -377,14 +384,17 @@ fn leases(count: u64) -> String {
 fn describe(status: &StatusResponse) -> String {
     let mut text = match (&status.activation, status.state) {
         (Some(activation), state) => format!(
-            "\"{}\" for {}, vendor {}{}; document {} of {}, ends {}\n",
+            "\"{}\" for {}, vendor {}{}; document {} of {}, {}\n",
             printable(&activation.workstation_name),
             printable(&activation.account_name),
             printable(&activation.vendor),
             if state == ServerState::Draining { ", being disabled" } else { "" },
             activation.rev,
             activation.issued_at.0.utc_date(),
-            activation.ends_at.0.utc_date()
+            match status.lines.is_empty() {
+                true => "without seats".to_owned(),
+                false => format!("ends {}", activation.ends_at.0.utc_date()),
+            }
         ),
         (None, ServerState::Disabled) => disabled(status).to_owned(),
         (None, _) => {

@@ -171,8 +171,11 @@ impl Examination {
     fn seats(&mut self, status: &StatusResponse) {
         let pools = status.online.iter().flat_map(|online| &online.pools);
         let some = status.features.iter().any(|feature| feature.total > 0) || pools.clone().any(|pool| pool.seats > 0);
-        if some || status.state != ServerState::Active {
+        if status.state != ServerState::Active {
             return;
+        }
+        if some {
+            return self.free_seats(status);
         }
         if pools.clone().any(|pool| pool.pending > 0) {
             let what = "The seats that are assigned to the server's person are still in use by others.".to_owned();
@@ -185,6 +188,32 @@ impl Examination {
             }
         };
         self.note("The server has no license that runs.".to_owned(), next);
+    }
+
+    /// That nothing is free, if so: here, and where seats could come from.
+    fn free_seats(&mut self, status: &StatusResponse) {
+        if status.features.iter().any(|feature| feature.free > 0) {
+            return;
+        }
+        let pools = || status.online.iter().flat_map(|online| &online.pools);
+        let (free, elsewhere) = (pools().any(|pool| pool.free > 0), pools().any(|pool| pool.elsewhere > 0));
+        let unreached = status.online.as_ref().is_some_and(|online| online.state == OnlineState::Unreachable);
+        let (what, what_to_do) = match () {
+            () if unreached => (
+                "No seat is free on this server, and it does not reach the vendor's portal, which could give more.",
+                "On the license server's page: ONLINE LICENSING, Test connection, says which step fails.",
+            ),
+            () if free => return,
+            () if elsewhere => (
+                "No seat is free on this server. Others are at other license servers of the account, and come if nobody uses them there.",
+                "Try it with a checkout; if all are in use, wait until somebody closes the application, or get more seats.",
+            ),
+            () => (
+                "All seats of this server are in use.",
+                "Wait until somebody closes the application, or get more seats.",
+            ),
+        };
+        self.note(what.to_owned(), what_to_do);
     }
 
     /// What the server says of its portal, where it matters to applications here.
@@ -230,7 +259,8 @@ impl Examination {
         let days = |until: Ms| until.since(now).div_euclid(DAY_MS);
         let (certificate_days, grant_days) = (days(known.certificate_ends_at), days(known.verified.grant.ends_at()));
         self.certificate_days_left = Some(certificate_days);
-        self.grant_days_left = Some(grant_days);
+        // Of a document without lines nothing ends.
+        self.grant_days_left = Some(grant_days).filter(|_| !status.lines.is_empty());
         // Lines that the portal renews end within days, always.
         if status.online.is_none() && grant_days < DAYS_NOTED {
             let what = if grant_days < 0 {

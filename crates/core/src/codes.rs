@@ -30,6 +30,8 @@ words! {
         Pending = "PENDING",
         /// Another server runs with the same key.
         Forked = "FORKED",
+        /// The server was revoked at the portal.
+        Revoked = "REVOKED",
     }
 }
 
@@ -120,6 +122,11 @@ impl DenialCode {
                 "The license server has just started and waits for the portal's answer.",
                 "Try again in ten seconds.",
                 USER,
+            ),
+            DenialCode::Revoked => (
+                "The license server was revoked at the portal, so it gives no new seats.",
+                "Use another license server. If this one should serve again: disable it on its page, then enable it anew.",
+                ADMINISTRATOR,
             ),
             DenialCode::Forked => (
                 "Another license server runs with the same key, so this one gives no new seats.",

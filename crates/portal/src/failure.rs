@@ -302,7 +302,7 @@ impl Failure {
             .detail("A server's key belongs to one account. Nothing was changed.")
             .next(
                 "Sign in with the account that activated it. If the server should move to yours: disable it there \
-                         (that makes a new key), then download a new request file and upload that.",
+                         (that makes a new key), then enable it again, or download a new request file and upload that.",
                 "the administrator of the license server",
             ),
             Failure::NotActive { name, status, .. } => {
@@ -313,8 +313,8 @@ impl Failure {
                 Problem::new(409, "KEY_ENDED", "This workstation gets no new document.")
                     .detail(format!("`{name}` {happened}; its key cannot be used again."))
                     .next(
-                        "Activate the server anew: disable it on its own page unless that was done, then download a new \
-                         request file, which is made with a new key, and upload that.",
+                        "Activate the server anew: disable it on its own page unless that was done, which makes a new key; \
+                         then enable it again, or download a new request file and upload that.",
                         "the administrator of the license server",
                     )
             }

@@ -180,6 +180,11 @@ impl Online {
         self.failures
     }
 
+    /// The portal gives it nothing any more.
+    pub(super) fn is_revoked(&self) -> bool {
+        self.row.answer.as_ref().is_some_and(|answer| answer.verdict == Verdict::Ended)
+    }
+
     /// Whether online lines give nothing yet.
     pub(super) fn is_closed(&self, now: Ms) -> bool {
         self.closed_until.is_some_and(|until| now < until)
@@ -408,7 +413,8 @@ impl Online {
         };
         AccountSeats {
             seats: sum(|share| share.seats),
-            elsewhere: sum(|share| share.elsewhere),
+            // What a reduced license has too much is nowhere that it could come from.
+            elsewhere: sum(|share| share.elsewhere.min(share.seats)),
             pending: sum(|share| share.pending),
             reached: self.failures == 0,
         }

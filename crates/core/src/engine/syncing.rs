@@ -212,6 +212,7 @@ impl Engine {
             matches!(code, DenialCode::FeatureUnknown | DenialCode::NotActivated) && online.knows(&ask.feature);
         let code = match code {
             _ if elsewhere => DenialCode::NoSeats,
+            DenialCode::NotActivated | DenialCode::FeatureUnknown if online.is_revoked() => DenialCode::Revoked,
             // It is, and the account has no such license.
             DenialCode::NotActivated => DenialCode::FeatureUnknown,
             code => code,

@@ -134,7 +134,7 @@ fn backup(installation: &Installation) -> Markup {
     html! {
         p {
             "A backup is a copy of the data folder, made while the server runs: database, keys and settings. "
-            "Keep it as safe as the server itself. To restore, start a server on the copy, and never two on copies of the same folder."
+            "Keep it as safe as the server itself. To restore, `leasehold server restore` makes a new folder of it; never run two servers on copies of the same folder."
         }
         (code_block("backup-command", "On the server's own machine", &format!("leasehold server backup --data {} --to NEW_FOLDER", installation.folder)))
     }

@@ -246,6 +246,11 @@ impl Failure {
                     .detail("Nothing was copied.")
                     .next("Name a new folder.", ADMINISTRATOR)
             }
+            Failure::Disk(error) if error.kind() == Some(std::io::ErrorKind::NotFound) => {
+                Problem::new(409, "NOT_THERE", "A folder or file does not exist.")
+                    .detail(format!("{error}."))
+                    .next("Make the folder that is named, or name another one, then try again.", ADMINISTRATOR)
+            }
             Failure::Disk(error) => {
                 Problem::new(503, "DISK", "A file of the license server cannot be read or written.")
                     .detail(error.to_string())

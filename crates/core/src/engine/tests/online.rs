@@ -397,4 +397,8 @@ fn who_gets_no_seat_is_told_where_the_seats_are() {
     assert!(code == DenialCode::NoSeats && text.contains("the portal, which has more, is not reached"), "{text}");
     online.sync(share(0, 0, 0), None);
     assert_eq!(what(&mut online, "e").0, DenialCode::FeatureUnknown);
+    let seq = online.request().seq;
+    online.answer_at(online.now, seq, Verdict::Ended, share(0, 0, 0), None);
+    assert_eq!(what(&mut online, "f").0, DenialCode::Revoked);
+    assert_eq!(online.request().seq, seq + 1, "the portal goes on hearing what is in use");
 }

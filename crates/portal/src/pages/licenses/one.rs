@@ -63,7 +63,13 @@ fn figures(license: &License) -> Markup {
             pending => (format!("{} of these promised to people", number(pending.into())), Tone::Warning),
         };
         list.push(tile("Assigned", license.seats_assigned, people, Tone::Neutral));
-        list.push(tile("Floating", license.seats_floating, floating, Tone::Neutral));
+        list.push(match license.kind {
+            Kind::Floating => tile("Floating", license.seats_floating, floating, Tone::Neutral),
+            Kind::Named => {
+                let left = license.seats.saturating_sub(license.seats_assigned);
+                tile("Not assigned", left, "the owner's own".to_owned(), Tone::Neutral)
+            }
+        });
         list.push(tile("Waiting", license.seats_pending, "assigned and not yet back".to_owned(), waiting_tone));
     }
     let out_tone = if license.over_by > 0 { Tone::Bad } else { Tone::Neutral };
@@ -189,7 +195,7 @@ fn facts(license: &License, operator: bool, now: Ms) -> Markup {
 
 fn change_seats_card(license: &License, entered: &str, mistake: &Mistake) -> Markup {
     let out = format!(
-        "{} out now. Fewer than that is allowed: nothing new is given, and the license shows by how much it is over until they are back.",
+        "{} out now. Fewer than that is allowed: online servers give back what is idle at once, and applications that use more are told to save; the license shows by how much it is over until all are back.",
         if license.seats_out == 1 { "1 seat is".to_owned() } else { format!("{} are", seats(license.seats_out)) }
     );
     card(

@@ -5,6 +5,7 @@ use crate::Failure;
 use crate::pages::fields::{Fields, Mistake, choices};
 use crate::pages::look::{on, person, seats, stack};
 use leasehold_core::ids::AccountId;
+use leasehold_core::license::Kind;
 use leasehold_core::time::Ms;
 use leasehold_web::components::{
     Button, Column, Field, ListQuery, Row, Table, Tone, button, card, clip, empty_state, link_button, status, table,
@@ -39,7 +40,14 @@ pub(super) fn table_of(license: &License, now: Ms) -> Markup {
     let (nobody, next) = match license.running {
         true => (
             "Nobody yet",
-            "All seats float: servers of the organization share them. Assign some to give a person seats of their own.",
+            match license.kind {
+                Kind::Floating => {
+                    "All seats float: servers of the organization share them. Assign some to give a person seats of their own."
+                }
+                Kind::Named => {
+                    "Its seats are for people: assign one to each. Until then they are the owner's own, on a server for *me*."
+                }
+            },
         ),
         false => ("Nobody", "The license does not run: nothing can be assigned."),
     };

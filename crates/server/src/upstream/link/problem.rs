@@ -358,7 +358,10 @@ impl LinkProblem {
             | LinkProblem::ProxyRefused { .. }
             | LinkProblem::ProxyCannotReach { .. }
             | LinkProblem::ProxySilent { .. } => NETWORK,
-            LinkProblem::BadCertificate { .. } | LinkProblem::TlsFailed { .. } | LinkProblem::Down { .. } => VENDOR,
+            LinkProblem::BadCertificate { .. } | LinkProblem::Down { .. } => VENDOR,
+            LinkProblem::TlsFailed { .. } => {
+                "the administrator of the license server, or the vendor, who runs the portal"
+            }
             _ => ADMINISTRATOR,
         }
     }
