@@ -3,23 +3,22 @@
 //! Here the first law holds between portal and servers that come by themselves, as in `issue` for those that are
 //! served by file: licenses locked first, then the workstation, bells last.
 
-use super::issue::{Desk, WantedLine};
-use super::pools::LicensePools;
+mod plan;
+mod repeat;
+
+use super::issue::Desk;
 use super::{Caller, allow};
 use crate::Portal;
 use crate::failure::Failure;
 use crate::store::documents::{self, DocumentRow, StoredLine};
 use crate::store::licenses::{self, LicenseRow};
-use crate::store::sync::{self, Reports, SyncRow, WantRow};
+use crate::store::sync::{self, SyncRow};
 use crate::store::workstations::{self, Owned, WorkstationRow};
 use crate::store::{assignments, audit, bells, catalog, organizations, state};
 use leasehold_core::access::PortalAction;
-use leasehold_core::grant::Terms;
 use leasehold_core::ids::{AccountId, LicenseId, WorkstationId};
 use leasehold_core::license::{Mode, Scope};
-use leasehold_core::sync::{
-    Part, PoolShare, Report, SYNC_VERSION, SyncAnswer, SyncRequest, Verdict, WANT_MS, Want, allot,
-};
+use leasehold_core::sync::{SYNC_VERSION, SyncAnswer, SyncRequest, Verdict};
 use leasehold_core::text;
 use leasehold_core::time::{MINUTE_MS, Ms, SECOND_MS};
 use leasehold_core::times::TimeTable;
@@ -28,8 +27,10 @@ use leasehold_trust::secret::sha256_hex;
 use leasehold_trust::sync::{VerifiedRequest, read_request_token};
 use leasehold_trust::{PublicKey, verify_grant};
 use leasehold_wire::portal::WorkstationStatus;
+use plan::{Plan, Said, held, plan};
+use repeat::repeat;
 use serde_json::json;
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use std::net::IpAddr;
 
 /// A document is renewed when a new one would run longer by this part of its term.
@@ -87,64 +88,6 @@ pub fn sync(portal: &Portal, address: IpAddr, token: &str, body: &[u8]) -> Resul
     Ok(answer)
 }
 
-/// The answer to a server of which nothing has changed since the last, and for which nothing has.
-fn repeat(
-    portal: &Portal,
-    desk: &Desk,
-    found: &WorkstationRow,
-    request: &SyncRequest,
-    verified: &VerifiedRequest,
-) -> Result<Option<String>, Failure> {
-    let now = desk.stamp.now;
-    let (row, asked) = (found.clone(), request.clone());
-    // Looked at before anything is written, so that a sync that needs more is not written twice.
-    if portal.db().read(move |tx| repeatable(tx, &row, &asked, now))?.is_none() {
-        return Ok(None);
-    }
-    let (id, asked, signer) = (found.id, request.clone(), desk.signer.clone());
-    let (sha256, signed_at) = (verified.body_sha256.clone(), verified.signed_at);
-    portal.db().write(move |tx| {
-        let locked = workstations::lock(tx, id)?.ok_or(Failure::NotFound)?;
-        let Some(mut last) = repeatable(tx, &locked.row, &asked, now)? else { return Ok(None) };
-        let answer = SyncAnswer { pools: last.pools.clone(), bell: last.bell, ..bare(id, &asked, &sha256, now) };
-        let signed = signer.sign_answer(&answer);
-        (last.seq, last.seen_at, last.signed_at) = (asked.seq, now, signed_at);
-        last.request_sha256.clone_from(&sha256);
-        last.answer_sha256 = sha256_hex(signed.as_bytes());
-        last.answer.clone_from(&signed);
-        sync::put(tx, id, &last)?;
-        Ok::<_, Failure>(Some(signed))
-    })
-}
-
-/// The last sync of a server, if it says the same again and nothing happened that it should hear.
-fn repeatable(
-    tx: &mut Tx<'_>,
-    row: &WorkstationRow,
-    request: &SyncRequest,
-    now: Ms,
-) -> Result<Option<SyncRow>, Failure> {
-    // What costs least first: a busy site never comes further than to who wants something.
-    let online = row.mode == Mode::Online && row.status == WorkstationStatus::Active;
-    let newest = request.rev == row.acknowledged_rev && request.rev == row.newest_rev;
-    let same_server = text::cleaned(&request.server.host) == row.host
-        && text::cleaned(&request.server.version) == row.server_version
-        && text::cleaned(&request.server.machine) == row.machine;
-    let wants_nothing = !request.draining && request.licenses.values().all(|report| report.want == 0);
-    if !(online && newest && same_server && wants_nothing) || sync::anybody_wants(tx, row.owner, now.plus(-WANT_MS))? {
-        return Ok(None);
-    }
-    let Some(last) = sync::get(tx, row.id)? else { return Ok(None) };
-    let next = request.seq == last.seq + 1 && request.prev == last.answer_sha256 && now < last.repeat_until;
-    // Who owes something is to be told how that stands.
-    let same = request.licenses == last.report && !last.draining && last.told.values().all(|seats| *seats == 0);
-    if !(next && same) || bells::news(tx, row.id)? != last.news {
-        return Ok(None);
-    }
-    let presented = documents::token(tx, row.id, request.rev)?;
-    Ok(Some(last).filter(|_| presented.as_deref() == Some(&*request.document)))
-}
-
 /// An answer that says nothing yet.
 fn bare(workstation: WorkstationId, request: &SyncRequest, sha256: &str, now: Ms) -> SyncAnswer {
     SyncAnswer {
@@ -194,213 +137,6 @@ pub(super) fn lock_licenses(tx: &mut Tx<'_>, row: &WorkstationRow, now: Ms) -> R
     }
     rows.sort_by_key(|license| license.id);
     Ok(rows)
-}
-
-/// What a server says, and what it had before.
-pub(super) struct Said<'a> {
-    now: &'a Reports,
-    before: BTreeMap<LicenseId, u32>,
-    draining: bool,
-}
-
-impl Said<'_> {
-    /// Seats of a license that it gives back with this.
-    fn given_back(&self, license: LicenseId) -> u32 {
-        let kept = self.now.get(&license).map_or(0, |report| report.keep);
-        self.before.get(&license).map_or(0, |before| before.saturating_sub(kept))
-    }
-}
-
-/// Seats of each license that a server had when it made a request, where `last` is what it said before.
-fn held(request: &SyncRequest, newest: Option<&DocumentRow>, last: &Reports) -> BTreeMap<LicenseId, u32> {
-    // What it kept may stand on lines that the newest does not have any more.
-    let mut held = kept(last);
-    let mut granted: BTreeMap<LicenseId, u32> = BTreeMap::new();
-    let newest = newest.filter(|newest| newest.token == request.document);
-    for line in newest.iter().flat_map(|newest| &newest.lines).map(|stored| &stored.line) {
-        let seats = granted.entry(line.license).or_default();
-        *seats = seats.saturating_add(line.seats);
-    }
-    for (license, seats) in granted {
-        let before = held.entry(license).or_default();
-        *before = seats.max(*before);
-    }
-    held
-}
-
-fn kept(reports: &Reports) -> BTreeMap<LicenseId, u32> {
-    reports.iter().map(|(license, report)| (*license, report.keep)).collect()
-}
-
-/// What a server is to hold.
-pub(super) struct Plan {
-    lines: Vec<(LicenseRow, u32, bool)>,
-    pub(super) shares: Vec<PoolShare>,
-    /// Licenses that run and of which it may have seats, now or when they come back.
-    open: usize,
-    /// Seats that come for somebody who waits.
-    taken: BTreeMap<LicenseId, u32>,
-    rung: BTreeSet<WorkstationId>,
-    /// Servers that are to be told with their next sync.
-    noted: BTreeSet<WorkstationId>,
-    /// Until when it stays so if nothing happens.
-    repeat_until: Ms,
-}
-
-/// Decides what a locked workstation holds of locked licenses, given what it says.
-pub(super) fn plan(
-    tx: &mut Tx<'_>,
-    workstation: &WorkstationRow,
-    licenses: Vec<LicenseRow>,
-    said: &Said<'_>,
-    now: Ms,
-) -> Result<Plan, Failure> {
-    let draining = said.draining;
-    let learning_until = state::learning_until(tx)?;
-    let heard = sync::heard(tx, workstation.owner)?;
-    let mut plan = Plan {
-        lines: Vec::new(),
-        shares: Vec::new(),
-        open: 0,
-        taken: BTreeMap::new(),
-        rung: BTreeSet::new(),
-        noted: BTreeSet::new(),
-        repeat_until: now.plus(REPEAT_MS),
-    };
-    for license in licenses {
-        if !license.shared().open_to(workstation.scope) {
-            continue;
-        }
-        let term_ms = i64::from(license.product.online_term_s) * SECOND_MS;
-        let changes = [Some(license.starts_at), license.term.ends_at()].into_iter().flatten().filter(|at| *at > now);
-        let renewed_at = now.plus(term_ms / RENEW_PART);
-        plan.repeat_until = changes.chain([renewed_at]).fold(plan.repeat_until, Ms::min);
-        let mut pools = LicensePools::load(tx, license, now, learning_until)?;
-        let part = pools.part_of(workstation.owner, workstation.scope);
-        let settled = pools.write_settled(tx)?;
-        if !settled.is_empty() {
-            plan.rung.extend(pools.servers(tx, &settled)?);
-        }
-        let id = pools.license.id;
-        plan.open += usize::from(pools.running());
-        let report = said.now.get(&id).copied().unwrap_or_default();
-        let given_back = said.given_back(id);
-        if given_back > 0 && part != Part::Floating {
-            // It floats again.
-            plan.rung.extend(pools.servers(tx, &[])?);
-        }
-        let wants = sync::wants(tx, id, now.plus(-WANT_MS))?;
-        let before = wants.iter().find(|row| row.workstation == workstation.id);
-        let want = want_of(report, before, now).filter(|_| !draining);
-        let recalled = sync::recalled(tx, id, now)?;
-        let facts = pools.pool(part, workstation, (report, draining), want, (&wants, &recalled), &heard);
-        let mut allotment = allot(&facts, workstation.id);
-        match want.map(|want| want.served(allotment.served, now)).filter(|left| left.seats > 0) {
-            Some(want) => sync::want(tx, id, &WantRow { workstation: workstation.id, want, asked_at: now })?,
-            None if before.is_some() => sync::want_nothing(tx, id, workstation.id)?,
-            None => {}
-        }
-        if let Some(asked_back) = recalled.get(&workstation.id) {
-            let left = asked_back.saturating_sub(given_back);
-            sync::set_recalled(tx, id, workstation.id, left)?;
-            allotment.recall = allotment.recall.max(left).min(allotment.seats);
-        }
-        let elsewhere = facts.holders.iter().filter(|holder| holder.workstation != workstation.id);
-        let share = PoolShare {
-            license: id,
-            product: pools.license.product.code.clone(),
-            product_name: pools.license.product.name.clone(),
-            kind: pools.license.kind,
-            channel: pools.license.channel,
-            features: pools.license.product.features.clone(),
-            seats: facts.seats,
-            elsewhere: elsewhere.map(|holder| holder.counted).fold(0, u32::saturating_add),
-            free: allotment.free,
-            recall: allotment.recall,
-            exhausted: allotment.exhausted,
-            assigned: workstation.scope == Scope::Person,
-            pending: pools.pending_of(part),
-        };
-        plan.taken.insert(id, allotment.taken);
-        plan.rung.extend(allotment.ring);
-        plan.noted.extend(allotment.news);
-        if share.seats > 0 || allotment.seats > 0 || share.pending > 0 {
-            plan.shares.push(share);
-        }
-        if allotment.seats > 0 {
-            plan.lines.push((pools.license, allotment.seats, workstation.scope == Scope::Person));
-        }
-    }
-    plan.rung.remove(&workstation.id);
-    Ok(plan)
-}
-
-/// What a server wants by what it says; it keeps its place if it wanted something `before`.
-fn want_of(said: Report, before: Option<&WantRow>, now: Ms) -> Option<Want> {
-    let since = before.map_or(now, |before| before.want.since);
-    Some(Want { seats: said.want, waiting: said.waiting, since }).filter(|want| want.seats > 0)
-}
-
-impl Desk {
-    /// The rows that a plan comes to.
-    fn planned_lines(
-        &self,
-        tx: &mut Tx<'_>,
-        row: &WorkstationRow,
-        plan: &Plan,
-        newest: Option<&DocumentRow>,
-    ) -> Result<Vec<StoredLine>, Failure> {
-        let now = self.stamp.now;
-        let wanted = plan.lines.iter().map(|(license, seats, assigned)| {
-            let longest = now.plus(i64::from(license.product.online_term_s) * SECOND_MS);
-            WantedLine {
-                license,
-                seats: *seats,
-                until: license.term.ends_at().map_or(longest, |end| end.min(longest)).floor_to_second(),
-                terms: Terms::by_sync(license.product.share, license.term.maintenance_until(), *assigned),
-            }
-        });
-        self.lines(tx, row.id, wanted.collect(), newest)
-    }
-
-    /// Issues the first online document of a workstation, which is locked with its licenses.
-    pub(super) fn enable(
-        &self,
-        tx: &mut Tx<'_>,
-        workstation: &mut Owned,
-        licenses: Vec<LicenseRow>,
-        request: leasehold_core::ids::RequestId,
-    ) -> Result<(DocumentRow, BTreeSet<WorkstationId>), Failure> {
-        let now = self.stamp.now;
-        let mut reports = Reports::new();
-        for license in &licenses {
-            let claims = documents::claims(tx, license.id, now)?;
-            let here = claims.iter().filter(|claim| claim.workstation == workstation.row.id);
-            let keep = here
-                .map(|claim| {
-                    leasehold_core::grant::counted_seats(&claim.documents, claim.acknowledged_rev, license.id, now)
-                })
-                .sum();
-            reports.insert(license.id, Report { keep, used: keep, ..Report::default() });
-        }
-        let said = Said { now: &reports, before: kept(&reports), draining: false };
-        let plan = plan(tx, &workstation.row, licenses, &said, now)?;
-        if plan.open == 0 {
-            return Err(Failure::NoLicenses(workstation.row.scope));
-        }
-        let newest = documents::newest(tx, workstation.row.id)?;
-        let lines = self.planned_lines(tx, &workstation.row, &plan, newest.as_ref())?;
-        let document = self.document(workstation, lines, Some(request))?;
-        // Logged, so that a portal that is restored from an older backup knows of the server at all.
-        if !documents::insert(tx, &document, true)? {
-            return Err(Failure::Internal("a document number was given twice".to_owned()));
-        }
-        workstations::update(tx, &workstation.row)?;
-        let row = SyncRow { seen_at: now, report: reports, ..SyncRow::default() };
-        sync::put(tx, workstation.row.id, &row)?;
-        bells::ring_and_note(tx, &plan.rung, &plan.noted, now)?;
-        Ok((document, plan.rung))
-    }
 }
 
 /// One sync in its transaction.

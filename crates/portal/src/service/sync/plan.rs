@@ -1,0 +1,225 @@
+//! What a server is to hold, by what it says and what others hold and want; and the document that says so.
+
+use super::{RENEW_PART, REPEAT_MS};
+use crate::failure::Failure;
+use crate::service::issue::{Desk, WantedLine};
+use crate::service::pools::LicensePools;
+use crate::store::documents::{self, DocumentRow, StoredLine};
+use crate::store::licenses::LicenseRow;
+use crate::store::sync::{self, Reports, SyncRow, WantRow};
+use crate::store::workstations::{self, Owned, WorkstationRow};
+use crate::store::{bells, state};
+use leasehold_core::grant::Terms;
+use leasehold_core::ids::{LicenseId, WorkstationId};
+use leasehold_core::license::Scope;
+use leasehold_core::sync::{Part, PoolShare, Report, SyncRequest, WANT_MS, Want, allot};
+use leasehold_core::time::{Ms, SECOND_MS};
+use leasehold_db::Tx;
+use std::collections::{BTreeMap, BTreeSet};
+
+/// What a server says, and what it had before.
+pub(super) struct Said<'a> {
+    pub(super) now: &'a Reports,
+    pub(super) before: BTreeMap<LicenseId, u32>,
+    pub(super) draining: bool,
+}
+
+impl Said<'_> {
+    /// Seats of a license that it gives back with this.
+    pub(super) fn given_back(&self, license: LicenseId) -> u32 {
+        let kept = self.now.get(&license).map_or(0, |report| report.keep);
+        self.before.get(&license).map_or(0, |before| before.saturating_sub(kept))
+    }
+}
+
+/// Seats of each license that a server had when it made a request, where `last` is what it said before.
+pub(super) fn held(request: &SyncRequest, newest: Option<&DocumentRow>, last: &Reports) -> BTreeMap<LicenseId, u32> {
+    // What it kept may stand on lines that the newest does not have any more.
+    let mut held = kept(last);
+    let mut granted: BTreeMap<LicenseId, u32> = BTreeMap::new();
+    let newest = newest.filter(|newest| newest.token == request.document);
+    for line in newest.iter().flat_map(|newest| &newest.lines).map(|stored| &stored.line) {
+        let seats = granted.entry(line.license).or_default();
+        *seats = seats.saturating_add(line.seats);
+    }
+    for (license, seats) in granted {
+        let before = held.entry(license).or_default();
+        *before = seats.max(*before);
+    }
+    held
+}
+
+pub(super) fn kept(reports: &Reports) -> BTreeMap<LicenseId, u32> {
+    reports.iter().map(|(license, report)| (*license, report.keep)).collect()
+}
+
+/// What a server is to hold.
+pub(super) struct Plan {
+    pub(super) lines: Vec<(LicenseRow, u32, bool)>,
+    pub(super) shares: Vec<PoolShare>,
+    /// Licenses that run and of which it may have seats, now or when they come back.
+    pub(super) open: usize,
+    /// Seats that come for somebody who waits.
+    pub(super) taken: BTreeMap<LicenseId, u32>,
+    pub(super) rung: BTreeSet<WorkstationId>,
+    /// Servers that are to be told with their next sync.
+    pub(super) noted: BTreeSet<WorkstationId>,
+    /// Until when it stays so if nothing happens.
+    pub(super) repeat_until: Ms,
+}
+
+/// Decides what a locked workstation holds of locked licenses, given what it says.
+pub(super) fn plan(
+    tx: &mut Tx<'_>,
+    workstation: &WorkstationRow,
+    licenses: Vec<LicenseRow>,
+    said: &Said<'_>,
+    now: Ms,
+) -> Result<Plan, Failure> {
+    let draining = said.draining;
+    let learning_until = state::learning_until(tx)?;
+    let heard = sync::heard(tx, workstation.owner)?;
+    let mut plan = Plan {
+        lines: Vec::new(),
+        shares: Vec::new(),
+        open: 0,
+        taken: BTreeMap::new(),
+        rung: BTreeSet::new(),
+        noted: BTreeSet::new(),
+        repeat_until: now.plus(REPEAT_MS),
+    };
+    for license in licenses {
+        if !license.shared().open_to(workstation.scope) {
+            continue;
+        }
+        let term_ms = i64::from(license.product.online_term_s) * SECOND_MS;
+        let changes = [Some(license.starts_at), license.term.ends_at()].into_iter().flatten().filter(|at| *at > now);
+        let renewed_at = now.plus(term_ms / RENEW_PART);
+        plan.repeat_until = changes.chain([renewed_at]).fold(plan.repeat_until, Ms::min);
+        let mut pools = LicensePools::load(tx, license, now, learning_until)?;
+        let part = pools.part_of(workstation.owner, workstation.scope);
+        let settled = pools.write_settled(tx)?;
+        if !settled.is_empty() {
+            plan.rung.extend(pools.servers(tx, &settled)?);
+        }
+        let id = pools.license.id;
+        plan.open += usize::from(pools.running());
+        let report = said.now.get(&id).copied().unwrap_or_default();
+        let given_back = said.given_back(id);
+        if given_back > 0 && part != Part::Floating {
+            // It floats again.
+            plan.rung.extend(pools.servers(tx, &[])?);
+        }
+        let wants = sync::wants(tx, id, now.plus(-WANT_MS))?;
+        let before = wants.iter().find(|row| row.workstation == workstation.id);
+        let want = want_of(report, before, now).filter(|_| !draining);
+        let recalled = sync::recalled(tx, id, now)?;
+        let facts = pools.pool(part, workstation, (report, draining), want, (&wants, &recalled), &heard);
+        let mut allotment = allot(&facts, workstation.id);
+        match want.map(|want| want.served(allotment.served, now)).filter(|left| left.seats > 0) {
+            Some(want) => sync::want(tx, id, &WantRow { workstation: workstation.id, want, asked_at: now })?,
+            None if before.is_some() => sync::want_nothing(tx, id, workstation.id)?,
+            None => {}
+        }
+        if let Some(asked_back) = recalled.get(&workstation.id) {
+            let left = asked_back.saturating_sub(given_back);
+            sync::set_recalled(tx, id, workstation.id, left)?;
+            allotment.recall = allotment.recall.max(left).min(allotment.seats);
+        }
+        let elsewhere = facts.holders.iter().filter(|holder| holder.workstation != workstation.id);
+        let share = PoolShare {
+            license: id,
+            product: pools.license.product.code.clone(),
+            product_name: pools.license.product.name.clone(),
+            kind: pools.license.kind,
+            channel: pools.license.channel,
+            features: pools.license.product.features.clone(),
+            seats: facts.seats,
+            elsewhere: elsewhere.map(|holder| holder.counted).fold(0, u32::saturating_add),
+            free: allotment.free,
+            recall: allotment.recall,
+            exhausted: allotment.exhausted,
+            assigned: workstation.scope == Scope::Person,
+            pending: pools.pending_of(part),
+        };
+        plan.taken.insert(id, allotment.taken);
+        plan.rung.extend(allotment.ring);
+        plan.noted.extend(allotment.news);
+        if share.seats > 0 || allotment.seats > 0 || share.pending > 0 {
+            plan.shares.push(share);
+        }
+        if allotment.seats > 0 {
+            plan.lines.push((pools.license, allotment.seats, workstation.scope == Scope::Person));
+        }
+    }
+    plan.rung.remove(&workstation.id);
+    Ok(plan)
+}
+
+/// What a server wants by what it says; it keeps its place if it wanted something `before`.
+fn want_of(said: Report, before: Option<&WantRow>, now: Ms) -> Option<Want> {
+    let since = before.map_or(now, |before| before.want.since);
+    Some(Want { seats: said.want, waiting: said.waiting, since }).filter(|want| want.seats > 0)
+}
+
+impl Desk {
+    /// The rows that a plan comes to.
+    pub(super) fn planned_lines(
+        &self,
+        tx: &mut Tx<'_>,
+        row: &WorkstationRow,
+        plan: &Plan,
+        newest: Option<&DocumentRow>,
+    ) -> Result<Vec<StoredLine>, Failure> {
+        let now = self.stamp.now;
+        let wanted = plan.lines.iter().map(|(license, seats, assigned)| {
+            let longest = now.plus(i64::from(license.product.online_term_s) * SECOND_MS);
+            WantedLine {
+                license,
+                seats: *seats,
+                until: license.term.ends_at().map_or(longest, |end| end.min(longest)).floor_to_second(),
+                terms: Terms::by_sync(license.product.share, license.term.maintenance_until(), *assigned),
+            }
+        });
+        self.lines(tx, row.id, wanted.collect(), newest)
+    }
+
+    /// Issues the first online document of a workstation, which is locked with its licenses.
+    pub(in crate::service) fn enable(
+        &self,
+        tx: &mut Tx<'_>,
+        workstation: &mut Owned,
+        licenses: Vec<LicenseRow>,
+        request: leasehold_core::ids::RequestId,
+    ) -> Result<(DocumentRow, BTreeSet<WorkstationId>), Failure> {
+        let now = self.stamp.now;
+        let mut reports = Reports::new();
+        for license in &licenses {
+            let claims = documents::claims(tx, license.id, now)?;
+            let here = claims.iter().filter(|claim| claim.workstation == workstation.row.id);
+            let keep = here
+                .map(|claim| {
+                    leasehold_core::grant::counted_seats(&claim.documents, claim.acknowledged_rev, license.id, now)
+                })
+                .sum();
+            reports.insert(license.id, Report { keep, used: keep, ..Report::default() });
+        }
+        let said = Said { now: &reports, before: kept(&reports), draining: false };
+        let plan = plan(tx, &workstation.row, licenses, &said, now)?;
+        if plan.open == 0 {
+            return Err(Failure::NoLicenses(workstation.row.scope));
+        }
+        let newest = documents::newest(tx, workstation.row.id)?;
+        let lines = self.planned_lines(tx, &workstation.row, &plan, newest.as_ref())?;
+        let document = self.document(workstation, lines, Some(request))?;
+        // Logged, so that a portal that is restored from an older backup knows of the server at all.
+        if !documents::insert(tx, &document, true)? {
+            return Err(Failure::Internal("a document number was given twice".to_owned()));
+        }
+        workstations::update(tx, &workstation.row)?;
+        let row = SyncRow { seen_at: now, report: reports, ..SyncRow::default() };
+        sync::put(tx, workstation.row.id, &row)?;
+        bells::ring_and_note(tx, &plan.rung, &plan.noted, now)?;
+        Ok((document, plan.rung))
+    }
+}
