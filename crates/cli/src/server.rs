@@ -252,7 +252,8 @@ pub(crate) fn server(command: ServerCommand) -> Result<u8, Failure> {
             let disabled = local::disable(folder.open())?;
             Output { json }.print(&disabled, || {
                 if disabled.receipt_ready {
-                    "Disabled; the key is destroyed. Upload the receipt at the portal: leasehold server receipt > FILE"
+                    "Disabled; the key is destroyed. A server that was online brings its receipt to the portal by itself, as `leasehold \
+                     server status` says; otherwise upload it there: leasehold server receipt > FILE"
                         .to_owned()
                 } else {
                     format!(

@@ -81,7 +81,12 @@ fn enable_for(
         text::name(name).map_err(|why| Failure::invalid("name", why))?;
     }
     let request = read(portal, wish.request.as_bytes())?;
-    let desk = Desk::new(portal, caller)?;
+    let mut desk = Desk::new(portal, caller)?;
+    if token.is_some() {
+        // Whoever made the token wanted this.
+        desk.stamp.actor = Some(owner);
+    }
+    let by_token = token.is_some();
     let what = (sha256_hex(wish.request.as_bytes()), &wish.name, wish.scope, owner);
     let once = Once::new(caller, key, "workstation.enable", &what, desk.stamp.now)?;
     let mut new = new_workstation(portal, owner, &request, wish.name.as_deref(), desk.stamp.now);
@@ -96,7 +101,7 @@ fn enable_for(
             {
                 return Err(Failure::EnableToken);
             }
-            enable_in(tx, &desk, &new, &request, scope, name.as_deref())
+            enable_in(tx, &desk, &new, &request, (scope, name.as_deref(), by_token))
         })
     })?;
     crate::grants_log::hand_out(portal, enabled.workstation.id)?;
@@ -108,8 +113,7 @@ fn enable_in(
     desk: &Desk,
     new: &workstations::WorkstationRow,
     request: &ActivationRequest,
-    scope: Scope,
-    name: Option<&str>,
+    (scope, name, by_token): (Scope, Option<&str>, bool),
 ) -> Result<Enabled, Failure> {
     let licenses = sync::lock_licenses(tx, new, desk.stamp.now)?;
     let Arrival { mut workstation, is_new, moved, said } = arrive(tx, desk, new, request, name)?;
@@ -121,7 +125,7 @@ fn enable_in(
     let detail = json!({
         "name": workstation.row.name, "scope": scope, "rev": document.rev, "seats": seats,
         "request": request.facts.request, "renewed": !is_new, "other_machine": moved.then_some(true),
-        "alarm": said.alarm(),
+        "alarm": said.alarm(), "token": by_token.then_some(true),
     });
     audit::insert(tx, &desk.stamp, "workstation.enable", &workstation.row.id.to_string(), &detail)?;
     Ok(Enabled { workstation: views::view(tx, &workstation, desk.stamp.now)?, activation_file })

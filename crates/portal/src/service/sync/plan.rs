@@ -136,7 +136,8 @@ pub(super) fn plan(
             features: pools.license.product.features.clone(),
             seats: facts.seats,
             elsewhere: elsewhere.map(|holder| holder.counted).fold(0, u32::saturating_add),
-            free: allotment.free,
+            // A restored portal that learns what is out gives none of it.
+            free: if pools.learning { 0 } else { allotment.free },
             recall: allotment.recall,
             exhausted: allotment.exhausted,
             assigned: workstation.scope == Scope::Person,
