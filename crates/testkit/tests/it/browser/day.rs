@@ -38,7 +38,8 @@ async fn assign(site: &Site, window: &Window) {
     window.select("account", "Mira Olsen").await;
     window.fill("assign_seats", "1").await;
     window.press("Assign").await;
-    window.see("main", "Mira Olsen").await;
+    // The name alone stands in the list of people before.
+    window.see("main", "1 seat assigned to Mira Olsen").await;
 }
 
 /// By the license server's administrator, with the account of the person who works there.
