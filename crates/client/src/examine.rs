@@ -171,7 +171,11 @@ impl Examination {
     fn seats(&mut self, status: &StatusResponse) {
         let pools = status.online.iter().flat_map(|online| &online.pools);
         let some = status.features.iter().any(|feature| feature.total > 0) || pools.clone().any(|pool| pool.seats > 0);
-        if status.state != ServerState::Active {
+        let given_nothing = status.online.as_ref().is_some_and(|online| {
+            matches!(online.state, OnlineState::Revoked | OnlineState::Copy | OnlineState::ByFile)
+        });
+        // Said already, with why.
+        if status.state != ServerState::Active || given_nothing {
             return;
         }
         if some {
@@ -260,7 +264,7 @@ impl Examination {
         let (certificate_days, grant_days) = (days(known.certificate_ends_at), days(known.verified.grant.ends_at()));
         self.certificate_days_left = Some(certificate_days);
         // Of a document without lines nothing ends.
-        self.grant_days_left = Some(grant_days).filter(|_| !status.lines.is_empty());
+        self.grant_days_left = Some(grant_days).filter(|_| status.lines.iter().any(|line| line.granted));
         // Lines that the portal renews end within days, always.
         if status.online.is_none() && grant_days < DAYS_NOTED {
             let what = if grant_days < 0 {
