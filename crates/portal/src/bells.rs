@@ -65,7 +65,7 @@ pub(crate) async fn wait(
 ) -> Result<u64, Failure> {
     // Waiting before looking: a bell that rings between the two is not missed.
     let woken = portal.bells().wait(workstation, since);
-    let look = move |portal: &Portal| portal.db().read(move |tx| Ok(bells::rung(tx, workstation)?));
+    let look = move |portal: &Portal| portal.db().read(move |tx| Ok(bells::get(tx, workstation)?.rung));
     let rung = portal.run(look).await;
     let rung = match rung {
         Ok(rung) if rung == since => {

@@ -195,7 +195,7 @@ pub fn activate(
             accounts::get(tx, owner)?.ok_or(Failure::NotFound)?;
             let activated = activate_in(tx, &desk, &new, &request, &choices, &wish)?;
             // It may have been online until now, and says so on its pages when it has heard of it.
-            bells::ring(tx, &BTreeSet::from([activated.workstation.id]), desk.stamp.now)?;
+            bells::ring(tx, activated.workstation.id, desk.stamp.now)?;
             Ok(activated)
         })
     })?;

@@ -4,6 +4,7 @@
 use super::activation::{Arrival, arrive, new_workstation, read};
 use super::idempotency::Once;
 use super::issue::Desk;
+use super::sync::Look;
 use super::{Caller, IdempotencyKey, allow, sync, workstations as views};
 use crate::Portal;
 use crate::failure::Failure;
@@ -115,7 +116,7 @@ fn enable_in(
     request: &ActivationRequest,
     (scope, name, by_token): (Scope, Option<&str>, bool),
 ) -> Result<Enabled, Failure> {
-    let licenses = sync::lock_licenses(tx, new, desk.stamp.now)?;
+    let licenses = sync::lock_licenses(tx, new, &Look::all(), desk.stamp.now)?;
     let Arrival { mut workstation, is_new, moved, said } = arrive(tx, desk, new, request, name)?;
     (workstation.row.mode, workstation.row.scope) = (Mode::Online, scope);
     let (document, _) = desk.enable(tx, &mut workstation, licenses, request.facts.request)?;

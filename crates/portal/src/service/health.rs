@@ -3,7 +3,7 @@
 use super::idempotency::REMEMBERED_MS;
 use crate::Portal;
 use crate::failure::Failure;
-use crate::store::{documents, idempotency, sessions, state, sync};
+use crate::store::{bells, documents, idempotency, sessions, state, sync};
 use leasehold_core::time::{DAY_MS, MINUTE_MS, Ms};
 use leasehold_db::Dialect;
 
@@ -54,6 +54,7 @@ pub fn sweep(portal: &Portal) -> Result<(), Failure> {
         idempotency::sweep(tx, now.plus(-REMEMBERED_MS))?;
         state::sweep_enable_tokens(tx, now)?;
         sync::sweep(tx, now, now.plus(-leasehold_core::sync::WANT_MS))?;
+        bells::sweep(tx)?;
         documents::sweep(tx, now.plus(-VOID_KEPT_MS))?;
         Ok(())
     })

@@ -5,6 +5,7 @@ use super::pools::LicensePools;
 use super::{Caller, IdempotencyKey, allow, keyset, page};
 use crate::Portal;
 use crate::failure::Failure;
+use crate::store::bells::Due;
 use crate::store::licenses::LicenseRow;
 use crate::store::{accounts, audit, bells, catalog, licenses, organizations, state, sync};
 use leasehold_core::access::PortalAction;
@@ -34,13 +35,13 @@ fn check_seats(seats: u32) -> Result<(), Failure> {
 pub(super) fn view(tx: &mut Tx<'_>, row: LicenseRow, now: Ms) -> Result<License, DbError> {
     let learning_until = state::learning_until(tx)?;
     let pools = LicensePools::load(tx, row, now, learning_until)?;
+    let stated = sync::stated_on(tx, pools.license.id)?;
     let mut holders = Vec::new();
     for claim in &pools.claims {
         let free_at = counted_until(&claim.documents, claim.acknowledged_rev, pools.license.id, now);
         let Some(free_at) = free_at else { continue };
-        let synced = sync::get(tx, claim.workstation)?;
-        let synced = synced.filter(|_| claim.mode == Mode::Online);
-        let used = synced.map(|row| row.report.get(&pools.license.id).map_or(0, |report| report.used));
+        let online = claim.mode == Mode::Online;
+        let used = online.then(|| stated.get(&claim.workstation).map_or(0, |stated| stated.report.used));
         let person = match claim.scope {
             Scope::Organization => None,
             Scope::Person => accounts::get(tx, claim.owner)?,
@@ -101,21 +102,22 @@ pub(super) fn view(tx: &mut Tx<'_>, row: LicenseRow, now: Ms) -> Result<License,
     })
 }
 
-/// A license changed: what is assigned is settled anew. Answers the servers whose bells are to be rung.
+/// A license changed: what is assigned is settled anew. Answers the servers that are to be told of it, those of the
+/// accounts `also` among them.
 pub(super) fn changed(
     tx: &mut Tx<'_>,
     license: LicenseId,
     also: &[AccountId],
     now: Ms,
-) -> Result<(LicenseRow, BTreeSet<WorkstationId>), Failure> {
+) -> Result<(LicenseRow, Due), Failure> {
     let row = licenses::get(tx, license)?.ok_or(Failure::NotFound)?;
     let learning_until = state::learning_until(tx)?;
     let mut pools = LicensePools::load(tx, row, now, learning_until)?;
     let mut accounts = pools.write_settled(tx)?;
     accounts.extend(also);
     accounts.extend(pools.assignments.iter().map(|row| row.account.id));
-    let servers = pools.servers(tx, &accounts)?;
-    Ok((pools.license, servers))
+    let due = pools.due(tx, &accounts)?;
+    Ok((pools.license, due))
 }
 
 /// The same, with the bells rung and the license as it is shown: the end of every deed that answers a license.
@@ -125,8 +127,8 @@ pub(super) fn changed_and_seen(
     also: &[AccountId],
     now: Ms,
 ) -> Result<(License, BTreeSet<WorkstationId>), Failure> {
-    let (row, rung) = changed(tx, license, also, now)?;
-    bells::ring(tx, &rung, now)?;
+    let (row, due) = changed(tx, license, also, now)?;
+    let rung = bells::ring_of(tx, &due, &Due::new(), now)?;
     Ok((view(tx, row, now)?, rung))
 }
 

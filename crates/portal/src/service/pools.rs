@@ -3,17 +3,18 @@
 //! Loads facts and writes what `core` decided about assignments. Whoever changes anything has the license locked.
 
 use crate::store::assignments::{self, AssignmentRow};
+use crate::store::bells::Due;
 use crate::store::documents::{self, Claim};
 use crate::store::licenses::LicenseRow;
-use crate::store::sync::{Heard, WantRow};
+use crate::store::sync::{self, Heard, Stated, WantRow};
 use crate::store::workstations::{self, WorkstationRow};
 use leasehold_core::activation::LicenseFacts;
 use leasehold_core::grant::counted_seats;
-use leasehold_core::ids::{AccountId, WorkstationId};
+use leasehold_core::ids::{AccountId, LicenseId, WorkstationId};
 use leasehold_core::license::Scope;
 use leasehold_core::sync::{
     AssignmentFacts, FRESH_MS, HEARD_MS, Holder, LicenseSeats, Part, PoolFacts, Report, SILENT_MS, Settled, WAIT_MS,
-    Want, settle,
+    WANT_MS, Want, settle,
 };
 use leasehold_core::time::Ms;
 use leasehold_db::{DbError, Tx};
@@ -30,6 +31,27 @@ pub(super) struct Counted {
     pub(super) workstation: WorkstationId,
     pub(super) part: Part,
     pub(super) seats: u32,
+}
+
+/// What servers and administrators said of a license.
+pub(super) struct OnLicense {
+    /// What servers want.
+    pub(super) wants: BTreeMap<WorkstationId, WantRow>,
+    /// What an administrator asked back, and is still to come.
+    pub(super) recalled: BTreeMap<WorkstationId, u32>,
+    stated: BTreeMap<WorkstationId, Stated>,
+}
+
+impl OnLicense {
+    /// Reads it as of `now`.
+    pub(super) fn load(tx: &mut Tx<'_>, license: LicenseId, now: Ms) -> Result<OnLicense, DbError> {
+        let wants = sync::wants(tx, license, now.plus(-WANT_MS))?;
+        Ok(OnLicense {
+            wants: wants.into_iter().map(|row| (row.workstation, row)).collect(),
+            recalled: sync::recalled(tx, license, now)?,
+            stated: sync::stated_on(tx, license)?,
+        })
+    }
 }
 
 /// A license with all that counts for it.
@@ -194,21 +216,20 @@ impl LicensePools {
         }
     }
 
-    /// What deciding about the sync of `asker` needs to know; `said` is what it says now, `want` what it wants. `asked`
-    /// is what servers want of the license and what an administrator asked back, `heard` is what the online
-    /// servers of the asker's owner said.
+    /// What deciding about the sync of `asker` needs to know; `said` is what it says now, `want` what it wants.
     pub(super) fn pool(
         &self,
         part: Part,
         asker: &WorkstationRow,
         (said, draining): (Report, bool),
         want: Option<Want>,
-        (wants, recalled): (&[WantRow], &BTreeMap<WorkstationId, u32>),
+        on: &OnLicense,
         heard: &[Heard],
     ) -> PoolFacts {
         let (seats, reserved) = self.seats_of(part);
+        let recalled = &on.recalled;
         let want_of = |workstation: WorkstationId| {
-            let row = wants.iter().find(|row| row.workstation == workstation)?;
+            let row = on.wants.get(&workstation)?;
             // A checkout does not wait for longer, and nobody says that it has gone.
             let waits = self.now.since(row.asked_at) < WAIT_MS;
             Some(Want { waiting: if waits { row.want.waiting } else { 0 }, ..row.want })
@@ -231,14 +252,16 @@ impl LicensePools {
             fresh: true,
             held_back: recalled.contains_key(&asker.id),
         }];
-        let shares = |heard: &&Heard| self.part_of(asker.owner, heard.scope) == part;
+        let parts = [Scope::Organization, Scope::Person].map(|scope| (scope, self.part_of(asker.owner, scope)));
+        let shares = |heard: &&Heard| parts.contains(&(heard.scope, part));
         for heard in heard.iter().filter(|heard| heard.workstation != asker.id).filter(shares) {
+            let stated = on.stated.get(&heard.workstation).copied().unwrap_or_default();
             holders.push(Holder {
                 workstation: heard.workstation,
                 counted: counted_at(heard.workstation),
-                report: heard.reports.get(&self.license.id).copied().unwrap_or_default(),
+                report: stated.report,
                 want: want_of(heard.workstation),
-                told: heard.told.get(&self.license.id).copied().unwrap_or(0),
+                told: stated.told,
                 takes: !heard.draining && self.now.since(heard.seen_at) < SILENT_MS,
                 heard: self.now.since(heard.seen_at) < HEARD_MS,
                 fresh: self.now.since(heard.seen_at) < FRESH_MS,
@@ -267,14 +290,14 @@ impl LicensePools {
         PoolFacts { seats, reserved, holders, raising: !self.learning }
     }
 
-    /// The online servers whose pool may look different now.
-    pub(super) fn servers(&self, tx: &mut Tx<'_>, accounts: &[AccountId]) -> Result<BTreeSet<WorkstationId>, DbError> {
-        let mut servers: BTreeSet<WorkstationId> = BTreeSet::new();
-        servers.extend(workstations::online_of(tx, self.license.owner.id, Scope::Organization)?);
-        servers.extend(workstations::online_of(tx, self.license.owner.id, Scope::Person)?);
+    /// The online servers whose pool may look different now, and are to be told.
+    pub(super) fn due(&self, tx: &mut Tx<'_>, accounts: &[AccountId]) -> Result<Due, DbError> {
+        let owner = self.license.owner.id;
+        let mut servers = workstations::online_of(tx, owner, Scope::Organization)?;
+        servers.extend(workstations::online_of(tx, owner, Scope::Person)?);
         for account in accounts {
             servers.extend(workstations::online_of(tx, *account, Scope::Person)?);
         }
-        Ok(servers)
+        Ok(servers.into_iter().map(|server| (server, self.license.id)).collect())
     }
 }

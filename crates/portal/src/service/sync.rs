@@ -3,22 +3,23 @@
 //! Here the first law holds between portal and servers that come by themselves, as in `issue` for those that are
 //! served by file: licenses locked first, then the workstation, bells last.
 
+mod look;
 mod plan;
-mod repeat;
 
 use super::issue::Desk;
 use super::{Caller, allow};
 use crate::Portal;
 use crate::failure::Failure;
+use crate::store::bells::{self, Due};
 use crate::store::documents::{self, DocumentRow, StoredLine};
 use crate::store::licenses::{self, LicenseRow};
-use crate::store::sync::{self, SyncRow};
+use crate::store::sync::{self, Stated, SyncRow};
 use crate::store::workstations::{self, Owned, WorkstationRow};
-use crate::store::{assignments, audit, bells, catalog, organizations, state};
+use crate::store::{assignments, audit, catalog, organizations, state};
 use leasehold_core::access::PortalAction;
 use leasehold_core::ids::{AccountId, LicenseId, WorkstationId};
 use leasehold_core::license::{Mode, Scope};
-use leasehold_core::sync::{SYNC_VERSION, SyncAnswer, SyncRequest, Verdict};
+use leasehold_core::sync::{PoolShare, SYNC_VERSION, SyncAnswer, SyncRequest, Verdict};
 use leasehold_core::text;
 use leasehold_core::time::{MINUTE_MS, Ms, SECOND_MS};
 use leasehold_core::times::TimeTable;
@@ -27,16 +28,16 @@ use leasehold_trust::secret::sha256_hex;
 use leasehold_trust::sync::{VerifiedRequest, read_request_token};
 use leasehold_trust::{PublicKey, verify_grant};
 use leasehold_wire::portal::WorkstationStatus;
+pub(super) use look::Look;
 use plan::{Plan, Said, held, plan};
-use repeat::repeat;
 use serde_json::json;
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
 
 /// A document is renewed when a new one would run longer by this part of its term.
 const RENEW_PART: i64 = 28;
-/// A server that says the same again is told the same again for this long, in milliseconds, without a look at its
-/// licenses: for whatever it should hear its bell is rung, or it is noted there.
+/// Of a license of which nothing changed a server is told the same again for this long, in milliseconds, without a look
+/// at it: whatever it should hear is noted as due.
 const REPEAT_MS: i64 = 5 * MINUTE_MS;
 /// An administrator's recall is remembered this long, in milliseconds.
 pub const RECALL_MS: i64 = 10 * MINUTE_MS;
@@ -66,40 +67,34 @@ fn identify(portal: &Portal, token: &str, body: &[u8]) -> Result<(VerifiedReques
 
 /// Takes a sync; answers the signed answer.
 pub fn sync(portal: &Portal, address: IpAddr, token: &str, body: &[u8]) -> Result<String, Failure> {
-    let (verified, found) = identify(portal, token, body)?;
+    let (verified, mut found) = identify(portal, token, body)?;
     let request: SyncRequest =
         serde_json::from_slice(body).map_err(|why| Failure::invalid("body", format!("is no sync request: {why}")))?;
     let fits = request.workstation == verified.workstation && request.seq == verified.seq && request.seq > 0;
     if !fits || request.v != SYNC_VERSION {
         return Err(Failure::invalid("body", "does not fit its signature"));
     }
-    let desk = Desk::new(portal, &Caller::nobody(address))?;
-    if let Some(answer) = repeat(portal, &desk, &found, &request, &verified)? {
-        return Ok(answer);
-    }
-    let root = portal.root().clone();
-    let (sha256, signed_at) = (verified.body_sha256, verified.signed_at);
-    let (answer, rung) = portal.db().write(move |tx| {
-        let (workstation, licenses) = lock(tx, &found, desk.stamp.now)?;
-        let mut counter = Counter { desk: &desk, root: &root, sha256: &sha256, signed_at, workstation, moved: false };
-        counter.sync(tx, &request, licenses)
-    })?;
-    portal.bells().ring(&rung);
-    Ok(answer)
-}
-
-/// An answer that says nothing yet.
-fn bare(workstation: WorkstationId, request: &SyncRequest, sha256: &str, now: Ms) -> SyncAnswer {
-    SyncAnswer {
-        workstation,
-        seq: request.seq,
-        request_sha256: sha256.to_owned(),
-        verdict: Verdict::Ok,
-        at: now.floor_to_second(),
-        grant: None,
-        pools: Vec::new(),
-        bell: 0,
-        other_host: String::new(),
+    let sha256 = verified.body_sha256;
+    loop {
+        let desk = Desk::new(portal, &Caller::nobody(address))?;
+        let (root, sha256, request) = (portal.root().clone(), sha256.clone(), request.clone());
+        let (signed_at, row) = (verified.signed_at, found.clone());
+        let taken = portal.db().write(move |tx| {
+            let look = Look::of(tx, &row, &request, desk.stamp.now)?;
+            let (workstation, licenses) = lock(tx, &row, &look, desk.stamp.now)?;
+            if !Look::holds(&row, &workstation.row) {
+                return Ok(None);
+            }
+            let mut counter = Counter { desk: &desk, root: &root, sha256: &sha256, signed_at, workstation, moved: false };
+            counter.sync(tx, &request, &look, licenses).map(Some)
+        })?;
+        match taken {
+            Some((answer, rung)) => {
+                portal.bells().ring(&rung);
+                return Ok(answer);
+            }
+            None => found = identify(portal, token, body)?.1,
+        }
     }
 }
 
@@ -114,21 +109,38 @@ fn licenses_of(tx: &mut Tx<'_>, row: &WorkstationRow, now: Ms) -> Result<BTreeSe
     Ok(ids)
 }
 
-/// Locks a workstation, as it was `found`, after all licenses that concern it, and reads it again.
-pub(super) fn lock(tx: &mut Tx<'_>, found: &WorkstationRow, now: Ms) -> Result<(Owned, Vec<LicenseRow>), Failure> {
-    let rows = lock_licenses(tx, found, now)?;
+/// Locks a workstation, as it was `found`, after the licenses that are to be looked at, and reads it again.
+pub(super) fn lock(
+    tx: &mut Tx<'_>,
+    found: &WorkstationRow,
+    look: &Look,
+    now: Ms,
+) -> Result<(Owned, Vec<LicenseRow>), Failure> {
+    let rows = lock_licenses(tx, found, look, now)?;
     let locked = workstations::lock(tx, found.id)?.ok_or(Failure::NotFound)?;
     Ok((locked, rows))
 }
 
-/// Locks the licenses that concern a workstation, in the order of their ids.
-pub(super) fn lock_licenses(tx: &mut Tx<'_>, row: &WorkstationRow, now: Ms) -> Result<Vec<LicenseRow>, Failure> {
-    let ids = licenses_of(tx, row, now)?;
-    for id in &ids {
+/// Locks the licenses that are to be looked at for a workstation, in the order of their ids. Answers those that concern it.
+pub(super) fn lock_licenses(
+    tx: &mut Tx<'_>,
+    row: &WorkstationRow,
+    look: &Look,
+    now: Ms,
+) -> Result<Vec<LicenseRow>, Failure> {
+    let all = match &look.only {
+        Some(only) => only.clone(),
+        None => &licenses_of(tx, row, now)? | &look.due,
+    };
+    for id in &all {
         licenses::lock(tx, *id)?;
     }
-    // Most are its owner's: one look for all of those.
-    let mut rows = licenses::all_of(tx, row.owner)?;
+    if all.is_empty() {
+        return Ok(Vec::new());
+    }
+    // Read once they are locked: one that was due may have become the workstation's just now.
+    let ids = &licenses_of(tx, row, now)? & &all;
+    let mut rows = if look.only.is_none() { licenses::all_of(tx, row.owner)? } else { Vec::new() };
     rows.retain(|license| ids.contains(&license.id));
     for id in ids {
         if rows.iter().all(|license| license.id != id) {
@@ -155,7 +167,13 @@ struct Counter<'a> {
 type Answered = (String, BTreeSet<WorkstationId>);
 
 impl Counter<'_> {
-    fn sync(&mut self, tx: &mut Tx<'_>, request: &SyncRequest, licenses: Vec<LicenseRow>) -> Result<Answered, Failure> {
+    fn sync(
+        &mut self,
+        tx: &mut Tx<'_>,
+        request: &SyncRequest,
+        look: &Look,
+        licenses: Vec<LicenseRow>,
+    ) -> Result<Answered, Failure> {
         let id = self.workstation.row.id;
         let mut last = sync::get(tx, id)?.unwrap_or_default();
         if self.workstation.row.status == WorkstationStatus::Released {
@@ -173,53 +191,97 @@ impl Counter<'_> {
         if !next && !lost {
             return self.fork(tx, request, last);
         }
+        let stated = sync::stated_by(tx, id)?;
+        if look.is_nothing() && next {
+            let answer = self.answer(request, Verdict::Ok, None, (look, last.pools.clone()));
+            let signed = self.take(tx, request, last, answer, (look, &stated, &BTreeMap::new()))?;
+            return Ok((signed, BTreeSet::new()));
+        }
         let row_before = self.workstation.row.clone();
         let newest = self.hear(tx, request, lost)?;
         let revoked = self.workstation.row.status == WorkstationStatus::Revoked;
         let licenses = if revoked { Vec::new() } else { licenses };
         let now = self.desk.stamp.now;
-        let before = held(request, newest.as_ref(), &last.report);
+        let before = held(request, newest.as_ref(), &stated);
         let said = Said { now: &request.licenses, before, draining: request.draining };
-        let plan = plan(tx, &self.workstation.row, licenses, &said, now)?;
+        let mut plan = plan(tx, &self.workstation.row, licenses, &said, now)?;
+        if let Some(looked) = &look.only {
+            plan.keep_others(looked, newest.as_ref(), &request.licenses, &last);
+        }
         let newest = self.document(tx, request, &plan, newest)?;
         if self.workstation.row != row_before {
             workstations::update(tx, &self.workstation.row)?;
         }
-        bells::ring_and_note(tx, &plan.rung, &plan.noted, now)?;
-        let told = plan.shares.iter().map(|share| (share.license, share.recall)).collect();
-        let verdict = if revoked && newest.is_none() { Verdict::Ended } else { Verdict::Ok };
-        let answer = SyncAnswer {
-            grant: newest,
-            pools: plan.shares,
-            bell: bells::rung(tx, id)?,
-            ..self.bare(request, verdict, "")
-        };
-        let signed = self.desk.signer.sign_answer(&answer);
-        last.seq = request.seq;
-        self.sha256.clone_into(&mut last.request_sha256);
-        last.answer_sha256 = sha256_hex(signed.as_bytes());
-        last.answer.clone_from(&signed);
-        (last.seen_at, last.signed_at) = (now, self.signed_at);
-        last.report.clone_from(&request.licenses);
-        (last.told, last.draining) = (told, request.draining);
-        (last.pools, last.bell, last.repeat_until) = (answer.pools, answer.bell, plan.repeat_until);
-        last.news = bells::news(tx, id)?;
-        for (license, report) in &mut last.report {
-            // It says so only with its next sync; until then nobody is to ask it back as idle.
-            report.used = report.used.saturating_add(plan.taken.get(license).copied().unwrap_or(0));
+        for license in &look.due {
+            bells::told(tx, id, *license)?;
         }
-        sync::put(tx, id, &last)?;
-        Ok((signed, plan.rung))
+        let rung = bells::ring_of(tx, &plan.rung, &plan.noted, now)?;
+        let verdict = if revoked && newest.is_none() { Verdict::Ended } else { Verdict::Ok };
+        last.repeat_until = plan.repeat_until;
+        let answer = self.answer(request, verdict, newest, (look, plan.shares));
+        Ok((self.take(tx, request, last, answer, (look, &stated, &plan.taken))?, rung))
     }
 
     fn bare(&self, request: &SyncRequest, verdict: Verdict, other_host: &str) -> SyncAnswer {
-        let (id, now) = (self.workstation.row.id, self.desk.stamp.now);
-        SyncAnswer { verdict, other_host: other_host.to_owned(), ..bare(id, request, self.sha256, now) }
+        SyncAnswer {
+            workstation: self.workstation.row.id,
+            seq: request.seq,
+            request_sha256: self.sha256.to_owned(),
+            verdict,
+            at: self.desk.stamp.now.floor_to_second(),
+            grant: None,
+            pools: Vec::new(),
+            bell: 0,
+            other_host: other_host.to_owned(),
+        }
     }
 
     /// An answer that changes nothing.
     fn only(&self, request: &SyncRequest, verdict: Verdict, other_host: &str) -> Answered {
         (self.desk.signer.sign_answer(&self.bare(request, verdict, other_host)), BTreeSet::new())
+    }
+
+    fn answer(
+        &self,
+        request: &SyncRequest,
+        verdict: Verdict,
+        grant: Option<String>,
+        (look, pools): (&Look, Vec<PoolShare>),
+    ) -> SyncAnswer {
+        SyncAnswer { grant, pools, bell: look.bell.rung, ..self.bare(request, verdict, "") }
+    }
+
+    /// Stores that a sync was taken and what was answered; `last` was the one before, and `stated` what was said with it.
+    fn take(
+        &self,
+        tx: &mut Tx<'_>,
+        request: &SyncRequest,
+        last: SyncRow,
+        answer: SyncAnswer,
+        (look, stated, taken): (&Look, &BTreeMap<LicenseId, Stated>, &BTreeMap<LicenseId, u32>),
+    ) -> Result<String, Failure> {
+        let id = self.workstation.row.id;
+        let signed = self.desk.signer.sign_answer(&answer);
+        let row = SyncRow {
+            seq: request.seq,
+            request_sha256: self.sha256.to_owned(),
+            answer_sha256: sha256_hex(signed.as_bytes()),
+            answer: signed.clone(),
+            seen_at: self.desk.stamp.now,
+            signed_at: self.signed_at,
+            draining: request.draining,
+            pools: answer.pools,
+            news: look.bell.news,
+            ..last
+        };
+        let mut now = look::stated(request, &row);
+        for (license, stated) in &mut now {
+            // It says so only with its next sync; until then nobody is to ask it back as idle.
+            stated.report.used = stated.report.used.saturating_add(taken.get(license).copied().unwrap_or(0));
+        }
+        sync::put(tx, id, &row)?;
+        sync::put_stated(tx, id, stated, &now)?;
+        Ok(signed)
     }
 
     /// Somebody with this key has synced since: the first goes on, this one does not.
@@ -431,8 +493,7 @@ pub fn recall(
         sync::recall(tx, license, workstation, seats, stamp.now.plus(RECALL_MS))?;
         let detail = json!({ "name": found.row.name, "license": license, "seats": seats });
         audit::insert(tx, &stamp, "workstation.recall", &workstation.to_string(), &detail)?;
-        let rung = BTreeSet::from([workstation]);
-        bells::ring(tx, &rung, stamp.now)?;
+        let rung = bells::ring_of(tx, &Due::from([(workstation, license)]), &Due::new(), stamp.now)?;
         Ok::<_, Failure>((seats, rung))
     })?;
     portal.bells().ring(&rung);

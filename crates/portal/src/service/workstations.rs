@@ -3,6 +3,8 @@
 use super::{Caller, allow, keyset, page};
 use crate::Portal;
 use crate::failure::Failure;
+use super::sync::Look;
+use crate::store::bells::Due;
 use crate::store::workstations::{self, Owned};
 use crate::store::{audit, bells, documents, sync};
 use leasehold_core::access::PortalAction;
@@ -68,11 +70,14 @@ pub(super) fn view(tx: &mut Tx<'_>, workstation: &Owned, now: Ms) -> Result<Work
     let issued_at = newest.as_ref().map(|document| Time(document.issued_at));
     // A released server destroyed its key: what its documents say is void.
     let lines = newest.filter(|_| row.status != WorkstationStatus::Released).map(|document| document.lines);
-    let reports = synced.as_ref().filter(|_| row.mode == Mode::Online).map(|synced| &synced.report);
+    let stated = match &synced {
+        Some(_) if row.mode == Mode::Online => Some(sync::stated_by(tx, row.id)?),
+        _ => None,
+    };
     let mut held = Vec::new();
     for stored in lines.unwrap_or_default() {
         let license = stored.line.license;
-        let recalled = match reports {
+        let recalled = match stated {
             Some(_) => sync::recalled(tx, license, now)?.get(&row.id).copied().unwrap_or(0),
             None => 0,
         };
@@ -82,7 +87,7 @@ pub(super) fn view(tx: &mut Tx<'_>, workstation: &Owned, now: Ms) -> Result<Work
             product_name: stored.line.product_name,
             channel: stored.line.channel,
             seats: stored.line.seats,
-            used: reports.map(|reports| reports.get(&license).map_or(0, |report| report.used)),
+            used: stated.as_ref().map(|stated| stated.get(&license).map_or(0, |stated| stated.report.used)),
             recalled: recalled.min(stored.line.seats),
             until: Time(stored.line.until),
             free_at: Time(stored.freed_at),
@@ -107,7 +112,8 @@ pub(super) fn view(tx: &mut Tx<'_>, workstation: &Owned, now: Ms) -> Result<Work
         mode: row.mode,
         scope: row.scope,
         synced_at: synced.as_ref().map(|synced| Time(synced.seen_at)),
-        seats_used: reports.map(|reports| reports.values().map(|report| report.used).fold(0, u32::saturating_add)),
+        seats_used: stated
+            .map(|stated| stated.values().map(|stated| stated.report.used).fold(0, u32::saturating_add)),
         draining: row.mode == Mode::Online
             && row.status == WorkstationStatus::Active
             && synced.as_ref().is_some_and(|synced| synced.draining),
@@ -263,7 +269,7 @@ pub fn revoke(portal: &Portal, caller: &Caller, workstation: WorkstationId) -> R
         let detail = json!({ "name": found.row.name, "seats": seats, "runs_until": runs_until });
         audit::insert(tx, &stamp, "workstation.revoke", &workstation.to_string(), &detail)?;
         if found.row.mode == Mode::Online {
-            bells::ring(tx, &BTreeSet::from([workstation]), stamp.now)?;
+            bells::ring(tx, workstation, stamp.now)?;
         }
         Ok(Revoked { workstation: view(tx, &found, stamp.now)?, seats, runs_until, free_at })
     })?;
@@ -299,7 +305,7 @@ pub(super) fn take_receipt_of(
         let key = PublicKey::from_jwk(&known.row.public_key)
             .map_err(|why| Failure::Internal(format!("a stored key: {why}")))?;
         let facts = receipt.verify(&key)?;
-        let (mut found, licenses) = super::sync::lock(tx, &known.row, stamp.now)?;
+        let (mut found, licenses) = super::sync::lock(tx, &known.row, &Look::all(), stamp.now)?;
         if facts.workstation != found.row.id {
             return Err(Failure::File(FileProblem::BadSignature { wanted: FileKind::Receipt }));
         }
@@ -320,11 +326,11 @@ pub(super) fn take_receipt_of(
             json!({ "name": found.row.name, "seats": seats, "receipt": facts.receipt, "rev_in_use": facts.rev_in_use });
         audit::insert(tx, &stamp, "workstation.release", &found.row.id.to_string(), &detail)?;
         // Its seats are free for the others.
-        let mut rung: BTreeSet<WorkstationId> = BTreeSet::new();
+        let mut due = Due::new();
         for license in licenses {
-            rung.extend(super::licenses::changed(tx, license.id, &[], stamp.now)?.1);
+            due.extend(super::licenses::changed(tx, license.id, &[], stamp.now)?.1);
         }
-        bells::ring(tx, &rung, stamp.now)?;
+        let rung = bells::ring_of(tx, &due, &Due::new(), stamp.now)?;
         Ok((Released { workstation: view(tx, &found, stamp.now)?, seats }, rung))
     })?;
     portal.bells().ring(&rung);

@@ -11,6 +11,7 @@ pub const MIGRATIONS: Migrations = Migrations(&[
     Migration { version: 5, name: "machines of workstations, numbers that may be taken", sql: MACHINES },
     Migration { version: 6, name: "organizations, assignments, online licensing", sql: ONLINE },
     Migration { version: 7, name: "syncs of which nothing has changed", sql: REPEATED },
+    Migration { version: 8, name: "what servers said and are to hear, by license", sql: BY_LICENSE },
 ]);
 
 const ACCOUNTS: &str = "
@@ -216,6 +217,32 @@ ALTER TABLE sync ADD COLUMN bell BIGINT NOT NULL DEFAULT 0;
 ALTER TABLE sync ADD COLUMN news BIGINT NOT NULL DEFAULT 0;
 ALTER TABLE sync ADD COLUMN repeat_until_ms BIGINT NOT NULL DEFAULT 0;
 ALTER TABLE bell ADD COLUMN news BIGINT NOT NULL DEFAULT 0;
+";
+
+// `report`: what each server said last of each license, and how many seats of it it was told to hand over. `due`: licenses
+// of which a workstation is to be told with its next sync; written and removed by whoever has the license locked.
+const BY_LICENSE: &str = "
+CREATE TABLE report (
+    license TEXT NOT NULL,
+    workstation TEXT NOT NULL REFERENCES workstation (id),
+    keep BIGINT NOT NULL,
+    used BIGINT NOT NULL,
+    idle BIGINT NOT NULL,
+    want BIGINT NOT NULL,
+    waiting BIGINT NOT NULL,
+    peak BIGINT NOT NULL,
+    told BIGINT NOT NULL,
+    PRIMARY KEY (license, workstation)
+);
+CREATE INDEX report_workstation ON report (workstation);
+CREATE TABLE due (
+    workstation TEXT NOT NULL REFERENCES workstation (id),
+    license TEXT NOT NULL,
+    PRIMARY KEY (workstation, license)
+);
+ALTER TABLE sync DROP COLUMN report;
+ALTER TABLE sync DROP COLUMN told;
+ALTER TABLE sync DROP COLUMN bell;
 ";
 
 const AUDIT: &str = "

@@ -1,5 +1,5 @@
-//! Tables `sync`, `want` and `recall`: what servers said last, what was answered, who waits for seats, and what an
-//! administrator asked back. Written by whoever has the workstation locked; wants and recalls with the license locked.
+//! Tables `sync`, `report`, `want` and `recall`: what servers said last, what was answered, who waits for seats, and what
+//! an administrator asked back. Written by whoever has the workstation locked; wants and recalls with the license locked.
 
 use super::{id, json, ms, opt_ms, rev, text, to_json, whole, word};
 use leasehold_core::ids::{AccountId, LicenseId, WorkstationId};
@@ -7,10 +7,9 @@ use leasehold_core::license::Scope;
 use leasehold_core::sync::{PoolShare, Report, Want};
 use leasehold_core::time::Ms;
 use leasehold_db::{DbError, Row, Tx};
-use std::collections::BTreeMap;
-
-/// What a workstation said of its licenses.
-pub type Reports = BTreeMap<LicenseId, Report>;
+use std::collections::{BTreeMap, BTreeSet};
+use std::fmt::Display;
+use std::str::FromStr;
 
 /// The newest sync of a workstation.
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
@@ -27,19 +26,13 @@ pub struct SyncRow {
     pub seen_at: Ms,
     /// When it was signed, by the server's wall clock.
     pub signed_at: Ms,
-    /// What it said.
-    pub report: Reports,
-    /// Seats that it was told to hand over.
-    pub told: BTreeMap<LicenseId, u32>,
     /// It is being disabled.
     pub draining: bool,
     /// The licenses of its newest answer.
     pub pools: Vec<PoolShare>,
-    /// Its bell in the newest answer.
-    pub bell: u64,
-    /// How often there had been news for it then.
+    /// How often there had been news for it then ([`super::bells::Bell`]).
     pub news: u64,
-    /// Until then the same can be answered to the same, if there was no news and nobody wants seats of its licenses.
+    /// Until then what did not change need not be looked at.
     pub repeat_until: Ms,
     /// When another server came with the same key.
     pub forked_at: Option<Ms>,
@@ -54,24 +47,21 @@ fn read(row: &Row<'_>) -> Result<SyncRow, DbError> {
         answer: row.text(2)?,
         answer_sha256: row.text(3)?,
         seen_at: ms(row, 4)?,
-        report: json(row, 5)?,
-        forked_at: opt_ms(row, 6)?,
-        forked_host: row.text(7)?,
-        signed_at: ms(row, 8)?,
-        told: json(row, 9)?,
-        draining: row.bool(10)?,
-        pools: json(row, 11)?,
-        bell: whole(row, 12)?,
-        repeat_until: ms(row, 13)?,
-        news: whole(row, 14)?,
+        forked_at: opt_ms(row, 5)?,
+        forked_host: row.text(6)?,
+        signed_at: ms(row, 7)?,
+        draining: row.bool(8)?,
+        pools: json(row, 9)?,
+        repeat_until: ms(row, 10)?,
+        news: whole(row, 11)?,
     })
 }
 
 /// The newest sync of a workstation, if it was ever online.
 pub fn get(tx: &mut Tx<'_>, workstation: WorkstationId) -> Result<Option<SyncRow>, DbError> {
     tx.one(
-        "SELECT seq, request_sha256, answer, answer_sha256, seen_at_ms, report, forked_at_ms, forked_host, signed_at_ms,
-             told, draining, pools, bell, repeat_until_ms, news
+        "SELECT seq, request_sha256, answer, answer_sha256, seen_at_ms, forked_at_ms, forked_host, signed_at_ms, draining,
+             pools, repeat_until_ms, news
          FROM sync WHERE workstation = ?1",
         &[text(workstation)],
         read,
@@ -81,13 +71,12 @@ pub fn get(tx: &mut Tx<'_>, workstation: WorkstationId) -> Result<Option<SyncRow
 /// Writes it.
 pub fn put(tx: &mut Tx<'_>, workstation: WorkstationId, new: &SyncRow) -> Result<(), DbError> {
     tx.exec(
-        "INSERT INTO sync (workstation, seq, request_sha256, answer, answer_sha256, seen_at_ms, report, forked_at_ms,
-                           forked_host, signed_at_ms, told, draining, pools, bell, repeat_until_ms, news)
-         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16)
+        "INSERT INTO sync (workstation, seq, request_sha256, answer, answer_sha256, seen_at_ms, forked_at_ms,
+                           forked_host, signed_at_ms, draining, pools, repeat_until_ms, news)
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13)
          ON CONFLICT (workstation) DO UPDATE SET seq = ?2, request_sha256 = ?3, answer = ?4, answer_sha256 = ?5,
-             seen_at_ms = ?6, report = ?7, forked_at_ms = ?8, forked_host = ?9, signed_at_ms = ?10, told = ?11,
-             draining = ?12, pools = ?13, bell = ?14, repeat_until_ms = ?15,
-             news = ?16",
+             seen_at_ms = ?6, forked_at_ms = ?7, forked_host = ?8, signed_at_ms = ?9, draining = ?10, pools = ?11,
+             repeat_until_ms = ?12, news = ?13",
         &[
             text(workstation),
             rev(new.seq),
@@ -95,14 +84,11 @@ pub fn put(tx: &mut Tx<'_>, workstation: WorkstationId, new: &SyncRow) -> Result
             (&new.answer).into(),
             (&new.answer_sha256).into(),
             new.seen_at.0.into(),
-            to_json(&new.report)?,
             new.forked_at.map(|at| at.0).into(),
             (&new.forked_host).into(),
             new.signed_at.0.into(),
-            to_json(&new.told)?,
             new.draining.into(),
             to_json(&new.pools)?,
-            rev(new.bell),
             new.repeat_until.0.into(),
             rev(new.news),
         ],
@@ -110,8 +96,81 @@ pub fn put(tx: &mut Tx<'_>, workstation: WorkstationId, new: &SyncRow) -> Result
     Ok(())
 }
 
+/// What a server said of a license, and what it was told.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub struct Stated {
+    /// What it said.
+    pub report: Report,
+    /// Seats that it was told to hand over.
+    pub told: u32,
+}
+
+macro_rules! stated {
+    ($key:literal, $rest:literal) => {
+        concat!("SELECT ", $key, ", keep, used, idle, want, waiting, peak, told FROM report WHERE ", $rest)
+    };
+}
+
+fn stated<K: FromStr<Err: Display>>(row: &Row<'_>) -> Result<(K, Stated), DbError> {
+    let report = Report {
+        keep: whole(row, 1)?,
+        used: whole(row, 2)?,
+        idle: whole(row, 3)?,
+        want: whole(row, 4)?,
+        waiting: whole(row, 5)?,
+        peak: whole(row, 6)?,
+    };
+    Ok((id(row, 0)?, Stated { report, told: whole(row, 7)? }))
+}
+
+/// What a server said last of each license.
+pub fn stated_by(tx: &mut Tx<'_>, workstation: WorkstationId) -> Result<BTreeMap<LicenseId, Stated>, DbError> {
+    let sql = stated!("license", "workstation = ?1 ORDER BY license");
+    Ok(tx.all(sql, &[text(workstation)], stated)?.into_iter().collect())
+}
+
+/// What each server said last of a license.
+pub fn stated_on(tx: &mut Tx<'_>, license: LicenseId) -> Result<BTreeMap<WorkstationId, Stated>, DbError> {
+    let sql = stated!("workstation", "license = ?1 ORDER BY workstation");
+    Ok(tx.all(sql, &[text(license)], stated)?.into_iter().collect())
+}
+
+/// Writes what a server says now, and is told, where it differs from `before`.
+pub fn put_stated(
+    tx: &mut Tx<'_>,
+    workstation: WorkstationId,
+    before: &BTreeMap<LicenseId, Stated>,
+    now: &BTreeMap<LicenseId, Stated>,
+) -> Result<(), DbError> {
+    for license in before.keys().filter(|license| !now.contains_key(license)) {
+        let sql = "DELETE FROM report WHERE license = ?1 AND workstation = ?2";
+        tx.exec(sql, &[text(*license), text(workstation)])?;
+    }
+    for (license, stated) in now.iter().filter(|(license, stated)| before.get(license) != Some(stated)) {
+        let Stated { report, told } = stated;
+        tx.exec(
+            "INSERT INTO report (license, workstation, keep, used, idle, want, waiting, peak, told)
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)
+             ON CONFLICT (license, workstation) DO UPDATE SET keep = ?3, used = ?4, idle = ?5, want = ?6, waiting = ?7,
+                 peak = ?8, told = ?9",
+            &[
+                text(*license),
+                text(workstation),
+                report.keep.into(),
+                report.used.into(),
+                report.idle.into(),
+                report.want.into(),
+                report.waiting.into(),
+                report.peak.into(),
+                (*told).into(),
+            ],
+        )?;
+    }
+    Ok(())
+}
+
 /// One server that may have seats, as it was heard of last.
-#[derive(Clone, PartialEq, Eq, Debug)]
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Heard {
     /// Which.
     pub workstation: WorkstationId,
@@ -119,25 +178,19 @@ pub struct Heard {
     pub scope: Scope,
     /// When.
     pub seen_at: Ms,
-    /// What it said.
-    pub reports: Reports,
-    /// Seats that it was told to hand over.
-    pub told: BTreeMap<LicenseId, u32>,
     /// It is being disabled.
     pub draining: bool,
 }
 
-/// What the online servers of an account said, in order of workstation.
+/// When the online servers of an account were heard of, in order of workstation.
 pub fn heard(tx: &mut Tx<'_>, owner: AccountId) -> Result<Vec<Heard>, DbError> {
     tx.all(
-        "SELECT w.id, s.seen_at_ms, s.report, s.told, s.draining, w.scope
-         FROM workstation w JOIN sync s ON s.workstation = w.id
+        "SELECT w.id, s.seen_at_ms, s.draining, w.scope FROM workstation w JOIN sync s ON s.workstation = w.id
          WHERE w.owner = ?1 AND w.mode = 'online' AND w.status = 'active' ORDER BY w.id",
         &[text(owner)],
         |row| {
-            let scope = word(row, 5, Scope::from_word)?;
-            let (reports, told) = (json(row, 2)?, json(row, 3)?);
-            Ok(Heard { workstation: id(row, 0)?, scope, seen_at: ms(row, 1)?, reports, told, draining: row.bool(4)? })
+            let scope = word(row, 3, Scope::from_word)?;
+            Ok(Heard { workstation: id(row, 0)?, scope, seen_at: ms(row, 1)?, draining: row.bool(2)? })
         },
     )
 }
@@ -165,13 +218,17 @@ pub fn wants(tx: &mut Tx<'_>, license: LicenseId, after: Ms) -> Result<Vec<WantR
     )
 }
 
-/// Whether any server said after `after` that it wants seats of a license of an account, or of one of which some are
-/// assigned to it.
-pub fn anybody_wants(tx: &mut Tx<'_>, account: AccountId, after: Ms) -> Result<bool, DbError> {
-    let sql = "SELECT 1 FROM want w JOIN license l ON l.id = w.license
-               WHERE w.asked_at_ms > ?2 AND (l.owner = ?1 OR EXISTS (
-                   SELECT 1 FROM assignment a WHERE a.license = w.license AND a.account = ?1)) LIMIT 1";
-    Ok(tx.one(sql, &[text(account), after.0.into()], |_| Ok(()))?.is_some())
+/// The licenses of an account, or of which some are assigned to it, of which any server said after `after` that it wants
+/// seats.
+pub fn wanted(tx: &mut Tx<'_>, account: AccountId, after: Ms) -> Result<BTreeSet<LicenseId>, DbError> {
+    let rows = tx.all(
+        "SELECT DISTINCT w.license FROM want w JOIN license l ON l.id = w.license
+         WHERE w.asked_at_ms > ?2 AND (l.owner = ?1 OR EXISTS (
+             SELECT 1 FROM assignment a WHERE a.license = w.license AND a.account = ?1))",
+        &[text(account), after.0.into()],
+        |row| id(row, 0),
+    )?;
+    Ok(rows.into_iter().collect())
 }
 
 /// A server wants that.

@@ -3,23 +3,24 @@
 use super::{RENEW_PART, REPEAT_MS};
 use crate::failure::Failure;
 use crate::service::issue::{Desk, WantedLine};
-use crate::service::pools::LicensePools;
+use crate::service::pools::{LicensePools, OnLicense};
+use crate::store::bells::{self, Due};
 use crate::store::documents::{self, DocumentRow, StoredLine};
 use crate::store::licenses::LicenseRow;
-use crate::store::sync::{self, Reports, SyncRow, WantRow};
+use crate::store::state;
+use crate::store::sync::{self, Stated, SyncRow, WantRow};
 use crate::store::workstations::{self, Owned, WorkstationRow};
-use crate::store::{bells, state};
 use leasehold_core::grant::Terms;
 use leasehold_core::ids::{LicenseId, WorkstationId};
 use leasehold_core::license::Scope;
-use leasehold_core::sync::{Part, PoolShare, Report, SyncRequest, WANT_MS, Want, allot};
+use leasehold_core::sync::{Part, PoolShare, Report, SyncRequest, Want, allot};
 use leasehold_core::time::{Ms, SECOND_MS};
 use leasehold_db::Tx;
 use std::collections::{BTreeMap, BTreeSet};
 
 /// What a server says, and what it had before.
 pub(super) struct Said<'a> {
-    pub(super) now: &'a Reports,
+    pub(super) now: &'a BTreeMap<LicenseId, Report>,
     pub(super) before: BTreeMap<LicenseId, u32>,
     pub(super) draining: bool,
 }
@@ -33,9 +34,13 @@ impl Said<'_> {
 }
 
 /// Seats of each license that a server had when it made a request, where `last` is what it said before.
-pub(super) fn held(request: &SyncRequest, newest: Option<&DocumentRow>, last: &Reports) -> BTreeMap<LicenseId, u32> {
+pub(super) fn held(
+    request: &SyncRequest,
+    newest: Option<&DocumentRow>,
+    last: &BTreeMap<LicenseId, Stated>,
+) -> BTreeMap<LicenseId, u32> {
     // What it kept may stand on lines that the newest does not have any more.
-    let mut held = kept(last);
+    let mut held: BTreeMap<LicenseId, u32> = last.iter().map(|(license, stated)| (*license, stated.report.keep)).collect();
     let mut granted: BTreeMap<LicenseId, u32> = BTreeMap::new();
     let newest = newest.filter(|newest| newest.token == request.document);
     for line in newest.iter().flat_map(|newest| &newest.lines).map(|stored| &stored.line) {
@@ -49,23 +54,47 @@ pub(super) fn held(request: &SyncRequest, newest: Option<&DocumentRow>, last: &R
     held
 }
 
-pub(super) fn kept(reports: &Reports) -> BTreeMap<LicenseId, u32> {
-    reports.iter().map(|(license, report)| (*license, report.keep)).collect()
-}
-
 /// What a server is to hold.
 pub(super) struct Plan {
     pub(super) lines: Vec<(LicenseRow, u32, bool)>,
+    /// Rows that stay as they are.
+    pub(super) unchanged: Vec<StoredLine>,
     pub(super) shares: Vec<PoolShare>,
     /// Licenses that run and of which it may have seats, now or when they come back.
     pub(super) open: usize,
     /// Seats that come for somebody who waits.
     pub(super) taken: BTreeMap<LicenseId, u32>,
-    pub(super) rung: BTreeSet<WorkstationId>,
-    /// Servers that are to be told with their next sync.
-    pub(super) noted: BTreeSet<WorkstationId>,
+    /// Servers that should sync now, to be told of licenses.
+    pub(super) rung: Due,
+    /// Those that are to be told with their next sync.
+    pub(super) noted: Due,
     /// Until when it stays so if nothing happens.
     pub(super) repeat_until: Ms,
+}
+
+impl Plan {
+    /// Adds what was not looked at: what the `newest` document has of it stays, never more than the server keeps, and it
+    /// is told of it what it was told with the `last` sync.
+    pub(super) fn keep_others(
+        &mut self,
+        looked: &BTreeSet<LicenseId>,
+        newest: Option<&DocumentRow>,
+        said: &BTreeMap<LicenseId, Report>,
+        last: &SyncRow,
+    ) {
+        let lines = newest.iter().flat_map(|newest| &newest.lines);
+        for stored in lines.filter(|stored| !looked.contains(&stored.line.license)) {
+            let mut stored = stored.clone();
+            let kept = said.get(&stored.line.license).map_or(0, |report| report.keep);
+            stored.line.seats = stored.line.seats.min(kept);
+            if stored.line.seats > 0 {
+                self.unchanged.push(stored);
+            }
+        }
+        self.shares.extend(last.pools.iter().filter(|share| !looked.contains(&share.license)).cloned());
+        self.shares.sort_by_key(|share| share.license);
+        self.repeat_until = self.repeat_until.min(last.repeat_until);
+    }
 }
 
 /// Decides what a locked workstation holds of locked licenses, given what it says.
@@ -81,11 +110,12 @@ pub(super) fn plan(
     let heard = sync::heard(tx, workstation.owner)?;
     let mut plan = Plan {
         lines: Vec::new(),
+        unchanged: Vec::new(),
         shares: Vec::new(),
         open: 0,
         taken: BTreeMap::new(),
-        rung: BTreeSet::new(),
-        noted: BTreeSet::new(),
+        rung: Due::new(),
+        noted: Due::new(),
         repeat_until: now.plus(REPEAT_MS),
     };
     for license in licenses {
@@ -100,7 +130,7 @@ pub(super) fn plan(
         let part = pools.part_of(workstation.owner, workstation.scope);
         let settled = pools.write_settled(tx)?;
         if !settled.is_empty() {
-            plan.rung.extend(pools.servers(tx, &settled)?);
+            plan.rung.extend(pools.due(tx, &settled)?);
         }
         let id = pools.license.id;
         plan.open += usize::from(pools.running());
@@ -108,20 +138,19 @@ pub(super) fn plan(
         let given_back = said.given_back(id);
         if given_back > 0 && part != Part::Floating {
             // It floats again.
-            plan.rung.extend(pools.servers(tx, &[])?);
+            plan.rung.extend(pools.due(tx, &[])?);
         }
-        let wants = sync::wants(tx, id, now.plus(-WANT_MS))?;
-        let before = wants.iter().find(|row| row.workstation == workstation.id);
+        let on = OnLicense::load(tx, id, now)?;
+        let before = on.wants.get(&workstation.id);
         let want = want_of(report, before, now).filter(|_| !draining);
-        let recalled = sync::recalled(tx, id, now)?;
-        let facts = pools.pool(part, workstation, (report, draining), want, (&wants, &recalled), &heard);
+        let facts = pools.pool(part, workstation, (report, draining), want, &on, &heard);
         let mut allotment = allot(&facts, workstation.id);
         match want.map(|want| want.served(allotment.served, now)).filter(|left| left.seats > 0) {
             Some(want) => sync::want(tx, id, &WantRow { workstation: workstation.id, want, asked_at: now })?,
             None if before.is_some() => sync::want_nothing(tx, id, workstation.id)?,
             None => {}
         }
-        if let Some(asked_back) = recalled.get(&workstation.id) {
+        if let Some(asked_back) = on.recalled.get(&workstation.id) {
             let left = asked_back.saturating_sub(given_back);
             sync::set_recalled(tx, id, workstation.id, left)?;
             allotment.recall = allotment.recall.max(left).min(allotment.seats);
@@ -144,8 +173,8 @@ pub(super) fn plan(
             pending: pools.pending_of(part),
         };
         plan.taken.insert(id, allotment.taken);
-        plan.rung.extend(allotment.ring);
-        plan.noted.extend(allotment.news);
+        plan.rung.extend(allotment.ring.into_iter().map(|server| (server, id)));
+        plan.noted.extend(allotment.news.into_iter().map(|server| (server, id)));
         if share.seats > 0 || allotment.seats > 0 || share.pending > 0 {
             plan.shares.push(share);
         }
@@ -153,7 +182,7 @@ pub(super) fn plan(
             plan.lines.push((pools.license, allotment.seats, workstation.scope == Scope::Person));
         }
     }
-    plan.rung.remove(&workstation.id);
+    plan.rung.retain(|(server, _)| *server != workstation.id);
     Ok(plan)
 }
 
@@ -182,7 +211,10 @@ impl Desk {
                 terms: Terms::by_sync(license.product.share, license.term.maintenance_until(), *assigned),
             }
         });
-        self.lines(tx, row.id, wanted.collect(), newest)
+        let mut lines = self.lines(tx, row.id, wanted.collect(), newest)?;
+        lines.extend(plan.unchanged.iter().cloned());
+        lines.sort_by_key(|stored| stored.line.license);
+        Ok(lines)
     }
 
     /// Issues the first online document of a workstation, which is locked with its licenses.
@@ -194,7 +226,7 @@ impl Desk {
         request: leasehold_core::ids::RequestId,
     ) -> Result<(DocumentRow, BTreeSet<WorkstationId>), Failure> {
         let now = self.stamp.now;
-        let mut reports = Reports::new();
+        let mut reports: BTreeMap<LicenseId, Report> = BTreeMap::new();
         for license in &licenses {
             let claims = documents::claims(tx, license.id, now)?;
             let here = claims.iter().filter(|claim| claim.workstation == workstation.row.id);
@@ -205,7 +237,8 @@ impl Desk {
                 .sum();
             reports.insert(license.id, Report { keep, used: keep, ..Report::default() });
         }
-        let said = Said { now: &reports, before: kept(&reports), draining: false };
+        let before = reports.iter().map(|(license, report)| (*license, report.keep)).collect();
+        let said = Said { now: &reports, before, draining: false };
         let plan = plan(tx, &workstation.row, licenses, &said, now)?;
         if plan.open == 0 {
             return Err(Failure::NoLicenses(workstation.row.scope));
@@ -218,9 +251,11 @@ impl Desk {
             return Err(Failure::Internal("a document number was given twice".to_owned()));
         }
         workstations::update(tx, &workstation.row)?;
-        let row = SyncRow { seen_at: now, report: reports, ..SyncRow::default() };
-        sync::put(tx, workstation.row.id, &row)?;
-        bells::ring_and_note(tx, &plan.rung, &plan.noted, now)?;
-        Ok((document, plan.rung))
+        let id = workstation.row.id;
+        sync::put(tx, id, &SyncRow { seen_at: now, ..SyncRow::default() })?;
+        let stated = reports.into_iter().map(|(license, report)| (license, Stated { report, told: 0 })).collect();
+        let before = sync::stated_by(tx, id)?;
+        sync::put_stated(tx, id, &before, &stated)?;
+        Ok((document, bells::ring_of(tx, &plan.rung, &plan.noted, now)?))
     }
 }
