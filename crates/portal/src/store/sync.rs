@@ -7,7 +7,7 @@ use leasehold_core::license::Scope;
 use leasehold_core::sync::{PoolShare, Report, Want};
 use leasehold_core::time::Ms;
 use leasehold_db::{DbError, Row, Tx};
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::fmt::Display;
 use std::str::FromStr;
 
@@ -216,19 +216,6 @@ pub fn wants(tx: &mut Tx<'_>, license: LicenseId, after: Ms) -> Result<Vec<WantR
             Ok(WantRow { workstation: id(row, 0)?, want, asked_at: ms(row, 4)? })
         },
     )
-}
-
-/// The licenses of an account, or of which some are assigned to it, of which any server said after `after` that it wants
-/// seats.
-pub fn wanted(tx: &mut Tx<'_>, account: AccountId, after: Ms) -> Result<BTreeSet<LicenseId>, DbError> {
-    let rows = tx.all(
-        "SELECT DISTINCT w.license FROM want w JOIN license l ON l.id = w.license
-         WHERE w.asked_at_ms > ?2 AND (l.owner = ?1 OR EXISTS (
-             SELECT 1 FROM assignment a WHERE a.license = w.license AND a.account = ?1))",
-        &[text(account), after.0.into()],
-        |row| id(row, 0),
-    )?;
-    Ok(rows.into_iter().collect())
 }
 
 /// A server wants that.

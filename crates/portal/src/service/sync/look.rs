@@ -6,7 +6,7 @@ use crate::store::workstations::WorkstationRow;
 use crate::store::documents;
 use leasehold_core::ids::LicenseId;
 use leasehold_core::license::Mode;
-use leasehold_core::sync::{SyncRequest, WANT_MS};
+use leasehold_core::sync::SyncRequest;
 use leasehold_core::text;
 use leasehold_core::time::Ms;
 use leasehold_db::{DbError, Tx};
@@ -57,8 +57,8 @@ impl Look {
     }
 }
 
-/// The licenses of which a server says something else than last, or of which anybody wants seats. None if more may have
-/// changed than single licenses.
+/// The licenses of which a server says something else than last, or wants or owes seats. None if more may have changed
+/// than single licenses. What others want of it makes no difference: they ask for it, and then it is due.
 fn changed(
     tx: &mut Tx<'_>,
     row: &WorkstationRow,
@@ -84,10 +84,8 @@ fn changed(
         return Ok(None);
     }
     let stated = sync::stated_by(tx, row.id)?;
-    let mut changed = sync::wanted(tx, row.owner, now.plus(-WANT_MS))?;
     let named = request.licenses.keys().chain(stated.keys());
-    changed.extend(named.filter(|license| !says_the_same(request, &stated, **license)));
-    Ok(Some(changed))
+    Ok(Some(named.filter(|license| !says_the_same(request, &stated, **license)).copied().collect()))
 }
 
 /// Whether a server keeps of a license what it kept before, and neither wants nor owes anything.
