@@ -32,14 +32,20 @@ enum Backend {
     Postgres(Pool),
 }
 
+/// Memory for pages of a large database in one file.
+const CACHE_KIB: u32 = 65_536;
+
 impl Db {
-    /// Opens what a configuration names, with the default options.
+    /// Opens what a configuration names, with the default options and memory for many pages: whoever may choose between
+    /// two databases may have much to keep.
     ///
     /// # Errors
     /// As [`Db::open_sqlite`] and [`Db::open_postgres`].
     pub fn open(url: &DatabaseUrl) -> Result<Self, DbError> {
         match url {
-            DatabaseUrl::Sqlite(path) => Self::open_sqlite(path, SqliteOptions::default()),
+            DatabaseUrl::Sqlite(path) => {
+                Self::open_sqlite(path, SqliteOptions { cache_kib: CACHE_KIB, ..SqliteOptions::default() })
+            }
             DatabaseUrl::Postgres(url) => Self::open_postgres(url, POOL_SIZE),
         }
     }

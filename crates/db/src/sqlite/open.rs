@@ -16,11 +16,13 @@ pub struct SqliteOptions {
     pub readers: usize,
     /// How long a write waits for another process before it answers [`DbError::Locked`].
     pub busy_timeout: Duration,
+    /// Memory in which the writer may keep pages of the file, in KiB. It takes no more than the file has.
+    pub cache_kib: u32,
 }
 
 impl Default for SqliteOptions {
     fn default() -> Self {
-        Self { readers: 4, busy_timeout: Duration::from_secs(5) }
+        Self { readers: 4, busy_timeout: Duration::from_secs(5), cache_kib: 2_000 }
     }
 }
 
@@ -45,6 +47,10 @@ pub(crate) fn open_writer(path: &Path, options: &SqliteOptions) -> Result<Connec
     run(&conn, "PRAGMA fullfsync = ON")?;
     run(&conn, "PRAGMA checkpoint_fullfsync = ON")?;
     expect_int(&conn, &format!("PRAGMA wal_autocheckpoint = {CHECKPOINT_PAGES}"), CHECKPOINT_PAGES)?;
+    // In KiB if negative, else in pages.
+    let cache_kib = -i64::from(options.cache_kib);
+    run(&conn, &format!("PRAGMA cache_size = {cache_kib}"))?;
+    expect_int(&conn, "PRAGMA cache_size", cache_kib)?;
     // Creates the files beside it now, so that a read-only folder is found at start.
     run(&conn, "BEGIN IMMEDIATE; ROLLBACK")?;
     Ok(conn)

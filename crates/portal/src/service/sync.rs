@@ -21,7 +21,7 @@ use leasehold_core::ids::{AccountId, LicenseId, WorkstationId};
 use leasehold_core::license::{Mode, Scope};
 use leasehold_core::sync::{PoolShare, SYNC_VERSION, SyncAnswer, SyncRequest, Verdict};
 use leasehold_core::text;
-use leasehold_core::time::{MINUTE_MS, Ms, SECOND_MS};
+use leasehold_core::time::{HOUR_MS, MINUTE_MS, Ms, SECOND_MS};
 use leasehold_core::times::TimeTable;
 use leasehold_db::Tx;
 use leasehold_trust::secret::sha256_hex;
@@ -37,8 +37,11 @@ use std::net::IpAddr;
 /// A document is renewed when a new one would run longer by this part of its term.
 const RENEW_PART: i64 = 28;
 /// Of a license of which nothing changed a server is told the same again for this long, in milliseconds, without a look
-/// at it: whatever it should hear is noted as due.
+/// at it: whatever it should hear is noted as due. Longer where many servers share licenses, as every look is at all of
+/// them: for each of them [`REPEAT_EACH_MS`], at most [`REPEAT_MAX_MS`].
 const REPEAT_MS: i64 = 5 * MINUTE_MS;
+const REPEAT_EACH_MS: i64 = 3 * SECOND_MS;
+const REPEAT_MAX_MS: i64 = HOUR_MS;
 /// An administrator's recall is remembered this long, in milliseconds.
 pub const RECALL_MS: i64 = 10 * MINUTE_MS;
 

@@ -92,7 +92,8 @@ pub fn insert(tx: &mut Tx<'_>, new: &DocumentRow, to_log: bool) -> Result<bool, 
     }
     for StoredLine { line, freed_at } in &new.lines {
         tx.exec(
-            "INSERT INTO grant_line (document, line, license, seats, until_ms, freed_at_ms) VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
+            "INSERT INTO grant_line (document, line, license, seats, until_ms, freed_at_ms, workstation, rev)
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)",
             &[
                 text(new.id),
                 text(line.line),
@@ -100,6 +101,8 @@ pub fn insert(tx: &mut Tx<'_>, new: &DocumentRow, to_log: bool) -> Result<bool, 
                 line.seats.into(),
                 line.until.0.into(),
                 freed_at.0.into(),
+                text(new.workstation),
+                rev(new.rev),
             ],
         )?;
     }
@@ -149,8 +152,7 @@ pub fn lower(
     seats: u32,
 ) -> Result<(), DbError> {
     tx.exec(
-        "UPDATE grant_line SET seats = ?4 WHERE license = ?3 AND seats > ?4
-           AND document IN (SELECT id FROM grant_document WHERE workstation = ?1 AND rev = ?2)",
+        "UPDATE grant_line SET seats = ?4 WHERE workstation = ?1 AND rev = ?2 AND license = ?3 AND seats > ?4",
         &[text(workstation), rev(number), text(license), seats.into()],
     )?;
     Ok(())
@@ -160,8 +162,7 @@ pub fn lower(
 /// obeys none of them. They would not be counted anyway; this is so that counting need not look at them.
 pub fn void(tx: &mut Tx<'_>, workstation: WorkstationId, from: u64, to: u64) -> Result<(), DbError> {
     tx.exec(
-        "UPDATE grant_line SET freed_at_ms = 0 WHERE freed_at_ms > 0
-           AND document IN (SELECT id FROM grant_document WHERE workstation = ?1 AND rev >= ?2 AND rev < ?3)",
+        "UPDATE grant_line SET freed_at_ms = 0 WHERE workstation = ?1 AND rev >= ?2 AND rev < ?3 AND freed_at_ms > 0",
         &[text(workstation), rev(from), rev(to)],
     )?;
     Ok(())
@@ -224,8 +225,7 @@ pub fn licenses_alive_from(
     now: Ms,
 ) -> Result<Vec<LicenseId>, DbError> {
     tx.all(
-        "SELECT DISTINCT l.license FROM grant_document d JOIN grant_line l ON l.document = d.id
-         WHERE d.workstation = ?1 AND d.rev >= ?2 AND l.freed_at_ms > ?3",
+        "SELECT DISTINCT license FROM grant_line WHERE workstation = ?1 AND rev >= ?2 AND freed_at_ms > ?3",
         &[text(workstation), rev(from), now.0.into()],
         |row| id(row, 0),
     )
@@ -234,8 +234,7 @@ pub fn licenses_alive_from(
 /// The row id under which a workstation has held seats of a license, so that a renewed line keeps its name.
 pub fn line_id(tx: &mut Tx<'_>, workstation: WorkstationId, license: LicenseId) -> Result<Option<LineId>, DbError> {
     tx.one(
-        "SELECT l.line FROM grant_line l JOIN grant_document d ON d.id = l.document
-         WHERE d.workstation = ?1 AND l.license = ?2 ORDER BY d.rev DESC LIMIT 1",
+        "SELECT line FROM grant_line WHERE workstation = ?1 AND license = ?2 ORDER BY rev DESC LIMIT 1",
         &[text(workstation), text(license)],
         |row| id(row, 0),
     )
@@ -244,10 +243,10 @@ pub fn line_id(tx: &mut Tx<'_>, workstation: WorkstationId, license: LicenseId) 
 /// What each workstation may be using of a license at `now`: the rows alive in the documents it may obey.
 pub fn claims(tx: &mut Tx<'_>, license: LicenseId, now: Ms) -> Result<Vec<Claim>, DbError> {
     let rows = tx.all(
-        "SELECT w.id, w.name, w.status, w.acknowledged_rev, d.rev, l.seats, l.freed_at_ms, w.owner, w.scope, w.mode
-         FROM grant_line l JOIN grant_document d ON d.id = l.document JOIN workstation w ON w.id = d.workstation
-         WHERE l.license = ?1 AND l.freed_at_ms > ?2 AND d.rev >= w.acknowledged_rev
-         ORDER BY w.id, d.rev",
+        "SELECT w.id, w.name, w.status, w.acknowledged_rev, l.rev, l.seats, l.freed_at_ms, w.owner, w.scope, w.mode
+         FROM grant_line l JOIN workstation w ON w.id = l.workstation
+         WHERE l.license = ?1 AND l.freed_at_ms > ?2 AND l.rev >= w.acknowledged_rev
+         ORDER BY l.workstation, l.rev",
         &[text(license), now.0.into()],
         |row| {
             let claim = Claim {

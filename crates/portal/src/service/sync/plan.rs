@@ -1,6 +1,6 @@
 //! What a server is to hold, by what it says and what others hold and want; and the document that says so.
 
-use super::{RENEW_PART, REPEAT_MS};
+use super::{RENEW_PART, REPEAT_EACH_MS, REPEAT_MAX_MS, REPEAT_MS};
 use crate::failure::Failure;
 use crate::service::issue::{Desk, WantedLine};
 use crate::service::pools::{LicensePools, OnLicense};
@@ -10,7 +10,7 @@ use crate::store::licenses::LicenseRow;
 use crate::store::state;
 use crate::store::sync::{self, Stated, SyncRow, WantRow};
 use crate::store::workstations::{self, Owned, WorkstationRow};
-use leasehold_core::grant::Terms;
+use leasehold_core::grant::{Terms, counted_seats};
 use leasehold_core::ids::{LicenseId, WorkstationId};
 use leasehold_core::license::Scope;
 use leasehold_core::sync::{Part, PoolShare, Report, SyncRequest, Want, allot};
@@ -108,6 +108,8 @@ pub(super) fn plan(
     let draining = said.draining;
     let learning_until = state::learning_until(tx)?;
     let heard = sync::heard(tx, workstation.owner)?;
+    let servers = i64::try_from(heard.len()).unwrap_or(i64::MAX);
+    let repeat_ms = servers.saturating_mul(REPEAT_EACH_MS).clamp(REPEAT_MS, REPEAT_MAX_MS);
     let mut plan = Plan {
         lines: Vec::new(),
         unchanged: Vec::new(),
@@ -116,7 +118,7 @@ pub(super) fn plan(
         taken: BTreeMap::new(),
         rung: Due::new(),
         noted: Due::new(),
-        repeat_until: now.plus(REPEAT_MS),
+        repeat_until: now.plus(repeat_ms),
     };
     for license in licenses {
         if !license.shared().open_to(workstation.scope) {
@@ -228,13 +230,11 @@ impl Desk {
         let now = self.stamp.now;
         let mut reports: BTreeMap<LicenseId, Report> = BTreeMap::new();
         for license in &licenses {
-            let claims = documents::claims(tx, license.id, now)?;
+            // Whoever is new has nothing.
+            let is_new = workstation.row.newest_rev == 0;
+            let claims = if is_new { Vec::new() } else { documents::claims(tx, license.id, now)? };
             let here = claims.iter().filter(|claim| claim.workstation == workstation.row.id);
-            let keep = here
-                .map(|claim| {
-                    leasehold_core::grant::counted_seats(&claim.documents, claim.acknowledged_rev, license.id, now)
-                })
-                .sum();
+            let keep = here.map(|claim| counted_seats(&claim.documents, claim.acknowledged_rev, license.id, now)).sum();
             reports.insert(license.id, Report { keep, used: keep, ..Report::default() });
         }
         let before = reports.iter().map(|(license, report)| (*license, report.keep)).collect();
