@@ -26,6 +26,8 @@ use tokio::time::Instant;
 
 /// Servers of one account, which share one license.
 const SERVERS_PER_ACCOUNT: usize = 10;
+/// Servers of one account for each license, all of which share all licenses.
+const SERVERS_PER_LICENSE: usize = 100;
 /// Seats of a license for each server that shares it.
 const SEATS_PER_SERVER: u32 = 10;
 /// Seats of a license that a server uses.
@@ -61,7 +63,7 @@ pub(crate) struct Fleet {
 }
 
 impl Fleet {
-    /// Enables servers, ten of each account on one license; or all in one account, on one license for each ten of them.
+    /// Enables servers, ten of each account on one license; or all in one account, on one license for each hundred of them.
     pub(crate) fn enable(portal: &Portal, servers: usize, connections: usize, one_account: bool) -> Result<Fleet> {
         let accounts = if one_account { 1 } else { servers.div_ceil(SERVERS_PER_ACCOUNT) };
         let mut fleet = Fleet { runtime: http::runtime()?, parts: Vec::new(), licenses: 0 };
@@ -70,7 +72,7 @@ impl Fleet {
             let customer = portal.customer(&format!("customer-{account}"))?;
             let here =
                 if one_account { servers } else { SERVERS_PER_ACCOUNT.min(servers - account * SERVERS_PER_ACCOUNT) };
-            let licenses = here.div_ceil(SERVERS_PER_ACCOUNT);
+            let licenses = here.div_ceil(if one_account { SERVERS_PER_LICENSE } else { SERVERS_PER_ACCOUNT });
             for _ in 0..licenses {
                 portal.sell(&customer, SEATS_PER_SERVER * u32::try_from(here)?)?;
             }
@@ -93,8 +95,8 @@ impl Fleet {
     }
 
     /// Every server syncs some times, so that the seats are where they belong.
-    pub(crate) fn settle(&mut self, portal: SocketAddr, times: usize) -> Result<()> {
-        self.drive(portal, (None, times), false).map(drop)
+    pub(crate) fn settle(&mut self, portal: SocketAddr, times: usize, busy: bool) -> Result<()> {
+        self.drive(portal, (None, times), busy).map(drop)
     }
 
     /// Syncs for some seconds over all connections: of servers of which nothing changes, or busy ones that pass seats on.

@@ -71,7 +71,7 @@ impl Site {
         let (options, portal) = (bench.options, bench.portal(schema)?);
         let one_account = matches!(schema, Schema::OneAccount);
         let mut fleet = Fleet::enable(&portal, servers, options.connections.min(FEW), one_account)?;
-        fleet.settle(portal.address(), LAPS)?;
+        fleet.settle(portal.address(), LAPS, false)?;
         Ok(Site { portal, fleet, idle: Vec::new(), busy: Vec::new() })
     }
 
@@ -216,6 +216,8 @@ pub(crate) fn run(options: &Sync, folder: &Path) -> Result<()> {
     let one_account = if options.one_account {
         let mut site = Site::start(&bench, options.servers.max(FEW), Schema::OneAccount)?;
         (0..options.rounds.max(1)).try_for_each(|_| site.run_idle(options.seconds))?;
+        // Whoever came first has all the seats.
+        site.fleet.settle(site.portal.address(), LAPS, true)?;
         (0..options.rounds.max(1)).try_for_each(|_| site.run_busy(options.seconds))?;
         Some(site.figures()?)
     } else {

@@ -7,7 +7,6 @@
 use super::Report;
 use crate::ids::WorkstationId;
 use crate::time::Ms;
-use std::collections::BTreeMap;
 
 /// Seats that somebody asked for at a server.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -74,9 +73,13 @@ impl Holder {
         self.wanted() - self.waiting()
     }
 
+    /// Where it stands among those that want something.
+    fn place(&self) -> Option<(Ms, WorkstationId)> {
+        self.want.map(|want| (want.since, self.workstation))
+    }
+
     fn is_older(&self, other: &Holder) -> bool {
-        let place = |holder: &Holder| holder.want.map(|want| (want.since, holder.workstation));
-        place(self) < place(other)
+        self.place() < other.place()
     }
 
     /// How much of what is wanted here comes before whoever waits at `other`.
@@ -87,15 +90,6 @@ impl Holder {
     /// How much of what is wanted here comes before whoever was denied at `other`.
     fn before_denied_at(&self, other: &Holder) -> u32 {
         self.waiting().saturating_add(if self.is_older(other) { self.denied() } else { 0 })
-    }
-
-    /// How much of what is wanted here comes before a request that `holder` could serve next.
-    fn before_next_at(&self, holder: &Holder) -> u32 {
-        match () {
-            () if holder.waiting() > 0 => self.before_waiting_at(holder),
-            () if holder.wanted() > 0 => self.before_denied_at(holder),
-            () => self.wanted(),
-        }
     }
 }
 
@@ -169,9 +163,8 @@ pub fn allot(pool: &PoolFacts, asker: WorkstationId) -> Allotment {
     let (mut ring, mut news) = if pool.raising { takers(pool, asker, &shares, free) } else { Default::default() };
     // Whoever was told already syncs by itself as soon as it has something to hand over.
     let somebody_waits = pool.holders.iter().any(|holder| holder.waiting() > 0);
-    for (id, seats) in &recalls {
-        let Some(other) = others().find(|other| other.workstation == *id && *seats > other.told) else { continue };
-        if somebody_waits || !other.fresh { ring.push(*id) } else { news.push(*id) }
+    for (other, _) in recalls.iter().filter(|(other, seats)| other.workstation != asker && *seats > other.told) {
+        if somebody_waits || !other.fresh { &mut ring } else { &mut news }.push(other.workstation);
     }
     for list in [&mut ring, &mut news] {
         list.sort_unstable();
@@ -181,7 +174,7 @@ pub fn allot(pool: &PoolFacts, asker: WorkstationId) -> Allotment {
         seats,
         served: wanted,
         taken,
-        recall: recalls.iter().find(|(id, _)| *id == asker).map_or(0, |(_, seats)| *seats),
+        recall: recalls.iter().find(|(holder, _)| holder.workstation == asker).map_or(0, |(_, seats)| *seats),
         exhausted: open > 0 && (!pool.raising || (free == 0 && !idle_elsewhere)),
         free,
         ring,
@@ -246,7 +239,9 @@ fn after(pool: &PoolFacts, asker: WorkstationId, seats: u32, got: u32) -> PoolFa
 
 /// Seats that each server may have when nobody waits: its peak of the last days and an equal part of the rest, or its
 /// part of the pool by peak if there are fewer.
-struct Shares(BTreeMap<WorkstationId, u32>);
+///
+/// In order of workstation.
+struct Shares(Vec<(WorkstationId, u32)>);
 
 impl Shares {
     fn of(pool: &PoolFacts) -> Shares {
@@ -270,7 +265,8 @@ impl Shares {
     }
 
     fn of_server(&self, workstation: WorkstationId) -> u32 {
-        self.0.get(&workstation).copied().unwrap_or(0)
+        let found = self.0.binary_search_by_key(&workstation, |(id, _)| *id);
+        found.ok().and_then(|at| self.0.get(at)).map_or(0, |(_, seats)| *seats)
     }
 }
 
@@ -278,7 +274,7 @@ impl Shares {
 /// any idle seat; if that is not enough, everybody hands over what comes free next, before requests of their own that
 /// come later. Nobody is asked for what is wanted there, and what a server has that may be gone is asked for and not
 /// counted on.
-fn recalls(pool: &PoolFacts, shares: &Shares, free: u32) -> Vec<(WorkstationId, u32)> {
+fn recalls<'a>(pool: &'a PoolFacts, shares: &Shares, free: u32) -> Vec<(&'a Holder, u32)> {
     let everything = pool.holders.iter().map(Holder::wanted).fold(pool.reserved, u32::saturating_add);
     if everything == 0 {
         return Vec::new();
@@ -286,27 +282,59 @@ fn recalls(pool: &PoolFacts, shares: &Shares, free: u32) -> Vec<(WorkstationId, 
     let mut from: Vec<&Holder> = pool.holders.iter().filter(|holder| holder.counted > 0).collect();
     // Who has most beyond its share gives first.
     let beyond = |holder: &Holder| holder.counted.saturating_sub(shares.of_server(holder.workstation));
-    from.sort_by_key(|holder| (std::cmp::Reverse(beyond(holder)), holder.workstation));
-    let mut asked: Vec<(WorkstationId, u32)> = from.iter().map(|holder| (holder.workstation, 0)).collect();
+    from.sort_by_cached_key(|holder| (std::cmp::Reverse(beyond(holder)), holder.workstation));
+    let mut asked: Vec<(&Holder, u32)> = from.into_iter().map(|holder| (holder, 0)).collect();
     let mut found = free;
     let long_idle = |holder: &Holder| holder.report.idle.min(holder.idle());
     for idle in [&long_idle as &dyn Fn(&Holder) -> u32, &Holder::idle] {
-        for (holder, (_, seats)) in from.iter().zip(&mut asked).filter(|(holder, _)| holder.waiting() == 0) {
+        for (holder, seats) in asked.iter_mut().filter(|(holder, _)| holder.waiting() == 0) {
             let missing = (everything - holder.wanted()).saturating_sub(found);
             let more = idle(holder).saturating_sub(*seats).min(missing);
             *seats += more;
             found += if holder.heard { more } else { 0 };
         }
     }
-    let wanting: Vec<&Holder> = pool.holders.iter().filter(|holder| holder.wanted() > 0).collect();
-    for (holder, (_, seats)) in from.iter().zip(&mut asked) {
-        let others = wanting.iter().filter(|other| other.workstation != holder.workstation);
-        let before = others.map(|other| other.before_next_at(holder)).fold(pool.reserved, u32::saturating_add);
+    let queue = Queue::of(pool);
+    for (holder, seats) in &mut asked {
+        let before = queue.before_next_at(holder).saturating_add(pool.reserved);
         // What lies idle where somebody waits is not enough for one of these yet.
         let most = if holder.waiting() > 0 { holder.used() } else { holder.counted };
         *seats = seats.saturating_add(before.saturating_sub(found)).min(most);
     }
     asked
+}
+
+/// Everybody who wants something, in order of age.
+struct Queue<'a> {
+    /// Each with what all that are older wait for, and were denied.
+    wanting: Vec<(&'a Holder, u32, u32)>,
+    waiting: u32,
+    denied: u32,
+}
+
+impl<'a> Queue<'a> {
+    fn of(pool: &'a PoolFacts) -> Queue<'a> {
+        let mut wanting: Vec<&Holder> = pool.holders.iter().filter(|holder| holder.wanted() > 0).collect();
+        wanting.sort_unstable_by_key(|holder| holder.place());
+        let mut queue = Queue { wanting: Vec::with_capacity(wanting.len()), waiting: 0, denied: 0 };
+        for holder in wanting {
+            queue.wanting.push((holder, queue.waiting, queue.denied));
+            queue.waiting = queue.waiting.saturating_add(holder.waiting());
+            queue.denied = queue.denied.saturating_add(holder.denied());
+        }
+        queue
+    }
+
+    /// How much of what is wanted elsewhere comes before a request that `holder` could serve next.
+    fn before_next_at(&self, holder: &Holder) -> u32 {
+        let here = self.wanting.binary_search_by_key(&holder.place(), |(other, ..)| other.place());
+        let here = here.ok().and_then(|at| self.wanting.get(at));
+        match here {
+            Some((_, waiting, _)) if holder.waiting() > 0 => *waiting,
+            Some((_, _, denied)) => self.waiting.saturating_add(*denied),
+            None => self.waiting.saturating_add(self.denied),
+        }
+    }
 }
 
 #[cfg(test)]
