@@ -280,7 +280,8 @@ pub(crate) fn server(command: ServerCommand) -> Result<u8, Failure> {
                      and one of them gets no new seats. Applications that run are taken up again at once; new seats \
                      seven minutes after its first start, when every seat that the backup does not know has ended. If it has synced \
                      with the portal since the backup was made, the portal takes it for a copy (FORKED): disable it then, and \
-                     enable it again; what its old key held is back when its document has ended.",
+                     enable it again, and revoke the old workstation at the portal: what that held is back when its document \
+                     has ended.",
                     folder.data.display()
                 )
             })?;
@@ -457,7 +458,8 @@ fn portal_state(online: &OnlineStatus) -> String {
         }
         OnlineState::Copy => format!(
             "COPY: another server runs with the same key{}. Stop the copy that should not run; disable this one, then \
-             activate it again, which gives it a key of its own.",
+             activate it again, which gives it a key of its own. If the other is gone for good, revoke its workstation at \
+             the portal, which says from when on its seats are free.",
             online.copy_on.as_ref().map(|host| format!(" on {}", printable(host))).unwrap_or_default()
         ),
         OnlineState::Revoked => {

@@ -142,7 +142,7 @@ impl DenialCode {
         let by_file = self.explain();
         let what_to_do = match self {
             DenialCode::FeatureUnknown => {
-                "Check that the application asks the right server, and that the server's account at the portal has a license with this feature."
+                "Check that the application asks the right server, and that the server's account at the portal has a license with this feature, or was assigned a seat of one."
             }
             DenialCode::Expired => {
                 "Renew the license at the portal. If it runs on there, the license server does not reach the portal: ONLINE LICENSING, Test connection, on its page says why."
@@ -165,11 +165,22 @@ pub struct AccountSeats {
     pub elsewhere: u32,
     /// Seats that are assigned to the server's person and are still in use by others.
     pub pending: u32,
+    /// There is a license for named people, of which this server, which works for everybody, can have no seats.
+    pub named: bool,
     /// The portal was reached when it was asked last.
     pub reached: bool,
 }
 
 impl AccountSeats {
+    /// What a person reads who asked for a feature of a license for named people at a server that works for everybody.
+    pub(crate) fn explain_named() -> Explanation {
+        Explanation {
+            what: "The license with this feature is for named people, and this license server serves everybody.",
+            what_to_do: "Have a seat assigned to you at the portal, and use a license server on your own machine that is enabled for yourself (\"for me\").",
+            who: "the administrator of the organization",
+        }
+    }
+
     /// What a person reads who got no seat of the `here` seats of a server.
     pub fn explain(&self, here: u32) -> Explanation {
         let (what, what_to_do) = match () {
@@ -183,6 +194,10 @@ impl AccountSeats {
             ),
             () if here == 0 && self.pending > 0 => (
                 "The seats that are assigned to you are still in use by others.",
+                "They come by themselves as soon as the others have closed the application; the administrator of the organization sees at the portal who has them.",
+            ),
+            () if self.pending > 0 => (
+                "All seats of this feature that are here are in use. More are assigned to you, and are still in use by others.",
                 "They come by themselves as soon as the others have closed the application; the administrator of the organization sees at the portal who has them.",
             ),
             () if here == 0 && self.elsewhere < self.seats => (
@@ -230,8 +245,9 @@ mod tests {
     fn every_code_explains_itself_in_whole_sentences() {
         let denials = DenialCode::ALL.iter().flat_map(|code| [code.explain(), code.explain_online()]);
         let accounts = [(0, 9, true), (5, 9, true), (0, 9, false), (0, 3, true)]
-            .map(|(pending, elsewhere, reached)| AccountSeats { seats: 9, elsewhere, pending, reached });
+            .map(|(pending, elsewhere, reached)| AccountSeats { seats: 9, elsewhere, pending, named: true, reached });
         let no_seats = accounts.iter().flat_map(|account| [account.explain(0), account.explain(3)]);
+        let no_seats = no_seats.chain([AccountSeats::explain_named()]);
         for text in denials.chain(no_seats).chain(LeaseEnd::ALL.iter().map(|code| code.explain())) {
             assert!(text.what.ends_with('.') && text.what_to_do.ends_with('.') && !text.who.is_empty(), "{text:?}");
         }

@@ -2,7 +2,7 @@
 
 use std::fmt;
 use std::path::Path;
-use std::sync::{Arc, mpsc};
+use std::sync::{Arc, Weak, mpsc};
 
 use tokio::sync::oneshot;
 
@@ -19,6 +19,20 @@ const POOL_SIZE: usize = 8;
 #[derive(Clone)]
 pub struct Db {
     inner: Arc<Inner>,
+}
+
+/// A database that is not kept open by this: for whoever works with it until others have closed it.
+#[derive(Clone, Debug)]
+pub struct WeakDb {
+    inner: Weak<Inner>,
+}
+
+impl WeakDb {
+    /// The database, unless it was closed.
+    #[must_use]
+    pub fn upgrade(&self) -> Option<Db> {
+        self.inner.upgrade().map(|inner| Db { inner })
+    }
 }
 
 struct Inner {
@@ -189,6 +203,12 @@ impl Db {
             Dialect::Sqlite => DbError::Unknown { place: "the database".to_owned(), detail },
             Dialect::Postgres => DbError::OutcomeUnknown { detail },
         }
+    }
+
+    /// The same database, for whoever must not keep it open.
+    #[must_use]
+    pub fn downgrade(&self) -> WeakDb {
+        WeakDb { inner: Arc::downgrade(&self.inner) }
     }
 
     /// Which of the two databases this is.

@@ -47,7 +47,7 @@ mod tx;
 mod url;
 mod value;
 
-pub use db::Db;
+pub use db::{Db, WeakDb};
 pub use error::DbError;
 pub use migrate::{Migration, Migrations};
 pub use row::Row;

@@ -189,7 +189,7 @@ impl Server {
     pub(crate) fn go_online(&self) -> Result<(), StartError> {
         let process: [u8; 16] = self.0.random.draw(leasehold_core::random::bytes);
         let parts = PortalParts {
-            db: self.0.db.clone(),
+            db: self.0.db.downgrade(),
             engine: self.0.engine.clone(),
             keys: Arc::clone(&self.0.keys),
             trust: self.0.trust.clone(),

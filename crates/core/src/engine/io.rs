@@ -193,6 +193,7 @@ impl Denial {
     pub fn explain(&self) -> Explanation {
         match self.account {
             Some(account) if self.code == DenialCode::NoSeats => account.explain(self.capacity.total),
+            Some(account) if self.code == DenialCode::FeatureUnknown && account.named => AccountSeats::explain_named(),
             Some(_) => self.code.explain_online(),
             None => self.code.explain(),
         }

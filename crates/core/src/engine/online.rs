@@ -271,7 +271,7 @@ impl Online {
         let promised = self.request.as_ref().filter(|_| holds).map(|request| request.licenses.clone());
         let promised = promised.unwrap_or_default();
         licenses.extend(promised.keys());
-        licenses.extend(self.pools().iter().map(|share| share.license));
+        licenses.extend(self.pools().iter().filter(|share| share.may_come()).map(|share| share.license));
         licenses.extend(self.denied.keys());
         let mut reports = BTreeMap::new();
         for license in licenses {
@@ -400,8 +400,7 @@ impl Online {
 
     /// Whether the portal knows a license with this feature that may have seats here.
     pub(super) fn knows(&self, feature: &FeatureCode) -> bool {
-        let may_come = |share: &PoolShare| share.seats > 0 || share.pending > 0;
-        self.pools().iter().any(|share| may_come(share) && share.features.contains_key(feature.as_str()))
+        self.pools().iter().any(|share| share.may_come() && share.features.contains_key(feature.as_str()))
     }
 
     /// What the portal said of a feature.
@@ -416,6 +415,7 @@ impl Online {
             // What a reduced license has too much is nowhere that it could come from.
             elsewhere: sum(|share| share.elsewhere.min(share.seats)),
             pending: sum(|share| share.pending),
+            named: self.pools().iter().any(|share| share.is_for_others() && share.features.contains_key(feature.as_str())),
             reached: self.failures == 0,
         }
     }

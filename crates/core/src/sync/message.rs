@@ -117,6 +117,18 @@ pub struct PoolShare {
     pub pending: u32,
 }
 
+impl PoolShare {
+    /// Whether seats of it can come to the server, now or when others have given them back.
+    pub fn may_come(&self) -> bool {
+        self.seats > 0 || self.pending > 0
+    }
+
+    /// It is for named people, and the server is nobody's own: it is told of it so that it can say so.
+    pub fn is_for_others(&self) -> bool {
+        self.kind == Kind::Named && !self.assigned && !self.may_come()
+    }
+}
+
 /// The portal's answer, signed.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
 pub struct SyncAnswer {

@@ -167,7 +167,7 @@ fn ask_copy(activation: &ActivationStatus, seen: &StatusResponse) -> Markup {
                     strong { "It ends this copy's key only, and frees nothing at the portal. " }
                     "The seats belong to the other server with this key"
                     @if let Some(host) = copy_on(seen) { ", on " strong { (wrapped(host)) } }
-                    ", which goes on."
+                    ". If that is gone for good, revoke its workstation at the portal."
                 }
                 li { (in_use_now(in_use, seen, now)) }
                 li { "Afterwards this server can be enabled again: it then gets a key of its own and is a workstation of its own." }
@@ -221,6 +221,7 @@ fn draining(seen: &StatusResponse) -> Markup {
                 " is destroyed"
                 @match &seen.online {
                     Some(online) if online.state == OnlineState::Copy => " here. Nothing is freed at the portal.",
+                    Some(online) if online.state == OnlineState::Unreachable => ", and the server brings the receipt to the portal by itself. The portal is not reached now: its free seats go back when it is.",
                     Some(_) => ", and the server brings the receipt to the portal by itself. Its free seats are on their way back already.",
                     None => " and the receipt can be downloaded here.",
                 }

@@ -43,7 +43,7 @@ pub(super) fn done(query: &ListQuery, seen: &StatusResponse) -> Option<Notice> {
         },
         (COPY_ENDED, _, _) if seen.state != ServerState::Active => html! {
             strong { "This copy's key is destroyed. " }
-            "Nothing was freed at the portal: the other server goes on. To use this one, enable it; it gets a key of its own."
+            "Nothing was freed at the portal: the seats stay the other server's, until that is disabled, or revoked at the portal if it is gone. To use this one, enable it; it gets a key of its own."
         },
         _ => return None,
     };

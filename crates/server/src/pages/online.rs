@@ -338,7 +338,7 @@ fn copy(online: &OnlineStatus) -> Markup {
             li {
                 "If the other one "
                 @if let Some(host) = other { "on " strong { (wrapped(host)) } " " }
-                "should not run, disable it on its own page: that gives its seats back."
+                "should not run, disable it on its own page: that gives its seats back. If it is gone for good, as after a restore on the same machine, revoke its workstation at the portal, which says there from when on its seats are free."
             }
         }
     };

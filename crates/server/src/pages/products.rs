@@ -1,6 +1,7 @@
 //! The table of products and their features: what there is, what is in use, until when. Pure: from the status to markup.
 
 use super::words;
+use crate::service::gives_seats;
 use leasehold_core::license::{Channel, Kind, Share};
 use leasehold_core::time::{DAY_MS, Ms};
 use leasehold_web::components::{Align, Button};
@@ -41,6 +42,8 @@ pub(super) struct Product<'a> {
     features: Vec<&'a FeatureStatus>,
     /// The portal renews what is online by itself.
     kept_up: bool,
+    /// Seats that nobody uses are given out.
+    gives: bool,
     now: Ms,
 }
 
@@ -59,9 +62,9 @@ impl Product<'_> {
         self.lines.iter().map(|line| u64::from(line.seats_in_use)).sum()
     }
 
-    /// Seats that nobody uses.
+    /// Seats that nobody uses, and that somebody can get.
     pub(super) fn free(&self) -> u64 {
-        self.seats().saturating_sub(self.in_use())
+        if self.gives { self.seats().saturating_sub(self.in_use()) } else { 0 }
     }
 
     /// When the first of its seats end.
@@ -117,8 +120,17 @@ pub(super) fn is_kept_up(seen: &StatusResponse) -> bool {
 pub(super) fn products(seen: &StatusResponse) -> Vec<Product<'_>> {
     let now = seen.server_time.0;
     let kept_up = is_kept_up(seen);
-    let new =
-        |code, name| Product { code, name, lines: Vec::new(), pools: Vec::new(), features: Vec::new(), kept_up, now };
+    let gives = gives_seats(seen.state, seen.online.as_ref().map(|online| online.state));
+    let new = |code, name| Product {
+        code,
+        name,
+        lines: Vec::new(),
+        pools: Vec::new(),
+        features: Vec::new(),
+        kept_up,
+        gives,
+        now,
+    };
     let mut products: BTreeMap<&str, Product<'_>> = BTreeMap::new();
     for line in &seen.lines {
         let (code, name) = (line.product.as_str(), line.product_name.as_str());

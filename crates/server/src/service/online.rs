@@ -124,7 +124,8 @@ impl Server {
         let Some((online, here, ends_at)) = self.0.engine.look(look).await? else { return Ok(None) };
         let link = self.link_to(None).await?;
         let trouble = self.0.trouble.get();
-        let pools = online.pools.into_iter().map(|share| PoolStatus {
+        let shares = online.pools.into_iter().filter(|share| !share.is_for_others());
+        let pools = shares.map(|share| PoolStatus {
             license: share.license,
             product: share.product,
             product_name: share.product_name,

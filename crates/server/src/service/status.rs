@@ -14,7 +14,7 @@ use leasehold_core::grant::Renew;
 use leasehold_core::pool::{FeatureView, Lease, LineView, PoolView, Standing};
 use leasehold_core::time::{Ms, SECOND_MS};
 use leasehold_wire::server::{
-    ActivationStatus, ClockStatus, ClockVerdict, FeatureStatus, LeaseQuery, LeaseView, LineStatus, MovedStatus, Page,
+    ActivationStatus, ClockStatus, ClockVerdict, FeatureStatus, LeaseQuery, LeaseView, LineStatus, OnlineState, MovedStatus, Page,
     PingResponse, RestoredStatus, ServerState, StatusResponse, StorageStatus,
 };
 
@@ -86,13 +86,14 @@ impl Server {
             ServerState::Disabled => self.receipt_status(caller).await?,
             _ => None,
         };
+        let gives = gives_seats(state, online.as_ref().map(|online| online.state));
         let no_new_because = |code| seen.no_new.filter(|(_, because)| *because == code).map(|(until, _)| until);
         Ok(StatusResponse {
             version: crate::VERSION.to_owned(),
             server_time: seen.now.into(),
             state,
             activation: self.activation(seen.document.as_ref()),
-            features: seen.view.features.into_iter().map(feature).collect(),
+            features: seen.view.features.into_iter().map(|view| feature(view, gives)).collect(),
             lines: seen.view.lines.into_iter().map(line).collect(),
             leases_out: u64::try_from(seen.view.leases_out).unwrap_or(u64::MAX),
             leases_end_at: seen.leases_end_at.map(Into::into),
@@ -179,12 +180,17 @@ pub(super) fn limit(wanted: Option<u32>) -> Result<usize, Failure> {
     }
 }
 
-fn feature(view: FeatureView) -> FeatureStatus {
+/// Whether a server will give seats again that nobody uses.
+pub(crate) fn gives_seats(state: ServerState, online: Option<OnlineState>) -> bool {
+    state == ServerState::Active && !matches!(online, Some(OnlineState::Copy | OnlineState::Revoked))
+}
+
+fn feature(view: FeatureView, gives: bool) -> FeatureStatus {
     FeatureStatus {
         feature: view.feature,
         total: view.capacity.total,
         in_use: view.capacity.in_use,
-        free: view.capacity.free,
+        free: if gives { view.capacity.free } else { 0 },
         first_end: view.first_end.map(Into::into),
         last_end: view.last_end.map(Into::into),
         online: view.online,

@@ -19,7 +19,7 @@ use leasehold_core::random;
 use leasehold_core::sync::ServerFacts;
 use leasehold_core::text::{cleaned, is_invisible_control};
 use leasehold_core::time::{MINUTE_MS, Ms, SECOND_MS};
-use leasehold_db::Db;
+use leasehold_db::WeakDb;
 use leasehold_trust::activation_file::with_grant;
 use leasehold_trust::secret::sha256_hex;
 use leasehold_trust::sync::{sign_request, verify_answer};
@@ -53,7 +53,8 @@ const IDLE_PAUSE_MS: u64 = 1_000;
 /// What the threads work with.
 #[derive(Clone)]
 pub(crate) struct PortalParts {
-    pub(crate) db: Db,
+    /// Not kept open by threads: a server that has ended has its database closed, and the file alone is whole.
+    pub(crate) db: WeakDb,
     pub(crate) engine: EngineHandle,
     pub(crate) keys: Arc<Keys>,
     pub(crate) trust: Trust,
@@ -199,6 +200,10 @@ fn listen(parts: &PortalParts) {
             Err(_) => {
                 parts.way.forget();
                 lost = Some(online.syncs);
+                if online.failures == 0 {
+                    // A sync says at once whether the portal is gone, and why: not only when the next is due.
+                    let _ = parts.engine.step_blocking(Input::Refresh);
+                }
                 parts.due.pause(POLL_PAUSE_MS);
             }
         }
@@ -306,7 +311,7 @@ impl PortalParts {
     fn link(&self) -> Result<PortalLink, LinkProblem> {
         let mut settings = self.settings.clone();
         if settings.portal_url.is_none() {
-            settings.portal_url = self.db.read(store::portal_url).unwrap_or_default();
+            settings.portal_url = self.db.upgrade().and_then(|db| db.read(store::portal_url).unwrap_or_default());
         }
         self.way.link(&settings, self.clock.now())
     }
@@ -375,7 +380,8 @@ impl PortalParts {
 
     /// Brings the receipts of keys that were given up, until the portal has them.
     fn bring_receipts(&self) {
-        let Ok(receipts) = self.db.read(store::receipts_to_bring) else { return };
+        let Some(db) = self.db.upgrade() else { return };
+        let Ok(receipts) = db.read(store::receipts_to_bring) else { return };
         for (id, file) in receipts {
             let Ok(body) = serde_json::to_vec(&TakeReceipt { receipt: file }) else { continue };
             let brought = self.link().and_then(|link| link.post_json("/api/v1/sync/receipts", None, &body, SYNC_WAIT));
@@ -387,7 +393,7 @@ impl PortalParts {
                 }
                 // Taken, or taken before: whatever else the portal says to a receipt, it will not say another thing later.
                 Ok(_) => {
-                    if let Err(error) = self.db.write(move |tx| store::receipt_brought(tx, id)) {
+                    if let Err(error) = db.write(move |tx| store::receipt_brought(tx, id)) {
                         tracing::warn!(%error, "it cannot be noted that a receipt is at the portal");
                     }
                 }

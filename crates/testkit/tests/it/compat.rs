@@ -390,6 +390,9 @@ fn make_folders(folder: &Path) -> Other {
     for mut service in [site.service, vendor.portal] {
         service.stop();
     }
+    for log in ["p/portal.db-wal", "s/server.db-wal"] {
+        assert!(!folder.join(log).exists(), "{log}: a service that has ended leaves a file that is whole");
+    }
     let license = license.parse().unwrap();
     Other { key, workstation: grant.grant.workstation, document: grant.token, rev: grant.grant.rev, license }
 }

@@ -390,6 +390,20 @@ fn who_gets_no_seat_is_told_where_the_seats_are() {
     let (code, text) = what(&mut online, "c");
     assert!(code == DenialCode::NoSeats && text.contains("assigned to you are still in use"), "{text}");
 
+    // Some of it is.
+    let mut some = Online::enabled(1, 1);
+    some.sync(PoolShare { pending: 2, exhausted: true, ..share(1, 0, 0) }, None);
+    assert!(matches!(some.checkout("a"), Output::Leased(_)));
+    let (code, text) = what(&mut some, "b");
+    assert!(code == DenialCode::NoSeats && text.contains("More are assigned to you"), "{text}");
+
+    // For named people, at a server that works for everybody.
+    let mut named = Online::enabled(0, 0);
+    named.sync(PoolShare { kind: Kind::Named, ..share(0, 0, 0) }, None);
+    let (code, text) = what(&mut named, "a");
+    assert!(code == DenialCode::FeatureUnknown && text.contains("for named people"), "{text}");
+    assert!(named.request().licenses.is_empty(), "nothing is said of what cannot come");
+
     // All that the portal said is old.
     online.sync(share(5, 5, 0), None);
     online.server.engine.step(online.now, Input::SyncFailed { jitter: 0 }, &mut online.server.writes);

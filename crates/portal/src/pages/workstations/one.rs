@@ -227,12 +227,15 @@ fn next_step(workstation: &Workstation) -> Markup {
 /// That somebody else came with the same key: what it means, and what to do.
 fn copied(workstation: &Workstation, now: Ms) -> Option<Notice> {
     let (host, at) = (workstation.copy_on.as_ref()?, workstation.copy_at?);
+    let free_at = workstation.free_at;
     let current = copied_lately(at.0, now) && workstation.status != WorkstationStatus::Released;
     current.then(|| Notice::new(Tone::Bad, html! {
         "Another server came with this key, " (named("on ", host, "")) ", at " (on(at.0))
-        ". It was told to stop: it gives no seats, and this one goes on. If somebody copied or restored the data folder, stop that copy; to use \
-         it, start it with an empty data folder and enable it, which makes a key of its own. If nobody of you did, the key was stolen: revoke this \
-         workstation, then disable its server and enable it anew."
+        ". It was told to stop and gives no seats; the seats here are those of the server that syncs with this key. If somebody copied or restored \
+         the data folder, stop that copy, or disable it and enable it anew, which makes a key of its own. If the restored one is to take the place of \
+         a server that is gone, do that, and revoke this workstation"
+        @if let Some(free_at) = free_at { ": what it held is free on " (on(free_at.0)) " at the latest" }
+        ". If nobody of you did either, the key was stolen: revoke this workstation, then disable its server and enable it anew."
     }))
 }
 

@@ -100,11 +100,12 @@ fn says_the_same(request: &SyncRequest, stated: &BTreeMap<LicenseId, Stated>, li
 
 /// What a server that says `request` said of each license and was told of them, for the next look.
 pub(super) fn stated(request: &SyncRequest, last: &SyncRow) -> BTreeMap<LicenseId, Stated> {
-    let told = |license: LicenseId| last.pools.iter().find(|share| share.license == license).map_or(0, |share| share.recall);
-    let named = request.licenses.keys().copied().chain(last.pools.iter().map(|share| share.license));
+    let told = last.pools.iter().filter(|share| share.recall > 0).map(|share| (share.license, share.recall));
+    let told: BTreeMap<LicenseId, u32> = told.collect();
+    let named: BTreeSet<LicenseId> = request.licenses.keys().chain(told.keys()).copied().collect();
     let stated = |license: LicenseId| Stated {
         report: request.licenses.get(&license).copied().unwrap_or_default(),
-        told: told(license),
+        told: told.get(&license).copied().unwrap_or(0),
     };
-    named.map(|license| (license, stated(license))).collect()
+    named.into_iter().map(|license| (license, stated(license))).collect()
 }

@@ -121,14 +121,19 @@ pub(super) fn plan(
         repeat_until: now.plus(repeat_ms),
     };
     for license in licenses {
-        if !license.shared().open_to(workstation.scope) {
-            continue;
-        }
+        let is_open = license.shared().open_to(workstation.scope);
         let term_ms = i64::from(license.product.online_term_s) * SECOND_MS;
         let changes = [Some(license.starts_at), license.term.ends_at()].into_iter().flatten().filter(|at| *at > now);
         let renewed_at = now.plus(term_ms / RENEW_PART);
         plan.repeat_until = changes.chain([renewed_at]).fold(plan.repeat_until, Ms::min);
         let mut pools = LicensePools::load(tx, license, now, learning_until)?;
+        if !is_open {
+            if pools.running() {
+                // Whoever asks for it there is told that it is for named people.
+                plan.shares.push(share(&pools.license, (0, 0)));
+            }
+            continue;
+        }
         let part = pools.part_of(workstation.owner, workstation.scope);
         let settled = pools.write_settled(tx)?;
         if !settled.is_empty() {
@@ -158,21 +163,15 @@ pub(super) fn plan(
             allotment.recall = allotment.recall.max(left).min(allotment.seats);
         }
         let elsewhere = facts.holders.iter().filter(|holder| holder.workstation != workstation.id);
+        let elsewhere = elsewhere.map(|holder| holder.counted).fold(0, u32::saturating_add);
         let share = PoolShare {
-            license: id,
-            product: pools.license.product.code.clone(),
-            product_name: pools.license.product.name.clone(),
-            kind: pools.license.kind,
-            channel: pools.license.channel,
-            features: pools.license.product.features.clone(),
-            seats: facts.seats,
-            elsewhere: elsewhere.map(|holder| holder.counted).fold(0, u32::saturating_add),
             // A restored portal that learns what is out gives none of it.
             free: if pools.learning { 0 } else { allotment.free },
             recall: allotment.recall,
             exhausted: allotment.exhausted,
             assigned: workstation.scope == Scope::Person,
             pending: pools.pending_of(part),
+            ..share(&pools.license, (facts.seats, elsewhere))
         };
         plan.taken.insert(id, allotment.taken);
         plan.rung.extend(allotment.ring.into_iter().map(|server| (server, id)));
@@ -186,6 +185,25 @@ pub(super) fn plan(
     }
     plan.rung.retain(|(server, _)| *server != workstation.id);
     Ok(plan)
+}
+
+/// What a server is told of a license of which servers can have so many seats, some of them elsewhere.
+fn share(license: &LicenseRow, (seats, elsewhere): (u32, u32)) -> PoolShare {
+    PoolShare {
+        license: license.id,
+        product: license.product.code.clone(),
+        product_name: license.product.name.clone(),
+        kind: license.kind,
+        channel: license.channel,
+        features: license.product.features.clone(),
+        seats,
+        elsewhere,
+        free: 0,
+        recall: 0,
+        exhausted: false,
+        assigned: false,
+        pending: 0,
+    }
 }
 
 /// What a server wants by what it says; it keeps its place if it wanted something `before`.
