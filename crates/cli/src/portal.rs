@@ -226,11 +226,11 @@ fn restore(folder: &Folder, from: &std::path::Path, grants_log: Option<PathBuf>)
         "log_survived": report.log_survived, "learning_until": report.learning_until.map(|until| until.rfc3339()),
     });
     folder.output().print(&value, || {
-        let mut text = format!(
-            "Restored to {}. {} documents younger than the backup were taken up from grants.log.",
-            folder.data.display(),
-            report.adopted
-        );
+        let mut text = format!("Restored to {}.", folder.data.display());
+        if report.log_survived {
+            let adopted = format!(" {} documents younger than the backup were taken up from grants.log.", report.adopted);
+            text.push_str(&adopted);
+        }
         text.push_str(
             "\nWhat was sold, assigned, taken back, revoked or disabled after the backup was made is not in it: look through \
              LICENSES and WORKSTATIONS, do it again, and upload the receipts of servers that were disabled.",
@@ -252,7 +252,7 @@ fn restore(folder: &Folder, from: &std::path::Path, grants_log: Option<PathBuf>)
             text.push_str(&format!(
                 "\nUntil {} no license server that works online gets more seats than it has: this portal learns from them \
                  what is out. If you know that nobody else has seats of a license, let it be given out before: \
-                 POST /api/v1/licenses/LICENSE/raise.",
+                 \"Give out now\" on the page of the license, or POST /api/v1/licenses/LICENSE/raise.",
                 until.rfc3339()
             ));
         }

@@ -63,13 +63,18 @@ pub(crate) fn change_sentence(seat: &Seat, change: SeatChange) -> String {
     let info = seat.info();
     let (feature, server) = (&info.feature, &info.server);
     let left_s = change.left.as_secs();
+    let why = change.why.map(|end| end.explain().what);
     match change.state {
         SeatState::Ok => format!("The seat of {feature} is held by {server}."),
         SeatState::Renewing => format!("Renewing the seat of {feature} at {server}; {left_s} seconds left."),
         SeatState::Grace => {
-            format!("The seat of {feature} was not renewed by {server}: save your work. {left_s} seconds left.")
+            let why = why.map(|why| format!(" {why}")).unwrap_or_default();
+            format!("The seat of {feature} was not renewed by {server}: save your work. {left_s} seconds left.{why}")
         }
-        SeatState::Lost => format!("The seat of {feature} is lost: {server} may have given it to somebody else."),
+        SeatState::Lost => match why {
+            Some(why) => format!("The seat of {feature} at {server} is lost. {why}"),
+            None => format!("The seat of {feature} is lost: {server} may have given it to somebody else."),
+        },
     }
 }
 

@@ -3,6 +3,7 @@
 use crate::address::ServerAddress;
 use crate::driver::Event;
 use leasehold_core::clock::Reading;
+use leasehold_core::codes::LeaseEnd;
 use leasehold_core::ids::LeaseId;
 use leasehold_core::license::FeatureCode;
 use leasehold_core::session::{SeatState, Session};
@@ -42,6 +43,8 @@ pub struct SeatChange {
     pub state: SeatState,
     /// How long it may still be used if nothing renews it.
     pub left: Duration,
+    /// Why it is not renewed, if the license server said so.
+    pub why: Option<LeaseEnd>,
 }
 
 /// What both the handle and the thread behind it see.
@@ -74,7 +77,7 @@ impl Shared {
         let session = self.session();
         let now = self.reading();
         let left = Duration::from_millis(session.left_ms(now).unsigned_abs());
-        SeatChange { state: session.state(now).unwrap_or(SeatState::Lost), left }
+        SeatChange { state: session.state(now).unwrap_or(SeatState::Lost), left, why: session.taken() }
     }
 }
 

@@ -271,7 +271,7 @@ impl Failure {
                 Problem::new(409, "NO_ORGANIZATION", "This account does not administer an organization.")
                     .detail("Whoever owns the licenses of an organization is its administrator.")
                     .next(
-                        "Sign in with the administrator's account, or choose to use the server for yourself.",
+                        "Sign in with the administrator's account, or choose to use the server for yourself (on a command line: --for me).",
                         who::YOU,
                     )
             }

@@ -415,7 +415,10 @@ impl Online {
             // What a reduced license has too much is nowhere that it could come from.
             elsewhere: sum(|share| share.elsewhere.min(share.seats)),
             pending: sum(|share| share.pending),
-            named: self.pools().iter().any(|share| share.is_for_others() && share.features.contains_key(feature.as_str())),
+            named: self
+                .pools()
+                .iter()
+                .any(|share| share.is_for_others() && share.features.contains_key(feature.as_str())),
             reached: self.failures == 0,
         }
     }

@@ -237,6 +237,16 @@ impl Session {
         })
     }
 
+    /// Why the server does not renew the seat, if it said so and has not renewed it since.
+    pub fn taken(&self) -> Option<LeaseEnd> {
+        let held = self.held.as_ref()?;
+        match (held.copied, held.withdrawn) {
+            (true, _) => Some(LeaseEnd::LeaseCopied),
+            (_, true) => Some(LeaseEnd::Withdrawn),
+            _ => None,
+        }
+    }
+
     /// Milliseconds until the seat is lost if nothing renews it; 0 if it is, or if none is held.
     pub fn left_ms(&self, now: Reading) -> i64 {
         let Some(held) = self.held.as_ref().filter(|held| !held.copied) else { return 0 };

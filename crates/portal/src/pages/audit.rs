@@ -45,6 +45,7 @@ fn deed(action: &str) -> &str {
         "workstation.enable" => "Enabled online licensing",
         "workstation.recall" => "Recalled seats",
         "workstation.fork" => "Stopped a copy",
+        "portal.restore" => "Restored the portal from a backup",
         "grant.adopt" => "Took over a document",
         "workstation.activate" => "Activated workstation",
         "workstation.renew" => "Renewed workstation",

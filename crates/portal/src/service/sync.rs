@@ -88,7 +88,8 @@ pub fn sync(portal: &Portal, address: IpAddr, token: &str, body: &[u8]) -> Resul
             if !Look::holds(&row, &workstation.row) {
                 return Ok(None);
             }
-            let mut counter = Counter { desk: &desk, root: &root, sha256: &sha256, signed_at, workstation, moved: false };
+            let mut counter =
+                Counter { desk: &desk, root: &root, sha256: &sha256, signed_at, workstation, moved: false };
             counter.sync(tx, &request, &look, licenses).map(Some)
         })?;
         match taken {

@@ -1,9 +1,9 @@
 //! Workstations: seen, downloaded, revoked, and given up by receipt.
 
+use super::sync::Look;
 use super::{Caller, allow, keyset, page};
 use crate::Portal;
 use crate::failure::Failure;
-use super::sync::Look;
 use crate::store::bells::Due;
 use crate::store::workstations::{self, Owned};
 use crate::store::{audit, bells, documents, sync};
@@ -112,8 +112,7 @@ pub(super) fn view(tx: &mut Tx<'_>, workstation: &Owned, now: Ms) -> Result<Work
         mode: row.mode,
         scope: row.scope,
         synced_at: synced.as_ref().map(|synced| Time(synced.seen_at)),
-        seats_used: stated
-            .map(|stated| stated.values().map(|stated| stated.report.used).fold(0, u32::saturating_add)),
+        seats_used: stated.map(|stated| stated.values().map(|stated| stated.report.used).fold(0, u32::saturating_add)),
         draining: row.mode == Mode::Online
             && row.status == WorkstationStatus::Active
             && synced.as_ref().is_some_and(|synced| synced.draining),

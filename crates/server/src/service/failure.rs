@@ -160,7 +160,11 @@ impl Failure {
                 .detail("Applications still hold seats.")
                 .next("Wait until the last of them has ended, then enable it again.", ADMINISTRATOR),
             Failure::Portal(problem) => {
-                Problem::new(502, problem.code.clone(), "The portal did not do it, or was not reached.")
+                let title = match problem.code.starts_with("PORTAL_ADDRESS") {
+                    true => "The portal was not asked.",
+                    false => "The portal did not do it, or was not reached.",
+                };
+                Problem::new(502, problem.code.clone(), title)
                     .detail(problem.what.clone())
                     .next(problem.what_to_do.clone(), problem.who.clone())
             }

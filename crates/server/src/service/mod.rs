@@ -23,6 +23,6 @@ pub(crate) use administrator::Administrator;
 pub use administrator::{PASSWORD_CHARS_MAX, PASSWORD_CHARS_MIN};
 pub use failure::Failure;
 pub use installation::Installation;
-pub(crate) use status::gives_seats;
 pub(crate) use leases::{LeaseOutcome, Serials};
 pub(crate) use online::KnownPortal;
+pub(crate) use status::gives_seats;

@@ -14,8 +14,8 @@ use leasehold_core::grant::Renew;
 use leasehold_core::pool::{FeatureView, Lease, LineView, PoolView, Standing};
 use leasehold_core::time::{Ms, SECOND_MS};
 use leasehold_wire::server::{
-    ActivationStatus, ClockStatus, ClockVerdict, FeatureStatus, LeaseQuery, LeaseView, LineStatus, OnlineState, MovedStatus, Page,
-    PingResponse, RestoredStatus, ServerState, StatusResponse, StorageStatus,
+    ActivationStatus, ClockStatus, ClockVerdict, FeatureStatus, LeaseQuery, LeaseView, LineStatus, MovedStatus,
+    OnlineState, Page, PingResponse, RestoredStatus, ServerState, StatusResponse, StorageStatus,
 };
 
 /// Leases on a page if nobody says how many.

@@ -1,9 +1,9 @@
 //! What of a sync has to be looked at, and what can be answered as before (decision 0016). Must not give a seat.
 
 use crate::store::bells::{self, Bell};
+use crate::store::documents;
 use crate::store::sync::{self, Stated, SyncRow};
 use crate::store::workstations::WorkstationRow;
-use crate::store::documents;
 use leasehold_core::ids::LicenseId;
 use leasehold_core::license::Mode;
 use leasehold_core::sync::SyncRequest;
@@ -31,12 +31,7 @@ impl Look {
     }
 
     /// What the sync of a server needs.
-    pub(super) fn of(
-        tx: &mut Tx<'_>,
-        row: &WorkstationRow,
-        request: &SyncRequest,
-        now: Ms,
-    ) -> Result<Look, DbError> {
+    pub(super) fn of(tx: &mut Tx<'_>, row: &WorkstationRow, request: &SyncRequest, now: Ms) -> Result<Look, DbError> {
         let bell = bells::get(tx, row.id)?;
         let due = bells::due(tx, row.id)?;
         let changed = changed(tx, row, request, bell, now)?;
@@ -50,9 +45,8 @@ impl Look {
 
     /// Whether what was found of a workstation still holds for it, now that it is locked.
     pub(super) fn holds(before: &WorkstationRow, locked: &WorkstationRow) -> bool {
-        let what = |row: &WorkstationRow| {
-            (row.owner, row.scope, row.mode, row.status, row.acknowledged_rev, row.newest_rev)
-        };
+        let what =
+            |row: &WorkstationRow| (row.owner, row.scope, row.mode, row.status, row.acknowledged_rev, row.newest_rev);
         what(before) == what(locked)
     }
 }

@@ -40,7 +40,8 @@ pub(super) fn held(
     last: &BTreeMap<LicenseId, Stated>,
 ) -> BTreeMap<LicenseId, u32> {
     // What it kept may stand on lines that the newest does not have any more.
-    let mut held: BTreeMap<LicenseId, u32> = last.iter().map(|(license, stated)| (*license, stated.report.keep)).collect();
+    let mut held: BTreeMap<LicenseId, u32> =
+        last.iter().map(|(license, stated)| (*license, stated.report.keep)).collect();
     let mut granted: BTreeMap<LicenseId, u32> = BTreeMap::new();
     let newest = newest.filter(|newest| newest.token == request.document);
     for line in newest.iter().flat_map(|newest| &newest.lines).map(|stored| &stored.line) {
