@@ -1,5 +1,6 @@
 //! The start page: an operator's figures; everybody else starts at their licenses.
 
+use super::licenses::raise;
 use super::look::{Head, Viewer};
 use super::watch::Watcher;
 use super::{Answer, go};
@@ -79,7 +80,8 @@ fn notices(overview: &Overview) -> Vec<Notice> {
             " end within 14 days or have ended. " a href="/workstations?status=ending" { "Show them" }
         },
     );
-    if ending > 0 { vec![notice] } else { Vec::new() }
+    let ending = (ending > 0).then_some(notice);
+    overview.learning_until.map(|until| raise::learns(until.0)).into_iter().chain(ending).collect()
 }
 
 fn last_changes(home: &Home, viewer: &Viewer) -> Markup {

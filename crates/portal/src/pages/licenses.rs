@@ -25,6 +25,7 @@ use leasehold_web::components::{
     filter_group, link_button, meter, page_header, relative, search_box, table, tiles,
 };
 use leasehold_web::maud::{Markup, html};
+use leasehold_web::page::{self, Notice};
 use leasehold_web::text::number;
 use leasehold_wire::portal::{Assigned, License, Page};
 use leasehold_wire::time::Time;
@@ -241,6 +242,12 @@ impl Listing {
         !self.page.items.is_empty() || self.mine.is_empty()
     }
 
+    /// That nobody gets more for now: live. Operators, who can do something about it.
+    fn notices(&self, viewer: &Viewer) -> Vec<Notice> {
+        let until = self.page.items.iter().find_map(|license| license.learning_until);
+        until.filter(|_| viewer.is_operator()).map(|until| raise::learns(until.0)).into_iter().collect()
+    }
+
     /// The figures: live.
     fn figures(&self, query: &ListQuery) -> Markup {
         html! { @if self.is_whole(query) && !self.page.items.is_empty() { div #figures { (sums(&self.page.items)) } } }
@@ -313,7 +320,9 @@ pub(super) async fn list(viewer: Viewer, uri: Uri) -> Answer {
         (mine::section(&listing.mine, &viewer))
     };
     let live = format!("{HERE}/live{}", query.as_address());
-    Ok(viewer.page(Head { live: Some(&live), ..Head::wide(title, HERE) }, content).into_response())
+    let notices = listing.notices(&viewer);
+    let head = Head { notices: &notices, live: Some(&live), ..Head::wide(title, HERE) };
+    Ok(viewer.page(head, content).into_response())
 }
 
 /// The event stream of the list.
@@ -324,6 +333,7 @@ pub(super) async fn live(watcher: Watcher, uri: Uri) -> Answer {
         async move {
             let listing = look(&viewer, &query).await?;
             Ok(vec![
+                ("notices", page::notices(&listing.notices(&viewer))),
                 ("figures", listing.figures(&query)),
                 ("licenses", listing.table(&viewer, &query)),
                 ("mine", mine::section(&listing.mine, &viewer)),

@@ -3,11 +3,12 @@
 use super::{Caller, allow};
 use crate::Portal;
 use crate::failure::Failure;
-use crate::store::overview;
+use crate::store::{overview, state};
 pub(crate) use crate::store::overview::Pulse;
 use leasehold_core::access::PortalAction;
 use leasehold_core::time::DAY_MS;
 use leasehold_wire::portal::Overview;
+use leasehold_wire::time::Time;
 
 /// A document that ends within this time ends soon: long enough to carry a new file to a server without network.
 pub const SOON_MS: i64 = 14 * DAY_MS;
@@ -15,8 +16,12 @@ pub const SOON_MS: i64 = 14 * DAY_MS;
 /// How much there is of everything. Operators.
 pub fn get(portal: &Portal, caller: &Caller) -> Result<Overview, Failure> {
     allow(caller, PortalAction::ManageLicenses, None)?;
-    let soon = portal.now().plus(SOON_MS);
-    portal.db().read(move |tx| Ok(overview::count(tx, soon)?))
+    let now = portal.now();
+    portal.db().read(move |tx| {
+        let learning_until = state::learning_until(tx)?;
+        let learning_until = Some(learning_until).filter(|until| now < *until).map(Time);
+        Ok(Overview { learning_until, ..overview::count(tx, now.plus(SOON_MS))? })
+    })
 }
 
 /// Whether it is worth drawing an open page anew. Tells nobody anything, so everybody may ask.

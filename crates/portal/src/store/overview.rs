@@ -24,6 +24,7 @@ pub fn count(tx: &mut Tx<'_>, soon: Ms) -> Result<Overview, DbError> {
                AND EXISTS (SELECT 1 FROM grant_line l WHERE l.document = d.id AND l.until_ms < ?2)",
             &[active.into(), soon.0.into()],
         )?,
+        learning_until: None,
     })
 }
 

@@ -1,5 +1,6 @@
 //! The vendor's figures at a glance.
 
+use crate::time::Time;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
@@ -18,4 +19,7 @@ pub struct Overview {
     pub workstations: u64,
     /// Those of them that are served by file and of whose newest document a row ends within 14 days, or has ended.
     pub workstations_ending: u64,
+    /// The portal was restored, and until then gives nobody more than they have, unless that was allowed for a license.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub learning_until: Option<Time>,
 }

@@ -7,6 +7,7 @@ use crate::service::licenses;
 use axum::response::IntoResponse;
 use leasehold_core::access::PortalAction;
 use leasehold_core::ids::LicenseId;
+use leasehold_core::time::Ms;
 use leasehold_web::components::{Button, Confirm, Tone, confirm_panel};
 use leasehold_web::extract::ApiPath;
 use leasehold_web::maud::html;
@@ -23,6 +24,16 @@ pub(super) fn notice(license: &License, operator: bool) -> Option<Notice> {
         @if operator { a href={ (address(license.id)) "/raise" } { "Give out now…" } }
     };
     Some(Notice::new(Tone::Warning, text))
+}
+
+/// The same of the whole portal.
+pub(in crate::pages) fn learns(until: Ms) -> Notice {
+    let text = html! {
+        strong { "This portal was restored from a backup" }
+        " and does not know of every seat that is out. License servers keep what they have; until " (on(until))
+        " none gets more. Whoever knows better can have a license given out before, on its page."
+    };
+    Notice::new(Tone::Warning, text)
 }
 
 /// Asks before anything is given out.
