@@ -407,6 +407,13 @@ fn describe(status: &StatusResponse) -> String {
     };
     if let Some(online) = &status.online {
         text.push_str(&portal_state(online));
+        for pool in online.pools.iter().filter(|pool| pool.pending > 0) {
+            text.push_str(&format!(
+                "Assigned and not here yet: {} of {}. They come as soon as others have given them back.\n",
+                pool.pending,
+                printable(&pool.product_name)
+            ));
+        }
     }
     text.push_str(&format!("Out: {}.\n", leases(status.leases_out)));
     if !status.storage.ok {

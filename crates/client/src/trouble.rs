@@ -74,7 +74,9 @@ impl Trouble {
             Trouble::Denied { code: DenialCode::NoSeats, denial: Some(denial) } => {
                 format!("{server}: {}", no_seats(denial))
             }
-            Trouble::Denied { code, denial } => format!("{server}: {}{}", code.explain().what, from_when(denial)),
+            Trouble::Denied { code, denial } => {
+                format!("{server}: {}{}", said(*code, denial.as_deref()), from_when(denial))
+            }
             Trouble::Refused(problem) if problem.detail.is_empty() => format!("{server}: {}", problem.title),
             Trouble::Refused(problem) => format!("{server}: {} {}", problem.title, problem.detail),
             Trouble::OtherVendor { theirs, ours } => {
@@ -149,6 +151,12 @@ fn asks_too_many(denial: &DenialResponse) -> bool {
     denial.seats > all && (all > 0 || denial.account_total.is_none())
 }
 
+/// What happened in the server's own words: it knows more than the code.
+fn said(code: DenialCode, denial: Option<&DenialResponse>) -> &str {
+    let title = denial.map(|denial| denial.problem.title.as_ref()).filter(|title| !title.is_empty());
+    title.unwrap_or(code.explain().what)
+}
+
 /// From when on seats are given again, where that is known.
 fn from_when(denial: &Option<Box<DenialResponse>>) -> String {
     let in_s = denial.as_ref().and_then(|denial| denial.free_in_s).filter(|in_s| *in_s > 0);
@@ -174,7 +182,7 @@ fn no_seats(denial: &DenialResponse) -> String {
     } else if denial.free > 0 {
         format!("{} seats were asked for, and {} of {} are free.", denial.seats, denial.free, denial.total)
     } else {
-        format!("{} ({} of {})", DenialCode::NoSeats.explain().what, denial.in_use, denial.total)
+        format!("{} ({} of {})", said(DenialCode::NoSeats, Some(denial)), denial.in_use, denial.total)
     };
     if let Some(free_in_s) = denial.free_in_s.filter(|_| denial.seats <= denial.total) {
         text.push_str(&format!(" The next one is free in {} at the latest if its holder is gone.", span(free_in_s)));

@@ -10,7 +10,7 @@ use crate::ids::{LeaseId, LicenseId};
 use crate::license::FeatureCode;
 use crate::pool::{Ask, Pool, Source};
 use crate::sync::{
-    FIRST_SYNC_MS, IDLE_MS, NO_MS, PoolShare, Report, SYNC_EVERY_MS, SYNC_VERSION, ServerFacts, SyncAnswer,
+    FIRST_SYNC_MS, IDLE_MS, NO_MS, PoolShare, Report, SAID_MS, SYNC_EVERY_MS, SYNC_VERSION, ServerFacts, SyncAnswer,
     SyncRequest, Verdict, WAIT_MS, WAITING_MAX, WANT_MS,
 };
 use crate::time::{DAY_MS, HOUR_MS, Ms, SECOND_MS};
@@ -547,11 +547,24 @@ impl Online {
                 self.urgent = true;
             }
         }
+        if !holds && self.failures == 0 && self.outstanding().is_none() && self.uses_otherwise(pool) {
+            let since = self.row.answered_at.unwrap_or(now);
+            self.next_at = self.next_at.min(since.plus(SAID_MS));
+        }
         // A document that counts for more than is used: the portal would like to hear that it does not any more.
         let said = self.request.as_ref().map_or(0, |request| request.rev);
         if self.lowered && self.outstanding().is_none() && said < rev && pool.fits() && !holds {
             self.urgent = true;
         }
+    }
+
+    /// Whether something else is in use than the portal heard.
+    fn uses_otherwise(&self, pool: &Pool) -> bool {
+        let Some(request) = &self.request else { return false };
+        let said = |license: &LicenseId| request.licenses.get(license).map_or(0, |report| report.used);
+        let mut licenses = pool.recallable_licenses();
+        licenses.extend(request.licenses.keys());
+        licenses.iter().any(|license| pool.used_seats(*license) != said(license))
     }
 
     /// Peaks that are not on disk yet.

@@ -18,6 +18,9 @@ use crate::time::{MINUTE_MS, SECOND_MS};
 
 /// A server syncs this often when nothing happens, in milliseconds, give or take a tenth.
 pub const SYNC_EVERY_MS: i64 = MINUTE_MS;
+/// What is in use is said this long after the last sync if it is not what was said then, in milliseconds: whoever looks at
+/// the portal wants to know.
+pub const SAID_MS: i64 = 10 * SECOND_MS;
 /// Seats that somebody waits for are remembered this long after they were last asked for, in milliseconds.
 pub const WANT_MS: i64 = MINUTE_MS;
 /// A checkout waits this long for seats from the portal, in milliseconds.

@@ -3,8 +3,8 @@
 use super::{Caller, allow};
 use crate::Portal;
 use crate::failure::Failure;
-use crate::store::{overview, state};
 pub(crate) use crate::store::overview::Pulse;
+use crate::store::{overview, state};
 use leasehold_core::access::PortalAction;
 use leasehold_core::time::DAY_MS;
 use leasehold_wire::portal::Overview;

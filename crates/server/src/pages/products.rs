@@ -284,6 +284,9 @@ fn in_the_account(product: &Product<'_>) -> Option<String> {
             .collect();
     let places = places.join(", ");
     Some(match here {
+        _ if elsewhere + free == 0 && here > 0 && product.kept_up => {
+            format!("{} more assigned and still in use by others: they come by themselves", number(pending))
+        }
         0 if elsewhere + free == 0 && product.kept_up => format!("0 here, {places}: they come by themselves"),
         0 if product.kept_up => format!("0 here, {places}: seats come here when somebody asks"),
         0 => format!("0 here, {places}"),

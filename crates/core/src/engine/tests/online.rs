@@ -2,7 +2,8 @@
 
 use super::*;
 use crate::sync::{
-    FIRST_SYNC_MS, NO_MS, PoolShare, Report, SYNC_EVERY_MS, ServerFacts, SyncAnswer, SyncRequest, Verdict, WAIT_MS,
+    FIRST_SYNC_MS, NO_MS, PoolShare, Report, SAID_MS, SYNC_EVERY_MS, ServerFacts, SyncAnswer, SyncRequest, Verdict,
+    WAIT_MS,
 };
 use crate::time::{MINUTE_MS, SECOND_MS};
 
@@ -132,6 +133,23 @@ fn a_request_stays_the_same_until_it_is_answered_also_over_a_restart() {
     online.answer(first.seq, share(2, 0, 0), None);
     let second = online.request();
     assert_eq!((second.seq, second.prev), (first.seq + 1, format!("answer-{}", first.seq)));
+}
+
+#[test]
+fn the_portal_hears_within_seconds_what_is_in_use() {
+    let mut online = Online::enabled(2, 2);
+    online.sync(share(2, 0, 0), None);
+    let synced_at = online.now;
+    online.resolve();
+    assert!(online.server.engine.sync_due().unwrap() > synced_at.plus(SAID_MS), "nothing is to be said");
+    online.pass(SECOND_MS);
+    leased(online.checkout("a"));
+    online.resolve();
+    assert_eq!(online.server.engine.sync_due(), Some(synced_at.plus(SAID_MS)));
+    assert_eq!(online.report().used, 1);
+    online.sync(share(2, 0, 0), None);
+    online.resolve();
+    assert!(online.server.engine.sync_due().unwrap() > online.now.plus(SAID_MS), "it was said");
 }
 
 #[test]
