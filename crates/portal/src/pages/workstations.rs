@@ -119,7 +119,8 @@ fn until(workstation: &Workstation, now: Ms) -> Markup {
                 @if let Some(last) = last.filter(|last| *last > first) {
                     div.muted.small.nowrap { "others until " (last.0.utc_date()) }
                 }
-                @if is_online(workstation) { div.muted.small.nowrap { "renewed by itself" } }
+                @if workstation.draining { div.muted.small.nowrap { "at the latest" } }
+                @else if is_online(workstation) { div.muted.small.nowrap { "renewed by itself" } }
             }
             (None, _) => span.muted { "nothing runs" },
         }

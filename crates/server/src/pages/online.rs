@@ -149,6 +149,7 @@ fn content(seen: &StatusResponse, outcome: &Outcome<'_>, known: &KnownPortal) ->
 
 fn lead(seen: &StatusResponse) -> &'static str {
     match (&seen.activation, &seen.online) {
+        (_, Some(_)) if seen.state == ServerState::Draining => "Its seats go back to the account's pool at the portal.",
         (_, Some(_)) if !is_kept_up(seen) => {
             "This server was enabled online, and the portal does not keep it up to date now."
         }

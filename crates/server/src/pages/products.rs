@@ -11,7 +11,7 @@ use leasehold_web::components::{
 };
 use leasehold_web::maud::{Markup, html};
 use leasehold_web::text::{number, shorten};
-use leasehold_wire::server::{FeatureStatus, LineStatus, OnlineState, PoolStatus, StatusResponse};
+use leasehold_wire::server::{FeatureStatus, LineStatus, OnlineState, PoolStatus, ServerState, StatusResponse};
 use std::cmp::Ordering;
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -113,7 +113,8 @@ impl Product<'_> {
 /// Whether the portal renews the seats of an online server by itself, or would if it were reached.
 pub(super) fn is_kept_up(seen: &StatusResponse) -> bool {
     let state = seen.online.as_ref().map(|online| online.state);
-    matches!(state, Some(OnlineState::Ok | OnlineState::Starting | OnlineState::Unreachable))
+    let renews = matches!(state, Some(OnlineState::Ok | OnlineState::Starting | OnlineState::Unreachable));
+    renews && seen.state != ServerState::Draining
 }
 
 /// The products of a status, in order of code.
