@@ -110,6 +110,14 @@ fn wait(http: &Http, token: &str) -> Answer {
     http.call(Method::GET, "/api/v1/sync/wait?since=0", Some(token), None)
 }
 
+/// An account that administers an organization with so many seats of a product.
+fn studio(db: &leasehold_db::Db, seats: u32) -> (Http, Caller, LicenseId) {
+    let http = Http::new(db);
+    let ada = http.world.customer("ada");
+    let license = http.world.license(&ada, http.world.product("studio"), seats);
+    (http, ada, license)
+}
+
 struct Fixture {
     http: Http,
     license: LicenseId,
@@ -119,9 +127,7 @@ struct Fixture {
 
 /// Two servers of one organization.
 fn fixture(db: &leasehold_db::Db) -> Fixture {
-    let http = Http::new(db);
-    let ada = http.world.customer("ada");
-    let license = http.world.license(&ada, http.world.product("studio"), 10);
+    let (http, ada, license) = studio(db, 10);
     let first = Online::enable(&http.world, &ada, Scope::Organization);
     let second = Online::enable(&http.world, &ada, Scope::Organization);
     Fixture { http, license, first, second }
@@ -250,10 +256,8 @@ fn a_file_is_not_issued_to_an_online_server_that_did_not_ask() {
 #[test]
 fn a_recall_is_done_when_the_seats_are_back_and_is_not_repeated() {
     let db = fresh_in_line();
-    let http = Http::new(&db);
+    let (http, ada, license) = studio(&db, 3);
     let world = &http.world;
-    let ada = world.customer("ada");
-    let license = world.license(&ada, world.product("studio"), 3);
     let mut server = Online::enable(world, &ada, Scope::Organization);
     // It gives all back and gets all again, so that it said last that it has none.
     server.sync(world, &[(license, report(0, 0, 0))]);
@@ -339,10 +343,8 @@ fn what_nobody_was_given_is_its_owners_on_their_own_machine_as_well() {
 #[test]
 fn a_server_changes_for_whom_it_works_and_nothing_in_use_is_lost() {
     let db = fresh_in_line();
-    let http = Http::new(&db);
+    let (http, ada, license) = studio(&db, 3);
     let world = &http.world;
-    let ada = world.customer("ada");
-    let license = world.license(&ada, world.product("studio"), 3);
     let mut server = Online::enable(world, &ada, Scope::Organization);
     for scope in [Scope::Person, Scope::Organization] {
         server.sync(world, &[(license, report(3, 3, 0))]);
@@ -360,11 +362,9 @@ fn a_server_changes_for_whom_it_works_and_nothing_in_use_is_lost() {
 #[test]
 fn a_server_that_says_the_same_again_still_hears_of_everything() {
     let db = fresh_in_line();
-    let http = Http::new(&db);
+    let (http, ada, license) = studio(&db, 4);
     let world = &http.world;
-    let ada = world.customer("ada");
-    let product = world.product("studio");
-    let license = world.license(&ada, product, 4);
+    let product = world.look(license).product.id;
     let mut floor = Online::enable(world, &ada, Scope::Organization);
     let idle = |floor: &mut Online| {
         world.clock.advance(60_000);
@@ -420,13 +420,42 @@ fn a_server_that_says_the_same_again_still_hears_of_everything() {
 }
 
 #[test]
+fn a_sync_looks_at_what_changed_and_leaves_the_rest_as_it_is() {
+    let db = fresh_in_line();
+    let (http, ada, license) = studio(&db, 10);
+    let world = &http.world;
+    let board = world.license(&ada, world.product("board"), 4);
+    let mut floor = Online::enable(world, &ada, Scope::Organization);
+    let mut other = Online::enable(world, &ada, Scope::Organization);
+    let sync = |floor: &mut Online, owed: u32| {
+        let said = [license, board].map(|license| (license, floor.holds(license)));
+        let said = said.map(|(of, held)| (of, report(held - if of == license { owed } else { 0 }, 0, 0)));
+        floor.sync(world, &said)
+    };
+    sync(&mut floor, 0);
+    sync(&mut other, 0);
+    world.clock.advance(60_000);
+    sync(&mut floor, 0);
+    // Seats of one license go to the other server.
+    other.sync(world, &[(license, report(0, 0, 2)), (board, report(0, 0, 0))]);
+    assert_eq!(sync(&mut floor, 0).pools.iter().find(|pool| pool.license == license).unwrap().recall, 2);
+    sync(&mut floor, 2);
+    assert_eq!((floor.holds(license), floor.holds(board)), (8, 4));
+    let until = |of: LicenseId| floor.grant.grant.lines.iter().find(|line| line.license == of).unwrap().until;
+    assert!(until(board) < until(license), "nobody looked at the other license: its line is the one it was");
+    // What the vendor does to that one is heard, and the first stays as it is.
+    licenses::change_seats(&world.portal, &world.operator, board, 1).unwrap();
+    let told = sync(&mut floor, 0);
+    assert_eq!((floor.holds(license), floor.holds(board)), (8, 1));
+    assert_eq!(told.pools.len(), 2, "both are still known");
+}
+
+#[test]
 fn of_what_was_taken_back_only_what_is_in_use_is_waited_for() {
     let db = fresh_in_line();
-    let http = Http::new(&db);
+    let (http, ada, license) = studio(&db, 60);
     let world = &http.world;
-    let ada = world.customer("ada");
-    let (license, unused) =
-        (world.license(&ada, world.product("studio"), 60), world.license(&ada, world.product("board"), 7));
+    let unused = world.license(&ada, world.product("board"), 7);
     let mut server = Online::enable(world, &ada, Scope::Organization);
     let mut other = Online::enable(world, &ada, Scope::Organization);
     let all = [(license, report(60, 5, 0)), (unused, report(7, 0, 0))];
