@@ -4,7 +4,7 @@ use super::idempotency::Once;
 use super::{Caller, IdempotencyKey, allow, keyset, page};
 use crate::Portal;
 use crate::failure::Failure;
-use crate::store::{audit, catalog};
+use crate::store::{audit, bells, catalog, workstations};
 use leasehold_core::access::PortalAction;
 use leasehold_core::ids::ProductId;
 use leasehold_core::license::FeatureBundle;
@@ -81,7 +81,8 @@ pub fn create(
     })
 }
 
-/// Changes a product; documents that are already issued keep what they say. Operators.
+/// Changes a product. Online license servers hear of it at once; documents that are already issued keep what they say.
+/// Operators.
 pub fn change(portal: &Portal, caller: &Caller, product: ProductId, wish: &ChangeProduct) -> Result<Product, Failure> {
     allow(caller, PortalAction::ManageCatalog, None)?;
     if let Some(name) = &wish.name {
@@ -94,7 +95,7 @@ pub fn change(portal: &Portal, caller: &Caller, product: ProductId, wish: &Chang
         check_online_term(seconds, portal.times())?;
     }
     let (stamp, wish) = (portal.stamp(caller), wish.clone());
-    portal.db().write(move |tx| {
+    let (changed, rung) = portal.db().write(move |tx| {
         catalog::lock(tx, product)?;
         let mut changed = catalog::get(tx, product)?.ok_or(Failure::NotFound)?;
         let before = changed.clone();
@@ -108,8 +109,15 @@ pub fn change(portal: &Portal, caller: &Caller, product: ProductId, wish: &Chang
             "to": { "name": changed.name, "share": changed.share, "features": changed.features, "online_term_s": changed.online_term_s },
         });
         audit::insert(tx, &stamp, "product.change", &product.to_string(), &detail)?;
-        Ok::<_, Failure>(changed)
-    })
+        // License servers are to hold and to show it as it is now.
+        let rung = workstations::online_with(tx, product)?;
+        for workstation in &rung {
+            bells::ring(tx, *workstation, stamp.now)?;
+        }
+        Ok::<_, Failure>((changed, rung))
+    })?;
+    portal.bells().ring(&rung.into_iter().collect());
+    Ok(changed)
 }
 
 /// All products. Everybody who is signed in.

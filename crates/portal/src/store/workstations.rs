@@ -1,7 +1,7 @@
 //! Tables `workstation`, `activation_request` and `receipt`.
 
 use super::{Keyset, id, ms, rev, text, whole, word};
-use leasehold_core::ids::{AccountId, ReceiptId, RequestId, WorkstationId};
+use leasehold_core::ids::{AccountId, ProductId, ReceiptId, RequestId, WorkstationId};
 use leasehold_core::license::{Mode, Scope};
 use leasehold_core::time::Ms;
 use leasehold_db::{DbError, Row, Tx};
@@ -229,6 +229,17 @@ pub fn online_of(tx: &mut Tx<'_>, owner: AccountId, scope: Scope) -> Result<Vec<
     tx.all(
         "SELECT id FROM workstation WHERE owner = ?1 AND scope = ?2 AND mode = 'online' AND status = 'active' ORDER BY id",
         &[text(owner), scope.word().into()],
+        |row| id(row, 0),
+    )
+}
+
+/// The online workstations that may have seats of licenses of a product, in order.
+pub fn online_with(tx: &mut Tx<'_>, product: ProductId) -> Result<Vec<WorkstationId>, DbError> {
+    tx.all(
+        "SELECT w.id FROM workstation w WHERE w.mode = 'online' AND w.status = 'active' AND EXISTS (
+             SELECT 1 FROM license l WHERE l.product = ?1 AND (l.owner = w.owner OR EXISTS (
+                 SELECT 1 FROM assignment a WHERE a.license = l.id AND a.account = w.owner))) ORDER BY w.id",
+        &[text(product)],
         |row| id(row, 0),
     )
 }

@@ -9,12 +9,12 @@ use leasehold_core::license::{Kind, Scope};
 use leasehold_core::sync::{Report, SYNC_VERSION, ServerFacts, SyncAnswer, SyncRequest, Verdict};
 use leasehold_db::testing::fresh_in_line;
 use leasehold_portal::Caller;
-use leasehold_portal::service::{assignments, audit, enable, licenses, sync, workstations};
+use leasehold_portal::service::{assignments, audit, enable, licenses, products, sync, workstations};
 use leasehold_trust::activation_file::read_activation_file;
 use leasehold_trust::secret::sha256_hex;
 use leasehold_trust::sync::{sign_request, verify_answer};
 use leasehold_trust::{VerifiedGrant, verify_grant};
-use leasehold_wire::portal::{Enable, NewLicense, PageQuery, SyncAnswered};
+use leasehold_wire::portal::{ChangeProduct, Enable, NewLicense, PageQuery, SyncAnswered};
 
 /// A license server that was enabled online.
 pub(crate) struct Online {
@@ -387,6 +387,12 @@ fn a_server_that_says_the_same_again_still_hears_of_everything() {
         idle(&mut floor);
         idle(&mut floor);
     }
+    // The vendor calls the product otherwise.
+    let renamed = ChangeProduct { name: Some("Studio Two".into()), ..ChangeProduct::default() };
+    products::change(&world.portal, &world.operator, product, &renamed).unwrap();
+    assert_eq!(idle(&mut floor).pools[0].product_name, "Studio Two");
+    assert_eq!(floor.grant.grant.lines[0].product_name, "Studio Two");
+    idle(&mut floor);
     // A license begins by itself: no bell rings for that.
     let begins = world.now().plus(2 * leasehold_core::time::DAY_MS).utc_date();
     let later = NewLicense { starts_on: Some(begins), ..world.wish(&ada, product, 2) };
