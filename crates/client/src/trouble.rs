@@ -322,7 +322,7 @@ mod tests {
     }
 
     fn denied() -> Trouble {
-        let json = r#"{"code":"NO_SEATS","title":"t","status":409,"feature":"studio.gui","seats":1,"total":10,"in_use":10,
+        let json = r#"{"code":"NO_SEATS","title":"All seats of this feature that are here are in use.","status":409,"feature":"studio.gui","seats":1,"total":10,"in_use":10,
             "free":0,"free_in_s":130,"holders":[{"user":"a\u001b[2Jnn","host":"ws1","seats":1,"started_at":"2026-11-22T14:03:07Z"}]}"#;
         let denial = serde_json::from_str(json).unwrap();
         Trouble::Denied { code: DenialCode::NoSeats, denial: Some(Box::new(denial)) }
@@ -337,7 +337,7 @@ mod tests {
         for part in [
             "No seat of studio.gui",
             "a:30304 cannot be reached",
-            "in use. (10 of 10)",
+            "that are here are in use. (10 of 10)",
             "3 minutes",
             "ask one of the holders",
         ] {

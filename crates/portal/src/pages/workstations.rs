@@ -139,10 +139,14 @@ fn held(line: &HeldLine) -> Markup {
 
 fn holds(workstation: &Workstation) -> Markup {
     const SHOWN: usize = 3;
+    let held_now = workstation.lines.iter().map(|line| line.seats).fold(0, u32::saturating_add);
+    // On older documents, until the server has said that it uses them no more.
+    let older = workstation.seats_out.saturating_sub(held_now);
     html! {
         ul.plain-list {
             @for line in workstation.lines.iter().take(SHOWN) { (held(line)) }
             @if workstation.lines.len() > SHOWN { li.muted { "and " (workstation.lines.len() - SHOWN) " more" } }
+            @if !workstation.lines.is_empty() && older > 0 { li.muted { (seats(older)) " more not back yet" } }
         }
         @if workstation.lines.is_empty() {
             span.muted {
