@@ -15,11 +15,15 @@ fn main() {
     }
     let (from, to) = (bounds.first().copied().unwrap_or(0), bounds.get(1).copied().unwrap_or(100));
     let mut done = Tally::default();
+    let mut most = (0, from);
     for seed in from..to {
         match simulator.run(seed, None, None) {
-            Ok(tally) => done.add(&tally),
+            Ok(tally) => {
+                most = most.max((tally.of("sync taken"), seed));
+                done.add(&tally);
+            }
             Err(violation) => println!("seed {seed}: {violation}"),
         }
     }
-    println!("{done}");
+    println!("{done}\nmost syncs: {} in seed {}", most.0, most.1);
 }

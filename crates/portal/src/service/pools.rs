@@ -31,6 +31,8 @@ pub(super) struct Counted {
     pub(super) workstation: WorkstationId,
     pub(super) part: Part,
     pub(super) seats: u32,
+    /// Seats of these that its newest document does not have: it knows that they are to come back.
+    taken_back: u32,
 }
 
 /// What servers and administrators said of a license.
@@ -77,14 +79,24 @@ impl LicensePools {
     ) -> Result<LicensePools, DbError> {
         let claims = documents::claims(tx, license.id, now)?;
         let assignments = assignments::of_license(tx, license.id)?;
-        let counted: Vec<Counted> = claims
+        let mut counted: Vec<Counted> = claims
             .iter()
-            .map(|claim| Counted {
-                workstation: claim.workstation,
-                part: part(&license, &assignments, claim.owner, claim.scope),
-                seats: counted_seats(&claim.documents, claim.acknowledged_rev, license.id, now),
+            .map(|claim| {
+                let seats = counted_seats(&claim.documents, claim.acknowledged_rev, license.id, now);
+                Counted {
+                    workstation: claim.workstation,
+                    part: part(&license, &assignments, claim.owner, claim.scope),
+                    seats,
+                    taken_back: seats.saturating_sub(counted_seats(
+                        &claim.documents,
+                        claim.newest_rev,
+                        license.id,
+                        now,
+                    )),
+                }
             })
             .collect();
+        counted.sort_by_key(|one| one.workstation);
         let learning = now < learning_until && !license.raise_while_learning;
         let mut pools = LicensePools {
             settled: Settled { active: Vec::new(), floating: 0, pending: 0 },
@@ -234,12 +246,12 @@ impl LicensePools {
             let waits = self.now.since(row.asked_at) < WAIT_MS;
             Some(Want { waiting: if waits { row.want.waiting } else { 0 }, ..row.want })
         };
-        let mut counted: BTreeMap<WorkstationId, u32> = BTreeMap::new();
-        for one in &self.counted {
-            let seats = counted.entry(one.workstation).or_default();
-            *seats = seats.saturating_add(one.seats);
-        }
-        let counted_at = |workstation: WorkstationId| counted.get(&workstation).copied().unwrap_or(0);
+        // One for each workstation, in their order.
+        let counted = |workstation: WorkstationId| {
+            let found = self.counted.binary_search_by_key(&workstation, |one| one.workstation);
+            found.ok().and_then(|at| self.counted.get(at))
+        };
+        let counted_at = |workstation: WorkstationId| counted(workstation).map_or(0, |one| one.seats);
         let mut holders = vec![Holder {
             workstation: asker.id,
             // Never more than it was granted: what it still counts on lines that have ended is nobody's any more.
@@ -261,7 +273,7 @@ impl LicensePools {
                 counted: counted_at(heard.workstation),
                 report: stated.report,
                 want: want_of(heard.workstation),
-                told: stated.told,
+                told: stated.told.saturating_add(counted(heard.workstation).map_or(0, |one| one.taken_back)),
                 takes: !heard.draining && self.now.since(heard.seen_at) < SILENT_MS,
                 heard: self.now.since(heard.seen_at) < HEARD_MS,
                 fresh: self.now.since(heard.seen_at) < FRESH_MS,

@@ -66,6 +66,8 @@ pub struct Claim {
     pub mode: Mode,
     /// Documents before this are void.
     pub acknowledged_rev: u64,
+    /// Number of its newest document, which may hold nothing of the license.
+    pub newest_rev: u64,
     /// The documents it may obey.
     pub documents: Vec<IssuedDocument>,
 }
@@ -243,7 +245,8 @@ pub fn line_id(tx: &mut Tx<'_>, workstation: WorkstationId, license: LicenseId) 
 /// What each workstation may be using of a license at `now`: the rows alive in the documents it may obey.
 pub fn claims(tx: &mut Tx<'_>, license: LicenseId, now: Ms) -> Result<Vec<Claim>, DbError> {
     let rows = tx.all(
-        "SELECT w.id, w.name, w.status, w.acknowledged_rev, l.rev, l.seats, l.freed_at_ms, w.owner, w.scope, w.mode
+        "SELECT w.id, w.name, w.status, w.acknowledged_rev, l.rev, l.seats, l.freed_at_ms, w.owner, w.scope, w.mode,
+             w.newest_rev
          FROM grant_line l JOIN workstation w ON w.id = l.workstation
          WHERE l.license = ?1 AND l.freed_at_ms > ?2 AND l.rev >= w.acknowledged_rev
          ORDER BY l.workstation, l.rev",
@@ -257,6 +260,7 @@ pub fn claims(tx: &mut Tx<'_>, license: LicenseId, now: Ms) -> Result<Vec<Claim>
                 scope: word(row, 8, Scope::from_word)?,
                 mode: word(row, 9, Mode::from_word)?,
                 acknowledged_rev: whole(row, 3)?,
+                newest_rev: whole(row, 10)?,
                 documents: Vec::new(),
             };
             Ok((claim, whole::<u64>(row, 4)?, CountedLine { license, seats: whole(row, 5)?, freed_at: ms(row, 6)? }))

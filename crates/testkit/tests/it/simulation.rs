@@ -11,7 +11,7 @@ const SEEDS_LONG: u64 = 100_000;
 /// A planted bug must be found within so many seeds.
 const SEEDS_TO_FIND: u64 = 1_000;
 /// Syncs in the whole life of a site: those who ring each other without end come to tens of thousands.
-const SYNCS_MAX: u64 = 1_000;
+const SYNCS_MAX: u64 = 600;
 /// Lines of the trace that are shown before a broken law.
 const LINES: usize = 60;
 
