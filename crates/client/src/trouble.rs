@@ -363,7 +363,11 @@ mod tests {
         };
         assert!(online(50, 4, 4).starts_with("50 seats were asked for, and the account has 20 in all."));
         assert!(online(6, 4, 4).starts_with("6 seats were asked for; 4 of 4 here are free, and 16 are at other"));
-        assert!(online(1, 0, 0).starts_with("t (16 of 20 elsewhere)"), "{}", online(1, 0, 0));
+        assert!(
+            online(1, 0, 0).starts_with("All seats of this feature that are here are in use. (16 of 20 elsewhere)"),
+            "{}",
+            online(1, 0, 0)
+        );
     }
 
     #[test]
