@@ -36,7 +36,7 @@ impl ServerCommand {
 }
 
 /// Where the data is.
-#[derive(Args, Debug)]
+#[derive(Args, Clone, Debug)]
 struct Folder {
     /// Data folder
     #[arg(long, visible_alias = "dir", value_name = "FOLDER", default_value = "leasehold-server")]
@@ -249,9 +249,14 @@ pub(crate) fn server(command: ServerCommand) -> Result<u8, Failure> {
                      undone; the next activation makes a new workstation.",
                 )?;
             }
+            let online = local::status(folder.clone().open())?.online;
             let disabled = local::disable(folder.open())?;
             Output { json }.print(&disabled, || {
-                if disabled.receipt_ready {
+                if disabled.receipt_ready && online.is_some_and(|online| online.state == OnlineState::Copy) {
+                    "This copy of the key is destroyed, and nothing was freed at the portal: the seats stay the other server's, \
+                     until that is disabled, or revoked at the portal if it is gone. To use this one, activate it again."
+                        .to_owned()
+                } else if disabled.receipt_ready {
                     "Disabled; the key is destroyed. A server that was online brings its receipt to the portal by itself, as `leasehold \
                      server status` says; otherwise upload it there: leasehold server receipt > FILE"
                         .to_owned()
@@ -409,7 +414,8 @@ fn describe(status: &StatusResponse) -> String {
         text.push_str(&portal_state(online));
         for pool in online.pools.iter().filter(|pool| pool.pending > 0) {
             text.push_str(&format!(
-                "Assigned and not here yet: {} of {}. They come as soon as others have given them back.\n",
+                "Assigned and not here yet: {} of {}. They come by themselves; the page of the license at the portal says what \
+                 they wait for.\n",
                 pool.pending,
                 printable(&pool.product_name)
             ));

@@ -182,8 +182,11 @@ impl Examination {
             return self.free_seats(status);
         }
         if pools.clone().any(|pool| pool.pending > 0) {
-            let what = "The seats that are assigned to the server's person are still in use by others.".to_owned();
-            return self.note(what, "They come by themselves when the others have closed the application.");
+            let what =
+                "The seats that are assigned to the server's person are not here yet: mostly, others still use them."
+                    .to_owned();
+            return self
+                .note(what, "They come by themselves; the page of the license at the portal says what they wait for.");
         }
         let next = match status.online {
             None => "Renew the workstation at the portal and upload the new .crt file to the license server.",

@@ -163,7 +163,9 @@ pub struct AccountSeats {
     pub seats: u32,
     /// Of these, at other license servers.
     pub elsewhere: u32,
-    /// Seats that are assigned to the server's person and are still in use by others.
+    /// Of these, at servers that do not give them back for the asking: served by file, revoked, or not heard of.
+    pub bound: u32,
+    /// Seats that are assigned to the server's person and have yet to come.
     pub pending: u32,
     /// There is a license for named people, of which this server, which works for everybody, can have no seats.
     pub named: bool,
@@ -193,16 +195,20 @@ impl AccountSeats {
                 "Wait until somebody closes the application. ONLINE LICENSING, Test connection, on the license server's page says why the portal is not reached.",
             ),
             () if here == 0 && self.pending > 0 => (
-                "The seats that are assigned to you are still in use by others.",
-                "They come by themselves as soon as the others have closed the application; the administrator of the organization sees at the portal who has them.",
+                "The seats that are assigned to you are not here yet: mostly, others still use them.",
+                "They come by themselves. The administrator of the organization sees at the portal who has them, or what else they wait for.",
             ),
             () if self.pending > 0 => (
-                "All seats of this feature that are here are in use. More are assigned to you, and are still in use by others.",
-                "They come by themselves as soon as the others have closed the application; the administrator of the organization sees at the portal who has them.",
+                "All seats of this feature that are here are in use. More are assigned to you and not here yet: mostly, others still use them.",
+                "They come by themselves. The administrator of the organization sees at the portal who has them, or what else they wait for.",
             ),
             () if here == 0 && self.elsewhere < self.seats => (
                 "No seat of this feature is on this license server, and none has come from the portal.",
                 "Try again in ten seconds. If it stays so, the page of the license at the portal says who holds its seats, and whether the portal may give any.",
+            ),
+            () if here == 0 && self.bound >= self.elsewhere && self.bound > 0 => (
+                "All seats of this feature are at license servers that do not give them back by themselves: served by file, revoked, or not heard of.",
+                "The page of the license at the portal says which these are and when their seats are free. Or get more seats.",
             ),
             () if here == 0 => (
                 "All seats of this feature are in use at other license servers of the account.",
@@ -244,8 +250,16 @@ mod tests {
     #[test]
     fn every_code_explains_itself_in_whole_sentences() {
         let denials = DenialCode::ALL.iter().flat_map(|code| [code.explain(), code.explain_online()]);
-        let accounts = [(0, 9, true), (5, 9, true), (0, 9, false), (0, 3, true)]
-            .map(|(pending, elsewhere, reached)| AccountSeats { seats: 9, elsewhere, pending, named: true, reached });
+        let accounts = [(0, 9, true), (9, 9, true), (5, 9, true), (0, 9, false), (0, 3, true)].map(
+            |(pending, elsewhere, reached)| AccountSeats {
+                seats: 9,
+                elsewhere,
+                bound: pending,
+                pending,
+                named: true,
+                reached,
+            },
+        );
         let no_seats = accounts.iter().flat_map(|account| [account.explain(0), account.explain(3)]);
         let no_seats = no_seats.chain([AccountSeats::explain_named()]);
         for text in denials.chain(no_seats).chain(LeaseEnd::ALL.iter().map(|code| code.explain())) {

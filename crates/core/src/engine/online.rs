@@ -414,6 +414,7 @@ impl Online {
             seats: sum(|share| share.seats),
             // What a reduced license has too much is nowhere that it could come from.
             elsewhere: sum(|share| share.elsewhere.min(share.seats)),
+            bound: sum(|share| share.bound.min(share.seats)),
             pending: sum(|share| share.pending),
             named: self
                 .pools()

@@ -47,7 +47,8 @@ pub struct Holder {
     pub heard: bool,
     /// It has just synced.
     pub fresh: bool,
-    /// An administrator asked seats back from it: it gets more only for somebody who asks.
+    /// An administrator asked seats back from it not long ago: until that is over, whoever shares the pool gets more only
+    /// for somebody who asks.
     pub held_back: bool,
 }
 
@@ -150,7 +151,8 @@ pub fn allot(pool: &PoolFacts, asker: WorkstationId) -> Allotment {
     let spare = unheld.saturating_sub(needed);
     // What a share comes to depends on nothing that is decided here.
     let shares = Shares::of(pool);
-    let may_fill = may_get && !me.held_back;
+    // An administrator who asked seats back wants them for somebody: nobody else takes them only because they are there.
+    let may_fill = may_get && pool.holders.iter().all(|holder| !holder.held_back);
     let fair = if may_fill { shares.of_server(asker).saturating_sub(kept + wanted) } else { 0 };
     let filled = spare.min(fair);
     let (seats, free) = (kept + wanted + filled, unheld - filled);
@@ -216,7 +218,8 @@ fn takers(
         }
         left = left.saturating_sub(holder.wanted());
     }
-    for holder in wanting.iter().filter(|holder| holder.takes && !holder.held_back) {
+    let held_back = pool.holders.iter().any(|holder| holder.held_back);
+    for holder in wanting.iter().filter(|holder| holder.takes && !held_back) {
         let less = shares.of_server(holder.workstation).saturating_sub(holder.counted.saturating_add(holder.wanted()));
         if left > 0 && less > 0 {
             if holder.fresh { &mut later } else { &mut now }.push(holder.workstation);

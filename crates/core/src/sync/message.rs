@@ -104,6 +104,9 @@ pub struct PoolShare {
     pub seats: u32,
     /// Seats that other servers may be using.
     pub elsewhere: u32,
+    /// Of these, at servers that do not give them back for the asking: served by file, revoked, or not heard of.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub bound: u32,
     /// Seats that nobody has.
     pub free: u32,
     /// Seats that this server is to hand over as they come free, before it serves younger requests of its own.
@@ -115,6 +118,11 @@ pub struct PoolShare {
     /// Seats that are assigned to the workstation's person and still in use elsewhere: they come by themselves.
     #[serde(default)]
     pub pending: u32,
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde passes references")]
+fn is_zero(seats: &u32) -> bool {
+    *seats == 0
 }
 
 impl PoolShare {

@@ -170,7 +170,8 @@ pub fn create(
                 ended_at: None,
                 created_at: now,
                 organization: None,
-                raise_while_learning: false,
+                // Nobody can have seats of a license that was not there: nothing is to be learned about it.
+                raise_while_learning: now < state::learning_until(tx)?,
             };
             // Whoever buys for work is an organization by that.
             if wish.channel == Channel::Commercial {

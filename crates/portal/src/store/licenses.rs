@@ -93,8 +93,9 @@ fn read(row: &Row<'_>) -> Result<LicenseRow, DbError> {
 /// Writes a license.
 pub fn insert(tx: &mut Tx<'_>, new: &LicenseRow) -> Result<(), DbError> {
     tx.exec(
-        "INSERT INTO license (id, label, owner, product, seats, kind, channel, term, starts_at_ms, created_at_ms, version)
-         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, 0)",
+        "INSERT INTO license (id, label, owner, product, seats, kind, channel, term, starts_at_ms, created_at_ms,
+                              raise_while_learning, version)
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, 0)",
         &[
             text(new.id),
             (&new.label).into(),
@@ -106,6 +107,7 @@ pub fn insert(tx: &mut Tx<'_>, new: &LicenseRow) -> Result<(), DbError> {
             to_json(&new.term)?,
             new.starts_at.0.into(),
             new.created_at.0.into(),
+            new.raise_while_learning.into(),
         ],
     )?;
     Ok(())

@@ -262,9 +262,12 @@ fn a_recall_is_done_when_the_seats_are_back_and_is_not_repeated() {
     // It gives all back and gets all again, so that it said last that it has none.
     server.sync(world, &[(license, report(0, 0, 0))]);
     assert_eq!(server.holds(license), 3);
+    let mut other = Online::enable(world, &ada, Scope::Organization);
     sync::recall(&world.portal, &ada, server.workstation, license, 2).unwrap();
     server.sync(world, &[(license, report(1, 0, 0))]);
     assert_eq!(server.holds(license), 1);
+    other.sync(world, &[(license, report(0, 0, 0))]);
+    assert_eq!(other.holds(license), 0, "nobody takes them only because they are there");
     let next = server.sync(world, &[(license, report(1, 0, 0))]);
     assert_eq!((next.pools[0].recall, server.holds(license)), (0, 1), "they do not come back by themselves");
     let next = server.sync(world, &[(license, report(1, 1, 1))]);

@@ -495,6 +495,12 @@ fn a_portal_that_lost_something_says_so_and_an_operator_may_give_out_all_the_sam
     let (seen, seen_by_operator) = (hers.get(&here), operators.get(&here));
     assert!(seen.text().contains(lost) && !seen.text().contains("/raise"), "{}", seen.text());
     assert!(seen_by_operator.text().contains(&format!("{here}/raise")), "{}", seen_by_operator.text());
+    for page in ["/", "/licenses"] {
+        assert!(operators.get(page).text().contains(lost), "{page}");
+    }
+    // Nobody can have seats of a license that is sold only now.
+    let new = world.license(&ada, world.look(license).product.id, 3);
+    assert!(!hers.get(&format!("/licenses/{new}")).text().contains(lost));
     let question = operators.get(&format!("{here}/raise"));
     assert!(question.text().contains("<strong>10 seats</strong> of 10 seats that are out"), "{}", question.text());
     let raised = operators.post(&format!("{here}/raise"), &[]);

@@ -82,6 +82,7 @@ impl Play {
                 product: "sound".to_owned(),
                 product_name: name,
                 seats: 100,
+                bound: 0,
                 free: 0,
                 elsewhere: 100,
                 ..first
@@ -108,6 +109,7 @@ fn pool(line: &Line) -> PoolShare {
         features: line.features.clone(),
         seats: line.seats + 30,
         elsewhere: 18,
+        bound: 0,
         free: 12,
         recall: 0,
         exhausted: false,

@@ -106,7 +106,7 @@ fn ask(activation: &ActivationStatus, seen: &StatusResponse) -> Markup {
         effect: html! {
             ul.effects {
                 li { strong { "No new seats from this moment." } " This server holds " (words::seats(held)) "." }
-                @if seen.online.is_some() { (free_ones(held.saturating_sub(in_use))) }
+                @if let Some(online) = &seen.online { (free_ones(held.saturating_sub(in_use), online)) }
                 li { (in_use_now(in_use, seen, now)) }
                 @match &seen.online {
                     Some(online) => (finishes_by_itself(online, now)),
@@ -131,12 +131,14 @@ fn ask(activation: &ActivationStatus, seen: &StatusResponse) -> Markup {
 }
 
 /// Seats of an online server that nobody uses.
-fn free_ones(free: u64) -> Markup {
+fn free_ones(free: u64, online: &OnlineStatus) -> Markup {
+    let reached = online.state != OnlineState::Unreachable;
     html! {
         @if free > 0 {
             li {
                 strong { (words::count(free, "seat is free", "seats are free")) }
-                (if free == 1 { " and goes back at once." } else { " and go back at once." })
+                (if free == 1 { " and goes back " } else { " and go back " })
+                (if reached { "at once." } else { "as soon as the portal is reached again." })
             }
         }
     }

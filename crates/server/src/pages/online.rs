@@ -402,7 +402,7 @@ fn pool(pool: &PoolStatus) -> Row {
         html! {
             div.two-lines {
                 div { (wrapped(&shorten(&pool.product_name, NAME_CHARS_SHOWN))) }
-                @if pool.pending > 0 { div.muted { (number(pool.pending.into())) " more assigned and still in use by others" } }
+                @if pool.pending > 0 { div.muted { (number(pool.pending.into())) " more assigned and not here yet: mostly, others still use them" } }
                 div.badges {
                     @if pool.channel != leasehold_core::license::Channel::Commercial { (channel_badge(pool.channel.word())) }
                     @if pool.assigned { span title="For the person at the license server's own machine only." { (badge("this machine only", Tone::Info)) } }

@@ -274,21 +274,24 @@ fn in_the_account(product: &Product<'_>) -> Option<String> {
     let (seats, here) = (sum(|pool| pool.seats), sum(|pool| pool.here));
     let (elsewhere, free) = (sum(|pool| pool.elsewhere), product.free_in_the_account()?);
     let pending = sum(|pool| pool.pending);
+    let bound = sum(|pool| pool.bound);
     if elsewhere + free + pending == 0 {
         return None;
     }
-    let places: Vec<String> =
-        [(elsewhere, "at other servers"), (free, "free"), (pending, "assigned and still in use by others")]
-            .into_iter()
-            .filter(|(seats, _)| *seats > 0)
-            .map(|(seats, place)| format!("{} {place}", number(seats)))
-            .collect();
+    let places: Vec<String> = [(elsewhere, "at other servers"), (free, "free"), (pending, "assigned and not here yet")]
+        .into_iter()
+        .filter(|(seats, _)| *seats > 0)
+        .map(|(seats, place)| format!("{} {place}", number(seats)))
+        .collect();
     let places = places.join(", ");
     Some(match here {
         _ if elsewhere + free == 0 && here > 0 && product.kept_up => {
-            format!("{} more assigned and still in use by others: they come by themselves", number(pending))
+            format!("{} more assigned and not here yet: they come by themselves", number(pending))
         }
         0 if elsewhere + free == 0 && product.kept_up => format!("0 here, {places}: they come by themselves"),
+        0 if product.kept_up && free == 0 && bound >= elsewhere => {
+            format!("0 here, {places} that do not give them back by themselves: by file, revoked or not heard of")
+        }
         0 if product.kept_up => format!("0 here, {places}: seats come here when somebody asks"),
         0 => format!("0 here, {places}"),
         _ => format!("{} in the account: {places}", number(seats)),

@@ -135,6 +135,7 @@ impl Server {
             seats: share.seats,
             here: here.get(&share.license).copied().unwrap_or(0),
             elsewhere: share.elsewhere,
+            bound: share.bound,
             free: share.free,
             pending: share.pending,
         });

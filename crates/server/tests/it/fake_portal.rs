@@ -271,6 +271,7 @@ fn pool(line: &Line) -> PoolShare {
         features: line.features.clone(),
         seats: line.seats + 100,
         elsewhere: 90,
+        bound: 0,
         free: 10,
         recall: 0,
         exhausted: false,

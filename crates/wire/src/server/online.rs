@@ -102,9 +102,12 @@ pub struct PoolStatus {
     pub here: u32,
     /// Of these, at others.
     pub elsewhere: u32,
+    /// Of those, at servers that do not give them back for the asking: served by file, revoked, or not heard of.
+    #[serde(default)]
+    pub bound: u32,
     /// Of these, at none.
     pub free: u32,
-    /// Seats more that are assigned to the server's person and still in use by others.
+    /// Seats more that are assigned to the server's person and not here yet: mostly, others still use them.
     #[serde(default)]
     pub pending: u32,
 }

@@ -30,6 +30,7 @@ fn share(seats: u32, elsewhere: u32, free: u32) -> PoolShare {
         features: [(FeatureCode::new("f").unwrap(), 1)].into(),
         seats,
         elsewhere,
+        bound: 0,
         free,
         recall: 0,
         exhausted: false,
@@ -403,10 +404,16 @@ fn who_gets_no_seat_is_told_where_the_seats_are() {
     let (code, text) = what(&mut online, "b");
     assert!(code == DenialCode::NoSeats && text.contains("at other license servers"), "{text}");
 
+    // By file, or at a server that was revoked.
+    let mut by_file = Online::enabled(0, 5);
+    by_file.sync(PoolShare { bound: 5, exhausted: true, ..share(5, 5, 0) }, None);
+    let (code, text) = what(&mut by_file, "a");
+    assert!(code == DenialCode::NoSeats && text.contains("do not give them back by themselves"), "{text}");
+
     // Assigned, and not in effect.
     online.sync(PoolShare { pending: 2, ..share(0, 0, 0) }, None);
     let (code, text) = what(&mut online, "c");
-    assert!(code == DenialCode::NoSeats && text.contains("assigned to you are still in use"), "{text}");
+    assert!(code == DenialCode::NoSeats && text.contains("assigned to you are not here yet"), "{text}");
 
     // Some of it is.
     let mut some = Online::enabled(1, 1);

@@ -216,6 +216,11 @@ fn from_whom_an_administrator_took_seats_gets_none_by_itself() {
     let facts = pool(10, vec![held_back(1), held_back(2)]);
     let seen = allot(&facts, workstation(1));
     assert_eq!((seen.seats, seen.free, seen.ring), (2, 6, vec![]));
+    // Nor does another one that happens to be there.
+    let facts = pool(10, vec![held_back(1), holder(2, 0, 0)]);
+    assert_eq!((allot(&facts, workstation(2)).seats, allot(&facts, workstation(1)).ring), (0, vec![]));
+    let facts = pool(10, vec![held_back(1), waits(holder(2, 0, 0), 3, 1)]);
+    assert_eq!(allot(&facts, workstation(2)).seats, 3, "but for somebody who asks");
 }
 
 /// A site of servers that sync in turn, each doing what it is told.

@@ -37,8 +37,8 @@ fn page_of(viewer: &Viewer, workstation: &Workstation, fields: &Fields, mistake:
             (mistake.panel(FIELDS))
             p {
                 (named("", &workstation.name, " gives back "))
-                "idle seats within seconds, and those in use as soon as they are freed. Nobody's work is interrupted, and the seats do not \
-                 come back to it by themselves meanwhile. What has not come after " (minutes) " minutes is no longer asked for."
+                "idle seats within seconds, and those in use as soon as they are freed. Nobody's work is interrupted, and the seats go to nobody \
+                 who does not ask for them meanwhile. What has not come after " (minutes) " minutes is no longer asked for."
             }
             @if let Some(at) = workstation.synced_at.filter(|_| is_silent(workstation, viewer.now())) {
                 p { "It was last heard of on " (on(at.0)) ": it hears of this only if it syncs within " (minutes) " minutes." }

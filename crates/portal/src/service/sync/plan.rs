@@ -163,11 +163,13 @@ pub(super) fn plan(
             sync::set_recalled(tx, id, workstation.id, left)?;
             allotment.recall = allotment.recall.max(left).min(allotment.seats);
         }
-        let elsewhere = facts.holders.iter().filter(|holder| holder.workstation != workstation.id);
-        let elsewhere = elsewhere.map(|holder| holder.counted).fold(0, u32::saturating_add);
+        let others = || facts.holders.iter().filter(|holder| holder.workstation != workstation.id);
+        let bound = others().filter(|holder| !holder.heard).map(|holder| holder.counted).fold(0, u32::saturating_add);
+        let elsewhere = others().map(|holder| holder.counted).fold(0, u32::saturating_add);
         let share = PoolShare {
             // A restored portal that learns what is out gives none of it.
             free: if pools.learning { 0 } else { allotment.free },
+            bound,
             recall: allotment.recall,
             exhausted: allotment.exhausted,
             assigned: workstation.scope == Scope::Person,
@@ -199,6 +201,7 @@ fn share(license: &LicenseRow, (seats, elsewhere): (u32, u32)) -> PoolShare {
         features: license.product.features.clone(),
         seats,
         elsewhere,
+        bound: 0,
         free: 0,
         recall: 0,
         exhausted: false,
