@@ -249,7 +249,8 @@ pub(crate) fn server(command: ServerCommand) -> Result<u8, Failure> {
                      undone; the next activation makes a new workstation.",
                 )?;
             }
-            let online = local::status(folder.clone().open())?.online;
+            // Only for the words afterwards: what cannot be seen is no reason not to disable.
+            let online = local::status(folder.clone().open()).ok().and_then(|status| status.online);
             let disabled = local::disable(folder.open())?;
             Output { json }.print(&disabled, || {
                 if disabled.receipt_ready && online.is_some_and(|online| online.state == OnlineState::Copy) {

@@ -8,7 +8,7 @@ use crate::store::bells::Due;
 use crate::store::workstations::{self, Owned};
 use crate::store::{audit, bells, documents, sync};
 use leasehold_core::access::PortalAction;
-use leasehold_core::grant::{self, CountedLine, counted_seats, counted_until};
+use leasehold_core::grant::{counted_seats, counted_until};
 use leasehold_core::ids::{LicenseId, WorkstationId};
 use leasehold_core::license::Mode;
 use leasehold_core::time::Ms;
@@ -34,29 +34,14 @@ struct Standing {
 
 fn standing(tx: &mut Tx<'_>, workstation: &Owned, now: Ms) -> Result<Standing, DbError> {
     let row = &workstation.row;
-    let documents = documents::alive_from(tx, row.id, row.acknowledged_rev, now)?;
-    let lines = || documents.iter().flat_map(|document| &document.lines);
-    let counted: Vec<grant::IssuedDocument> = documents
-        .iter()
-        .map(|document| grant::IssuedDocument {
-            rev: document.rev,
-            lines: document
-                .lines
-                .iter()
-                .map(|stored| CountedLine {
-                    license: stored.line.license,
-                    seats: stored.line.seats,
-                    freed_at: stored.freed_at,
-                })
-                .collect(),
-        })
-        .collect();
-    let licenses: BTreeSet<LicenseId> = lines().map(|stored| stored.line.license).collect();
+    let (counted, until) = documents::counted_of(tx, row.id, row.acknowledged_rev, now)?;
+    let licenses: BTreeSet<LicenseId> =
+        counted.iter().flat_map(|document| &document.lines).map(|line| line.license).collect();
     let seats = licenses.iter().map(|license| counted_seats(&counted, row.acknowledged_rev, *license, now));
     let free_at = licenses.iter().filter_map(|license| counted_until(&counted, row.acknowledged_rev, *license, now));
     Ok(Standing {
         seats: seats.fold(0, u32::saturating_add),
-        runs_until: lines().map(|stored| stored.line.until).filter(|until| *until > now).max().map(Time),
+        runs_until: until.filter(|until| *until > now).map(Time),
         free_at: free_at.max().map(Time),
     })
 }

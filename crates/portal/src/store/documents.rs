@@ -271,13 +271,44 @@ pub fn claims(tx: &mut Tx<'_>, license: LicenseId, now: Ms) -> Result<Vec<Claim>
         if claims.last().is_none_or(|last| last.workstation != claim.workstation) {
             claims.push(claim);
         }
-        let Some(Claim { documents, .. }) = claims.last_mut() else { continue };
-        match documents.last_mut().filter(|document| document.rev == rev) {
-            Some(document) => document.lines.push(line),
-            None => documents.push(IssuedDocument { rev, lines: vec![line] }),
+        if let Some(claim) = claims.last_mut() {
+            add(&mut claim.documents, rev, line);
         }
     }
     Ok(claims)
+}
+
+/// Adds a row to documents in order of their numbers.
+fn add(documents: &mut Vec<IssuedDocument>, rev: u64, line: CountedLine) {
+    match documents.last_mut().filter(|document| document.rev == rev) {
+        Some(document) => document.lines.push(line),
+        None => documents.push(IssuedDocument { rev, lines: vec![line] }),
+    }
+}
+
+/// What one workstation may be using of anything at `now`: the rows alive in its documents from number `from` on, as they
+/// count, and when the last of them ends.
+pub fn counted_of(
+    tx: &mut Tx<'_>,
+    workstation: WorkstationId,
+    from: u64,
+    now: Ms,
+) -> Result<(Vec<IssuedDocument>, Option<Ms>), DbError> {
+    let rows = tx.all(
+        "SELECT rev, license, seats, freed_at_ms, until_ms FROM grant_line
+         WHERE workstation = ?1 AND rev >= ?2 AND freed_at_ms > ?3 AND seats > 0 ORDER BY rev, license",
+        &[text(workstation), rev(from), now.0.into()],
+        |row| {
+            let line = CountedLine { license: id(row, 1)?, seats: whole(row, 2)?, freed_at: ms(row, 3)? };
+            Ok((whole::<u64>(row, 0)?, line, ms(row, 4)?))
+        },
+    )?;
+    let (mut documents, mut until) = (Vec::new(), None);
+    for (rev, line, line_until) in rows {
+        add(&mut documents, rev, line);
+        until = until.max(Some(line_until));
+    }
+    Ok((documents, until))
 }
 
 /// Documents that have yet to be appended to `grants.log`, oldest first, at most `limit`.

@@ -479,6 +479,8 @@ fn of_what_was_taken_back_only_what_is_in_use_is_waited_for() {
     let answer = sync::sync(&world.portal, HOME, &sent.token, &sent.body).unwrap();
     server.take(world, &sent, &answer);
     assert_eq!((world.look(license).seats_out, world.look(unused).seats_out), (5, 0));
+    let shown = workstations::get(&world.portal, &ada, server.workstation).unwrap();
+    assert_eq!(shown.seats_out, 5, "the workstation's page says the same");
     other.sync(world, &[(license, report(0, 0, 55)), (unused, report(0, 0, 7))]);
     assert_eq!((other.holds(license), other.holds(unused)), (55, 7));
     // When the last of them has ended the rest is free.

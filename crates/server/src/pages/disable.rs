@@ -100,7 +100,10 @@ fn ask(activation: &ActivationStatus, seen: &StatusResponse) -> Markup {
     let held: u64 = all.iter().map(Product::seats).sum();
     let in_use: u64 = all.iter().map(Product::in_use).sum();
     let question = format!("Disable {}?", activation.workstation_name);
-    let verb = format!("Disable and give back {}", words::seats(held));
+    let verb = match held {
+        0 => "Disable".to_owned(),
+        held => format!("Disable and give back {}", words::seats(held)),
+    };
     let panel = Confirm {
         question: &question,
         effect: html! {

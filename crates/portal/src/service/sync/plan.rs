@@ -250,15 +250,13 @@ impl Desk {
         request: leasehold_core::ids::RequestId,
     ) -> Result<(DocumentRow, BTreeSet<WorkstationId>), Failure> {
         let now = self.stamp.now;
-        let mut reports: BTreeMap<LicenseId, Report> = BTreeMap::new();
-        for license in &licenses {
-            // Whoever is new has nothing.
-            let is_new = workstation.row.newest_rev == 0;
-            let claims = if is_new { Vec::new() } else { documents::claims(tx, license.id, now)? };
-            let here = claims.iter().filter(|claim| claim.workstation == workstation.row.id);
-            let keep = here.map(|claim| counted_seats(&claim.documents, claim.acknowledged_rev, license.id, now)).sum();
-            reports.insert(license.id, Report { keep, used: keep, ..Report::default() });
-        }
+        let from = workstation.row.acknowledged_rev;
+        let (counted, _) = documents::counted_of(tx, workstation.row.id, from, now)?;
+        let report = |license: &LicenseRow| {
+            let keep = counted_seats(&counted, from, license.id, now);
+            (license.id, Report { keep, used: keep, ..Report::default() })
+        };
+        let reports: BTreeMap<LicenseId, Report> = licenses.iter().map(report).collect();
         let before = reports.iter().map(|(license, report)| (*license, report.keep)).collect();
         let said = Said { now: &reports, before, draining: false };
         let plan = plan(tx, &workstation.row, licenses, &said, now)?;
