@@ -77,7 +77,7 @@ fn hold(client: &Client, args: &SeatArgs, output: Output) -> Result<u8, Failure>
     for event in woken {
         match event {
             Woken::Signal(_) => break,
-            Woken::Changed(change) => note(&seating::change_sentence(&seat, change)),
+            Woken::Changed(change) => note(&seating::change_sentence(&seat, &change)),
             Woken::Checkout(_) => {}
         }
     }

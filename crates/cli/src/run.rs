@@ -98,7 +98,7 @@ impl Holding<'_> {
             };
             match next {
                 Ok(Woken::Signal(caught)) => self.pass_on(caught),
-                Ok(Woken::Changed(change)) => self.changed(change),
+                Ok(Woken::Changed(change)) => self.changed(&change),
                 Ok(Woken::Checkout(_)) => {}
                 Err(RecvTimeoutError::Timeout) => self.send(Signal::KILL),
                 Err(RecvTimeoutError::Disconnected) => return Err(Failure::of("Signals are not watched any more.")),
@@ -116,7 +116,7 @@ impl Holding<'_> {
         }
     }
 
-    fn changed(&mut self, change: SeatChange) {
+    fn changed(&mut self, change: &SeatChange) {
         // That a seat is held is news only after it was in danger.
         let recovered =
             std::mem::replace(&mut self.endangered, matches!(change.state, SeatState::Grace | SeatState::Lost));

@@ -2,6 +2,7 @@
 
 use crate::client_args::SeatArgs;
 use crate::failure::Failure;
+use crate::output::printable;
 use crate::signals::{Caught, ENDING};
 use leasehold_client::{Client, GivenBack, NoSeat, Seat, SeatChange, SeatState};
 use std::sync::mpsc::{Receiver, Sender};
@@ -59,11 +60,15 @@ pub(crate) fn take(
 }
 
 /// What a change of a held seat means for whoever works with it.
-pub(crate) fn change_sentence(seat: &Seat, change: SeatChange) -> String {
+pub(crate) fn change_sentence(seat: &Seat, change: &SeatChange) -> String {
     let info = seat.info();
     let (feature, server) = (&info.feature, &info.server);
     let left_s = change.left.as_secs();
-    let why = change.why.map(|end| end.explain().what);
+    let why = match &change.reason {
+        Some(reason) if reason.is_empty() => Some("An administrator of the license server took it back.".to_owned()),
+        Some(reason) => Some(format!("An administrator of the license server took it back: {}", printable(reason))),
+        None => change.why.map(|end| end.explain().what.to_owned()),
+    };
     match change.state {
         SeatState::Ok => format!("The seat of {feature} is held by {server}."),
         SeatState::Renewing => format!("Renewing the seat of {feature} at {server}; {left_s} seconds left."),

@@ -6,14 +6,15 @@ use crate::output::{Output, line_out, printable};
 use crate::portal::pretty;
 use crate::serving::{self, Parent, Stop};
 use clap::{Args, Subcommand};
-use leasehold_core::license::Scope;
+use leasehold_core::ids::LeaseId;
+use leasehold_core::license::{FeatureCode, Scope};
 use leasehold_host::{OsRandom, SystemClock, private_file};
 use leasehold_server::local::{self, Local, LocalError};
 use leasehold_server::{Ready, ServeOptions};
 use leasehold_trust::FILE_BYTES_MAX;
 use leasehold_wire::server::{
     ActivationResponse, ConnectionStepName, ConnectionStepState, ConnectionTest, EnableRequest, OnlineState,
-    OnlineStatus, ReceiptState, ServerState, StatusResponse, TestConnectionRequest,
+    OnlineStatus, ReceiptState, ReleaseRequest, ServerState, StatusResponse, TestConnectionRequest,
 };
 use serde_json::json;
 use std::io::Read;
@@ -78,6 +79,20 @@ enum What {
         #[arg(long)]
         json: bool,
     },
+    /// Show who holds a seat, where, and since when
+    Holders {
+        #[command(flatten)]
+        folder: Folder,
+        /// Only of this feature
+        #[arg(long, value_name = "FEATURE", value_parser = feature_code)]
+        feature: Option<FeatureCode>,
+        /// Print one JSON document instead of text
+        #[arg(long)]
+        json: bool,
+    },
+    /// Take seats back from their holders: an application that runs is told, has two minutes to save, and gets none again
+    /// for a while
+    Release(ReleaseArgs),
     /// Give up what the server holds: no new seats; when the last is back, its key is destroyed and the receipt is ready
     Disable {
         #[command(flatten)]
@@ -167,6 +182,37 @@ struct ActivateArgs {
     json: bool,
 }
 
+#[derive(Args, Debug)]
+#[group(id = "whom", required = true, multiple = false)]
+struct ReleaseWhom {
+    /// The seat of this lease, as `leasehold server holders --json` names it
+    #[arg(long, group = "whom", value_name = "LEASE")]
+    lease: Option<LeaseId>,
+    /// Every seat held at this host, spelled as in the list of holders
+    #[arg(long, group = "whom", value_name = "NAME")]
+    host: Option<String>,
+    /// Every seat held by this user, spelled as in the list of holders
+    #[arg(long, group = "whom", value_name = "NAME")]
+    user: Option<String>,
+}
+
+#[derive(Args, Debug)]
+struct ReleaseArgs {
+    #[command(flatten)]
+    folder: Folder,
+    #[command(flatten)]
+    whom: ReleaseWhom,
+    /// Why: shown to whoever loses the seat, and in the audit log
+    #[arg(long, value_name = "TEXT", default_value = "")]
+    reason: String,
+    /// So many minutes they get no seat of the same features again, at most 1440
+    #[arg(long, value_name = "MINUTES", default_value_t = 10, value_parser = clap::value_parser!(u32).range(0..=1440))]
+    not_again_min: u32,
+    /// Print one JSON document instead of text
+    #[arg(long)]
+    json: bool,
+}
+
 #[derive(Clone, Copy, PartialEq, Eq, Debug, clap::ValueEnum)]
 enum ForWhom {
     /// Everybody in the organization that the account administers
@@ -242,6 +288,8 @@ pub(crate) fn server(command: ServerCommand) -> Result<u8, Failure> {
             let status = local::status(folder.open())?;
             Output { json }.print(&status, || describe(&status))?;
         }
+        What::Release(args) => release(args)?,
+        What::Holders { folder, feature, json } => holders(folder, feature, Output { json })?,
         What::Disable { folder, yes, json } => {
             if !yes {
                 crate::secrets::confirm(
@@ -317,6 +365,54 @@ pub(crate) fn server(command: ServerCommand) -> Result<u8, Failure> {
         What::Openapi => line_out(&pretty(&leasehold_server::openapi())?)?,
     }
     Ok(0)
+}
+
+fn feature_code(text: &str) -> Result<FeatureCode, String> {
+    FeatureCode::new(text).map_err(|error| format!("a feature {error}"))
+}
+
+fn release(args: ReleaseArgs) -> Result<(), Failure> {
+    let wish = ReleaseRequest {
+        lease: args.whom.lease,
+        host: args.whom.host,
+        user: args.whom.user,
+        reason: args.reason,
+        not_again_s: Some(args.not_again_min * 60),
+    };
+    let released = local::release(args.folder.open(), &wish)?;
+    Output { json: args.json }.print(&released, || {
+        format!(
+            "On the way back from {}: told at the next heartbeat, within a minute, and given back two minutes later. Whoever is \
+             not heard of any more: free by {} at the latest.",
+            leases(released.leases),
+            released.free_by.0.rfc3339()
+        )
+    })
+}
+
+fn holders(folder: Folder, feature: Option<FeatureCode>, output: Output) -> Result<(), Failure> {
+    let held = local::leases(folder.open(), feature.as_ref())?;
+    output.print(&held, || {
+        if held.is_empty() {
+            return "Nobody holds a seat.".to_owned();
+        }
+        let lines = held.iter().map(|lease| {
+            let state = match &lease.released {
+                Some(_) => ", taken back",
+                None if lease.withdrawn => ", runs out",
+                None => "",
+            };
+            format!(
+                "{}  {}  {} on {}  since {}{state}",
+                lease.lease,
+                lease.feature,
+                printable(&lease.user),
+                printable(&lease.host),
+                lease.started_at.0.rfc3339(),
+            )
+        });
+        lines.collect::<Vec<_>>().join("\n")
+    })
 }
 
 fn import(folder: Folder, file: &Path, output: Output) -> Result<(), Failure> {

@@ -260,7 +260,7 @@ impl Client {
             known.unwrap_or_else(|| Arc::new(Link::new(address, self.0.trust.root.clone(), self.0.clock.clone())));
         match link.checkin(seat.lease, &seat.secret)? {
             Called::Released => Ok(()),
-            Called::Leased(_) | Called::Ended { .. } => Ok(()),
+            Called::Leased(_) | Called::Ended { .. } | Called::TakenBack { .. } => Ok(()),
         }
     }
 

@@ -153,6 +153,7 @@ impl Driver {
             Ok(Called::Leased(leased)) => {
                 self.troubles.remove(&server);
                 self.said = None;
+                self.shared.set_reason(None);
                 let lease = leased.answer.lease;
                 let info = SeatInfo {
                     server: self.client.links[server].address.clone(),
@@ -170,6 +171,15 @@ impl Driver {
                     tracing::warn!(server = %self.client.links[server].address, %end, "a seat was not renewed");
                 }
                 SessionInput::Answered { call, reply: Reply::Ended { end, left_ms } }
+            }
+            Ok(Called::TakenBack { left_ms, not_again_ms, reason }) => {
+                let end = LeaseEnd::Withdrawn;
+                if self.said.replace(end) != Some(end) {
+                    let server = &self.client.links[server].address;
+                    tracing::warn!(%server, reason, "an administrator of the license server took a seat back");
+                }
+                self.shared.set_reason(Some(reason.unwrap_or_default().into()));
+                SessionInput::Answered { call, reply: Reply::TakenBack { left_ms, not_again_ms } }
             }
             Ok(Called::Released) => {
                 self.given_back = GivenBack::Confirmed;
@@ -339,7 +349,7 @@ impl Driver {
         let change = self.shared.change();
         if self.told != Some(change.state) {
             self.told = Some(change.state);
-            self.watchers.retain(|watcher| watcher.send(change).is_ok());
+            self.watchers.retain(|watcher| watcher.send(change.clone()).is_ok());
         }
     }
 }

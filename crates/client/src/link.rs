@@ -5,7 +5,7 @@
 //! create or extend a lease are verified once more by what is signed in them, which makes plain HTTP as trustworthy.
 
 use crate::address::{Scheme, ServerAddress};
-use crate::trouble::Trouble;
+use crate::trouble::{Trouble, printable};
 use crate::verify::{self, Asked, Distrust, KnownGrant};
 use leasehold_core::codes::{DenialCode, LeaseEnd};
 use leasehold_core::ids::LeaseId;
@@ -48,6 +48,7 @@ pub(crate) struct Leased {
 pub(crate) enum Called {
     Leased(Box<Leased>),
     Ended { end: LeaseEnd, left_ms: i64 },
+    TakenBack { left_ms: i64, not_again_ms: i64, reason: Option<String> },
     Released,
 }
 
@@ -374,7 +375,15 @@ fn ended(answer: &Answer) -> Option<Called> {
         None if ended.problem.code == codes::LEASE_UNKNOWN => LeaseEnd::LeaseGone,
         None => return None,
     };
-    Some(Called::Ended { end, left_ms: ended.left_s.clamp(0, 86_400) * 1_000 })
+    let left_ms = ended.left_s.clamp(0, 86_400) * 1_000;
+    let not_again = ended.not_again_s.filter(|_| end == LeaseEnd::Withdrawn);
+    Some(match not_again {
+        Some(not_again_s) => {
+            let reason = ended.reason.map(|reason| printable(&reason));
+            Called::TakenBack { left_ms, not_again_ms: not_again_s.clamp(0, 7 * 86_400) * 1_000, reason }
+        }
+        None => Called::Ended { end, left_ms },
+    })
 }
 
 fn no_answer(error: ureq::Error, timeout: Duration) -> NoAnswer {

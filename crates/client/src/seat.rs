@@ -37,7 +37,7 @@ pub struct SeatInfo {
 }
 
 /// The state of a seat has changed.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[derive(Clone, PartialEq, Eq, Debug)]
 pub struct SeatChange {
     /// To what.
     pub state: SeatState,
@@ -45,18 +45,21 @@ pub struct SeatChange {
     pub left: Duration,
     /// Why it is not renewed, if the license server said so.
     pub why: Option<LeaseEnd>,
+    /// An administrator took it back, and gave this reason, which may be empty. Without control characters.
+    pub reason: Option<Arc<str>>,
 }
 
 /// What both the handle and the thread behind it see.
 pub(crate) struct Shared {
     session: Mutex<Session>,
     info: Mutex<Option<SeatInfo>>,
+    reason: Mutex<Option<Arc<str>>>,
     clock: Arc<dyn Clock>,
 }
 
 impl Shared {
     pub(crate) fn new(session: Session, clock: Arc<dyn Clock>) -> Shared {
-        Shared { session: Mutex::new(session), info: Mutex::new(None), clock }
+        Shared { session: Mutex::new(session), info: Mutex::new(None), reason: Mutex::new(None), clock }
     }
 
     pub(crate) fn session(&self) -> MutexGuard<'_, Session> {
@@ -65,6 +68,11 @@ impl Shared {
 
     pub(crate) fn set_info(&self, info: SeatInfo) {
         *self.info.lock().unwrap_or_else(PoisonError::into_inner) = Some(info);
+    }
+
+    /// Why an administrator took the seat back; `None` if none did.
+    pub(crate) fn set_reason(&self, reason: Option<Arc<str>>) {
+        *self.reason.lock().unwrap_or_else(PoisonError::into_inner) = reason;
     }
 
     /// Both clocks, now.
@@ -77,7 +85,8 @@ impl Shared {
         let session = self.session();
         let now = self.reading();
         let left = Duration::from_millis(session.left_ms(now).unsigned_abs());
-        SeatChange { state: session.state(now).unwrap_or(SeatState::Lost), left, why: session.taken() }
+        let reason = self.reason.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        SeatChange { state: session.state(now).unwrap_or(SeatState::Lost), left, why: session.taken(), reason }
     }
 }
 

@@ -75,7 +75,10 @@ impl Trouble {
                 format!("{server}: {}", no_seats(denial))
             }
             Trouble::Denied { code, denial } => {
-                format!("{server}: {}{}", said(*code, denial.as_deref()), from_when(denial))
+                let reason =
+                    denial.as_ref().and_then(|denial| denial.reason.as_deref()).filter(|text| !text.is_empty());
+                let reason = reason.map(|reason| format!(" The reason given: {reason}")).unwrap_or_default();
+                format!("{server}: {}{}{reason}", said(*code, denial.as_deref()), from_when(denial))
             }
             Trouble::Refused(problem) if problem.detail.is_empty() => format!("{server}: {}", problem.title),
             Trouble::Refused(problem) => format!("{server}: {} {}", problem.title, problem.detail),
@@ -184,6 +187,12 @@ fn no_seats(denial: &DenialResponse) -> String {
     } else {
         format!("{} ({} of {})", said(DenialCode::NoSeats, Some(denial)), denial.in_use, denial.total)
     };
+    if denial.borrowed > 0 {
+        text.push_str(&format!(" {} of them are borrowed.", denial.borrowed));
+    }
+    if denial.reserved > 0 {
+        text.push_str(&format!(" {} are free and kept for others.", denial.reserved));
+    }
     if let Some(free_in_s) = denial.free_in_s.filter(|_| denial.seats <= denial.total) {
         text.push_str(&format!(" The next one is free in {} at the latest if its holder is gone.", span(free_in_s)));
     }
@@ -208,7 +217,7 @@ pub(crate) fn span(seconds: i64) -> String {
 }
 
 /// Text that came from outside, fit for a terminal or a log line.
-fn printable(text: &str) -> String {
+pub(crate) fn printable(text: &str) -> String {
     text.chars().filter(|c| !is_invisible_control(*c)).collect()
 }
 

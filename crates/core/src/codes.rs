@@ -32,6 +32,8 @@ words! {
         Forked = "FORKED",
         /// The server was revoked at the portal.
         Revoked = "REVOKED",
+        /// An administrator took a seat back from this user at this host, who is to wait a while.
+        Withdrawn = "WITHDRAWN",
     }
 }
 
@@ -128,6 +130,11 @@ impl DenialCode {
                 "Use another license server. If this one should serve again: disable it on its page, then enable it anew.",
                 ADMINISTRATOR,
             ),
+            DenialCode::Withdrawn => (
+                "An administrator of the license server took your seat back, and you get no other for a while.",
+                "Ask the administrator, or try again when the time is over.",
+                ADMINISTRATOR,
+            ),
             DenialCode::Forked => (
                 "Another license server runs with the same key, so this one gives no new seats.",
                 "Stop the copy that should not run. If both should: disable this one, which ends its copy of the key only, and enable it again.",
@@ -217,6 +224,15 @@ impl AccountSeats {
             () => return DenialCode::NoSeats.explain(),
         };
         Explanation { what, what_to_do, who: ADMINISTRATOR }
+    }
+}
+
+/// What a person reads whose seat an administrator took back.
+pub fn explain_taken_back() -> Explanation {
+    Explanation {
+        what: "An administrator of the license server took this seat back.",
+        what_to_do: "Save your work and close the application: the seat is given to somebody else.",
+        who: USER,
     }
 }
 

@@ -90,6 +90,8 @@ ids! {
     LineId = "line";
     /// One holder's right to seats of a feature.
     LeaseId = "lease";
+    /// What somebody wanted and did not get, until they got it or gave up.
+    DenialId = "den";
     /// One uploaded activation request.
     RequestId = "req";
     /// The proof that a license server gave up what it held.
@@ -100,6 +102,13 @@ ids! {
     SessionId = "sess";
     /// The members of one account's licenses.
     OrganizationId = "org";
+}
+
+impl DenialId {
+    /// Named by the lease that its first checkout would have got: so it needs no randomness of its own.
+    pub fn of(lease: LeaseId) -> DenialId {
+        DenialId(lease.0)
+    }
 }
 
 #[cfg(test)]

@@ -57,6 +57,11 @@ pub struct TimeTable {
     pub online_term_preset_ms: i64,
     /// The longest that a product may say, in milliseconds.
     pub online_term_max_ms: i64,
+    /// Whoever is told that an administrator takes the seat back stops after this long, if it does not end sooner, in
+    /// milliseconds: time to save.
+    pub release_notice_ms: i64,
+    /// Whoever was denied and asks again within this long wants the same still, in milliseconds: one denial.
+    pub want_ms: i64,
     /// An idempotency key is remembered this long after its lease ended, in milliseconds.
     pub key_memory_ms: i64,
     /// A license server that finds itself on another machine than its document was issued to gives new seats this long,
@@ -76,6 +81,8 @@ impl TimeTable {
         file_term_preset_ms: 90 * DAY_MS,
         online_term_preset_ms: 7 * DAY_MS,
         online_term_max_ms: 30 * DAY_MS,
+        release_notice_ms: 120_000,
+        want_ms: 15 * MINUTE_MS,
         key_memory_ms: 120_000,
         moved_ms: 7 * DAY_MS,
     };

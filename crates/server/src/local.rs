@@ -4,13 +4,15 @@
 
 use crate::server::{Server, StartError};
 use crate::service::{Caller, Failure};
+use leasehold_core::ids::LeaseId;
+use leasehold_core::license::FeatureCode;
 use leasehold_core::random::Random;
 use leasehold_core::time::Clock;
 use leasehold_host::{FolderLock, LockError, private_file};
 use leasehold_wire::problem::Problem;
 use leasehold_wire::server::{
-    ActivationResponse, BackupRequest, ConnectionTest, DisableResponse, EnableRequest, ResetResponse, StatusResponse,
-    TestConnectionRequest,
+    ActivationResponse, BackupRequest, ConnectionTest, DisableResponse, EnableRequest, LeaseQuery, LeaseView, Page,
+    ReleaseRequest, ReleaseResponse, ResetResponse, StatusResponse, TestConnectionRequest,
 };
 use serde::de::DeserializeOwned;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
@@ -124,6 +126,54 @@ pub fn status(local: Local) -> Result<StatusResponse, LocalError> {
     local.run(
         |running| running.json(Method::GET, "/v1/status", "", b""),
         async |server, caller| server.status(&caller).await,
+    )
+}
+
+/// Everybody who holds a seat, of one feature or of all, in order of lease.
+///
+/// # Errors
+/// See [`LocalError`].
+pub fn leases(local: Local, feature: Option<&FeatureCode>) -> Result<Vec<LeaseView>, LocalError> {
+    let query = |after: Option<LeaseId>| LeaseQuery { feature: feature.cloned(), after, limit: Some(200) };
+    local.run(
+        |running| {
+            let mut all: Vec<LeaseView> = Vec::new();
+            loop {
+                let after = all.last().map(|lease| lease.lease);
+                let mut path = "/v1/leases?limit=200".to_owned();
+                path.extend(feature.map(|code| format!("&feature={code}")));
+                path.extend(after.map(|after| format!("&after={after}")));
+                let page: Page<LeaseView> = running.json(Method::GET, &path, "", b"")?;
+                all.extend(page.items);
+                if page.next.is_none() {
+                    return Ok(all);
+                }
+            }
+        },
+        async |server, caller| {
+            let mut all: Vec<LeaseView> = Vec::new();
+            loop {
+                let page = server.leases(&caller, query(all.last().map(|lease| lease.lease))).await?;
+                all.extend(page.items);
+                if page.next.is_none() {
+                    return Ok(all);
+                }
+            }
+        },
+    )
+}
+
+/// Takes seats back from their holders; see [`Server::release`]. A server that does not run gives none.
+///
+/// # Errors
+/// See [`LocalError`].
+pub fn release(local: Local, wish: &ReleaseRequest) -> Result<ReleaseResponse, LocalError> {
+    local.run(
+        |running| {
+            let body = serde_json::to_vec(wish).map_err(|error| running.unreachable(&error))?;
+            running.json(Method::POST, "/v1/releases", "application/json", &body)
+        },
+        async |server, caller| server.release(&caller, wish.clone()).await,
     )
 }
 

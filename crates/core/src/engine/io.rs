@@ -2,9 +2,9 @@
 
 use crate::codes::{AccountSeats, DenialCode, Explanation, LeaseEnd};
 use crate::grant::Grant;
-use crate::ids::{LeaseId, LicenseId, RequestId};
+use crate::ids::{DenialId, LeaseId, LicenseId, RequestId};
 use crate::license::{FeatureCode, words};
-use crate::pool::{Ask, Capacity, Lease, Placement, Source};
+use crate::pool::{Ask, Capacity, Lease, Placement, Release, Source};
 use crate::sync::{ServerFacts, SyncAnswer};
 use crate::time::Ms;
 use crate::times::LeaseTimes;
@@ -66,6 +66,17 @@ pub enum Input {
         /// Which.
         request: RequestId,
     },
+    /// Take seats back from their holders: an administrator wants them for somebody else.
+    Release {
+        /// Whose.
+        whom: Whom,
+        /// Why, for the holders to read. Hostile text.
+        reason: Box<str>,
+        /// So long the same users at the same hosts get no seat of the features again, in milliseconds.
+        not_again_ms: i64,
+        /// Who does it.
+        act: Act,
+    },
     /// Load a document that has been verified.
     Install {
         /// The document.
@@ -112,6 +123,17 @@ pub enum Input {
     Refresh,
     /// Time has passed.
     Tick,
+}
+
+/// Whose seats are taken back.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum Whom {
+    /// The seat of one lease, with every lease that shares it.
+    Seat(LeaseId),
+    /// Everything held at a host, as its applications name it.
+    Host(Box<str>),
+    /// Everything held by a user, as the applications name them.
+    User(Box<str>),
 }
 
 /// A request on its way to the portal.
@@ -186,6 +208,8 @@ pub struct Denial {
     pub free_at: Option<Ms>,
     /// What the portal said of the feature; `None` if it does not keep this server up to date.
     pub account: Option<AccountSeats>,
+    /// An administrator took a seat back from this user at this host a short while ago.
+    pub released: Option<Arc<Release>>,
 }
 
 impl Denial {
@@ -215,6 +239,20 @@ pub enum Output {
         end: LeaseEnd,
         /// Milliseconds in which its holder may still use it; 0 if none.
         left_ms: i64,
+    },
+    /// An administrator took the seat back: it is not extended.
+    TakenBack {
+        /// Milliseconds in which its holder may still use it.
+        left_ms: i64,
+        /// Why, and until when the holder gets none again.
+        release: Arc<Release>,
+    },
+    /// Seats are on their way back.
+    Releasing {
+        /// From how many leases.
+        leases: usize,
+        /// When the last of them is free at the latest: sooner if its application gives it back.
+        free_by: Ms,
     },
     /// No such lease.
     Unknown,
@@ -294,7 +332,67 @@ words! {
         Copied = "copied",
         /// A running lease unknown to a restored server was taken up again.
         Adopted = "adopted",
+        /// An administrator wants the seat back.
+        TakenBack = "taken_back",
     }
+}
+
+/// Somebody from whom a seat was taken back, and who gets none again for a while.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Bar {
+    /// Of what.
+    pub feature: FeatureCode,
+    /// Who, as its applications say. Hostile text.
+    pub user: Box<str>,
+    /// Where, as its applications say. Hostile text.
+    pub host: Box<str>,
+    /// Why, and until when.
+    pub release: Arc<Release>,
+}
+
+words! {
+    /// What became of a denial.
+    DenialOutcome {
+        /// Whoever was denied asked again lately, or may still.
+        Open = "open",
+        /// They got what they wanted.
+        Served = "served",
+        /// They did not ask again.
+        GivenUp = "given_up",
+    }
+}
+
+/// What somebody wanted and did not get, with all their tries for it: one row.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct DenialRow {
+    /// Names it.
+    pub id: DenialId,
+    /// Of what.
+    pub feature: FeatureCode,
+    /// How many seats were asked for at first.
+    pub seats: u32,
+    /// Who. Hostile text.
+    pub user: Box<str>,
+    /// Where. Hostile text.
+    pub host: Box<str>,
+    /// From which address, at first.
+    pub address: IpAddr,
+    /// The application's version, at first. Hostile text.
+    pub version: Box<str>,
+    /// Why, at the newest try.
+    pub code: DenialCode,
+    /// The seats at the first try.
+    pub capacity: Capacity,
+    /// When it was asked first.
+    pub first_at: Ms,
+    /// When it was asked last.
+    pub last_at: Ms,
+    /// How often.
+    pub tries: u32,
+    /// What became of it.
+    pub outcome: DenialOutcome,
+    /// When it was served; `None` if it was not.
+    pub served_at: Option<Ms>,
 }
 
 /// A row of the usage log.
@@ -350,6 +448,17 @@ pub enum Write {
         /// Which.
         id: LeaseId,
     },
+    /// A lease is never extended again: an administrator wants its seat back.
+    LeaseReleased {
+        /// Which.
+        id: LeaseId,
+        /// Why.
+        release: Arc<Release>,
+    },
+    /// Who gets no seat of a feature for a while.
+    Barred(Box<Bar>),
+    /// A denial, new or as it is now.
+    Denial(Box<DenialRow>),
     /// Last sign of a holder, written lazily.
     LeaseSeen {
         /// Which.

@@ -8,11 +8,15 @@ mod documents;
 mod ended;
 mod io;
 mod online;
+mod release;
 mod syncing;
+mod trial;
+mod wants;
 
 pub use io::*;
 pub use online::OnlineRow;
 pub use syncing::OnlineView;
+pub use trial::{Trial, TrialLine, TrialVerdict};
 
 use crate::clock::StartVerdict;
 use crate::codes::{DenialCode, LeaseEnd};
@@ -24,8 +28,10 @@ use crate::times::{LeaseTimes, TimeTable};
 use documents::moved_since;
 use ended::EndedKeys;
 use online::{MayWait, Online};
+use release::Bars;
 use std::collections::{BTreeSet, HashMap, VecDeque};
 use std::sync::Arc;
+use wants::Wants;
 
 /// Denied keys remembered, so that a client that asks again and again is one denial.
 const DENIED_KEYS_MAX: usize = 4_096;
@@ -62,6 +68,10 @@ pub struct Restored {
     pub online: Option<OnlineRow>,
     /// Most seats of a license used at once in an hour since 1970.
     pub peaks: Vec<(LicenseId, i64, u32)>,
+    /// Who gets no seat for a while.
+    pub bars: Vec<Bar>,
+    /// Denials that are open.
+    pub denials: Vec<DenialRow>,
 }
 
 /// The engine: seats, keys that are remembered, and the mode of the server.
@@ -82,6 +92,10 @@ pub struct Engine {
     ended: EndedKeys,
     /// What the start took up into `ended`, from when and until when, and is not on disk yet.
     keys_unwritten: Option<(Ms, Ms)>,
+    /// From whom seats were taken back.
+    bars: Bars,
+    /// Who was denied and may ask again.
+    wants: Wants,
     denied: HashMap<Arc<str>, Ms>,
     denied_order: VecDeque<Arc<str>>,
     /// Leases heard of since their last-seen was written.
@@ -120,6 +134,8 @@ impl Engine {
             asked: restored.asked.into(),
             ended: EndedKeys::default(),
             keys_unwritten: (!restored.ended.is_empty()).then(|| (restored.ended_since, now.plus(times.key_memory_ms))),
+            bars: Bars::restore(restored.bars),
+            wants: Wants::restore(restored.denials),
             denied: HashMap::new(),
             denied_order: VecDeque::new(),
             seen: BTreeSet::new(),
@@ -201,6 +217,9 @@ impl Engine {
                     Output::Released
                 }
             },
+            Input::Release { whom, reason, not_again_ms, act } => {
+                self.release(now, &whom, reason, not_again_ms, act, writes)
+            }
             Input::Ask { request } => {
                 self.asked.push_back((request, now));
                 if self.asked.len() > ASKED_MAX {
@@ -218,7 +237,7 @@ impl Engine {
             }
             Input::SyncFailed { jitter } => self.sync_failed(now, jitter),
             Input::Refresh => self.refresh(now),
-            Input::Tick => self.tick(writes),
+            Input::Tick => self.tick(now, writes),
         }
     }
 
@@ -240,8 +259,8 @@ impl Engine {
         if let Some(waiting) = self.online.as_ref().and_then(|online| online.waiting_with(&key)) {
             return if waiting.ask == ask { Output::Waits(waiting.id) } else { Output::KeyReused };
         }
-        if let Some(code) = self.closed(now) {
-            return self.deny(now, code, key, &ask, writes);
+        if let Some(code) = self.closed(now).or_else(|| self.barred(&ask, now)) {
+            return self.deny(now, code, (id, key), &ask, source, writes);
         }
         let code = match self.find(id, &ask, source, now) {
             Ok(standing) => {
@@ -252,11 +271,11 @@ impl Engine {
             }
             Err(code) => code,
         };
-        match self.may_wait(now, &ask, code) {
+        match self.may_wait(now, &ask, source, code) {
             MayWait::For(license) => self.wait(now, (id, key), (ask, source), license),
             MayWait::No => {
-                let code = self.want(now, &ask, code);
-                self.deny(now, code, key, &ask, writes)
+                let code = self.want(now, &ask, source, code);
+                self.deny(now, code, (id, key), &ask, source, writes)
             }
         }
     }
@@ -274,6 +293,7 @@ impl Engine {
         writes.push(Write::Lease(Box::new(lease.clone())));
         writes.push(event(now, EventKind::Checkout, &lease));
         self.denied.remove(&lease.key);
+        self.wants.served(now, &lease.ask, lease.source, writes);
         self.pool.insert(lease);
         self.extend(now, id, true, writes)
     }
@@ -315,6 +335,8 @@ impl Engine {
             n: 0,
             nonce: "".into(),
             withdrawn: false,
+            released: None,
+            told_at: None,
         }
     }
 
@@ -340,6 +362,9 @@ impl Engine {
     fn extend(&mut self, now: Ms, id: LeaseId, new: bool, writes: &mut Vec<Write>) -> Output {
         let Some(lease) = self.pool.lease(id) else { return Output::Unknown };
         let left_ms = lease.freed_at.since(now).saturating_sub(self.times.lease_allowance_ms).max(0);
+        if lease.released.is_some() {
+            return self.tell_released(now, id, left_ms);
+        }
         if self.draining {
             return Output::Ended { end: LeaseEnd::Withdrawn, left_ms };
         }
@@ -416,7 +441,7 @@ impl Engine {
             return Output::Ended { end: LeaseEnd::LeaseGone, left_ms: 0 };
         }
         match self.find(id, &asked.0, asked.1, now) {
-            Err(code) => self.deny(now, code, key, &asked.0, writes),
+            Err(code) => self.deny(now, code, (id, key), &asked.0, asked.1, writes),
             Ok(standing) => {
                 let mut lease = self.new_lease(now, (id, key), asked, standing);
                 (lease.n, lease.nonce) = beat;
@@ -453,7 +478,16 @@ impl Engine {
         self.ended.forget(now, self.times.key_memory_ms);
     }
 
-    fn deny(&mut self, now: Ms, code: DenialCode, key: Arc<str>, ask: &Ask, writes: &mut Vec<Write>) -> Output {
+    fn deny(
+        &mut self,
+        now: Ms,
+        code: DenialCode,
+        (id, key): (LeaseId, Arc<str>),
+        ask: &Ask,
+        source: Source,
+        writes: &mut Vec<Write>,
+    ) -> Output {
+        let denial = self.denial(now, code, ask, source);
         if self.denied.insert(key.clone(), now).is_none() {
             self.denied_order.push_back(key.clone());
             if self.denied_order.len() > DENIED_KEYS_MAX
@@ -461,37 +495,38 @@ impl Engine {
             {
                 self.denied.remove(&oldest);
             }
-            writes.push(Write::Event(Box::new(Event {
-                at: now,
-                kind: EventKind::Denied,
-                lease: None,
-                key,
-                feature: ask.feature.clone(),
-                seats: ask.seats,
-                user: ask.user.clone(),
-                host: ask.host.clone(),
-                code: Some(code),
-            })));
+            if self.wants.denied(now, id, &denial, ask, source, writes) {
+                writes.push(denied_event(now, key, ask, code));
+            }
         }
-        Output::Denied(Box::new(Denial {
+        Output::Denied(Box::new(denial))
+    }
+
+    /// A refusal with the numbers that explain it.
+    fn denial(&self, now: Ms, code: DenialCode, ask: &Ask, source: Source) -> Denial {
+        Denial {
             code,
             feature: ask.feature.clone(),
             seats: ask.seats,
-            capacity: self.pool.capacity(&ask.feature, now),
+            capacity: self.pool.capacity_for(ask, source, now),
             free_at: match code {
                 DenialCode::NoSeats => self.pool.next_freed_of(&ask.feature),
+                DenialCode::Withdrawn => self.bars.of(ask, now).map(|release| release.not_again_until),
                 _ => self.no_new(now).filter(|(_, because)| *because == code).map(|(until, _)| until),
             },
             account: self.online.as_ref().map(|online| online.account_seats(&ask.feature)),
-        }))
+            released: self.bars.of(ask, now).filter(|_| code == DenialCode::Withdrawn).cloned(),
+        }
     }
 
-    fn tick(&mut self, writes: &mut Vec<Write>) -> Output {
+    fn tick(&mut self, now: Ms, writes: &mut Vec<Write>) -> Output {
         self.set_moved(self.moved_since, writes);
         if let Some((since, until)) = self.keys_unwritten.take() {
             writes.push(Write::KeysKept { since, until });
         }
         self.write_peaks(writes);
+        self.bars.forget(now);
+        self.wants.tick(now, self.times.want_ms, writes);
         for _ in 0..SEEN_PER_TICK_MAX {
             let Some(id) = self.seen.pop_first() else { break };
             if let Some(lease) = self.pool.lease(id) {
@@ -513,6 +548,20 @@ fn event(at: Ms, kind: EventKind, lease: &Lease) -> Write {
         user: lease.ask.user.clone(),
         host: lease.ask.host.clone(),
         code: None,
+    }))
+}
+
+fn denied_event(at: Ms, key: Arc<str>, ask: &Ask, code: DenialCode) -> Write {
+    Write::Event(Box::new(Event {
+        at,
+        kind: EventKind::Denied,
+        lease: None,
+        key,
+        feature: ask.feature.clone(),
+        seats: ask.seats,
+        user: ask.user.clone(),
+        host: ask.host.clone(),
+        code: Some(code),
     }))
 }
 

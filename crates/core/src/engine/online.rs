@@ -368,7 +368,7 @@ impl Online {
     }
 
     /// Whether a checkout that finds no seat here may wait for the portal.
-    pub(super) fn may_wait(&self, now: Ms, ask: &Ask, code: DenialCode, pool: &Pool) -> MayWait {
+    pub(super) fn may_wait(&self, now: Ms, (ask, source): (&Ask, Source), code: DenialCode, pool: &Pool) -> MayWait {
         let room = self.waiting.len() < WAITING_MAX;
         if !room || self.forked() {
             return MayWait::No;
@@ -383,7 +383,7 @@ impl Online {
         if !curable || self.failures > 0 {
             return MayWait::No;
         }
-        match self.license_for(&ask.feature, pool, now) {
+        match self.license_for(&ask.feature, source, pool, now) {
             Some(license) if self.none_until.get(&license).is_none_or(|until| *until <= now) => {
                 MayWait::For(Some(license))
             }
@@ -392,15 +392,26 @@ impl Online {
     }
 
     /// Of which license seats are asked for a feature: one of which seats are free, else the one with most elsewhere.
-    fn license_for(&self, feature: &FeatureCode, pool: &Pool, now: Ms) -> Option<LicenseId> {
+    /// Never one that serves the server's own person only for somebody else: the seat would come, and go again unused.
+    fn license_for(&self, feature: &FeatureCode, source: Source, pool: &Pool, now: Ms) -> Option<LicenseId> {
         let shares = self.pools().iter().filter(|share| share.features.contains_key(feature.as_str()));
+        let shares = shares.filter(|share| !share.assigned || source.loopback);
         let more = shares.filter(|share| share.seats > pool.usable_seats(share.license, now));
         more.max_by_key(|share| (share.free, share.elsewhere, share.license)).map(|share| share.license)
     }
 
-    /// Whether the portal knows a license with this feature that may have seats here.
-    pub(super) fn knows(&self, feature: &FeatureCode) -> bool {
-        self.pools().iter().any(|share| share.may_come() && share.features.contains_key(feature.as_str()))
+    /// What becomes of an ask of a feature that no line here carries: seats of it may come, or may come for the server's
+    /// own person only; `None` if the portal knows no such license.
+    pub(super) fn knows(&self, feature: &FeatureCode, source: Source) -> Option<DenialCode> {
+        let may_come = |share: &&PoolShare| share.may_come() && share.features.contains_key(feature.as_str());
+        let mut reserved = None;
+        for share in self.pools().iter().filter(may_come) {
+            if !share.assigned || source.loopback {
+                return Some(DenialCode::NoSeats);
+            }
+            reserved = Some(DenialCode::Reserved);
+        }
+        reserved
     }
 
     /// What the portal said of a feature.
@@ -425,8 +436,8 @@ impl Online {
     }
 
     /// Somebody was denied at once: the portal hears of it, so that the next seat comes here.
-    pub(super) fn want(&mut self, now: Ms, ask: &Ask, pool: &Pool) {
-        let Some(license) = self.license_for(&ask.feature, pool, now) else { return };
+    pub(super) fn want(&mut self, now: Ms, ask: &Ask, source: Source, pool: &Pool) {
+        let Some(license) = self.license_for(&ask.feature, source, pool, now) else { return };
         let seats = self.seats_of(ask, license);
         // It may be the one that asked before, so that asking often counts for no more.
         let denied = self.denied.entry(license).or_insert(Denied { seats, asked_at: now });

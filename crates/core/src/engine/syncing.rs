@@ -186,8 +186,8 @@ impl Engine {
         self.pool.find(id, ask, source, now)
     }
 
-    pub(super) fn may_wait(&self, now: Ms, ask: &Ask, code: DenialCode) -> MayWait {
-        self.online.as_ref().map_or(MayWait::No, |online| online.may_wait(now, ask, code, &self.pool))
+    pub(super) fn may_wait(&self, now: Ms, ask: &Ask, source: Source, code: DenialCode) -> MayWait {
+        self.online.as_ref().map_or(MayWait::No, |online| online.may_wait(now, (ask, source), code, &self.pool))
     }
 
     pub(super) fn wait(
@@ -206,21 +206,28 @@ impl Engine {
     }
 
     /// Somebody is denied at once; says why, if the portal knows more than the lines here.
-    pub(super) fn want(&mut self, now: Ms, ask: &Ask, code: DenialCode) -> DenialCode {
-        let Some(online) = &mut self.online else { return code };
-        let elsewhere =
-            matches!(code, DenialCode::FeatureUnknown | DenialCode::NotActivated) && online.knows(&ask.feature);
-        let code = match code {
-            _ if elsewhere => DenialCode::NoSeats,
+    pub(super) fn want(&mut self, now: Ms, ask: &Ask, source: Source, code: DenialCode) -> DenialCode {
+        let code = self.said_by_portal(ask, source, code);
+        if let Some(online) = self.online.as_mut().filter(|_| code == DenialCode::NoSeats) {
+            online.want(now, ask, source, &self.pool);
+        }
+        code
+    }
+
+    /// Why an ask finds nothing, where the portal knows more than the lines here.
+    pub(super) fn said_by_portal(&self, ask: &Ask, source: Source, code: DenialCode) -> DenialCode {
+        let Some(online) = &self.online else { return code };
+        if let DenialCode::FeatureUnknown | DenialCode::NotActivated = code
+            && let Some(code) = online.knows(&ask.feature, source)
+        {
+            return code;
+        }
+        match code {
             DenialCode::NotActivated | DenialCode::FeatureUnknown if online.is_revoked() => DenialCode::Revoked,
             // It is, and the account has no such license.
             DenialCode::NotActivated => DenialCode::FeatureUnknown,
             code => code,
-        };
-        if code == DenialCode::NoSeats {
-            online.want(now, ask, &self.pool);
         }
-        code
     }
 
     pub(super) fn give_up_waiting(&mut self, key: &str) {
@@ -261,8 +268,8 @@ impl Engine {
 
     fn try_again(&mut self, now: Ms, waiting: Waiting, writes: &mut Vec<Write>) -> Option<Output> {
         let Waiting { id, key, ask, source, license, until } = waiting;
-        if let Some(code) = self.closed(now) {
-            return Some(self.deny(now, code, key, &ask, writes));
+        if let Some(code) = self.closed(now).or_else(|| self.barred(&ask, now)) {
+            return Some(self.deny(now, code, (id, key), &ask, source, writes));
         }
         let code = match self.find(id, &ask, source, now) {
             Ok(standing) => return Some(self.lease(now, (id, key), (ask, source), standing, writes)),
@@ -271,9 +278,9 @@ impl Engine {
         // The first answer has come: now it is known which license to ask for.
         let license = match (license, code) {
             (None, DenialCode::Pending) => None,
-            (None, code) => match self.may_wait(now, &ask, code) {
+            (None, code) => match self.may_wait(now, &ask, source, code) {
                 MayWait::For(Some(license)) => Some(license),
-                _ => return Some(self.deny_wanted(now, code, key, &ask, writes)),
+                _ => return Some(self.deny_wanted(now, code, (id, key), &ask, source, writes)),
             },
             (license, _) => license,
         };
@@ -281,7 +288,7 @@ impl Engine {
         let waiting = Waiting { id, key, ask, source, license, until };
         let Some(online) = &mut self.online else { return None };
         if online.is_hopeless(now, &waiting) {
-            return Some(self.deny_wanted(now, code, waiting.key, &waiting.ask, writes));
+            return Some(self.deny_wanted(now, code, (id, waiting.key), &waiting.ask, source, writes));
         }
         if asked_now {
             online.wait(waiting);
@@ -291,9 +298,17 @@ impl Engine {
         None
     }
 
-    fn deny_wanted(&mut self, now: Ms, code: DenialCode, key: Arc<str>, ask: &Ask, writes: &mut Vec<Write>) -> Output {
-        let code = self.want(now, ask, code);
-        self.deny(now, code, key, ask, writes)
+    fn deny_wanted(
+        &mut self,
+        now: Ms,
+        code: DenialCode,
+        named: (LeaseId, Arc<str>),
+        ask: &Ask,
+        source: Source,
+        writes: &mut Vec<Write>,
+    ) -> Output {
+        let code = self.want(now, ask, source, code);
+        self.deny(now, code, named, ask, source, writes)
     }
 
     pub(super) fn write_peaks(&mut self, writes: &mut Vec<Write>) {

@@ -136,6 +136,19 @@ pub struct Lease {
     pub nonce: Box<str>,
     /// Its right was taken away: it is not extended while its lines are over-full.
     pub withdrawn: bool,
+    /// An administrator wants the seat back: it is never extended again.
+    pub released: Option<Arc<Release>>,
+    /// When its holder was answered first that it is released; the answer may be lost.
+    pub told_at: Option<Ms>,
+}
+
+/// An administrator's word that a seat is to come back.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Release {
+    /// Why, as the administrator said it; may be empty. Hostile text.
+    pub reason: Box<str>,
+    /// The same user at the same host gets no seat of the feature before.
+    pub not_again_until: Ms,
 }
 
 impl Lease {

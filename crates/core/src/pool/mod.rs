@@ -12,9 +12,10 @@ mod view;
 
 pub use install::Installed;
 pub use lease::{
-    Ask, AskError, LABELS_MAX, LEASES_PER_SHARED_SEAT_MAX, Lease, Placement, SEATS_PER_LEASE_MAX, Source, Standing,
+    Ask, AskError, LABELS_MAX, LEASES_PER_SHARED_SEAT_MAX, Lease, Placement, Release, SEATS_PER_LEASE_MAX, Source,
+    Standing,
 };
-pub use place::Capacity;
+pub use place::{Capacity, LineVerdict};
 pub use view::{FeatureView, LineView, PoolView};
 
 use crate::grant::{Grant, Line};

@@ -17,10 +17,30 @@ const USEFUL_MS: i64 = 10 * SECOND_MS;
 pub struct Capacity {
     /// Seats in lines that have not ended.
     pub total: u32,
-    /// Of these, seats that leases hold (more than `total` while a reduced license runs out).
+    /// Of these, seats that are out (more than `total` while a reduced license runs out).
     pub in_use: u32,
+    /// Of those in use, seats that machines have borrowed.
+    pub borrowed: u32,
+    /// Seats that nobody uses and that are kept for somebody else than the asker.
+    pub reserved: u32,
     /// What a checkout can still take.
     pub free: u32,
+}
+
+/// What a line says to an ask.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum LineVerdict {
+    /// It has ended, or is about to.
+    Ended,
+    /// It serves somebody else: why.
+    NotForThis(DenialCode),
+    /// All its seats are out.
+    Full,
+    /// It has seats that nobody uses, and they were promised to the portal or stand for leases that run out on a former
+    /// line of the same license.
+    Promised,
+    /// So many seats may be taken.
+    Gives(u32),
 }
 
 impl LineState {
@@ -147,22 +167,40 @@ impl Pool {
             if wanted == 0 {
                 break;
             }
-            if !state.alive(now) || state.serves(ask, source).is_err() {
-                continue;
-            }
-            // Counted for the license as a whole as well: leases may still run on a line of the same license that left
-            // the document.
             let taken_before = taken.get(&state.line.license).copied().unwrap_or(0);
-            let license_free = self.license_free(state.line.license, &ask.feature, now).saturating_sub(taken_before);
-            let on_line = state.line.capacity(ask.feature.as_str()).saturating_sub(state.out(&ask.feature));
-            let seats = on_line.min(license_free).min(wanted);
-            if seats > 0 {
+            if let LineVerdict::Gives(free) = self.weigh(state, ask, source, taken_before, now) {
+                let seats = free.min(wanted);
                 placement.push((id, seats));
                 wanted -= seats;
                 *taken.entry(state.line.license).or_default() += seats;
             }
         }
         if wanted == 0 { Ok(placement.into()) } else { Err(self.why_not(ask, source, now)) }
+    }
+
+    /// What a line says to an ask that takes `taken_before` seats from other lines of its license.
+    fn weigh(&self, state: &LineState, ask: &Ask, source: Source, taken_before: u32, now: Ms) -> LineVerdict {
+        if !state.alive(now) {
+            return LineVerdict::Ended;
+        }
+        if let Err(code) = state.serves(ask, source) {
+            return LineVerdict::NotForThis(code);
+        }
+        // Counted for the license as a whole as well: leases may still run on a line of the same license that left the
+        // document.
+        let license_free = self.license_free(state.line.license, &ask.feature, now).saturating_sub(taken_before);
+        let on_line = state.line.capacity(ask.feature.as_str()).saturating_sub(state.out(&ask.feature));
+        match on_line.min(license_free) {
+            0 if on_line == 0 => LineVerdict::Full,
+            0 => LineVerdict::Promised,
+            free => LineVerdict::Gives(free),
+        }
+    }
+
+    /// What each line with the feature says to an ask, in the order in which they are tried.
+    pub fn weighed(&self, ask: &Ask, source: Source, now: Ms) -> Vec<(&Line, u32, LineVerdict)> {
+        let lines = self.lines_of(&ask.feature);
+        lines.map(|(_, state)| (&state.line, state.out(&ask.feature), self.weigh(state, ask, source, 0, now))).collect()
     }
 
     /// The most useful reason why an ask finds no seats.
@@ -187,16 +225,31 @@ impl Pool {
 
     /// The seats of a feature on lines that have not ended, whoever they may serve.
     pub fn capacity(&self, feature: &FeatureCode, now: Ms) -> Capacity {
+        self.capacity_where(feature, now, |_| true)
+    }
+
+    /// The same as an asker may use them.
+    pub fn capacity_for(&self, ask: &Ask, source: Source, now: Ms) -> Capacity {
+        self.capacity_where(&ask.feature, now, |state| state.serves(ask, source).is_ok())
+    }
+
+    fn capacity_where(&self, feature: &FeatureCode, now: Ms, serves: impl Fn(&LineState) -> bool) -> Capacity {
         let mut capacity = Capacity::default();
-        let mut free: BTreeMap<LicenseId, (u32, u32)> = BTreeMap::new();
+        // Of each license: seats free on lines that serve, on others, and of the license as a whole.
+        let mut free: BTreeMap<LicenseId, (u32, u32, u32)> = BTreeMap::new();
         for (_, state) in self.lines_of(feature).filter(|(_, state)| state.alive(now)) {
             capacity.total = capacity.total.saturating_add(state.line.capacity(feature.as_str()));
             let on_line = state.line.capacity(feature.as_str()).saturating_sub(state.out(feature));
             let license_free = self.license_free(state.line.license, feature, now);
-            let entry = free.entry(state.line.license).or_insert((0, license_free));
-            entry.0 = entry.0.saturating_add(on_line);
+            let entry = free.entry(state.line.license).or_insert((0, 0, license_free));
+            let sum = if serves(state) { &mut entry.0 } else { &mut entry.1 };
+            *sum = sum.saturating_add(on_line);
         }
-        capacity.free = free.values().map(|(on_lines, license)| *on_lines.min(license)).sum();
+        for (serving, others, license) in free.into_values() {
+            capacity.free = capacity.free.saturating_add(serving.min(license));
+            capacity.reserved =
+                capacity.reserved.saturating_add(others.min(license.saturating_sub(serving.min(license))));
+        }
         let lines = self.lines.values();
         capacity.in_use = lines.map(|state| state.out(feature)).fold(0, u32::saturating_add);
         capacity

@@ -89,6 +89,8 @@ impl Site {
             n: 0,
             nonce: "".into(),
             withdrawn: false,
+            released: None,
+            told_at: None,
         });
         Ok(id)
     }

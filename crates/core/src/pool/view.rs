@@ -6,6 +6,9 @@ use crate::ids::LeaseId;
 use crate::license::FeatureCode;
 use crate::time::Ms;
 
+/// Holders looked at when some are to be shown: enough for people, and a busy feature has thousands.
+const HOLDERS_LOOKED_AT: usize = 256;
+
 /// One feature of the server.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct FeatureView {
@@ -78,6 +81,18 @@ impl Pool {
             online: seats(true),
             offline: seats(false),
         }
+    }
+
+    /// Some holders of a feature that `who` lets see, the oldest first. Looks at the oldest few hundred only.
+    pub fn holders(&self, feature: &FeatureCode, who: impl Fn(&Lease) -> bool, limit: usize) -> Vec<Lease> {
+        let Some(holders) = self.by_feature.get(feature) else { return Vec::new() };
+        let oldest = holders.iter().take(HOLDERS_LOOKED_AT).filter_map(|id| self.lease(*id));
+        oldest.filter(|lease| who(lease)).take(limit).cloned().collect()
+    }
+
+    /// How many leases `which` picks. Looks at all of them: for an administrator's question.
+    pub fn count_leases(&self, which: impl Fn(&Lease) -> bool) -> u64 {
+        u64::try_from(self.leases().filter(|lease| which(lease)).count()).unwrap_or(u64::MAX)
     }
 
     /// Leases of one feature, or of all, in order of id, after `after`, at most `limit`.

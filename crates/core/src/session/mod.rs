@@ -80,6 +80,13 @@ pub enum Reply {
         /// Milliseconds in which it may still be used.
         left_ms: i64,
     },
+    /// An administrator took the seat back.
+    TakenBack {
+        /// Milliseconds from before the request in which it may still be used: time to save.
+        left_ms: i64,
+        /// So long no server is asked for another, in milliseconds.
+        not_again_ms: i64,
+    },
     /// The seat is free.
     Released,
     /// The server must not be believed, or does not understand this client. Asking again would not help.
@@ -197,6 +204,8 @@ struct Held {
     times: LeaseTimes,
     /// The right was taken away: no better than grace until it is renewed.
     withdrawn: bool,
+    /// An administrator took it back.
+    taken_back: Option<TakenBack>,
     /// Somebody else uses it: it is lost whatever the clock says.
     copied: bool,
     in_flight: Option<(u64, Reading)>,
@@ -204,6 +213,16 @@ struct Held {
     next: (Reading, i64),
     last_resume: Option<Reading>,
     last_seek: Option<Reading>,
+}
+
+#[derive(Clone, Copy, Debug)]
+struct TakenBack {
+    /// Lost this long after this reading, if not sooner.
+    stop: (Reading, i64),
+    /// No other seat is looked for until this long after this reading.
+    not_again: (Reading, i64),
+    /// It was lost, and is given back.
+    given_back: bool,
 }
 
 /// One seat of one feature, from looking for it to giving it back. A clone is what a cloned machine has: two holders of
@@ -230,7 +249,7 @@ impl Session {
         let held = self.held.as_ref()?;
         let age_ms = now.elapsed_ms(held.anchor);
         Some(match held.times {
-            _ if held.copied || age_ms >= held.times.lessee_stops_after_ms() => SeatState::Lost,
+            _ if held.copied || held.left_ms(now) == 0 => SeatState::Lost,
             times if held.withdrawn || age_ms >= i64::from(times.ttl_s) * 1_000 => SeatState::Grace,
             times if age_ms >= i64::from(times.renew_after_s) * 1_000 => SeatState::Renewing,
             _ => SeatState::Ok,
@@ -249,8 +268,7 @@ impl Session {
 
     /// Milliseconds until the seat is lost if nothing renews it; 0 if it is, or if none is held.
     pub fn left_ms(&self, now: Reading) -> i64 {
-        let Some(held) = self.held.as_ref().filter(|held| !held.copied) else { return 0 };
-        (held.times.lessee_stops_after_ms() - now.elapsed_ms(held.anchor)).max(0)
+        self.held.as_ref().filter(|held| !held.copied).map_or(0, |held| held.left_ms(now))
     }
 
     /// The lease held and its server.
@@ -275,7 +293,12 @@ impl Session {
             let edge = edges.into_iter().map(|s| i64::from(s) * 1_000 - age_ms).find(|left| *left > 0);
             edge.unwrap_or(i64::MAX)
         });
-        [seek, beat, change].into_iter().flatten().min().unwrap_or(i64::MAX).max(0)
+        let taken = self.held.as_ref().filter(|held| !held.copied && self.releasing.is_none());
+        let stop = taken.and_then(|held| held.taken_back).map(|taken| match taken {
+            TakenBack { given_back: false, stop, .. } => stop.1 - now.elapsed_ms(stop.0),
+            TakenBack { not_again, .. } => (not_again.1 - now.elapsed_ms(not_again.0)).max(SEEK_AGAIN_MS),
+        });
+        [seek, beat, change, stop].into_iter().flatten().min().unwrap_or(i64::MAX).max(0)
     }
 
     /// Handles one input.
@@ -339,11 +362,28 @@ impl Session {
         if self.releasing.is_some() {
             return;
         }
+        self.give_back_what_was_taken(now, actions);
         let Some(held) = &mut self.held else { return };
         if held.in_flight.is_none() && now.elapsed_ms(held.next.0) >= held.next.1 {
             held.n += 1;
             let request = Request::Heartbeat { lease: held.lease, n: held.n, nonce: token(random).into() };
             self.beat(now, request, actions);
+        }
+    }
+
+    /// A seat that an administrator took back and that is lost is given back, so that it is free at once for whoever it was
+    /// taken for. Whoever holds it still may look for another when the time set for that is over.
+    fn give_back_what_was_taken(&mut self, now: Reading, actions: &mut Vec<Action>) {
+        let lost = self.state(now) == Some(SeatState::Lost);
+        let Some(held) = self.held.as_mut().filter(|held| !held.copied) else { return };
+        let Some(taken) = held.taken_back.as_mut().filter(|_| lost) else { return };
+        if !taken.given_back {
+            taken.given_back = true;
+            held.next = (now, i64::MAX);
+            held.in_flight = None;
+            actions.push(Action::Forget { server: held.server, request: Request::Checkin { lease: held.lease } });
+        } else if now.elapsed_ms(taken.not_again.0) >= taken.not_again.1 {
+            self.seek_anywhere(now, actions);
         }
     }
 
@@ -374,6 +414,7 @@ impl Session {
         match reply {
             Reply::Leased { lease, times } if lease == held.lease => {
                 (held.anchor, held.times, held.withdrawn, held.copied) = (sent, times, false, false);
+                held.taken_back = None;
                 held.next = (sent, i64::from(times.renew_after_s).max(1) * 1_000);
                 self.drop_seek(actions);
             }
@@ -387,6 +428,14 @@ impl Session {
                 held.withdrawn = true;
                 self.beat_again(now, random);
                 self.seek_anywhere(now, actions);
+            }
+            Reply::TakenBack { left_ms, not_again_ms } => {
+                held.withdrawn = true;
+                let stop = (sent, left_ms.min(held.left_ms(sent)));
+                held.taken_back = Some(TakenBack { stop, not_again: (now, not_again_ms), given_back: false });
+                self.beat_again(now, random);
+                self.drop_seek(actions);
+                self.give_back_what_was_taken(now, actions);
             }
             Reply::Ended { end: LeaseEnd::LeaseCopied, .. } => {
                 held.copied = true;
@@ -435,6 +484,13 @@ impl Session {
 }
 
 impl Held {
+    /// Milliseconds in which it may still be used if nothing renews it.
+    fn left_ms(&self, now: Reading) -> i64 {
+        let left_ms = self.times.lessee_stops_after_ms() - now.elapsed_ms(self.anchor);
+        let stop_ms = self.taken_back.map_or(i64::MAX, |taken| taken.stop.1 - now.elapsed_ms(taken.stop.0));
+        left_ms.min(stop_ms).max(0)
+    }
+
     /// A resume was sent within the last round: its answer decides, not another resume.
     fn resuming(&self, now: Reading) -> bool {
         self.last_resume.is_some_and(|at| now.elapsed_ms(at) < SEEK_AGAIN_MS)

@@ -80,6 +80,10 @@ impl Session {
 
     fn seek_again(&mut self, now: Reading, except: Option<usize>, actions: &mut Vec<Action>) {
         let Some(held) = &mut self.held else { return };
+        let barred = held.taken_back.is_some_and(|taken| now.elapsed_ms(taken.not_again.0) < taken.not_again.1);
+        if barred {
+            return;
+        }
         let lately = held.last_seek.is_some_and(|at| now.elapsed_ms(at) < SEEK_AGAIN_MS);
         if self.seek.is_none() && !lately {
             held.last_seek = Some(now);
@@ -163,6 +167,7 @@ impl Session {
                     anchor: asking.sent,
                     times,
                     withdrawn: false,
+                    taken_back: None,
                     copied: false,
                     in_flight: None,
                     next: (asking.sent, i64::from(times.renew_after_s).max(1) * 1_000),
@@ -173,7 +178,7 @@ impl Session {
                 return;
             }
             Reply::Denied(code) => Tried::Denied(code),
-            Reply::Ended { .. } | Reply::Released | Reply::Refused => Tried::Refused,
+            Reply::Ended { .. } | Reply::TakenBack { .. } | Reply::Released | Reply::Refused => Tried::Refused,
         };
         self.over(asking.server, tried);
         self.ask_next(now, random, actions);

@@ -237,3 +237,36 @@ fn stopping_to_look_gives_the_key_up() {
     let actions = client.step(SessionInput::Release);
     assert_eq!(actions, [Action::Forget { server, request: Request::CheckinKey { key } }, Action::Ended]);
 }
+
+#[test]
+fn a_seat_taken_back_is_lost_after_the_notice_given_back_and_not_taken_again() {
+    let mut client = Client::seated();
+    let (call, _, request) = client.next_call();
+    assert!(matches!(request, Request::Heartbeat { .. }));
+    let sent = client.now;
+    client.wait_s(1);
+    let told = SessionInput::Answered { call, reply: Reply::TakenBack { left_ms: 120_000, not_again_ms: 600_000 } };
+    assert_eq!(client.step(told), [], "no other seat is looked for");
+    assert_eq!((client.state(), client.session.taken()), (Some(SeatState::Grace), Some(LeaseEnd::Withdrawn)));
+    client.wait_s(118);
+    assert_eq!(client.session.left_ms(client.now), 1_000, "counted from before the heartbeat: {sent:?}");
+    client.wait_s(1);
+    assert_eq!(client.state(), Some(SeatState::Lost));
+    let actions = client.step(SessionInput::Tick);
+    assert_eq!(actions, [Action::Forget { server: 0, request: Request::Checkin { lease: lease(1) } }]);
+    client.wait_s(400);
+    assert_eq!(client.step(SessionInput::Tick), [], "neither heartbeat nor checkout");
+    client.wait_s(200);
+    let actions = client.step(SessionInput::Tick);
+    assert!(matches!(&actions[..], [Action::Probe { .. }]), "the time is over: {actions:?}");
+}
+
+#[test]
+fn a_notice_never_makes_a_right_longer() {
+    let mut client = Client::seated();
+    client.wait_s(400);
+    client.step(SessionInput::Tick);
+    let told = SessionInput::Answered { call: 2, reply: Reply::TakenBack { left_ms: 120_000, not_again_ms: 0 } };
+    client.step(told);
+    assert_eq!(client.session.left_ms(client.now), 20_000);
+}

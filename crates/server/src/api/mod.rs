@@ -76,6 +76,9 @@ fn lease_routes() -> OpenApiRouter<Server> {
 fn other_routes() -> OpenApiRouter<Server> {
     OpenApiRouter::new()
         .routes(routes!(status::status))
+        .routes(routes!(status::denials))
+        .routes(routes!(status::simulate))
+        .routes(routes!(status::release))
         .routes(routes!(activation::request))
         .routes(routes!(activation::import))
         .routes(routes!(activation::disable))

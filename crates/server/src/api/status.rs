@@ -5,7 +5,10 @@ use crate::server::Server;
 use axum::extract::State;
 use leasehold_web::extract::{ApiJson, ApiQuery};
 use leasehold_wire::problem::Problem;
-use leasehold_wire::server::{LeaseQuery, LeaseView, Page, StatusResponse};
+use leasehold_wire::server::{
+    DenialQuery, DenialView, LeaseQuery, LeaseView, Page, ReleaseRequest, ReleaseResponse, SimulateRequest,
+    SimulateResponse, StatusResponse,
+};
 
 /// State, features and lines with their totals; not who uses what.
 #[utoipa::path(
@@ -30,4 +33,44 @@ pub(super) async fn leases(
     ApiQuery(query): ApiQuery<LeaseQuery>,
 ) -> Result<ApiJson<Page<LeaseView>>, Refused> {
     Ok(ApiJson(server.leases(&caller, query).await?))
+}
+
+/// Who was denied, newest first, all tries of one want as one: for the administrator, or for everybody if the
+/// administrator opened it.
+#[utoipa::path(
+    get, path = "/v1/denials", tag = "status", params(DenialQuery),
+    responses((status = 200, body = Page<DenialView>), (status = "default", body = Problem, content_type = "application/problem+json"))
+)]
+pub(super) async fn denials(
+    State(server): State<Server>,
+    Asking(caller): Asking,
+    ApiQuery(query): ApiQuery<DenialQuery>,
+) -> Result<ApiJson<Page<DenialView>>, Refused> {
+    Ok(ApiJson(server.denials(&caller, &query).await?))
+}
+
+/// Would this checkout work? The verdict and each step that leads to it; nothing is changed.
+#[utoipa::path(
+    post, path = "/v1/simulate", tag = "status", security(()), request_body = SimulateRequest,
+    responses((status = 200, body = SimulateResponse), (status = "default", body = Problem, content_type = "application/problem+json"))
+)]
+pub(super) async fn simulate(
+    State(server): State<Server>,
+    Asking(caller): Asking,
+    ApiJson(wish): ApiJson<SimulateRequest>,
+) -> Result<ApiJson<SimulateResponse>, Refused> {
+    Ok(ApiJson(server.simulate(&caller, wish).await?))
+}
+
+/// Take seats back from their holders: one seat, all of a host, or all of a user. Again is harmless.
+#[utoipa::path(
+    post, path = "/v1/releases", tag = "administrator", request_body = ReleaseRequest,
+    responses((status = 200, body = ReleaseResponse), (status = "default", body = Problem, content_type = "application/problem+json"))
+)]
+pub(super) async fn release(
+    State(server): State<Server>,
+    Asking(caller): Asking,
+    ApiJson(wish): ApiJson<ReleaseRequest>,
+) -> Result<ApiJson<ReleaseResponse>, Refused> {
+    Ok(ApiJson(server.release(&caller, wish).await?))
 }

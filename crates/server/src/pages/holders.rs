@@ -17,20 +17,31 @@ const COLUMNS: &[Column] = &[
     Column::new("seen", "Last heartbeat"),
     Column::new("version", "Version"),
 ];
+/// For whoever can take seats back.
+const ADMINISTRATORS_COLUMNS: &[Column] =
+    &[COLUMNS[0], COLUMNS[1], COLUMNS[2], COLUMNS[3], COLUMNS[4], COLUMNS[5], Column::new("release", "").end()];
 
-/// The table. `next` is the place after the last row where it has pages of its own.
-pub(super) fn holders_table(leases: &Page<LeaseView>, now: Ms, query: &ListQuery, next: Option<&str>) -> Markup {
-    let rows = leases.items.iter().map(|lease| row(lease, now)).collect();
+/// The table. `next` is the place after the last row where it has pages of its own; `releases`: whoever looks at it can
+/// take seats back.
+pub(super) fn holders_table(
+    leases: &Page<LeaseView>,
+    now: Ms,
+    query: &ListQuery,
+    next: Option<&str>,
+    releases: bool,
+) -> Markup {
+    let rows = leases.items.iter().map(|lease| row(lease, now, releases)).collect();
+    let columns = if releases { ADMINISTRATORS_COLUMNS } else { COLUMNS };
     let empty = empty_state(
         "Nobody holds a seat",
         "As soon as an application takes a seat, it is listed here with its user and machine.",
         html! {},
     );
-    table(&Table { id: "holders-table", caption: "Who holds what", columns: COLUMNS, rows, query, next, empty })
+    table(&Table { id: "holders-table", caption: "Who holds what", columns, rows, query, next, empty })
 }
 
-fn row(lease: &LeaseView, now: Ms) -> Row {
-    Row::from(vec![
+fn row(lease: &LeaseView, now: Ms, releases: bool) -> Row {
+    let mut cells = vec![
         user(lease),
         html! {
             div.two-lines {
@@ -52,7 +63,15 @@ fn row(lease: &LeaseView, now: Ms) -> Row {
         when(lease.started_at.0, now),
         heartbeat(lease, now),
         html! { @if lease.version.is_empty() { span.muted { "–" } } @else { (clip(&lease.version)) } },
-    ])
+    ];
+    if releases {
+        cells.push(html! {
+            @if lease.released.is_none() {
+                a href={ "/holders/release?lease=" (lease.lease) } title="Take the seat back" { "Take back" }
+            }
+        });
+    }
+    Row::from(cells)
 }
 
 fn user(lease: &LeaseView) -> Markup {
@@ -81,7 +100,13 @@ fn heartbeat(lease: &LeaseView, now: Ms) -> Markup {
     let late = now.since(lease.seen_at.0) > quiet_ms() && lease.freed_at.0.since(now) <= grace_ms;
     html! {
         div.two-lines {
-            @if lease.withdrawn {
+            @if let Some(released) = &lease.released {
+                (status("Taken back", Tone::Warning))
+                div.muted title=(if released.told { "The application was told and is saving." } else { "The application hears of it at its next heartbeat." }) {
+                    (if released.told { "told, " } else { "not told yet, " }) "freed " (relative(lease.freed_at.0, now)) " at the latest"
+                }
+                @if !released.reason.is_empty() { div.muted { (clip(&released.reason)) } }
+            } @else if lease.withdrawn {
                 (status("Runs out", Tone::Warning))
                 div.muted title="The license behind it was reduced or taken away, so it is not renewed." { "freed " (relative(lease.freed_at.0, now)) }
             } @else if late {

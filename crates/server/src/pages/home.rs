@@ -7,7 +7,7 @@ use super::portal_line::portal_line;
 use super::products::{self, Product, is_kept_up, products, products_table};
 use super::stream::{Fragments, Live, stream};
 use super::visit::Visit;
-use super::{Pages, words};
+use super::{Pages, release, words};
 use crate::service::Failure;
 use axum::extract::State;
 use axum::http::HeaderMap;
@@ -294,7 +294,7 @@ fn holders_section(home: &Home, query: &ListQuery) -> Markup {
             @match &home.leases {
                 None => (not_shown()),
                 Some(leases) => {
-                    (holders_table(leases, home.seen.server_time.0, &ListQuery::default(), None))
+                    (holders_table(leases, home.seen.server_time.0, &ListQuery::default(), None, home.administrator))
                     @if leases.next.is_some() {
                         p.more {
                             span.muted { "The " (leases.items.len()) " that have held a seat longest. " }
@@ -335,6 +335,8 @@ pub(super) async fn holders(visit: Visit) -> Result<Response, ApiProblem> {
         "{}. Those that have held it longest come first.",
         words::count(seen.leases_out, "application holds a seat", "applications hold a seat")
     );
+    let taken_back = visit.query.get("done") == Some("released");
+    let notices = if taken_back { vec![release::done()] } else { Vec::new() };
     let content = html! {
         (page_header("Who holds what", &lead, html! {}))
         div.filters role="group" aria-label="Feature" {
@@ -346,7 +348,7 @@ pub(super) async fn holders(visit: Visit) -> Result<Response, ApiProblem> {
                 }
             }
         }
-        (holders_table(&leases, visit.now, &visit.query, leases.next.as_deref()))
+        (holders_table(&leases, visit.now, &visit.query, leases.next.as_deref(), visit.caller.is_administrator()))
     };
-    Ok(visit.page("Who holds what", content).into_response())
+    Ok(page::page(&visit.frame("Who holds what", &notices), content).into_response())
 }

@@ -120,6 +120,7 @@ fn what(event: &EventView) -> Markup {
         Some(EventKind::Denied) => ("Denied", Tone::Bad),
         Some(EventKind::Copied) => ("Copied", Tone::Bad),
         Some(EventKind::Adopted) => ("Taken up again", Tone::Info),
+        Some(EventKind::TakenBack) => ("Taken back", Tone::Warning),
         None => (event.kind.as_str(), Tone::Neutral),
     };
     html! {
@@ -171,6 +172,7 @@ fn deed(action: &str) -> Markup {
         "administrator_password" => "Password changed",
         "settings_change" => "Settings changed",
         "document_install" => "Activation file loaded",
+        "seat_release" => "Seats taken back",
         "server_drain" => "Disabling begun",
         "server_disable" => "Disabled",
         "server_backup" => "Backup made",

@@ -4,6 +4,7 @@
 //! Holds no rule and no SQL. Everything works without script; the home page's numbers then stand still.
 
 mod activate;
+mod denials;
 mod disable;
 mod flash;
 mod holders;
@@ -13,8 +14,10 @@ mod notices;
 mod online;
 mod portal_line;
 mod products;
+mod release;
 mod settings;
 mod sign_in;
+mod simulate;
 mod stream;
 mod visit;
 mod words;
@@ -59,6 +62,10 @@ fn all_pages() -> Vec<Page> {
         read("/", get(home::home)),
         read("/live", get(home::live)),
         read("/holders", get(home::holders)),
+        read("/holders/release", get(release::question)),
+        send("/holders/release", post(release::release)),
+        read("/denials", get(denials::denials)),
+        read("/simulate", get(simulate::simulate)),
         read("/setup", get(sign_in::setup_form)),
         send("/setup", post(sign_in::set_up)),
         read("/sign-in", get(sign_in::form)),

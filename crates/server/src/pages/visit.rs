@@ -28,16 +28,35 @@ const ONLINE_LICENSING: Menu = Menu::Group {
     ],
 };
 const HOME: Menu = Menu::Link(Link { label: "Home", href: "/" });
-const USAGE: Menu = Menu::Link(Link { label: "Usage log", href: "/usage" });
-const MENU: &[Menu] = &[HOME, ONLINE_LICENSING];
+const TRIAL: Link = Link { label: "Would this work?", href: "/simulate" };
+const USAGE: Menu = Menu::Group {
+    label: "USAGE",
+    items: &[
+        Link { label: "Who holds what", href: "/holders" },
+        Link { label: "Denials", href: "/denials" },
+        TRIAL,
+        Link { label: "Usage log", href: "/usage" },
+    ],
+};
+const MENU: &[Menu] = &[HOME, ONLINE_LICENSING, Menu::Link(TRIAL)];
 const MENU_OPEN: &[Menu] = &[HOME, ONLINE_LICENSING, USAGE];
 const MENU_ADMINISTRATOR: &[Menu] =
     &[HOME, ONLINE_LICENSING, USAGE, Menu::Link(Link { label: "Audit log", href: "/audit" })];
 const ACCOUNT_LINKS: &[Link] = &[Link { label: "Settings", href: "/settings" }];
 
 /// Pages to which a sign-in may lead back. A fixed list, so that no link can send people elsewhere after it.
-const WAYS_BACK: &[&str] =
-    &["/", "/online", "/online/enable", "/activate", "/disable", "/settings", "/usage", "/audit", "/holders"];
+const WAYS_BACK: &[&str] = &[
+    "/",
+    "/online",
+    "/online/enable",
+    "/activate",
+    "/disable",
+    "/settings",
+    "/usage",
+    "/audit",
+    "/holders",
+    "/denials",
+];
 
 /// The page to which a sign-in leads back, from what an address or a form says.
 pub(super) fn way_back(wanted: Option<&str>) -> &'static str {

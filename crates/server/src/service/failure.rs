@@ -55,6 +55,9 @@ pub enum Failure {
     /// No such lease.
     #[error("no such lease")]
     LeaseUnknown,
+    /// No seat is held by whom it was to be taken back from.
+    #[error("nobody holds such a seat")]
+    NobodyHolds,
     /// The document shown in a resume is not one of this server for this lease.
     #[error("not a document of this lease")]
     LeaseDocument,
@@ -197,6 +200,9 @@ impl Failure {
                 Problem::new(422, codes::KEY_REUSED, "This idempotency key was already used for another request.")
                     .next("Use a new key for each checkout; repeat a request only unchanged.", who::CALLER)
             }
+            Failure::NobodyHolds => Problem::new(404, "NOBODY_HOLDS", "No such seat is held here.")
+                .detail("It was given back or has run out, or the name is spelled otherwise: names count exactly as the list of holders shows them.")
+                .next("Look at the list of who holds a seat, and try again.", who::YOU),
             Failure::LeaseUnknown => {
                 Problem::new(404, codes::LEASE_UNKNOWN, "The license server does not know this lease.")
                     .detail("It was returned or ran out some time ago.")

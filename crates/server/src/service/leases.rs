@@ -7,10 +7,10 @@ use crate::random::SharedRandom;
 use crate::server::Server;
 use crate::store;
 use crate::upstream::files;
-use leasehold_core::codes::{DenialCode, LeaseEnd};
-use leasehold_core::engine::{Denial, Input, LeaseAnswer, Output};
+use leasehold_core::codes::{DenialCode, LeaseEnd, explain_taken_back};
+use leasehold_core::engine::{Denial, Engine, Input, LeaseAnswer, Output};
 use leasehold_core::ids::LeaseId;
-use leasehold_core::pool::{Ask, Source};
+use leasehold_core::pool::{Ask, Lease, Release, Source};
 use leasehold_core::random;
 use leasehold_core::text;
 use leasehold_core::time::Ms;
@@ -56,6 +56,15 @@ pub(crate) enum LeaseOutcome {
     Ended(EndedResponse),
 }
 
+/// Who reads a refusal.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Asker {
+    /// From where.
+    pub(super) address: IpAddr,
+    /// An administrator, who sees every holder.
+    pub(super) sees_all: bool,
+}
+
 impl Server {
     /// Takes seats. `key` is the idempotency key.
     pub(crate) async fn checkout(
@@ -71,7 +80,7 @@ impl Server {
         let now = self.now();
         let id = self.0.random.draw(|random| LeaseId::draw(now, random));
         let output = self.0.engine.step(Input::Checkout { id, key, ask, source }).await?;
-        self.outcome(output, nonce).await
+        self.outcome(output, source.address, nonce).await
     }
 
     /// Holds on to a lease. `secret` is what the caller showed, if anything.
@@ -86,7 +95,7 @@ impl Server {
         check_nonce(&request.nonce)?;
         let input = Input::Heartbeat { lease, n: request.n, nonce: request.nonce.clone() };
         let output = self.0.engine.step(input).await?;
-        self.outcome(output, request.nonce).await
+        self.outcome(output, address, request.nonce).await
     }
 
     /// Holds on to a lease that the server may have forgotten, because it was restored from an older state.
@@ -116,7 +125,7 @@ impl Server {
         }
         let input = Input::Resume { lease, key: request.key, ask, source, n: request.n, nonce: request.nonce.clone() };
         let output = self.0.engine.step(input).await?;
-        self.outcome(output, request.nonce).await
+        self.outcome(output, source.address, request.nonce).await
     }
 
     /// Gives a lease back.
@@ -164,11 +173,16 @@ impl Server {
         }
     }
 
-    async fn outcome(&self, output: Output, nonce: Box<str>) -> Result<LeaseOutcome, Failure> {
+    async fn outcome(&self, output: Output, asker: IpAddr, nonce: Box<str>) -> Result<LeaseOutcome, Failure> {
         match output {
             Output::Leased(answer) => self.signed(*answer, nonce).map(|signed| LeaseOutcome::Leased(Box::new(signed))),
-            Output::Denied(denial) => Ok(LeaseOutcome::Denied(Box::new(self.denied(*denial).await?))),
+            Output::Denied(denial) => Ok(LeaseOutcome::Denied(Box::new(
+                self.denied(*denial, Asker { address: asker, sees_all: false }).await?,
+            ))),
             Output::Ended { end, left_ms } => Ok(LeaseOutcome::Ended(ended(end, left_ms))),
+            Output::TakenBack { left_ms, release } => {
+                Ok(LeaseOutcome::Ended(taken_back(&release, left_ms, self.now())))
+            }
             Output::KeyReused => Err(Failure::KeyReused),
             other => Err(unexpected(&other)),
         }
@@ -215,11 +229,13 @@ impl Server {
         }
     }
 
-    async fn denied(&self, denial: Denial) -> Result<DenialResponse, Failure> {
-        let holders = if self.usage_open() && denial.code == DenialCode::NoSeats {
-            let feature = denial.feature.clone();
-            let look = move |engine: &leasehold_core::engine::Engine, _| {
-                engine.pool().leases_page(Some(&feature), None, HOLDERS_SHOWN)
+    /// With the holders whom the asker may see: those at the same address, and the others if that was opened.
+    pub(super) async fn denied(&self, denial: Denial, asker: Asker) -> Result<DenialResponse, Failure> {
+        let (open, feature) = (asker.sees_all || self.usage_open(), denial.feature.clone());
+        let holders = if denial.code == DenialCode::NoSeats {
+            let look = move |engine: &Engine, _| {
+                let may_see = |lease: &Lease| open || lease.source.address == asker.address;
+                engine.pool().holders(&feature, may_see, HOLDERS_SHOWN)
             };
             self.0.engine.look(look).await?.into_iter().map(holder).collect()
         } else {
@@ -229,7 +245,7 @@ impl Server {
     }
 }
 
-fn holder(lease: leasehold_core::pool::Lease) -> Holder {
+fn holder(lease: Lease) -> Holder {
     Holder { seats: lease.ask.seats, started_at: lease.started_at.into(), user: lease.ask.user, host: lease.ask.host }
 }
 
@@ -244,6 +260,12 @@ fn denial_response(denial: Denial, holders: Vec<Holder>, now: Ms) -> DenialRespo
                 "`{}`: {} asked for, {} of {} in use, {} free.",
                 denial.feature, denial.seats, capacity.in_use, capacity.total, capacity.free
             );
+            if capacity.borrowed > 0 {
+                numbers.push_str(&format!(" {} of those in use are borrowed.", capacity.borrowed));
+            }
+            if capacity.reserved > 0 {
+                numbers.push_str(&format!(" {} are kept for others.", capacity.reserved));
+            }
             if let Some(account) = account {
                 let more =
                     format!(" The account has {}, {} at other license servers.", account.seats, account.elsewhere);
@@ -254,6 +276,11 @@ fn denial_response(denial: Denial, holders: Vec<Holder>, now: Ms) -> DenialRespo
         (DenialCode::Restored | DenialCode::ClockSuspect, Some(in_s)) => {
             format!("`{}` was asked for. New seats are given in {in_s} s.", denial.feature)
         }
+        (DenialCode::Withdrawn, Some(in_s)) => {
+            let why = denial.released.as_ref().map(|release| &*release.reason).filter(|reason| !reason.is_empty());
+            let why = why.map(|reason| format!(" The reason given: {reason}")).unwrap_or_default();
+            format!("`{}` was asked for; again in {in_s} s.{why}", denial.feature)
+        }
         _ => format!("`{}` was asked for.", denial.feature),
     };
     DenialResponse {
@@ -262,11 +289,14 @@ fn denial_response(denial: Denial, holders: Vec<Holder>, now: Ms) -> DenialRespo
         seats: denial.seats,
         total: capacity.total,
         in_use: capacity.in_use,
+        borrowed: capacity.borrowed,
+        reserved: capacity.reserved,
         free: capacity.free,
         account_total: account.map(|account| account.seats),
         account_elsewhere: account.map(|account| account.elsewhere),
         free_at: denial.free_at.map(Into::into),
         free_in_s,
+        reason: denial.released.map(|release| (*release.reason).to_owned()),
         holders,
     }
 }
@@ -277,6 +307,20 @@ fn ended(end: LeaseEnd, left_ms: i64) -> EndedResponse {
     EndedResponse {
         problem: Problem::new(status, end.word(), text.what).next(text.what_to_do, text.who),
         left_s: left_ms.max(0) / 1_000,
+        not_again_s: None,
+        reason: None,
+    }
+}
+
+fn taken_back(release: &Release, left_ms: i64, now: Ms) -> EndedResponse {
+    let text = explain_taken_back();
+    let problem = Problem::new(409, LeaseEnd::Withdrawn.word(), text.what).next(text.what_to_do, text.who);
+    let reason = release.reason.trim();
+    EndedResponse {
+        problem: if reason.is_empty() { problem } else { problem.detail(reason.to_owned()) },
+        left_s: left_ms.max(0) / 1_000,
+        not_again_s: Some(release.not_again_until.since(now).max(0) / 1_000),
+        reason: Some(reason.to_owned()).filter(|reason| !reason.is_empty()),
     }
 }
 

@@ -4,9 +4,11 @@ use super::access::Caller;
 use super::failure::Failure;
 use super::status::limit;
 use crate::server::Server;
-use crate::store::{self, EventFilter};
+use crate::store::{self, DenialFilter, EventFilter};
 use leasehold_core::access::ServerAction;
-use leasehold_wire::server::{AuditView, EventQuery, EventView, Page, PageQuery};
+use leasehold_core::engine::DenialRow;
+use leasehold_core::time::SECOND_MS;
+use leasehold_wire::server::{AuditView, DenialQuery, DenialView, EventQuery, EventView, Page, PageQuery};
 
 impl Server {
     /// The audit log, newest first.
@@ -31,6 +33,48 @@ impl Server {
         let filter = EventFilter { kind: query.kind, feature: query.feature.clone(), below, limit };
         let (items, next) = self.0.db.read_async(move |tx| store::events_page(tx, &filter)).await?;
         Ok(Page { items, next: next.map(|row| row.to_string()) })
+    }
+
+    /// Who was denied, newest first.
+    ///
+    /// # Errors
+    /// [`Failure::SignIn`], [`Failure::BadField`], or the database's.
+    pub async fn denials(&self, caller: &Caller, query: &DenialQuery) -> Result<Page<DenialView>, Failure> {
+        self.authorize(caller, ServerAction::ReadUsage)?;
+        let wanted = limit(query.limit)?;
+        let filter = DenialFilter {
+            feature: query.feature.clone(),
+            outcome: query.outcome,
+            below: query.after,
+            limit: fetched(wanted),
+        };
+        let mut rows = self.0.db.read_async(move |tx| store::denials_page(tx, &filter)).await?;
+        let more = rows.len() > wanted;
+        rows.truncate(wanted);
+        let next = rows.last().filter(|_| more).map(|row| row.id.to_string());
+        Ok(Page { items: rows.into_iter().map(denial).collect(), next })
+    }
+}
+
+fn denial(row: DenialRow) -> DenialView {
+    DenialView {
+        id: row.id,
+        feature: row.feature.to_string(),
+        seats: row.seats,
+        user: row.user.into(),
+        host: row.host.into(),
+        address: row.address.to_string(),
+        version: row.version.into(),
+        code: row.code.word().to_owned(),
+        total: row.capacity.total,
+        in_use: row.capacity.in_use,
+        borrowed: row.capacity.borrowed,
+        reserved: row.capacity.reserved,
+        first_at: row.first_at.into(),
+        last_at: row.last_at.into(),
+        tries: row.tries,
+        outcome: row.outcome,
+        waited_s: row.served_at.map(|at| at.since(row.first_at) / SECOND_MS),
     }
 }
 

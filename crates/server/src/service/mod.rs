@@ -12,8 +12,10 @@ mod leases;
 mod logs;
 mod online;
 mod passwords;
+mod releases;
 mod status;
 mod throttle;
+mod trial;
 
 pub use backup::RestoreFailure;
 pub(crate) use backup::restore;
@@ -25,4 +27,5 @@ pub use failure::Failure;
 pub use installation::Installation;
 pub(crate) use leases::{LeaseOutcome, Serials};
 pub(crate) use online::KnownPortal;
-pub(crate) use status::gives_seats;
+pub(crate) use releases::NOT_AGAIN_S;
+pub(crate) use status::{LeaseAmong, gives_seats};

@@ -11,11 +11,12 @@ use leasehold_core::clock::StartVerdict;
 use leasehold_core::codes::DenialCode;
 use leasehold_core::engine::{Document, Engine};
 use leasehold_core::grant::Renew;
+use leasehold_core::ids::LeaseId;
 use leasehold_core::pool::{FeatureView, Lease, LineView, PoolView, Standing};
 use leasehold_core::time::{Ms, SECOND_MS};
 use leasehold_wire::server::{
     ActivationStatus, ClockStatus, ClockVerdict, FeatureStatus, LeaseQuery, LeaseView, LineStatus, MovedStatus,
-    OnlineState, Page, PingResponse, RestoredStatus, ServerState, StatusResponse, StorageStatus,
+    OnlineState, Page, PingResponse, ReleasedView, RestoredStatus, ServerState, StatusResponse, StorageStatus,
 };
 
 /// Leases on a page if nobody says how many.
@@ -172,6 +173,37 @@ impl Server {
     }
 }
 
+/// One lease, with how many leases there are at its host and of its user.
+#[derive(Clone, Debug)]
+pub(crate) struct LeaseAmong {
+    /// The lease.
+    pub(crate) lease: LeaseView,
+    /// Leases at the same host, itself included.
+    pub(crate) at_host: u64,
+    /// Leases of the same user, itself included.
+    pub(crate) of_user: u64,
+}
+
+impl Server {
+    /// One lease; `None` if it is not out any more.
+    ///
+    /// # Errors
+    /// [`Failure::SignIn`] unless the administrator asks or opened it to everybody.
+    pub(crate) async fn lease(&self, caller: &Caller, id: LeaseId) -> Result<Option<LeaseAmong>, Failure> {
+        self.authorize(caller, ServerAction::ReadUsage)?;
+        let look = move |engine: &Engine, _| {
+            let pool = engine.pool();
+            pool.lease(id).cloned().map(|lease| {
+                let at_host = pool.count_leases(|other| other.ask.host == lease.ask.host);
+                let of_user = pool.count_leases(|other| other.ask.user == lease.ask.user);
+                (lease, at_host, of_user)
+            })
+        };
+        let found = self.0.engine.look(look).await?;
+        Ok(found.map(|(lease, at_host, of_user)| LeaseAmong { lease: lease_view(lease), at_host, of_user }))
+    }
+}
+
 /// The wanted number of items on a page.
 pub(super) fn limit(wanted: Option<u32>) -> Result<usize, Failure> {
     match wanted.unwrap_or(PAGE_ITEMS) {
@@ -190,6 +222,7 @@ fn feature(view: FeatureView, gives: bool) -> FeatureStatus {
         feature: view.feature,
         total: view.capacity.total,
         in_use: view.capacity.in_use,
+        borrowed: view.capacity.borrowed,
         free: if gives { view.capacity.free } else { 0 },
         first_end: view.first_end.map(Into::into),
         last_end: view.last_end.map(Into::into),
@@ -229,6 +262,9 @@ fn lease_view(lease: Lease) -> LeaseView {
         freed_at: lease.freed_at.into(),
         shared: matches!(lease.standing, Standing::Shared { .. }),
         withdrawn: lease.withdrawn,
+        released: lease
+            .released
+            .map(|release| ReleasedView { reason: (*release.reason).to_owned(), told: lease.told_at.is_some() }),
         feature: lease.ask.feature,
         user: lease.ask.user,
         host: lease.ask.host,

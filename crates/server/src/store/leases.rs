@@ -2,10 +2,11 @@
 
 use super::damaged;
 use leasehold_core::ids::{LeaseId, LineId};
-use leasehold_core::pool::{Lease, Placement, Source, Standing};
+use leasehold_core::pool::{Lease, Placement, Release, Source, Standing};
 use leasehold_core::time::Ms;
 use leasehold_core::times::LeaseTimes;
 use leasehold_db::{DbError, Row, Tx};
+use std::sync::Arc;
 
 pub(super) fn add(tx: &mut Tx<'_>, lease: &Lease) -> Result<(), DbError> {
     let (seat, placement) = match &lease.standing {
@@ -50,10 +51,20 @@ pub(super) fn seen(tx: &mut Tx<'_>, id: LeaseId, at: Ms) -> Result<(), DbError> 
     Ok(())
 }
 
+pub(super) fn release(tx: &mut Tx<'_>, id: LeaseId, release: &Release) -> Result<(), DbError> {
+    tx.exec(
+        "UPDATE lease SET released_reason = ?2, not_again_until_ms = ?3 WHERE id = ?1",
+        &[id.to_string().into(), (&*release.reason).into(), release.not_again_until.0.into()],
+    )?;
+    Ok(())
+}
+
 /// Every lease that is out. `freed_at` and `times` mean nothing yet: the engine sets them when it is restored.
 pub(crate) fn all(tx: &mut Tx<'_>) -> Result<Vec<Lease>, DbError> {
     tx.all(
-        "SELECT id, key, ask, address, loopback, seat, placement, started_at_ms, seen_at_ms FROM lease ORDER BY id",
+        "SELECT id, key, ask, address, loopback, seat, placement, started_at_ms, seen_at_ms, released_reason,
+                not_again_until_ms
+         FROM lease ORDER BY id",
         &[],
         |row| read(row)?.ok_or(damaged("lease")),
     )
@@ -83,6 +94,11 @@ fn read(row: &Row<'_>) -> Result<Option<Lease>, DbError> {
         n: 0,
         nonce: "".into(),
         withdrawn: false,
+        released: row
+            .opt_str(9)?
+            .zip(row.opt_int(10)?)
+            .map(|(reason, until)| Arc::new(Release { reason: reason.into(), not_again_until: Ms(until) })),
+        told_at: None,
     }))
 }
 

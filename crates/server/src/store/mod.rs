@@ -4,6 +4,7 @@
 //! ([`commit`]); sessions and settings by their own use cases.
 
 mod audit;
+mod denials;
 mod documents;
 mod events;
 mod leases;
@@ -13,6 +14,7 @@ mod sessions;
 mod state;
 
 pub(crate) use audit::{add as add_audit, page as audit_page};
+pub(crate) use denials::{DenialFilter, bars, open as open_denials, page as denials_page};
 pub(crate) use documents::{
     StoredDocument, by_sha256 as document_by_sha256, in_force, newest as newest_document, older,
 };
@@ -42,7 +44,7 @@ pub(crate) struct Batch {
     pub(crate) now: Ms,
     /// Rows, in order.
     pub(crate) writes: Vec<Write>,
-    /// Usage events before this instant are removed, some at a time.
+    /// Usage events and denials before this instant are removed, some at a time.
     pub(crate) prune_events_before: Option<Ms>,
 }
 
@@ -54,6 +56,9 @@ pub(crate) fn commit(tx: &mut Tx<'_>, batch: &Batch) -> Result<(), DbError> {
             Write::Lease(lease) => leases::add(tx, lease)?,
             Write::SeatMoved { seat, placement } => leases::move_seat(tx, *seat, placement)?,
             Write::LeaseEnded { id } => leases::remove(tx, *id)?,
+            Write::LeaseReleased { id, release } => leases::release(tx, *id, release)?,
+            Write::Barred(bar) => denials::add_bar(tx, bar)?,
+            Write::Denial(row) => denials::set(tx, row)?,
             Write::LeaseSeen { id, at } => leases::seen(tx, *id, *at)?,
             Write::Document(document) => documents::put_in_force(tx, document, batch.now)?,
             Write::Asked { request, at } => state::add_asked(tx, *request, *at)?,
@@ -74,6 +79,8 @@ pub(crate) fn commit(tx: &mut Tx<'_>, batch: &Batch) -> Result<(), DbError> {
     }
     if let Some(before) = batch.prune_events_before {
         events::prune(tx, before)?;
+        denials::prune(tx, before)?;
+        denials::prune_bars(tx, batch.now)?;
     }
     let Some((from, to)) = set_back else { return state::set_mark(tx, batch.now) };
     // After everything else of the batch, which was written down by the old time.

@@ -4,7 +4,7 @@ use leasehold_db::{Migration, Migrations};
 
 /// Every step of the schema, oldest first. The license server lives on SQLite alone, so rows that are found by a text
 /// key have no row id beside it.
-pub(crate) const MIGRATIONS: Migrations = Migrations(&[FIRST, MOVED, ONLINE]);
+pub(crate) const MIGRATIONS: Migrations = Migrations(&[FIRST, MOVED, ONLINE, DENIALS]);
 
 const FIRST: Migration = Migration {
     version: 1,
@@ -120,5 +120,46 @@ const ONLINE: Migration = Migration {
             seats BIGINT NOT NULL,
             PRIMARY KEY (license, hour)
         ) WITHOUT ROWID;
+    ",
+};
+
+const DENIALS: Migration = Migration {
+    version: 4,
+    name: "denials, seats taken back",
+    sql: "
+        -- Why an administrator took the seat back, and until when its holder gets none again; NULL if none did.
+        ALTER TABLE lease ADD COLUMN released_reason TEXT;
+        ALTER TABLE lease ADD COLUMN not_again_until_ms BIGINT;
+        CREATE TABLE bar (
+            feature TEXT NOT NULL,
+            user_name TEXT NOT NULL,
+            host TEXT NOT NULL,
+            reason TEXT NOT NULL,
+            until_ms BIGINT NOT NULL,
+            PRIMARY KEY (feature, user_name, host)
+        ) WITHOUT ROWID;
+        -- One row for all tries of one want. Ids rise with time.
+        CREATE TABLE denial (
+            id TEXT PRIMARY KEY,
+            feature TEXT NOT NULL,
+            seats BIGINT NOT NULL,
+            user_name TEXT NOT NULL,
+            host TEXT NOT NULL,
+            address TEXT NOT NULL,
+            version TEXT NOT NULL,
+            code TEXT NOT NULL,
+            total BIGINT NOT NULL,
+            in_use BIGINT NOT NULL,
+            borrowed BIGINT NOT NULL,
+            reserved BIGINT NOT NULL,
+            free BIGINT NOT NULL,
+            first_at_ms BIGINT NOT NULL,
+            last_at_ms BIGINT NOT NULL,
+            tries BIGINT NOT NULL,
+            outcome TEXT NOT NULL,
+            served_at_ms BIGINT
+        ) WITHOUT ROWID;
+        CREATE INDEX denial_open ON denial (outcome) WHERE outcome = 'open';
+        CREATE INDEX denial_of ON denial (feature, id);
     ",
 };

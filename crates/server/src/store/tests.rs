@@ -52,6 +52,8 @@ fn lease(random: &mut Seeded, standing: Standing) -> Lease {
         n: 3,
         nonce: "n".into(),
         withdrawn: false,
+        released: None,
+        told_at: None,
     }
 }
 

@@ -31,6 +31,10 @@ const TABLE: &[Row] = &[
     ("delete", "/v1/leases/{lease}", [401, 204, 401, 401, 401]),
     ("get", "/v1/leases", ADMINISTRATOR),
     ("get", "/v1/events", ADMINISTRATOR),
+    ("get", "/v1/denials", ADMINISTRATOR),
+    // It says no more than a checkout would.
+    ("post", "/v1/simulate", ANYBODY),
+    ("post", "/v1/releases", ADMINISTRATOR),
     ("get", "/v1/audit", ADMINISTRATOR),
     ("patch", "/v1/settings", ADMINISTRATOR),
     ("post", "/v1/backups", ADMINISTRATOR_EMPTY),
@@ -128,6 +132,8 @@ fn body_of(method: &str, template: &str, lease: &Reply, copy: &std::path::Path) 
             let token = lease.str("token");
             Some(json!({"n": 1, "nonce": "n-1", "key": "some-key", "checkout": ask(), "token": token}))
         }
+        ("POST", "/v1/simulate") => Some(json!({"feature": "studio.gui"})),
+        ("POST", "/v1/releases") => Some(json!({"lease": lease.str("lease"), "not_again_s": 0})),
         ("PATCH", "/v1/settings") => Some(json!({"usage_open": false})),
         ("POST", "/v1/backups") => Some(json!({"to": copy})),
         ("PUT", "/v1/password") => Some(json!({"current": PASSWORD, "new": PASSWORD})),

@@ -54,6 +54,11 @@ const DOORS: &[Row] = &[
     ("GET", "/setup", "", [303; 5]),
     ("POST", "/setup", "secret=a&password=a+long+enough+one&again=a+long+enough+one", [303; 5]),
     ("GET", "/holders", "", ADMINISTRATOR),
+    ("GET", "/holders/release", "", ADMINISTRATOR),
+    // It names no lease.
+    ("POST", "/holders/release", "lease=x", [401, 401, 401, 404, 401]),
+    ("GET", "/denials", "", ADMINISTRATOR),
+    ("GET", "/simulate", "", ANYBODY),
     ("GET", "/usage", "", ADMINISTRATOR),
     ("GET", "/audit", "", ADMINISTRATOR),
     ("GET", "/settings", "", ADMINISTRATOR),
@@ -138,7 +143,7 @@ fn the_administrator_is_led_to_the_sign_in_and_nobody_else_gets_further() {
     for (path, form) in SEND {
         assert_eq!(nobody.post(path, form).status, 401, "{path}");
     }
-    for path in ["/holders", "/usage"] {
+    for path in ["/holders", "/usage", "/denials", "/holders/release"] {
         assert_eq!(nobody.get(path).status, 303, "{path}");
     }
     let administrator = Browser::signed_in(&server);

@@ -5,7 +5,7 @@ use super::outcome::Violation;
 use super::plant::Plant;
 use super::server::{Command, DiskCopy, act};
 use super::world::{World, tell};
-use leasehold_core::engine::{Input, Write};
+use leasehold_core::engine::{Input, Whom, Write};
 use leasehold_core::ids::{ReceiptId, RequestId};
 use leasehold_core::time::{MINUTE_MS, Ms, SECOND_MS};
 use leasehold_db::DbError;
@@ -101,6 +101,19 @@ impl World<'_, '_> {
             document.sha256 = format!("older-{}", document.sha256).into();
             self.command(server, Command::Install(Box::new(document)));
         }
+    }
+
+    /// Somebody's seat is taken back, or all seats at a machine.
+    pub(super) fn take_back(&mut self, server: usize) {
+        let Some(running) = &self.servers[server].running else { return };
+        let leases: Vec<_> = running.engine.pool().leases_page(None, None, 50).into_iter().collect();
+        if leases.is_empty() {
+            return;
+        }
+        let lease = &leases[self.pick(leases.len())];
+        let whom = if self.per_mille(500) { Whom::Seat(lease.id) } else { Whom::User(lease.ask.user.clone()) };
+        self.tally.count("seats taken back");
+        self.command(server, Command::Release(whom));
     }
 
     pub(super) fn command(&mut self, server: usize, command: Command) {

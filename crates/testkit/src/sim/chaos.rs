@@ -69,6 +69,7 @@ enum Trouble {
     Recall,
     Assign,
     Switch,
+    TakeBack,
 }
 
 /// Everything that can go wrong, and how usual it is.
@@ -102,6 +103,7 @@ const CHAOS: &[(Trouble, u64)] = &[
     (Trouble::Recall, 2),
     (Trouble::Assign, 3),
     (Trouble::Switch, 1),
+    (Trouble::TakeBack, 4),
 ];
 
 impl Dice {
@@ -253,6 +255,7 @@ impl World<'_, '_> {
                 self.cut_portal(server, for_ms);
             }
             Trouble::Stolen => self.send_stolen(),
+            Trouble::TakeBack => self.take_back(server),
             Trouble::Recall => self.portal_act(0, PortalWhat::Recall { server }),
             Trouble::Assign => {
                 let (member, seats) = (self.per_mille(500), u32::try_from(self.below(4)).unwrap_or(0));

@@ -21,6 +21,8 @@ pub enum Plant {
     SayTooEarly,
     /// The portal counts the seats that a server uses instead of those that it keeps.
     CountUsedOnly,
+    /// A seat that an administrator takes back is free at once, whatever its holder believes.
+    TakeBackAtOnce,
     /// A restored portal gives seats before it knows what is out.
     RaiseAfterRestore,
 }

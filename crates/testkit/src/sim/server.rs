@@ -8,7 +8,7 @@ use super::truth::OnDisk;
 use super::world::{World, tell};
 use leasehold_core::clock::{EngineClock, StartVerdict};
 use leasehold_core::codes::LeaseEnd;
-use leasehold_core::engine::{Act, Document, Engine, EventKind, Input, Output, SyncOut, Write};
+use leasehold_core::engine::{Act, Document, Engine, EventKind, Input, Output, SyncOut, Whom, Write};
 use leasehold_core::ids::{LeaseId, RequestId, WorkstationId};
 use leasehold_core::session::{Reply, Request, SessionInput};
 use leasehold_core::sync::ServerFacts;
@@ -81,6 +81,7 @@ pub(super) struct Running {
 pub(super) enum Command {
     Install(Box<Document>),
     Drain,
+    Release(Whom),
     /// Of online licensing: an answer, a failure, the bell.
     Sync(Box<Input>),
 }
@@ -230,6 +231,12 @@ impl World<'_, '_> {
             let input = match command {
                 Command::Install(document) => Input::Install { document: *document, wall, act: act() },
                 Command::Drain => Input::Drain { act: act() },
+                Command::Release(Whom::Seat(lease)) if self.plant == Some(Plant::TakeBackAtOnce) => {
+                    Input::Checkin { lease }
+                }
+                Command::Release(whom) => {
+                    Input::Release { whom, reason: "somebody else".into(), not_again_ms: 2 * MINUTE_MS, act: act() }
+                }
                 Command::Sync(input) => *input,
             };
             if paused {
@@ -363,6 +370,7 @@ impl World<'_, '_> {
                 EventKind::Denied => "event denied",
                 EventKind::Copied => "event copied",
                 EventKind::Adopted => "event adopted",
+                EventKind::TakenBack => "event taken back",
             });
         }
         if let Some((key, first, second)) = committed.second_lease {
@@ -528,6 +536,7 @@ fn reply(output: &Output) -> Reply {
         Output::Leased(answer) => Reply::Leased { lease: answer.lease, times: answer.times },
         Output::Denied(denial) => Reply::Denied(denial.code),
         Output::Ended { end, left_ms } => Reply::Ended { end: *end, left_ms: *left_ms },
+        Output::TakenBack { left_ms, .. } => Reply::TakenBack { left_ms: *left_ms, not_again_ms: 2 * MINUTE_MS },
         // 404 to a checkin: the client takes it as done.
         Output::Released | Output::Unknown => Reply::Released,
         Output::KeyReused => Reply::Refused,
@@ -558,7 +567,10 @@ fn written(write: &Write) -> String {
         Write::Event(event) => format!("event {}", event.kind),
         Write::Audit(audit) => format!("audit {}", audit.action),
         Write::Retired { .. } => "its retirement".to_owned(),
+        Write::Denial(row) => format!("denial {} of {}, {} tries", row.outcome, row.feature, row.tries),
         Write::SeatMoved { .. }
+        | Write::LeaseReleased { .. }
+        | Write::Barred(_)
         | Write::LeaseSeen { .. }
         | Write::Draining
         | Write::Asked { .. }

@@ -166,6 +166,9 @@ impl Truth {
                 }
                 Write::Event(event) => committed.kinds.push(event.kind),
                 Write::LeaseSeen { .. }
+                | Write::LeaseReleased { .. }
+                | Write::Barred(_)
+                | Write::Denial(_)
                 | Write::Audit(_)
                 | Write::Asked { .. }
                 | Write::Moved { .. }

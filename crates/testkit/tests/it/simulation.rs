@@ -191,6 +191,11 @@ fn a_portal_that_counts_used_seats_only_is_found() {
 }
 
 #[test]
+fn a_seat_taken_back_under_its_holder_is_found() {
+    assert_eq!(found(Plant::TakeBackAtOnce), Law::Four);
+}
+
+#[test]
 fn a_restored_portal_that_gives_seats_at_once_is_found() {
     assert_eq!(found(Plant::RaiseAfterRestore), Law::One);
 }

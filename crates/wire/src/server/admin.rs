@@ -1,8 +1,8 @@
 //! What the administrator of a license server sends and gets.
 
 use crate::time::Time;
-use leasehold_core::engine::EventKind;
-use leasehold_core::ids::{LeaseId, SessionId, WorkstationId};
+use leasehold_core::engine::{DenialOutcome, EventKind};
+use leasehold_core::ids::{DenialId, LeaseId, SessionId, WorkstationId};
 use leasehold_core::license::FeatureCode;
 use serde::{Deserialize, Serialize};
 use std::fmt;
@@ -166,7 +166,7 @@ pub struct EventView {
     pub id: u64,
     /// When.
     pub at: Time,
-    /// `checkout`, `checkin`, `expired`, `denied`, `copied` or `adopted`.
+    /// `checkout`, `checkin`, `expired`, `denied`, `copied`, `adopted` or `taken_back`.
     pub kind: String,
     /// Which lease; absent for a denial.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -183,6 +183,71 @@ pub struct EventView {
     /// Why, for denials.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub code: Option<String>,
+}
+
+/// Which denials.
+#[derive(Clone, Default, PartialEq, Eq, Debug, Serialize, Deserialize, IntoParams)]
+#[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
+pub struct DenialQuery {
+    /// Only denials of this feature.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[param(value_type = Option<String>)]
+    pub feature: Option<FeatureCode>,
+    /// Only denials of which this became: `open`, `served` or `given_up`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[param(value_type = Option<String>)]
+    pub outcome: Option<DenialOutcome>,
+    /// `next` of the page before. A search looks at a part of the log at a time: a page may be short or empty and still
+    /// have a `next`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[param(value_type = Option<String>)]
+    pub after: Option<DenialId>,
+    /// Most items on the page, 1 to 200; 50 if not given.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub limit: Option<u32>,
+}
+
+/// What somebody wanted and did not get at first, with all their tries for it.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize, ToSchema)]
+pub struct DenialView {
+    /// Names it.
+    #[schema(value_type = String)]
+    pub id: DenialId,
+    /// Of what.
+    pub feature: String,
+    /// How many seats.
+    pub seats: u32,
+    /// Who. Hostile text.
+    pub user: String,
+    /// Where. Hostile text.
+    pub host: String,
+    /// From which address.
+    pub address: String,
+    /// The application's version. Hostile text.
+    pub version: String,
+    /// Why, at the newest try.
+    pub code: String,
+    /// Seats of the feature at the first try.
+    pub total: u32,
+    /// Of these, in use.
+    pub in_use: u32,
+    /// Of those in use, borrowed.
+    pub borrowed: u32,
+    /// Seats that nobody used and that were kept for somebody else.
+    pub reserved: u32,
+    /// When it was asked first.
+    pub first_at: Time,
+    /// When it was asked last.
+    pub last_at: Time,
+    /// How often. Up to a minute old.
+    pub tries: u32,
+    /// `open`: asked for lately. `served`: got later. `given_up`: not asked for again within 15 minutes.
+    #[schema(value_type = String)]
+    pub outcome: DenialOutcome,
+    /// How long it took until it was got, in seconds; absent if it was not.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub waited_s: Option<i64>,
 }
 
 /// Copies the data folder.

@@ -8,6 +8,7 @@ use leasehold_core::license::FeatureCode;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::fmt;
+use std::net::IpAddr;
 use std::sync::Arc;
 use utoipa::{IntoParams, ToSchema};
 
@@ -162,6 +163,12 @@ pub struct DenialResponse {
     pub total: u32,
     /// Of these, in use.
     pub in_use: u32,
+    /// Of those in use, borrowed by machines that may be away.
+    #[serde(default)]
+    pub borrowed: u32,
+    /// Seats that nobody uses and that are kept for somebody else than the asker.
+    #[serde(default)]
+    pub reserved: u32,
     /// What a checkout can still take.
     pub free: u32,
     /// Seats of the feature that the account has at the portal, if that keeps this server up to date.
@@ -176,7 +183,10 @@ pub struct DenialResponse {
     /// The same in seconds from now.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub free_in_s: Option<i64>,
-    /// Some of the holders, if the administrator lets everybody see them.
+    /// Why an administrator took the asker's seat back, in the administrator's words. Hostile text.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reason: Option<String>,
+    /// Some of the holders: those at the asker's own address, and others if the administrator lets everybody see them.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub holders: Vec<Holder>,
 }
@@ -205,6 +215,12 @@ pub struct EndedResponse {
     /// Whole seconds in which its holder may still use it, from before the request was sent; 0 if none.
     #[serde(default)]
     pub left_s: i64,
+    /// Present if an administrator took the seat back: so many seconds its holder should not ask for another.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub not_again_s: Option<i64>,
+    /// Why, in the administrator's words. Hostile text.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reason: Option<String>,
 }
 
 /// Part of an address after `?` in `DELETE /v1/leases`.
@@ -215,6 +231,124 @@ pub struct KeyQuery {
     /// The idempotency key of a checkout that nobody waits for any more.
     #[param(value_type = String)]
     pub key: Arc<str>,
+}
+
+/// Body of `POST /v1/simulate`: would this checkout work?
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct SimulateRequest {
+    /// What is wanted, such as `studio.gui`.
+    #[schema(value_type = String)]
+    pub feature: FeatureCode,
+    /// How many seats, 1 to 10,000.
+    #[serde(default = "one")]
+    #[schema(minimum = 1, maximum = 10_000, default = 1)]
+    pub seats: u32,
+    /// Who would ask, at most 200 characters.
+    #[serde(default)]
+    #[schema(value_type = String)]
+    pub user: Box<str>,
+    /// At which machine, at most 200 characters.
+    #[serde(default)]
+    #[schema(value_type = String)]
+    pub host: Box<str>,
+    /// The application's version, at most 200 characters.
+    #[serde(default)]
+    #[schema(value_type = String)]
+    pub version: Box<str>,
+    /// The date compiled into the application.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<String>, format = Date)]
+    pub released_on: Option<Date>,
+    /// From which address; the asker's own if not given.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<String>)]
+    pub address: Option<IpAddr>,
+    /// At the license server's own machine: seats that are assigned to its person are given there only.
+    #[serde(default)]
+    pub on_server: bool,
+}
+
+/// How a checkout would end.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum SimulateVerdict {
+    /// It would get its seats.
+    Granted,
+    /// No seat is here; the portal would be asked first, for two seconds at most.
+    AsksPortal,
+    /// It would be refused.
+    Denied,
+}
+
+/// How far one step lets a checkout go.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum StepState {
+    /// On to the next step.
+    Passed,
+    /// Here are seats.
+    Gives,
+    /// Nothing here, on to the next.
+    Skipped,
+    /// It ends here.
+    Stopped,
+}
+
+/// One step of a checkout.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize, ToSchema)]
+pub struct SimulateStep {
+    /// How far it goes.
+    pub state: StepState,
+    /// What was looked at, and what it said. May hold hostile text.
+    pub what: String,
+}
+
+/// Answer to `POST /v1/simulate`. Nothing was changed.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize, ToSchema)]
+pub struct SimulateResponse {
+    /// How it would end.
+    pub verdict: SimulateVerdict,
+    /// Each step that leads there.
+    pub steps: Vec<SimulateStep>,
+    /// Until when the seats would run; absent unless granted.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ends_at: Option<Time>,
+    /// The refusal; where the portal would be asked, if that has none either.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub denial: Option<Box<DenialResponse>>,
+}
+
+/// Body of `POST /v1/releases`: take seats back. Exactly one of `lease`, `host` and `user`.
+#[derive(Clone, Default, PartialEq, Eq, Debug, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct ReleaseRequest {
+    /// The seat of this lease, with every lease that shares it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<String>)]
+    pub lease: Option<LeaseId>,
+    /// Every seat held at this host, as its applications name it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub host: Option<String>,
+    /// Every seat held by this user, as the applications name them.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub user: Option<String>,
+    /// Why, for the holders to read, at most 200 characters.
+    #[serde(default)]
+    pub reason: String,
+    /// So many seconds the same users at the same hosts get no seat of the features again, at most 86,400; 600 if not given.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub not_again_s: Option<u32>,
+}
+
+/// Answer to `POST /v1/releases`: the seats are on their way back.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize, ToSchema)]
+pub struct ReleaseResponse {
+    /// From how many leases.
+    pub leases: u64,
+    /// When the last of them is free at the latest. An application that runs hears of it within a minute, has two minutes
+    /// to save, and then gives its seat back; one that is gone is waited for.
+    pub free_by: Time,
 }
 
 /// A grant document, for clients to check what the portal granted to this server.

@@ -104,6 +104,9 @@ pub struct FeatureStatus {
     pub total: u32,
     /// Of these, in use (more than `total` while a reduced license runs out).
     pub in_use: u32,
+    /// Of those in use, borrowed by machines that may be away.
+    #[serde(default)]
+    pub borrowed: u32,
     /// What a checkout can still take.
     pub free: u32,
     /// When the first of its seats end; absent if all have ended.
@@ -266,4 +269,16 @@ pub struct LeaseView {
     pub shared: bool,
     /// Its right was taken away; it runs out.
     pub withdrawn: bool,
+    /// An administrator took the seat back; absent if not.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub released: Option<ReleasedView>,
+}
+
+/// A seat that an administrator took back and whose holder has not given it back yet.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize, ToSchema)]
+pub struct ReleasedView {
+    /// Why, in the administrator's words. Hostile text.
+    pub reason: String,
+    /// Its holder was told.
+    pub told: bool,
 }

@@ -441,3 +441,12 @@ fn who_gets_no_seat_is_told_where_the_seats_are() {
     assert_eq!(what(&mut online, "f").0, DenialCode::Revoked);
     assert_eq!(online.request().seq, seq + 1, "the portal goes on hearing what is in use");
 }
+
+#[test]
+fn seats_of_the_servers_own_person_are_not_fetched_for_somebody_else() {
+    let mut online = Online::enabled(0, 5);
+    online.sync(PoolShare { assigned: true, ..share(5, 0, 5) }, None);
+    let Output::Denied(denial) = online.checkout("a") else { panic!("nothing is waited for") };
+    assert_eq!(denial.code, DenialCode::Reserved);
+    assert_eq!(online.report().want, 0);
+}

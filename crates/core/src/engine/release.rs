@@ -1,0 +1,134 @@
+//! Seats that an administrator takes back: who is told, who gets none again for a while.
+//!
+//! A holder that is told stops soon; one that is not told stops when its right ends. Only then, or when it gives the seat
+//! back, is the seat free: law 4 knows no administrator.
+
+use super::{Act, Audit, Bar, Engine, EventKind, Output, Whom, Write, event};
+use crate::codes::DenialCode;
+use crate::ids::LeaseId;
+use crate::license::FeatureCode;
+use crate::pool::{Ask, Lease, Release};
+use crate::time::{MINUTE_MS, Ms};
+use std::collections::HashMap;
+use std::sync::Arc;
+
+/// Most that are remembered at once; beyond it the next ones are told, and may ask again.
+const BARS_MAX: usize = 10_000;
+
+/// Who gets no seat of a feature for a while.
+#[derive(Debug, Default)]
+pub(super) struct Bars(HashMap<(FeatureCode, Box<str>, Box<str>), Arc<Release>>);
+
+impl Bars {
+    pub(super) fn restore(bars: Vec<Bar>) -> Bars {
+        let mut restored = Bars::default();
+        for bar in bars {
+            restored.add(bar);
+        }
+        restored
+    }
+
+    /// Adds one; `false` if there are too many.
+    fn add(&mut self, bar: Bar) -> bool {
+        let room = self.0.len() < BARS_MAX;
+        if room {
+            self.0.insert((bar.feature, bar.user, bar.host), bar.release);
+        }
+        room
+    }
+
+    /// Why whoever asks gets none.
+    pub(super) fn of(&self, ask: &Ask, now: Ms) -> Option<&Arc<Release>> {
+        if self.0.is_empty() {
+            return None;
+        }
+        let release = self.0.get(&(ask.feature.clone(), ask.user.clone(), ask.host.clone()));
+        release.filter(|release| now < release.not_again_until)
+    }
+
+    pub(super) fn forget(&mut self, now: Ms) {
+        self.0.retain(|_, release| now < release.not_again_until);
+    }
+}
+
+impl Engine {
+    pub(super) fn barred(&self, ask: &Ask, now: Ms) -> Option<DenialCode> {
+        self.bars.of(ask, now).map(|_| DenialCode::Withdrawn)
+    }
+
+    pub(super) fn release(
+        &mut self,
+        now: Ms,
+        whom: &Whom,
+        reason: Box<str>,
+        not_again_ms: i64,
+        act: Act,
+        writes: &mut Vec<Write>,
+    ) -> Output {
+        let leases = self.leases_of(whom);
+        if leases.is_empty() {
+            return Output::Unknown;
+        }
+        self.bars.forget(now);
+        let release = Arc::new(Release { reason, not_again_until: now.plus(not_again_ms.max(0)) });
+        let mut free_by = now;
+        for id in &leases {
+            let Some(lease) = self.pool.lease_mut(*id) else { continue };
+            lease.released = Some(release.clone());
+            free_by = free_by.max(lease.freed_at);
+            writes.push(Write::LeaseReleased { id: *id, release: release.clone() });
+            writes.push(event(now, EventKind::TakenBack, lease));
+            let bar = Bar {
+                feature: lease.ask.feature.clone(),
+                user: lease.ask.user.clone(),
+                host: lease.ask.host.clone(),
+                release: release.clone(),
+            };
+            if not_again_ms > 0 && self.bars.add(bar.clone()) {
+                writes.push(Write::Barred(Box::new(bar)));
+            }
+        }
+        let detail = told(whom, leases.len(), &release.reason, not_again_ms, free_by);
+        writes.push(Write::Audit(Box::new(Audit { at: now, act, action: "seat_release", detail })));
+        Output::Releasing { leases: leases.len(), free_by }
+    }
+
+    /// In order of id, so that the same is written whenever it is done again.
+    fn leases_of(&self, whom: &Whom) -> Vec<LeaseId> {
+        let seat = match whom {
+            Whom::Seat(lease) => self.pool.lease(*lease).map(Lease::seat),
+            Whom::Host(_) | Whom::User(_) => None,
+        };
+        let is_meant = |lease: &Lease| match whom {
+            Whom::Seat(_) => Some(lease.seat()) == seat,
+            Whom::Host(host) => lease.ask.host == *host,
+            Whom::User(user) => lease.ask.user == *user,
+        };
+        let mut leases: Vec<_> = self.pool.leases().filter(|lease| is_meant(lease)).map(|lease| lease.id).collect();
+        leases.sort_unstable();
+        leases
+    }
+
+    /// The answer to a holder whose seat was taken back: it stops within the notice, counted from when it was told first.
+    pub(super) fn tell_released(&mut self, now: Ms, id: LeaseId, left_ms: i64) -> Output {
+        let notice_ms = self.times.release_notice_ms;
+        let Some(lease) = self.pool.lease_mut(id) else { return Output::Unknown };
+        let Some(release) = lease.released.clone() else { return Output::Unknown };
+        lease.seen_at = now;
+        let told_at = *lease.told_at.get_or_insert(now);
+        let left_ms = left_ms.min(told_at.plus(notice_ms).since(now)).max(0);
+        Output::TakenBack { left_ms, release }
+    }
+}
+
+fn told(whom: &Whom, leases: usize, reason: &str, not_again_ms: i64, free_by: Ms) -> String {
+    let what = match whom {
+        Whom::Seat(lease) => format!("the seat of {lease}"),
+        Whom::Host(host) => format!("all seats at host \"{host}\""),
+        Whom::User(user) => format!("all seats of user \"{user}\""),
+    };
+    let leases = if leases == 1 { "1 lease".to_owned() } else { format!("{leases} leases") };
+    let why = if reason.is_empty() { String::new() } else { format!(", because: {reason}") };
+    let again = not_again_ms / MINUTE_MS;
+    format!("{what} ({leases}), free by {} at the latest, not again for {again} min{why}", free_by.rfc3339())
+}

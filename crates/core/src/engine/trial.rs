@@ -1,0 +1,89 @@
+//! *Would this work?*: what a checkout would come to, with each step that leads there, changing nothing.
+//!
+//! Asks the same functions as a checkout does: it has no rule of its own.
+
+use super::online::MayWait;
+use super::{Denial, Engine};
+use crate::codes::DenialCode;
+use crate::grant::Line;
+use crate::ids::{LeaseId, LicenseId};
+use crate::pool::{Ask, LineVerdict, Placement, Release, Source, Standing};
+use crate::time::Ms;
+use std::sync::Arc;
+
+/// What a checkout would come to.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Trial {
+    /// Why the server gives nothing at all, if so: then no line is looked at.
+    pub closed: Option<DenialCode>,
+    /// Why this user at this host gets nothing for a while, if so.
+    pub barred: Option<Arc<Release>>,
+    /// Each line with the feature, in the order in which they are tried.
+    pub lines: Vec<TrialLine>,
+    /// An application of the same user on the same machine holds a seat that it would share.
+    pub shares: bool,
+    /// What comes of it.
+    pub verdict: TrialVerdict,
+}
+
+/// What one line says.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct TrialLine {
+    /// The line.
+    pub line: Line,
+    /// Seats of the feature on it that are out.
+    pub out: u32,
+    /// What it says.
+    pub verdict: LineVerdict,
+}
+
+/// What comes of it.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum TrialVerdict {
+    /// It would get seats.
+    Granted {
+        /// On these lines.
+        placement: Placement,
+        /// Until when they run.
+        ends_at: Ms,
+    },
+    /// No seat is here, and the portal would be asked for seats of a license first.
+    AsksPortal {
+        /// Which; `None` while the server waits for its first answer.
+        license: Option<LicenseId>,
+        /// What it would hear if none comes.
+        otherwise: Box<Denial>,
+    },
+    /// It would be refused.
+    Denied(Box<Denial>),
+}
+
+impl Engine {
+    /// What a checkout at `now` would come to. `id` is the lease that it would get; nothing of it is kept.
+    pub fn trial(&self, now: Ms, id: LeaseId, ask: &Ask, source: Source) -> Trial {
+        let closed = self.closed(now);
+        let barred = self.bars.of(ask, now).cloned();
+        let lines = self.pool.weighed(ask, source, now);
+        let lines =
+            lines.into_iter().map(|(line, out, verdict)| TrialLine { line: line.clone(), out, verdict }).collect();
+        let denied = |code| Box::new(self.denial(now, code, ask, source));
+        let found = match closed.or_else(|| self.barred(ask, now)) {
+            Some(code) => Err((code, false)),
+            None => self.find(id, ask, source, now).map_err(|code| (code, true)),
+        };
+        let shares = matches!(&found, Ok(Standing::Shared { seat, .. }) if *seat != id);
+        let verdict = match found {
+            Ok(Standing::Own(placement) | Standing::Shared { placement, .. }) => {
+                TrialVerdict::Granted { ends_at: self.pool.ends_at(&placement), placement }
+            }
+            Err((code, true)) => match self.may_wait(now, ask, source, code) {
+                MayWait::For(license) => {
+                    TrialVerdict::AsksPortal { license, otherwise: denied(self.said_by_portal(ask, source, code)) }
+                }
+                MayWait::No => TrialVerdict::Denied(denied(self.said_by_portal(ask, source, code))),
+            },
+            Err((code, false)) => TrialVerdict::Denied(denied(code)),
+        };
+        Trial { closed, barred, lines, shares, verdict }
+    }
+}
