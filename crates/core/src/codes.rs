@@ -32,6 +32,12 @@ words! {
         Forked = "FORKED",
         /// The server was revoked at the portal.
         Revoked = "REVOKED",
+        /// Seats of the feature cannot be borrowed.
+        BorrowDenied = "BORROW_DENIED",
+        /// Not for so long.
+        BorrowTooLong = "BORROW_TOO_LONG",
+        /// The pass was returned, has ended, or was declared lost.
+        PassOver = "PASS_OVER",
         /// An administrator took a seat back from this user at this host, who is to wait a while.
         Withdrawn = "WITHDRAWN",
     }
@@ -129,6 +135,21 @@ impl DenialCode {
                 "The license server was revoked at the portal, so it gives no new seats.",
                 "Use another license server. If this one should serve again: disable it on its page, then enable it anew.",
                 ADMINISTRATOR,
+            ),
+            DenialCode::BorrowDenied => (
+                "Seats of this feature cannot be borrowed from this license server.",
+                "Work where the license server is in reach, or ask the vendor to allow borrowing.",
+                VENDOR,
+            ),
+            DenialCode::BorrowTooLong => (
+                "Seats of this feature cannot be borrowed for so long.",
+                "Ask for fewer days; the pass can be extended whenever the license server is in reach.",
+                USER,
+            ),
+            DenialCode::PassOver => (
+                "This pass is over: it was returned, has ended, or was declared lost.",
+                "Borrow again: that makes a new pass.",
+                USER,
             ),
             DenialCode::Withdrawn => (
                 "An administrator of the license server took your seat back, and you get no other for a while.",

@@ -38,6 +38,12 @@ pub struct Terms {
     pub assigned: bool,
     /// Longest borrow from this line, in days; 0 forbids borrowing.
     pub borrow_days_max: u32,
+    /// Borrowed seats that are returned early come free at the end of their pass only.
+    #[serde(default, skip_serializing_if = "is_false")]
+    pub return_at_end: bool,
+    /// Seats of the license that the administrator may declare lost within a year and have back at once.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub write_offs: u32,
     /// Whether leases may share a seat.
     pub share: Share,
     /// Applications released after this date may not use the line (a perpetual license's `maintenance_until`).
@@ -60,6 +66,8 @@ impl Terms {
             overdraft: false,
             assigned: false,
             borrow_days_max: 0,
+            return_at_end: false,
+            write_offs: 0,
             share,
             released_before,
         }
@@ -98,6 +106,11 @@ impl Line {
     pub fn capacity(&self, feature: &str) -> u32 {
         self.features.get(feature).map_or(0, |per_seat| per_seat.saturating_mul(self.seats))
     }
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde passes a reference")]
+fn is_zero(value: &u32) -> bool {
+    *value == 0
 }
 
 #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde passes a reference")]

@@ -90,6 +90,8 @@ ids! {
     LineId = "line";
     /// One holder's right to seats of a feature.
     LeaseId = "lease";
+    /// Seats that a machine has borrowed.
+    PassId = "pass";
     /// What somebody wanted and did not get, until they got it or gave up.
     DenialId = "den";
     /// One uploaded activation request.
@@ -102,6 +104,18 @@ ids! {
     SessionId = "sess";
     /// The members of one account's licenses.
     OrganizationId = "org";
+}
+
+impl PassId {
+    /// A pass is a lease with other times: it has the same number.
+    pub fn of(lease: LeaseId) -> PassId {
+        PassId(lease.0)
+    }
+
+    /// The lease that it is on its server.
+    pub fn lease(self) -> LeaseId {
+        LeaseId(self.0)
+    }
 }
 
 impl DenialId {

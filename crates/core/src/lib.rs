@@ -12,6 +12,7 @@ pub mod engine;
 pub mod grant;
 pub mod ids;
 pub mod license;
+pub mod pass;
 pub mod pool;
 pub mod random;
 pub mod session;

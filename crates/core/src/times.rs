@@ -60,6 +60,8 @@ pub struct TimeTable {
     /// Whoever is told that an administrator takes the seat back stops after this long, if it does not end sooner, in
     /// milliseconds: time to save.
     pub release_notice_ms: i64,
+    /// The shortest time for which seats are borrowed, in milliseconds.
+    pub borrow_min_ms: i64,
     /// Whoever was denied and asks again within this long wants the same still, in milliseconds: one denial.
     pub want_ms: i64,
     /// An idempotency key is remembered this long after its lease ended, in milliseconds.
@@ -82,6 +84,7 @@ impl TimeTable {
         online_term_preset_ms: 7 * DAY_MS,
         online_term_max_ms: 30 * DAY_MS,
         release_notice_ms: 120_000,
+        borrow_min_ms: 60 * MINUTE_MS,
         want_ms: 15 * MINUTE_MS,
         key_memory_ms: 120_000,
         moved_ms: 7 * DAY_MS,
@@ -91,6 +94,16 @@ impl TimeTable {
     pub fn line_freed_at(&self, until: Ms, terms: &Terms) -> Ms {
         let online = terms.renew == Renew::Sync && !terms.pinned;
         until.plus(if online { self.online_allowance_ms } else { self.offline_allowance_ms })
+    }
+
+    /// The latest end of a pass on a line: the line is counted at least as long as the pass is.
+    pub fn pass_end_max(&self, until: Ms, terms: &Terms) -> Ms {
+        self.line_freed_at(until, terms).plus(-self.offline_allowance_ms).min(until)
+    }
+
+    /// When the server frees a pass: its lessee's clock may be so far behind.
+    pub fn pass_freed_at(&self, until: Ms) -> Ms {
+        until.plus(self.offline_allowance_ms)
     }
 
     /// When the server frees a lease that it has answered at `answered_at` with `times`.

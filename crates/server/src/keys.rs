@@ -11,10 +11,12 @@ use leasehold_core::random;
 use leasehold_core::time::Ms;
 use leasehold_host::{FileError, private_file};
 use leasehold_trust::activation_file::Activation;
+use leasehold_trust::pass::PassSigner;
 use leasehold_trust::receipt::{ReceiptFacts, build_receipt, read_receipt};
 use leasehold_trust::secret::HmacKey;
 use leasehold_trust::{LeaseSigner, PublicKey, SigningKey, VendorRoot};
 use leasehold_wire::server::GrantResponse;
+use rustls::pki_types::CertificateDer;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, PoisonError, RwLock};
 
@@ -50,6 +52,10 @@ pub(crate) struct Identity {
     pub(crate) public: PublicKey,
     /// Signs leases.
     pub(crate) signer: LeaseSigner,
+    /// Signs passes.
+    pub(crate) passes: PassSigner,
+    /// Its certificate and those between it and the root.
+    pub(crate) certificates: Vec<CertificateDer<'static>>,
     /// The document in force, for clients.
     pub(crate) grant: Arc<GrantResponse>,
 }
@@ -126,6 +132,8 @@ impl Keys {
             root: activation.root.clone(),
             public: key.public(),
             signer: LeaseSigner::new(key.clone()),
+            passes: PassSigner::new(key.clone()),
+            certificates: activation.certificate_chain.clone(),
             grant: Arc::new(grant_response(activation)),
         };
         *self.identity.write().unwrap_or_else(PoisonError::into_inner) = Some(Arc::new(identity));

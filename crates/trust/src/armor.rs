@@ -9,6 +9,9 @@ pub(crate) const CERTIFICATE_REQUEST: &str = "CERTIFICATE REQUEST";
 pub(crate) const GRANT: &str = "LEASEHOLD GRANT";
 pub(crate) const REQUEST: &str = "LEASEHOLD REQUEST";
 pub(crate) const RECEIPT: &str = "LEASEHOLD RECEIPT";
+pub(crate) const PASS: &str = "LEASEHOLD PASS";
+pub(crate) const PASS_REQUEST: &str = "LEASEHOLD PASS REQUEST";
+pub(crate) const PASS_RECEIPT: &str = "LEASEHOLD PASS RECEIPT";
 
 const LINE_CHARS: usize = 64;
 const BEGIN: &str = "-----BEGIN ";

@@ -20,6 +20,12 @@ pub enum FileKind {
     Activation,
     /// A receipt for what was given up: license server to portal.
     Receipt,
+    /// A request to borrow: a machine to its license server.
+    PassRequest,
+    /// A pass: license server to machine.
+    Pass,
+    /// A receipt for a pass: a machine to its license server.
+    PassReceipt,
     /// A private key, which must never be uploaded anywhere. Only ever found, never wanted.
     PrivateKey,
 }
@@ -31,6 +37,9 @@ impl FileKind {
             FileKind::Request => "an activation request",
             FileKind::Activation => "an activation file (.crt)",
             FileKind::Receipt => "a receipt of a license server that was disabled",
+            FileKind::PassRequest => "a request to borrow seats",
+            FileKind::Pass => "a pass with borrowed seats",
+            FileKind::PassReceipt => "a receipt for borrowed seats",
             FileKind::PrivateKey => "a private key",
         }
     }
@@ -41,6 +50,9 @@ impl FileKind {
             FileKind::Request => "Download a new activation request from the license server and upload it unchanged.",
             FileKind::Activation => "Download the .crt file from the portal again and upload it unchanged.",
             FileKind::Receipt => "Download the receipt from the license server again and upload it unchanged.",
+            FileKind::PassRequest => "Make a new request on the machine with `leasehold borrow --request FILE` and upload it unchanged.",
+            FileKind::Pass => "Download the pass from the license server again and bring it to the machine unchanged.",
+            FileKind::PassReceipt => "Make the receipt on the machine again with `leasehold return --receipt FILE` and upload it unchanged.",
             FileKind::PrivateKey => "Keep the private key where it is.",
         }
     }
@@ -48,7 +60,8 @@ impl FileKind {
     /// Which program reads it, and so is behind if a newer one wrote it.
     fn reader(self) -> &'static str {
         match self {
-            FileKind::Activation => "license server",
+            FileKind::Activation | FileKind::PassRequest | FileKind::PassReceipt => "license server",
+            FileKind::Pass => "machine",
             FileKind::Request | FileKind::Receipt | FileKind::PrivateKey => "portal",
         }
     }
@@ -269,6 +282,12 @@ impl FileProblem {
             FileProblem::Swapped { found: FileKind::PrivateKey, .. } => {
                 "Never send a private key anywhere. If others may have seen the file, make a new key.".to_owned()
             }
+            FileProblem::Swapped { found: FileKind::Pass, .. } => {
+                "Bring this file to the machine that asked for it: leasehold borrow --pass FILE.".to_owned()
+            }
+            FileProblem::Swapped { found: FileKind::PassRequest | FileKind::PassReceipt, .. } => {
+                "Upload this file on the license server: ONLINE LICENSING, Borrowed by machines.".to_owned()
+            }
             FileProblem::Swapped { found: FileKind::Activation, .. } => {
                 "Upload this file on the license server, not at the portal.".to_owned()
             }
@@ -289,6 +308,10 @@ impl FileProblem {
                  license itself has ended."
                     .to_owned()
             }
+            FileProblem::Expired { file: file @ (FileKind::PassRequest | FileKind::Pass), .. } => format!(
+                "{} If it is new, one of the two machines' clocks is wrong: set it right (NTP) first.",
+                file.get_another()
+            ),
             FileProblem::Expired { file, .. } => format!(
                 "{} If it is new, the license server's clock is wrong: set it right (NTP) first.",
                 file.get_another()
@@ -398,6 +421,9 @@ fn kind_of(label: &str) -> Option<FileKind> {
         armor::REQUEST => Some(FileKind::Request),
         armor::GRANT => Some(FileKind::Activation),
         armor::RECEIPT => Some(FileKind::Receipt),
+        armor::PASS => Some(FileKind::Pass),
+        armor::PASS_REQUEST => Some(FileKind::PassRequest),
+        armor::PASS_RECEIPT => Some(FileKind::PassReceipt),
         label if label.ends_with("PRIVATE KEY") => Some(FileKind::PrivateKey),
         _ => None,
     }
@@ -405,8 +431,8 @@ fn kind_of(label: &str) -> Option<FileKind> {
 
 fn is_start_of(label: &str, wanted: FileKind) -> bool {
     match wanted {
-        FileKind::Activation => label == armor::CERTIFICATE,
+        FileKind::Activation | FileKind::Pass => label == armor::CERTIFICATE,
         FileKind::Request => label == armor::CERTIFICATE_REQUEST,
-        FileKind::Receipt | FileKind::PrivateKey => false,
+        FileKind::Receipt | FileKind::PassRequest | FileKind::PassReceipt | FileKind::PrivateKey => false,
     }
 }

@@ -16,6 +16,9 @@ pub(crate) mod typ {
     pub(crate) const LEASE: &str = "lease+jwt";
     pub(crate) const REQUEST: &str = "request+jwt";
     pub(crate) const RECEIPT: &str = "receipt+jwt";
+    pub(crate) const PASS: &str = "pass+jwt";
+    pub(crate) const PASS_REQUEST: &str = "pass-request+jwt";
+    pub(crate) const PASS_RECEIPT: &str = "pass-receipt+jwt";
     pub(crate) const SYNC: &str = "sync+jwt";
     pub(crate) const ANSWER: &str = "answer+jwt";
 }
@@ -105,6 +108,15 @@ impl<'a> Unverified<'a> {
             kid: header.kid,
             x5c: x5c.map_err(|_| DocumentError::Malformed("its certificates are not base64"))?,
         })
+    }
+
+    /// One claim that says by which key to verify the document. Nobody vouches for it.
+    pub(crate) fn unverified_text(&self, claim: &str) -> Result<String, DocumentError> {
+        let json = URL_SAFE_NO_PAD.decode(self.payload).map_err(|_| DocumentError::Malformed("it is not base64url"))?;
+        let claims: serde_json::Map<String, serde_json::Value> =
+            serde_json::from_slice(&json).map_err(|_| DocumentError::Malformed("its claims are unreadable"))?;
+        let text = claims.get(claim).and_then(serde_json::Value::as_str);
+        text.map(str::to_owned).ok_or(DocumentError::Malformed("it does not name its key"))
     }
 
     /// The claims, if `key` signed them. `newest` is the highest format version that this build reads.

@@ -17,6 +17,7 @@ pub mod grant;
 mod jws;
 pub mod keys;
 pub mod lease;
+pub mod pass;
 pub mod receipt;
 pub mod request;
 pub mod secret;

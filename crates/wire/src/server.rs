@@ -7,12 +7,14 @@
 mod admin;
 mod leases;
 mod online;
+mod passes;
 mod status;
 
 pub use crate::portal::{Page, PageQuery};
 pub use admin::*;
 pub use leases::*;
 pub use online::*;
+pub use passes::*;
 pub use status::*;
 
 /// Codes of problems beside `leasehold_core::codes`, which has those of denials and of leases that ended.
@@ -27,6 +29,8 @@ pub mod codes {
     pub const WRONG_SECRET: &str = "WRONG_SECRET";
     /// 404: no such lease. For a checkin, that is as good as done.
     pub const LEASE_UNKNOWN: &str = "LEASE_UNKNOWN";
+    /// 404: the server has lent no such pass, or it has ended. For a return, that is as good as done.
+    pub const PASS_UNKNOWN: &str = "PASS_UNKNOWN";
     /// 422: the lease document in a resume was not signed by this server, or is of another lease.
     pub const LEASE_DOCUMENT: &str = "LEASE_DOCUMENT";
     /// 404: this server never obeyed a grant document with that hash.

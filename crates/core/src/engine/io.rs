@@ -2,9 +2,9 @@
 
 use crate::codes::{AccountSeats, DenialCode, Explanation, LeaseEnd};
 use crate::grant::Grant;
-use crate::ids::{DenialId, LeaseId, LicenseId, RequestId};
+use crate::ids::{DenialId, LeaseId, LicenseId, PassId, RequestId};
 use crate::license::{FeatureCode, words};
-use crate::pool::{Ask, Capacity, Lease, Placement, Release, Source};
+use crate::pool::{Ask, Capacity, Lease, Pass, Placement, Release, Source};
 use crate::sync::{ServerFacts, SyncAnswer};
 use crate::time::Ms;
 use crate::times::LeaseTimes;
@@ -65,6 +65,37 @@ pub enum Input {
     Ask {
         /// Which.
         request: RequestId,
+    },
+    /// Borrow seats for a machine that goes away, or extend a pass that it has. The caller has shown that it has the key.
+    Borrow {
+        /// The id of the pass, if one is made.
+        id: LeaseId,
+        /// Thumbprint of the pass's key. A key has one pass: asked again, it is extended.
+        key: Box<str>,
+        /// The key, as JWK.
+        jwk: Box<str>,
+        /// Hash of the machine's id with the vendor's name.
+        machine: Box<str>,
+        /// What is asked. Its host and user are shown; its process has no meaning.
+        ask: Ask,
+        /// By whom.
+        source: Source,
+        /// For how long, in milliseconds.
+        term_ms: i64,
+    },
+    /// Give a pass back. The caller has shown a receipt that is signed with the pass's key, which is destroyed.
+    Return {
+        /// Which.
+        pass: PassId,
+    },
+    /// A machine, or its disk, is gone with its pass.
+    Lose {
+        /// Which.
+        pass: PassId,
+        /// Count its seats as free at once, within what the vendor allows in a year.
+        write_off: bool,
+        /// Who does it.
+        act: Act,
     },
     /// Take seats back from their holders: an administrator wants them for somebody else.
     Release {
@@ -192,6 +223,31 @@ pub struct LeaseAnswer {
     pub ends_at: Ms,
 }
 
+/// A pass as it is answered. The shell signs it.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct PassAnswer {
+    /// Which.
+    pub pass: PassId,
+    /// Made by this request; otherwise it was there.
+    pub new: bool,
+    /// Of what.
+    pub feature: FeatureCode,
+    /// How many seats, and so how many processes at once.
+    pub seats: u32,
+    /// Whose.
+    pub user: Box<str>,
+    /// Where.
+    pub host: Box<str>,
+    /// Key, machine, term.
+    pub terms: Arc<Pass>,
+    /// Until when it was wanted. Whole seconds.
+    pub wanted_until: Ms,
+    /// The engine's now when it was given.
+    pub at: Ms,
+    /// The document it stands on.
+    pub grant_sha256: Arc<str>,
+}
+
 /// A refusal with the numbers that explain it.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Denial {
@@ -210,6 +266,8 @@ pub struct Denial {
     pub account: Option<AccountSeats>,
     /// An administrator took a seat back from this user at this host a short while ago.
     pub released: Option<Arc<Release>>,
+    /// The longest time for which seats of the feature may be borrowed, in days; `None` if nobody asked to borrow.
+    pub borrow_days_max: Option<u32>,
 }
 
 impl Denial {
@@ -246,6 +304,31 @@ pub enum Output {
         left_ms: i64,
         /// Why, and until when the holder gets none again.
         release: Arc<Release>,
+    },
+    /// Seats are borrowed.
+    Borrowed(Box<PassAnswer>),
+    /// A pass is over, or its seats are free at this instant.
+    Returned {
+        /// When.
+        free_at: Ms,
+    },
+    /// A pass is declared lost.
+    Lost {
+        /// When its seats are free.
+        free_at: Ms,
+        /// At once, by the vendor's leave.
+        written_off: bool,
+    },
+    /// The vendor's allowance does not reach: nothing was changed.
+    NotWrittenOff {
+        /// Seats of the license that may be written off within a year.
+        allowed: u32,
+        /// Of these, written off already.
+        used: u32,
+        /// How many this pass comes to.
+        seats: u32,
+        /// When its seats are free without.
+        free_at: Ms,
     },
     /// Seats are on their way back.
     Releasing {
@@ -334,7 +417,30 @@ words! {
         Adopted = "adopted",
         /// An administrator wants the seat back.
         TakenBack = "taken_back",
+        /// Seats were borrowed.
+        Borrow = "borrow",
+        /// A pass was extended.
+        Extend = "extend",
+        /// A pass was given back.
+        Return = "return",
+        /// A pass was declared lost, and its seats counted as free at once.
+        WriteOff = "write_off",
     }
+}
+
+/// A pass that is over before its end.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct PassOver {
+    /// Which.
+    pub id: PassId,
+    /// Thumbprint of its key.
+    pub key: Box<str>,
+    /// It would have ended then, and is remembered until it would have been freed.
+    pub until: Ms,
+    /// When it was over.
+    pub at: Ms,
+    /// Seats of licenses that were written off with it; empty if it was returned.
+    pub written_off: Vec<(LicenseId, u32)>,
 }
 
 /// Somebody from whom a seat was taken back, and who gets none again for a while.
@@ -455,6 +561,15 @@ pub enum Write {
         /// Why.
         release: Arc<Release>,
     },
+    /// A pass as it is now.
+    Pass {
+        /// The lease that it is.
+        id: LeaseId,
+        /// Its terms.
+        pass: Arc<Pass>,
+    },
+    /// A pass is over: its key gets none again.
+    PassOver(Box<PassOver>),
     /// Who gets no seat of a feature for a while.
     Barred(Box<Bar>),
     /// A denial, new or as it is now.

@@ -8,6 +8,7 @@ mod documents;
 mod ended;
 mod io;
 mod online;
+mod passes;
 mod release;
 mod syncing;
 mod trial;
@@ -15,6 +16,7 @@ mod wants;
 
 pub use io::*;
 pub use online::OnlineRow;
+pub use passes::is_remembered;
 pub use syncing::OnlineView;
 pub use trial::{Trial, TrialLine, TrialVerdict};
 
@@ -28,6 +30,7 @@ use crate::times::{LeaseTimes, TimeTable};
 use documents::moved_since;
 use ended::EndedKeys;
 use online::{MayWait, Online};
+use passes::PassesOver;
 use release::Bars;
 use std::collections::{BTreeSet, HashMap, VecDeque};
 use std::sync::Arc;
@@ -72,6 +75,8 @@ pub struct Restored {
     pub bars: Vec<Bar>,
     /// Denials that are open.
     pub denials: Vec<DenialRow>,
+    /// Passes that are over before their end, and those that were written off within a year.
+    pub passes_over: Vec<PassOver>,
 }
 
 /// The engine: seats, keys that are remembered, and the mode of the server.
@@ -94,6 +99,8 @@ pub struct Engine {
     keys_unwritten: Option<(Ms, Ms)>,
     /// From whom seats were taken back.
     bars: Bars,
+    /// Passes that are over.
+    passes_over: PassesOver,
     /// Who was denied and may ask again.
     wants: Wants,
     denied: HashMap<Arc<str>, Ms>,
@@ -113,7 +120,10 @@ impl Engine {
         let mut leases = restored.leases;
         for lease in &mut leases {
             lease.times = times.lease;
-            lease.freed_at = times.lease_freed_at(now, times.lease);
+            lease.freed_at = match &lease.pass {
+                Some(pass) => passes::freed_at_start(pass, verdict, now, &times),
+                None => times.lease_freed_at(now, times.lease),
+            };
             lease.n = 0;
             lease.nonce = "".into();
         }
@@ -135,6 +145,7 @@ impl Engine {
             ended: EndedKeys::default(),
             keys_unwritten: (!restored.ended.is_empty()).then(|| (restored.ended_since, now.plus(times.key_memory_ms))),
             bars: Bars::restore(restored.bars),
+            passes_over: PassesOver::restore(restored.passes_over),
             wants: Wants::restore(restored.denials),
             denied: HashMap::new(),
             denied_order: VecDeque::new(),
@@ -217,6 +228,11 @@ impl Engine {
                     Output::Released
                 }
             },
+            Input::Borrow { id, key, jwk, machine, ask, source, term_ms } => {
+                self.borrow(now, (id, key, jwk, machine), (ask, source), term_ms, writes)
+            }
+            Input::Return { pass } => self.give_back_pass(now, pass, writes),
+            Input::Lose { pass, write_off, act } => self.lose(now, pass, write_off, act, writes),
             Input::Release { whom, reason, not_again_ms, act } => {
                 self.release(now, &whom, reason, not_again_ms, act, writes)
             }
@@ -337,11 +353,13 @@ impl Engine {
             withdrawn: false,
             released: None,
             told_at: None,
+            pass: None,
         }
     }
 
     fn heartbeat(&mut self, now: Ms, id: LeaseId, n: u64, nonce: Box<str>, writes: &mut Vec<Write>) -> Output {
-        let Some(lease) = self.pool.lease_mut(id) else {
+        // A pass has no heartbeats, and nobody was given its secret.
+        let Some(lease) = self.pool.lease_mut(id).filter(|lease| lease.pass.is_none()) else {
             return Output::Ended { end: LeaseEnd::LeaseGone, left_ms: 0 };
         };
         // An equal n with an equal nonce is the same heartbeat again: its answer was lost.
@@ -454,7 +472,9 @@ impl Engine {
     }
 
     fn checkin(&mut self, now: Ms, id: LeaseId, writes: &mut Vec<Write>) -> Output {
-        match self.pool.remove(id) {
+        // A pass is returned by its receipt.
+        let lease = self.pool.lease(id).filter(|lease| lease.pass.is_none()).map(|lease| lease.id);
+        match lease.and_then(|id| self.pool.remove(id)) {
             Some(lease) => {
                 self.end(now, EventKind::Checkin, lease, writes);
                 Output::Released
@@ -516,6 +536,7 @@ impl Engine {
             },
             account: self.online.as_ref().map(|online| online.account_seats(&ask.feature)),
             released: self.bars.of(ask, now).filter(|_| code == DenialCode::Withdrawn).cloned(),
+            borrow_days_max: None,
         }
     }
 
@@ -526,6 +547,7 @@ impl Engine {
         }
         self.write_peaks(writes);
         self.bars.forget(now);
+        self.passes_over.forget(now, &self.times);
         self.wants.tick(now, self.times.want_ms, writes);
         for _ in 0..SEEN_PER_TICK_MAX {
             let Some(id) = self.seen.pop_first() else { break };

@@ -99,12 +99,14 @@ impl Engine {
             Whom::Seat(lease) => self.pool.lease(*lease).map(Lease::seat),
             Whom::Host(_) | Whom::User(_) => None,
         };
+        // Of a pass nobody can be told: it is returned, or declared lost.
+        let leases = self.pool.leases().filter(|lease| lease.pass.is_none());
         let is_meant = |lease: &Lease| match whom {
             Whom::Seat(_) => Some(lease.seat()) == seat,
             Whom::Host(host) => lease.ask.host == *host,
             Whom::User(user) => lease.ask.user == *user,
         };
-        let mut leases: Vec<_> = self.pool.leases().filter(|lease| is_meant(lease)).map(|lease| lease.id).collect();
+        let mut leases: Vec<_> = leases.filter(|lease| is_meant(lease)).map(|lease| lease.id).collect();
         leases.sort_unstable();
         leases
     }

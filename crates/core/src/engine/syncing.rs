@@ -180,10 +180,14 @@ impl Engine {
 
     /// As [`crate::pool::Pool::find`], but nothing before the first answer since the start.
     pub(super) fn find(&self, id: LeaseId, ask: &Ask, source: Source, now: Ms) -> Result<Standing, DenialCode> {
-        if self.online.as_ref().is_some_and(|online| online.is_closed(now)) {
-            return Err(DenialCode::Pending);
-        }
+        self.may_find(now)?;
         self.pool.find(id, ask, source, now)
+    }
+
+    /// Nothing is given before the first answer since the start.
+    pub(super) fn may_find(&self, now: Ms) -> Result<(), DenialCode> {
+        let closed = self.online.as_ref().is_some_and(|online| online.is_closed(now));
+        if closed { Err(DenialCode::Pending) } else { Ok(()) }
     }
 
     pub(super) fn may_wait(&self, now: Ms, ask: &Ask, source: Source, code: DenialCode) -> MayWait {

@@ -2,6 +2,7 @@
 
 mod denials;
 mod online;
+mod passes;
 mod release;
 
 use super::*;
@@ -142,6 +143,7 @@ impl Server {
             peaks: Vec::new(),
             bars: Vec::new(),
             denials: Vec::new(),
+            passes_over: Vec::new(),
         };
         self.engine = Engine::restore(restored, verdict, now, TimeTable::DEFAULT);
     }

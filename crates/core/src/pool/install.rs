@@ -61,12 +61,13 @@ impl Pool {
         }
     }
 
-    /// Every seat, oldest first.
+    /// Every seat: those that are borrowed first, because nobody can ask them back, then the oldest.
     fn seats_held(&self) -> Vec<SeatHeld> {
-        let ordered: BTreeSet<_> = self.leases().map(|lease| (lease.started_at, lease.id)).collect();
+        let ordered: BTreeSet<_> =
+            self.leases().map(|lease| (lease.pass.is_none(), lease.started_at, lease.id)).collect();
         let mut seats: Vec<SeatHeld> = Vec::with_capacity(ordered.len());
         let mut shared: HashMap<LeaseId, usize> = HashMap::new();
-        for (_, id) in ordered {
+        for (_, _, id) in ordered {
             let Some(lease) = self.lease(id) else { continue };
             if let Standing::Shared { seat, .. } = &lease.standing {
                 if let Some(at) = shared.get(seat) {

@@ -140,6 +140,32 @@ pub struct Lease {
     pub released: Option<Arc<Release>>,
     /// When its holder was answered first that it is released; the answer may be lost.
     pub told_at: Option<Ms>,
+    /// It is a pass: no heartbeats, a fixed end.
+    pub pass: Option<Arc<Pass>>,
+}
+
+/// What makes a lease a pass: its seats are held by a machine that may be out of reach, until a fixed instant.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Pass {
+    /// RFC 7638 thumbprint of the pass's key, which never leaves the machine.
+    pub key: Box<str>,
+    /// The public half of that key, as JWK.
+    pub jwk: Box<str>,
+    /// Hash of the machine's id with the vendor's name.
+    pub machine: Box<str>,
+    /// When its current term began.
+    pub begins_at: Ms,
+    /// No process serves past this. Whole seconds.
+    pub until: Ms,
+    /// The longest term that its lines allowed, in days.
+    pub days_max: u32,
+    /// If it is returned early, its seats come free at its end only.
+    pub return_at_end: bool,
+    /// It was returned, and its seats come free at its end.
+    pub returned_at: Option<Ms>,
+    /// An administrator declared it lost: it is not extended any more.
+    pub lost_at: Option<Ms>,
 }
 
 /// An administrator's word that a seat is to come back.

@@ -4,16 +4,18 @@
 //! free seats are counters on lines, expiry is a time-ordered index, holders are found by key. Knows no times of
 //! leases beyond the instant at which each is freed; what a request means is decided in [`crate::engine`].
 
+mod borrow;
 mod install;
 mod lease;
 mod limit;
 mod place;
 mod view;
 
+pub(crate) use borrow::{Borrowable, Term};
 pub use install::Installed;
 pub use lease::{
-    Ask, AskError, LABELS_MAX, LEASES_PER_SHARED_SEAT_MAX, Lease, Placement, Release, SEATS_PER_LEASE_MAX, Source,
-    Standing,
+    Ask, AskError, LABELS_MAX, LEASES_PER_SHARED_SEAT_MAX, Lease, Pass, Placement, Release, SEATS_PER_LEASE_MAX,
+    Source, Standing,
 };
 pub use place::{Capacity, LineVerdict};
 pub use view::{FeatureView, LineView, PoolView};
@@ -32,6 +34,8 @@ struct LineState {
     line: Line,
     /// Seats of each feature that leases hold on this line.
     out: BTreeMap<FeatureCode, u32>,
+    /// Of these, seats that machines have borrowed.
+    borrowed: BTreeMap<FeatureCode, u32>,
     /// In the newest document. A line that left it stays only until its last lease ends, and gives nothing.
     granted: bool,
     /// One seat of this line: what nearly every lease stands on, kept once.
@@ -49,6 +53,8 @@ pub struct Pool {
     by_key: HashMap<Arc<str>, LeaseId>,
     by_freed_at: BTreeSet<(Ms, LeaseId)>,
     by_feature: BTreeMap<FeatureCode, BTreeSet<LeaseId>>,
+    /// Leases that are passes.
+    passes: BTreeSet<LeaseId>,
     /// Shared seats, by the first lease that sat on them.
     shared: HashMap<LeaseId, SharedSeat>,
     sharable: HashMap<ShareKey, Vec<LeaseId>>,
@@ -65,7 +71,7 @@ impl Pool {
         // The lines before the leases: a lease counts on a line that is there.
         pool.set_lines(grant);
         for line in former {
-            pool.lines.entry(line.line).or_insert_with(|| LineState::new(line, BTreeMap::new(), false));
+            pool.lines.entry(line.line).or_insert_with(|| LineState::new(line, false));
         }
         for lease in leases {
             pool.insert(lease);
@@ -127,12 +133,15 @@ impl Pool {
             *placement = state.one.clone();
         }
         match &lease.standing {
-            Standing::Own(placement) => self.count(&lease.ask.feature, &placement.clone(), true),
+            Standing::Own(placement) => self.count(&lease.ask.feature, &placement.clone(), true, lease.pass.is_some()),
             Standing::Shared { seat, placement } => self.join_shared(&lease, *seat, placement),
         }
         self.by_key.insert(lease.key.clone(), lease.id);
         self.by_freed_at.insert((lease.freed_at, lease.id));
         self.by_feature.entry(lease.ask.feature.clone()).or_default().insert(lease.id);
+        if lease.pass.is_some() {
+            self.passes.insert(lease.id);
+        }
         self.leases.insert(lease.id, Box::new(lease));
     }
 
@@ -141,11 +150,12 @@ impl Pool {
         let lease = *self.leases.remove(&id)?;
         self.by_key.remove(&lease.key);
         self.by_freed_at.remove(&(lease.freed_at, id));
+        self.passes.remove(&id);
         if let Some(holders) = self.by_feature.get_mut(&lease.ask.feature) {
             holders.remove(&id);
         }
         match &lease.standing {
-            Standing::Own(placement) => self.count(&lease.ask.feature, placement, false),
+            Standing::Own(placement) => self.count(&lease.ask.feature, placement, false, lease.pass.is_some()),
             Standing::Shared { seat, .. } => self.leave_shared(&lease, *seat),
         }
         Some(lease)
@@ -178,11 +188,15 @@ impl Pool {
         }
     }
 
-    fn count(&mut self, feature: &FeatureCode, placement: &Placement, out: bool) {
+    fn count(&mut self, feature: &FeatureCode, placement: &Placement, out: bool, pass: bool) {
         for &(line, seats) in placement.iter() {
             let Some(state) = self.lines.get_mut(&line) else { continue };
             let counter = state.out.entry(feature.clone()).or_default();
             *counter = if out { counter.saturating_add(seats) } else { counter.saturating_sub(seats) };
+            if pass {
+                let counter = state.borrowed.entry(feature.clone()).or_default();
+                *counter = if out { counter.saturating_add(seats) } else { counter.saturating_sub(seats) };
+            }
             if !state.granted && state.out.values().all(|out| *out == 0) {
                 self.lines.remove(&line);
             }
@@ -194,7 +208,7 @@ impl Pool {
             shared.leases += 1;
             return;
         }
-        self.count(&lease.ask.feature, placement, true);
+        self.count(&lease.ask.feature, placement, true, false);
         self.shared.insert(seat, SharedSeat { placement: placement.clone(), leases: 1 });
         self.sharable.entry(ShareKey::of(&lease.ask, lease.source)).or_default().push(seat);
     }
@@ -214,7 +228,7 @@ impl Pool {
                 self.sharable.remove(&key);
             }
         }
-        self.count(&lease.ask.feature, &placement, false);
+        self.count(&lease.ask.feature, &placement, false, false);
     }
 }
 

@@ -44,9 +44,9 @@ pub enum LineVerdict {
 }
 
 impl LineState {
-    pub(super) fn new(line: Line, out: BTreeMap<FeatureCode, u32>, granted: bool) -> LineState {
+    pub(super) fn new(line: Line, granted: bool) -> LineState {
         let one = [(line.line, 1)].into();
-        LineState { line, out, granted, one }
+        LineState { line, out: BTreeMap::new(), borrowed: BTreeMap::new(), granted, one }
     }
 
     pub(super) fn out(&self, feature: &FeatureCode) -> u32 {
@@ -68,7 +68,7 @@ impl LineState {
         (class, std::cmp::Reverse(self.line.until), self.line.line)
     }
 
-    fn serves(&self, ask: &Ask, source: Source) -> Result<(), DenialCode> {
+    pub(super) fn serves(&self, ask: &Ask, source: Source) -> Result<(), DenialCode> {
         if self.line.terms.assigned && !source.loopback {
             return Err(DenialCode::Reserved);
         }
@@ -89,8 +89,11 @@ impl Pool {
             state.granted = false;
         }
         for line in grant.map_or(&[][..], |grant| &grant.lines) {
-            let out = self.lines.remove(&line.line).map(|old| old.out).unwrap_or_default();
-            self.lines.insert(line.line, LineState::new(line.clone(), out, true));
+            let mut state = LineState::new(line.clone(), true);
+            if let Some(old) = self.lines.remove(&line.line) {
+                (state.out, state.borrowed) = (old.out, old.borrowed);
+            }
+            self.lines.insert(line.line, state);
         }
         self.lines.retain(|_, state| state.granted || state.out.values().any(|out| *out > 0));
         self.order.clear();
@@ -104,7 +107,7 @@ impl Pool {
         }
     }
 
-    fn lines_of<'a>(&'a self, feature: &FeatureCode) -> impl Iterator<Item = (LineId, &'a LineState)> {
+    pub(super) fn lines_of<'a>(&'a self, feature: &FeatureCode) -> impl Iterator<Item = (LineId, &'a LineState)> {
         let ids = self.order.get(feature).map_or(&[][..], Vec::as_slice);
         ids.iter().filter_map(|id| self.lines.get(id).map(|state| (*id, state)))
     }
@@ -179,7 +182,14 @@ impl Pool {
     }
 
     /// What a line says to an ask that takes `taken_before` seats from other lines of its license.
-    fn weigh(&self, state: &LineState, ask: &Ask, source: Source, taken_before: u32, now: Ms) -> LineVerdict {
+    pub(super) fn weigh(
+        &self,
+        state: &LineState,
+        ask: &Ask,
+        source: Source,
+        taken_before: u32,
+        now: Ms,
+    ) -> LineVerdict {
         if !state.alive(now) {
             return LineVerdict::Ended;
         }
@@ -204,7 +214,7 @@ impl Pool {
     }
 
     /// The most useful reason why an ask finds no seats.
-    fn why_not(&self, ask: &Ask, source: Source, now: Ms) -> DenialCode {
+    pub(super) fn why_not(&self, ask: &Ask, source: Source, now: Ms) -> DenialCode {
         if !self.lines.values().any(|state| state.granted) {
             return DenialCode::NotActivated;
         }
@@ -250,8 +260,11 @@ impl Pool {
             capacity.reserved =
                 capacity.reserved.saturating_add(others.min(license.saturating_sub(serving.min(license))));
         }
-        let lines = self.lines.values();
-        capacity.in_use = lines.map(|state| state.out(feature)).fold(0, u32::saturating_add);
+        for state in self.lines.values() {
+            capacity.in_use = capacity.in_use.saturating_add(state.out(feature));
+            let borrowed = state.borrowed.get(feature).copied().unwrap_or(0);
+            capacity.borrowed = capacity.borrowed.saturating_add(borrowed);
+        }
         capacity
     }
 
@@ -265,9 +278,9 @@ impl Pool {
     pub(crate) fn move_to(&mut self, id: LeaseId, to: Placement) {
         let Some(lease) = self.leases.get(&id) else { return };
         let (feature, from) = (lease.ask.feature.clone(), self.placement(lease).clone());
-        let standing = lease.standing.clone();
-        self.count(&feature, &to, true);
-        self.count(&feature, &from, false);
+        let (standing, pass) = (lease.standing.clone(), lease.pass.is_some());
+        self.count(&feature, &to, true, pass);
+        self.count(&feature, &from, false, pass);
         match standing {
             Standing::Own(_) => {
                 if let Some(lease) = self.leases.get_mut(&id) {

@@ -91,6 +91,7 @@ impl Site {
             withdrawn: false,
             released: None,
             told_at: None,
+            pass: None,
         });
         Ok(id)
     }

@@ -90,6 +90,18 @@ impl Pool {
         oldest.filter(|lease| who(lease)).take(limit).cloned().collect()
     }
 
+    /// Passes in order of id, after `after`, at most `limit`.
+    pub fn passes_page(&self, after: Option<LeaseId>, limit: usize) -> Vec<Lease> {
+        let start = after.map_or(std::ops::Bound::Unbounded, std::ops::Bound::Excluded);
+        let ids = self.passes.range((start, std::ops::Bound::Unbounded)).take(limit);
+        ids.filter_map(|id| self.lease(*id).cloned()).collect()
+    }
+
+    /// How many passes are out.
+    pub fn passes_out(&self) -> usize {
+        self.passes.len()
+    }
+
     /// How many leases `which` picks. Looks at all of them: for an administrator's question.
     pub fn count_leases(&self, which: impl Fn(&Lease) -> bool) -> u64 {
         u64::try_from(self.leases().filter(|lease| which(lease)).count()).unwrap_or(u64::MAX)

@@ -139,7 +139,7 @@ async fn read<T: DeserializeOwned>(mut request: Request) -> Result<T, ApiProblem
     ApiJson::from_request(request, &()).await.map(|ApiJson(body)| body)
 }
 
-fn source(server: &Server, request: &Request) -> Result<Source, Refused> {
+pub(super) fn source(server: &Server, request: &Request) -> Result<Source, Refused> {
     let connection = request.extensions().get::<Connection>().ok_or_else(|| {
         tracing::error!("a request came without its connection: the router is not served by `leasehold_web::listener`");
         ApiProblem::from(internal())

@@ -8,6 +8,7 @@ mod administrator;
 mod health;
 mod leases;
 mod online;
+mod passes;
 mod status;
 
 use crate::server::Server;
@@ -41,6 +42,7 @@ use utoipa_axum::routes;
     modifiers(&Schemes),
     tags(
         (name = "leases", description = "Taking, holding and returning seats"),
+        (name = "passes", description = "Borrowing for machines that go away"),
         (name = "status", description = "What is there and who uses it"),
         (name = "activation", description = "Rights from the portal, by file"),
         (name = "online", description = "The way to the portal over the network"),
@@ -79,6 +81,9 @@ fn other_routes() -> OpenApiRouter<Server> {
         .routes(routes!(status::denials))
         .routes(routes!(status::simulate))
         .routes(routes!(status::release))
+        .routes(routes!(passes::borrow, passes::passes))
+        .routes(routes!(passes::give_back))
+        .routes(routes!(passes::lost))
         .routes(routes!(activation::request))
         .routes(routes!(activation::import))
         .routes(routes!(activation::disable))

@@ -45,7 +45,7 @@ pub(crate) struct Restorer {
 impl Restorer {
     /// Everything at `now`, and the document in force as it was verified.
     pub(crate) fn read(&self, now: Ms) -> Result<(Restored, Option<Reread>), RestoreError> {
-        let (state, asked, leases, (ended_since, ended), stored, (online, peaks), (bars, denials)) =
+        let (state, asked, leases, (ended_since, ended), stored, (online, peaks), (bars, denials, passes_over)) =
             self.db.read(move |tx| {
                 let state = store::state(tx)?;
                 // Counted from the last commit: the clock may have been set ahead since, and a key that was forgotten for
@@ -63,7 +63,7 @@ impl Restorer {
                     ended,
                     store::in_force(tx)?,
                     (store::online(tx)?, store::peaks(tx, now)?),
-                    (store::bars(tx, now)?, store::open_denials(tx)?),
+                    (store::bars(tx, now)?, store::open_denials(tx)?, store::passes_over(tx, now)?),
                 ))
             })?;
         let current = stored.map(|stored| self.verify(&stored)).transpose()?;
@@ -84,6 +84,7 @@ impl Restorer {
             peaks,
             bars,
             denials,
+            passes_over,
         };
         Ok((restored, current))
     }

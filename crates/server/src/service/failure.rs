@@ -3,7 +3,7 @@
 
 use crate::engine::Refusal;
 use leasehold_core::engine::InstallRefusal;
-use leasehold_core::time::SECOND_MS;
+use leasehold_core::time::{Ms, SECOND_MS};
 use leasehold_db::DbError;
 use leasehold_host::FileError;
 use leasehold_trust::FileProblem;
@@ -55,6 +55,24 @@ pub enum Failure {
     /// No such lease.
     #[error("no such lease")]
     LeaseUnknown,
+    /// No such pass.
+    #[error("no such pass")]
+    PassUnknown,
+    /// The key has a pass for something else.
+    #[error("the key has another pass")]
+    PassOther,
+    /// The vendor's allowance for lost seats does not reach.
+    #[error("write-off beyond the allowance")]
+    WriteOff {
+        /// Seats of the license that may be written off within a year.
+        allowed: u32,
+        /// Of these, written off.
+        used: u32,
+        /// How many this pass comes to.
+        seats: u32,
+        /// When its seats are free without.
+        free_at: Ms,
+    },
     /// No seat is held by whom it was to be taken back from.
     #[error("nobody holds such a seat")]
     NobodyHolds,
@@ -199,6 +217,28 @@ impl Failure {
             Failure::KeyReused => {
                 Problem::new(422, codes::KEY_REUSED, "This idempotency key was already used for another request.")
                     .next("Use a new key for each checkout; repeat a request only unchanged.", who::CALLER)
+            }
+            Failure::PassUnknown => Problem::new(404, codes::PASS_UNKNOWN, "This license server has lent no such pass.")
+                .detail("It has ended, or another license server lent it.")
+                .next("Look at the list of what is borrowed; a pass that has ended needs nothing.", who::YOU),
+            Failure::PassOther => {
+                Problem::new(422, "PASS_OTHER", "This machine's key has a pass for something else already.")
+                    .detail("A pass is for one feature, one number of seats and one machine.")
+                    .next("Return that pass, or make a new request, which has a key of its own.", who::YOU)
+            }
+            Failure::WriteOff { allowed, used, seats, free_at } => {
+                let what = if *allowed == 0 {
+                    "The vendor does not allow lost seats of this license to be counted as free.".to_owned()
+                } else {
+                    format!("The vendor allows {allowed} lost seats of this license to be counted as free within a year, and {used} were.")
+                };
+                let why = format!(
+                    "This pass comes to {seats}. Whoever has the machine may use it until it ends, so its seats are free by themselves at {}.",
+                    free_at.rfc3339()
+                );
+                Problem::new(409, "WRITE_OFF_DENIED", what)
+                    .detail(why)
+                    .next("Wait until then, or ask the vendor for a higher allowance.", "the administrator, with the software's vendor")
             }
             Failure::NobodyHolds => Problem::new(404, "NOBODY_HOLDS", "No such seat is held here.")
                 .detail("It was given back or has run out, or the name is spelled otherwise: names count exactly as the list of holders shows them.")

@@ -40,7 +40,7 @@ impl Serials {
         Serials { start: u64::from_le_bytes(random.draw(random::bytes)), next: AtomicU64::new(0) }
     }
 
-    fn next(&self) -> String {
+    pub(super) fn next(&self) -> String {
         format!("{:016x}-{:x}", self.start, self.next.fetch_add(1, Ordering::Relaxed))
     }
 }
@@ -281,6 +281,10 @@ fn denial_response(denial: Denial, holders: Vec<Holder>, now: Ms) -> DenialRespo
             let why = why.map(|reason| format!(" The reason given: {reason}")).unwrap_or_default();
             format!("`{}` was asked for; again in {in_s} s.{why}", denial.feature)
         }
+        (DenialCode::BorrowTooLong, _) => {
+            let days = denial.borrow_days_max.unwrap_or(0);
+            format!("`{}` can be borrowed for {days} days at most.", denial.feature)
+        }
         _ => format!("`{}` was asked for.", denial.feature),
     };
     DenialResponse {
@@ -296,6 +300,7 @@ fn denial_response(denial: Denial, holders: Vec<Holder>, now: Ms) -> DenialRespo
         account_elsewhere: account.map(|account| account.elsewhere),
         free_at: denial.free_at.map(Into::into),
         free_in_s,
+        borrow_days_max: denial.borrow_days_max,
         reason: denial.released.map(|release| (*release.reason).to_owned()),
         holders,
     }

@@ -33,6 +33,7 @@ struct Seen {
     no_new: Option<(Ms, DenialCode)>,
     moved_until: Option<Ms>,
     leases_end_at: Option<Ms>,
+    passes_out: usize,
 }
 
 fn see(engine: &Engine, now: Ms) -> Seen {
@@ -44,6 +45,7 @@ fn see(engine: &Engine, now: Ms) -> Seen {
         no_new: engine.no_new(now),
         moved_until: engine.moved_until(),
         leases_end_at: engine.pool().last_freed_at(),
+        passes_out: engine.pool().passes_out(),
     }
 }
 
@@ -97,6 +99,7 @@ impl Server {
             features: seen.view.features.into_iter().map(|view| feature(view, gives)).collect(),
             lines: seen.view.lines.into_iter().map(line).collect(),
             leases_out: u64::try_from(seen.view.leases_out).unwrap_or(u64::MAX),
+            passes_out: u64::try_from(seen.passes_out).unwrap_or(u64::MAX),
             leases_end_at: seen.leases_end_at.map(Into::into),
             online,
             receipt,
@@ -249,6 +252,7 @@ fn line(view: LineView) -> LineStatus {
         share: line.terms.share,
         maintenance_until: line.terms.released_before,
         granted,
+        borrow_days_max: line.terms.borrow_days_max,
     }
 }
 
@@ -262,6 +266,7 @@ fn lease_view(lease: Lease) -> LeaseView {
         freed_at: lease.freed_at.into(),
         shared: matches!(lease.standing, Standing::Shared { .. }),
         withdrawn: lease.withdrawn,
+        pass: super::passes::pass_view(&lease, 0, 0),
         released: lease
             .released
             .map(|release| ReleasedView { reason: (*release.reason).to_owned(), told: lease.told_at.is_some() }),

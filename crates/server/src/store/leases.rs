@@ -2,7 +2,7 @@
 
 use super::damaged;
 use leasehold_core::ids::{LeaseId, LineId};
-use leasehold_core::pool::{Lease, Placement, Release, Source, Standing};
+use leasehold_core::pool::{Lease, Pass, Placement, Release, Source, Standing};
 use leasehold_core::time::Ms;
 use leasehold_core::times::LeaseTimes;
 use leasehold_db::{DbError, Row, Tx};
@@ -15,8 +15,8 @@ pub(super) fn add(tx: &mut Tx<'_>, lease: &Lease) -> Result<(), DbError> {
     };
     let ask = serde_json::to_string(&lease.ask).map_err(|_| damaged("lease"))?;
     tx.exec(
-        "INSERT INTO lease (id, key, ask, address, loopback, seat, placement, started_at_ms, seen_at_ms)
-         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)",
+        "INSERT INTO lease (id, key, ask, address, loopback, seat, placement, started_at_ms, seen_at_ms, pass)
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)",
         &[
             lease.id.to_string().into(),
             (&*lease.key).into(),
@@ -27,6 +27,7 @@ pub(super) fn add(tx: &mut Tx<'_>, lease: &Lease) -> Result<(), DbError> {
             written(placement)?.into(),
             lease.started_at.0.into(),
             lease.seen_at.0.into(),
+            lease.pass.as_deref().map(written_pass).transpose()?.into(),
         ],
     )?;
     Ok(())
@@ -59,11 +60,20 @@ pub(super) fn release(tx: &mut Tx<'_>, id: LeaseId, release: &Release) -> Result
     Ok(())
 }
 
+pub(super) fn set_pass(tx: &mut Tx<'_>, id: LeaseId, pass: &Pass) -> Result<(), DbError> {
+    tx.exec("UPDATE lease SET pass = ?2 WHERE id = ?1", &[id.to_string().into(), written_pass(pass)?.into()])?;
+    Ok(())
+}
+
+fn written_pass(pass: &Pass) -> Result<String, DbError> {
+    serde_json::to_string(pass).map_err(|_| damaged("pass"))
+}
+
 /// Every lease that is out. `freed_at` and `times` mean nothing yet: the engine sets them when it is restored.
 pub(crate) fn all(tx: &mut Tx<'_>) -> Result<Vec<Lease>, DbError> {
     tx.all(
         "SELECT id, key, ask, address, loopback, seat, placement, started_at_ms, seen_at_ms, released_reason,
-                not_again_until_ms
+                not_again_until_ms, pass
          FROM lease ORDER BY id",
         &[],
         |row| read(row)?.ok_or(damaged("lease")),
@@ -81,6 +91,8 @@ fn read(row: &Row<'_>) -> Result<Option<Lease>, DbError> {
         Some(Err(_)) => return Ok(None),
     };
     let Ok(ask) = serde_json::from_str(row.str(2)?) else { return Ok(None) };
+    let Ok(pass) = row.opt_str(11)?.map(serde_json::from_str::<Pass>).transpose() else { return Ok(None) };
+    let pass = pass.map(Arc::new);
     Ok(Some(Lease {
         id,
         key: row.str(1)?.into(),
@@ -99,6 +111,7 @@ fn read(row: &Row<'_>) -> Result<Option<Lease>, DbError> {
             .zip(row.opt_int(10)?)
             .map(|(reason, until)| Arc::new(Release { reason: reason.into(), not_again_until: Ms(until) })),
         told_at: None,
+        pass,
     }))
 }
 

@@ -9,6 +9,7 @@ mod documents;
 mod events;
 mod leases;
 mod online;
+mod passes;
 mod schema;
 mod sessions;
 mod state;
@@ -23,6 +24,7 @@ pub(crate) use leases::all as leases;
 pub(crate) use online::{
     load as online, newest_receipt_way, peaks, portal_url, receipt_brought, receipts_to_bring, set_portal_url,
 };
+pub(crate) use passes::over as passes_over;
 pub(crate) use schema::MIGRATIONS;
 pub(crate) use sessions::{
     Session, add as add_session, end as end_session, end_all as end_all_sessions, end_others as end_other_sessions,
@@ -57,6 +59,8 @@ pub(crate) fn commit(tx: &mut Tx<'_>, batch: &Batch) -> Result<(), DbError> {
             Write::SeatMoved { seat, placement } => leases::move_seat(tx, *seat, placement)?,
             Write::LeaseEnded { id } => leases::remove(tx, *id)?,
             Write::LeaseReleased { id, release } => leases::release(tx, *id, release)?,
+            Write::Pass { id, pass } => leases::set_pass(tx, *id, pass)?,
+            Write::PassOver(over) => passes::add_over(tx, over)?,
             Write::Barred(bar) => denials::add_bar(tx, bar)?,
             Write::Denial(row) => denials::set(tx, row)?,
             Write::LeaseSeen { id, at } => leases::seen(tx, *id, *at)?,
@@ -81,6 +85,7 @@ pub(crate) fn commit(tx: &mut Tx<'_>, batch: &Batch) -> Result<(), DbError> {
         events::prune(tx, before)?;
         denials::prune(tx, before)?;
         denials::prune_bars(tx, batch.now)?;
+        passes::prune(tx, batch.now)?;
     }
     let Some((from, to)) = set_back else { return state::set_mark(tx, batch.now) };
     // After everything else of the batch, which was written down by the old time.

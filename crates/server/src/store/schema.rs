@@ -4,7 +4,7 @@ use leasehold_db::{Migration, Migrations};
 
 /// Every step of the schema, oldest first. The license server lives on SQLite alone, so rows that are found by a text
 /// key have no row id beside it.
-pub(crate) const MIGRATIONS: Migrations = Migrations(&[FIRST, MOVED, ONLINE, DENIALS]);
+pub(crate) const MIGRATIONS: Migrations = Migrations(&[FIRST, MOVED, ONLINE, DENIALS, PASSES]);
 
 const FIRST: Migration = Migration {
     version: 1,
@@ -161,5 +161,23 @@ const DENIALS: Migration = Migration {
         ) WITHOUT ROWID;
         CREATE INDEX denial_open ON denial (outcome) WHERE outcome = 'open';
         CREATE INDEX denial_of ON denial (feature, id);
+    ",
+};
+
+const PASSES: Migration = Migration {
+    version: 5,
+    name: "passes",
+    sql: "
+        -- Key, machine and term of a pass, as one JSON document; NULL for the seat of a running application.
+        ALTER TABLE lease ADD COLUMN pass TEXT;
+        -- Passes that were returned or written off before their end.
+        CREATE TABLE pass_over (
+            key TEXT PRIMARY KEY,
+            pass TEXT NOT NULL,
+            until_ms BIGINT NOT NULL,
+            at_ms BIGINT NOT NULL,
+            -- Seats of licenses that were written off, as JSON: [[license, seats]].
+            written_off TEXT NOT NULL
+        ) WITHOUT ROWID;
     ",
 };

@@ -75,6 +75,7 @@ pub(super) fn set_back(tx: &mut Tx<'_>, from: Ms, to: Ms) -> Result<(), DbError>
         "UPDATE lease SET started_at_ms = started_at_ms - ?1 WHERE started_at_ms > ?2",
         "UPDATE lease SET seen_at_ms = seen_at_ms - ?1 WHERE seen_at_ms > ?2",
         "UPDATE lease SET not_again_until_ms = not_again_until_ms - ?1 WHERE not_again_until_ms > ?2",
+        "UPDATE pass_over SET at_ms = at_ms - ?1 WHERE at_ms > ?2",
         "UPDATE bar SET until_ms = until_ms - ?1 WHERE until_ms > ?2",
         "UPDATE denial SET first_at_ms = first_at_ms - ?1 WHERE first_at_ms > ?2",
         "UPDATE denial SET last_at_ms = last_at_ms - ?1 WHERE last_at_ms > ?2",

@@ -54,6 +54,7 @@ fn lease(random: &mut Seeded, standing: Standing) -> Lease {
         withdrawn: false,
         released: None,
         told_at: None,
+        pass: None,
     }
 }
 

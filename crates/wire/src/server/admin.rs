@@ -166,7 +166,8 @@ pub struct EventView {
     pub id: u64,
     /// When.
     pub at: Time,
-    /// `checkout`, `checkin`, `expired`, `denied`, `copied`, `adopted` or `taken_back`.
+    /// `checkout`, `checkin`, `expired`, `denied`, `copied`, `adopted`, `taken_back`, `borrow`, `extend`, `return` or
+    /// `write_off`.
     pub kind: String,
     /// Which lease; absent for a denial.
     #[serde(default, skip_serializing_if = "Option::is_none")]

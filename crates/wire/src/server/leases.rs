@@ -183,6 +183,9 @@ pub struct DenialResponse {
     /// The same in seconds from now.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub free_in_s: Option<i64>,
+    /// The longest time for which seats of the feature may be borrowed, in days; absent unless somebody asked to borrow.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub borrow_days_max: Option<u32>,
     /// Why an administrator took the asker's seat back, in the administrator's words. Hostile text.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub reason: Option<String>,

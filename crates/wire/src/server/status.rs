@@ -1,6 +1,6 @@
 //! What a license server tells about itself: totals for everybody, holders for those who may see them.
 
-use super::{OnlineStatus, ReceiptStatus};
+use super::{OnlineStatus, PassView, ReceiptStatus};
 use crate::time::Time;
 use jiff::civil::Date;
 use leasehold_core::ids::{LeaseId, LicenseId, LineId, WorkstationId};
@@ -43,6 +43,9 @@ pub struct StatusResponse {
     pub lines: Vec<LineStatus>,
     /// Leases out.
     pub leases_out: u64,
+    /// Of these, borrowed.
+    #[serde(default)]
+    pub passes_out: u64,
     /// When the last of them has ended at the latest if none is renewed, as while the server is being disabled; absent
     /// if none is out.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -162,6 +165,9 @@ pub struct LineStatus {
     pub maintenance_until: Option<Date>,
     /// In the newest document; otherwise its last leases are running out.
     pub granted: bool,
+    /// For so many days its seats may be borrowed; 0 if not at all.
+    #[serde(default)]
+    pub borrow_days_max: u32,
 }
 
 /// A server on another machine than its document was issued to.
@@ -269,6 +275,9 @@ pub struct LeaseView {
     pub shared: bool,
     /// Its right was taken away; it runs out.
     pub withdrawn: bool,
+    /// It is borrowed, and this is its pass; absent for a seat of a running application.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub pass: Option<PassView>,
     /// An administrator took the seat back; absent if not.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub released: Option<ReleasedView>,

@@ -1,0 +1,300 @@
+//! Passes: seats that a machine borrows and uses out of reach, until a fixed instant (`PROTOCOL.md` sections 4 and 11).
+//!
+//! A pass is a lease with other times: it stands on lines, is counted and moves with them. Nobody can be asked to give it
+//! back, so it is freed when its receipt comes, when its end and the allowance of a wrong clock have passed, or when an
+//! administrator writes it off.
+
+use super::{Act, Audit, Engine, EventKind, Output, PassAnswer, PassOver, Write, event};
+use crate::clock::StartVerdict;
+use crate::codes::DenialCode;
+use crate::ids::{LeaseId, LicenseId, PassId};
+use crate::pool::{Ask, Lease, Pass, Source, Standing, Term};
+use crate::time::{DAY_MS, HOUR_MS, Ms};
+use crate::times::TimeTable;
+use std::collections::HashMap;
+use std::sync::Arc;
+
+/// Write-offs count this long, in milliseconds.
+const WRITE_OFF_MS: i64 = 365 * DAY_MS;
+/// After a start that found the clock ahead, no pass is freed for this long: until somebody sees it, or the portal says
+/// what time it is. In milliseconds.
+const HELD_AFTER_AHEAD_MS: i64 = HOUR_MS;
+/// The same where it is further ahead than [`LONG_AHEAD_MS`].
+const HELD_AFTER_LONG_AHEAD_MS: i64 = 2 * DAY_MS;
+/// Longer than a weekend, in milliseconds.
+const LONG_AHEAD_MS: i64 = 7 * DAY_MS;
+
+/// When a pass is freed, as of a start.
+pub(super) fn freed_at_start(pass: &Pass, verdict: StartVerdict, now: Ms, times: &TimeTable) -> Ms {
+    let held_ms = match verdict {
+        StartVerdict::Ahead { by_ms } if by_ms > LONG_AHEAD_MS => HELD_AFTER_LONG_AHEAD_MS,
+        StartVerdict::Ahead { .. } => HELD_AFTER_AHEAD_MS,
+        _ => 0,
+    };
+    freed_at(pass, times).max(now.plus(held_ms))
+}
+
+fn freed_at(pass: &Pass, times: &TimeTable) -> Ms {
+    // A machine that has returned it does not use it, whatever its clock says.
+    if pass.returned_at.is_some() { pass.until } else { times.pass_freed_at(pass.until) }
+}
+
+/// Passes that are over before their end, by the thumbprint of their key.
+#[derive(Debug, Default)]
+pub(super) struct PassesOver(HashMap<Box<str>, PassOver>);
+
+impl PassesOver {
+    pub(super) fn restore(passes: Vec<PassOver>) -> PassesOver {
+        PassesOver(passes.into_iter().map(|pass| (pass.key.clone(), pass)).collect())
+    }
+
+    fn has_key(&self, key: &str) -> bool {
+        self.0.contains_key(key)
+    }
+
+    fn has(&self, pass: PassId) -> bool {
+        self.0.values().any(|over| over.id == pass)
+    }
+
+    fn add(&mut self, pass: PassOver) {
+        self.0.insert(pass.key.clone(), pass);
+    }
+
+    /// Seats of a license that were written off within a year.
+    fn written_off(&self, license: LicenseId, now: Ms) -> u32 {
+        let lately = self.0.values().filter(|over| now.since(over.at) < WRITE_OFF_MS);
+        let seats = lately.flat_map(|over| &over.written_off).filter(|(of, _)| *of == license);
+        seats.map(|(_, seats)| *seats).fold(0, u32::saturating_add)
+    }
+
+    /// Forgets what cannot be shown again and does not count any more.
+    pub(super) fn forget(&mut self, now: Ms, times: &TimeTable) {
+        self.0.retain(|_, over| is_remembered(over, now, times));
+    }
+}
+
+/// Whether a pass that is over has to be known still.
+pub fn is_remembered(over: &PassOver, now: Ms, times: &TimeTable) -> bool {
+    let counts = !over.written_off.is_empty() && now.since(over.at) < WRITE_OFF_MS;
+    counts || now < times.pass_freed_at(over.until)
+}
+
+/// The idempotency key of a pass. With a blank, which no key of a client has.
+fn key_of(thumbprint: &str) -> Arc<str> {
+    format!("pass {thumbprint}").into()
+}
+
+impl Engine {
+    pub(super) fn borrow(
+        &mut self,
+        now: Ms,
+        (id, key, jwk, machine): (LeaseId, Box<str>, Box<str>, Box<str>),
+        (ask, source): (Ask, Source),
+        term_ms: i64,
+        writes: &mut Vec<Write>,
+    ) -> Output {
+        let lease_key = key_of(&key);
+        let term = Term { now, wanted_ms: term_ms.max(0) };
+        if let Some(lease) = self.pool.lease_of_key(&lease_key) {
+            let same = lease.ask == ask && lease.pass.as_ref().is_some_and(|pass| pass.machine == machine);
+            return if same { self.extend_pass(now, lease.id, term, source, writes) } else { Output::KeyReused };
+        }
+        if self.passes_over.has_key(&key) {
+            return self.deny_borrow(now, DenialCode::PassOver, (id, lease_key), (&ask, source), writes);
+        }
+        if let Some(code) = self.closed(now).or_else(|| self.barred(&ask, now)) {
+            return self.deny_borrow(now, code, (id, lease_key), (&ask, source), writes);
+        }
+        let found = match self.find_borrow(&ask, source, term) {
+            Ok(found) => found,
+            Err(code) => return self.deny_borrow(now, code, (id, lease_key), (&ask, source), writes),
+        };
+        let pass = Arc::new(Pass {
+            key,
+            jwk,
+            machine,
+            begins_at: now,
+            until: found.until,
+            days_max: found.days_max,
+            return_at_end: found.return_at_end,
+            returned_at: None,
+            lost_at: None,
+        });
+        let mut lease = self.new_lease(now, (id, lease_key), (ask, source), Standing::Own(found.placement));
+        lease.freed_at = self.times.pass_freed_at(pass.until);
+        lease.pass = Some(pass);
+        writes.push(Write::Lease(Box::new(lease.clone())));
+        writes.push(event(now, EventKind::Borrow, &lease));
+        self.wants.served(now, &lease.ask, source, writes);
+        let answer = self.pass_answer(now, &lease, true, now.plus(term_ms));
+        self.pool.insert(lease);
+        answer
+    }
+
+    fn find_borrow(&self, ask: &Ask, source: Source, term: Term) -> Result<crate::pool::Borrowable, DenialCode> {
+        // As for a checkout: nothing before the first answer since the start.
+        self.may_find(term.now)?;
+        self.pool.find_borrow(ask, source, term, &self.times)
+    }
+
+    fn deny_borrow(
+        &mut self,
+        now: Ms,
+        code: DenialCode,
+        named: (LeaseId, Arc<str>),
+        (ask, source): (&Ask, Source),
+        writes: &mut Vec<Write>,
+    ) -> Output {
+        let code = self.want(now, ask, source, code);
+        let days_max = self.pool.borrow_days_max(ask, source, now);
+        match self.deny(now, code, named, ask, source, writes) {
+            Output::Denied(mut denial) => {
+                denial.borrow_days_max = Some(days_max);
+                Output::Denied(denial)
+            }
+            other => other,
+        }
+    }
+
+    /// A machine that has a pass asks for more time: never less than it has, and never beyond its lines.
+    fn extend_pass(&mut self, now: Ms, id: LeaseId, term: Term, source: Source, writes: &mut Vec<Write>) -> Output {
+        let Some(lease) = self.pool.lease(id) else { return Output::Unknown };
+        let Some(pass) = lease.pass.clone() else { return Output::Unknown };
+        let (ask, placement) = (lease.ask.clone(), self.pool.placement(lease).clone());
+        let named = (id, lease.key.clone());
+        let over = pass.returned_at.is_some() || pass.lost_at.is_some() || pass.until <= now;
+        if over {
+            return self.deny_borrow(now, DenialCode::PassOver, named, (&ask, source), writes);
+        }
+        let wanted_until = now.plus(term.wanted_ms);
+        let closed = self.closed(now).is_some() || self.barred(&ask, now).is_some();
+        let here = if closed { None } else { self.pool.extend_borrow(&placement, &ask, source, term, &self.times) };
+        let mut until = here.unwrap_or(pass.until).max(pass.until);
+        // Other lines may run longer, if they have seats.
+        if !closed
+            && until < wanted_until.floor_to_second()
+            && let Ok(found) = self.find_borrow(&ask, source, term)
+            && found.until > until
+        {
+            until = found.until;
+            writes.push(Write::SeatMoved { seat: id, placement: found.placement.clone() });
+            self.pool.move_to(id, found.placement);
+        }
+        if until > pass.until {
+            let pass = Arc::new(Pass { begins_at: now, until, ..(*pass).clone() });
+            let freed_at = self.times.pass_freed_at(until);
+            self.pool.set_freed_at(id, freed_at);
+            if let Some(lease) = self.pool.lease_mut(id) {
+                lease.pass = Some(pass.clone());
+                lease.seen_at = now;
+                writes.push(event(now, EventKind::Extend, lease));
+            }
+            writes.push(Write::Pass { id, pass });
+        }
+        match self.pool.lease(id) {
+            Some(lease) => self.pass_answer(now, lease, false, wanted_until),
+            None => Output::Unknown,
+        }
+    }
+
+    fn pass_answer(&self, now: Ms, lease: &Lease, new: bool, wanted_until: Ms) -> Output {
+        let Some(pass) = lease.pass.clone() else { return Output::Unknown };
+        Output::Borrowed(Box::new(PassAnswer {
+            pass: PassId::of(lease.id),
+            new,
+            feature: lease.ask.feature.clone(),
+            seats: lease.ask.seats,
+            user: lease.ask.user.clone(),
+            host: lease.ask.host.clone(),
+            terms: pass,
+            wanted_until: wanted_until.floor_to_second(),
+            at: now,
+            grant_sha256: self.document.as_ref().map_or_else(|| "".into(), |document| document.sha256.clone()),
+        }))
+    }
+
+    pub(super) fn give_back_pass(&mut self, now: Ms, pass: PassId, writes: &mut Vec<Write>) -> Output {
+        let id = pass.lease();
+        let Some((terms, lease)) = self.pool.lease(id).and_then(|lease| Some((lease.pass.clone()?, lease))) else {
+            // Returned before, or written off: as good as done.
+            return if self.passes_over.has(pass) { Output::Returned { free_at: now } } else { Output::Unknown };
+        };
+        if terms.returned_at.is_some() {
+            return Output::Returned { free_at: terms.until };
+        }
+        writes.push(event(now, EventKind::Return, lease));
+        if terms.return_at_end && now < terms.until {
+            let terms = Arc::new(Pass { returned_at: Some(now), ..(*terms).clone() });
+            let free_at = terms.until;
+            self.pool.set_freed_at(id, free_at);
+            if let Some(lease) = self.pool.lease_mut(id) {
+                lease.pass = Some(terms.clone());
+            }
+            writes.push(Write::Pass { id, pass: terms });
+            return Output::Returned { free_at };
+        }
+        self.end_pass(now, id, &terms, Vec::new(), writes);
+        Output::Returned { free_at: now }
+    }
+
+    fn end_pass(
+        &mut self,
+        now: Ms,
+        id: LeaseId,
+        terms: &Pass,
+        written_off: Vec<(LicenseId, u32)>,
+        writes: &mut Vec<Write>,
+    ) {
+        self.pool.remove(id);
+        writes.push(Write::LeaseEnded { id });
+        let over = PassOver { id: PassId::of(id), key: terms.key.clone(), until: terms.until, at: now, written_off };
+        writes.push(Write::PassOver(Box::new(over.clone())));
+        self.passes_over.add(over);
+    }
+
+    /// Of the licenses that a pass stands on: how many seats may be written off within a year, and how many were. Of
+    /// several, those of the one with least left.
+    pub fn write_offs(&self, lease: &Lease, now: Ms) -> (u32, u32) {
+        let of = self.pool.product_seats(&lease.ask, self.pool.placement(lease));
+        let of = of.into_iter().map(|(license, _, allowed)| (allowed, self.passes_over.written_off(license, now)));
+        of.min_by_key(|(allowed, used)| i64::from(*allowed) - i64::from(*used)).unwrap_or_default()
+    }
+
+    pub(super) fn lose(&mut self, now: Ms, pass: PassId, write_off: bool, act: Act, writes: &mut Vec<Write>) -> Output {
+        let id = pass.lease();
+        let Some((terms, lease)) = self.pool.lease(id).and_then(|lease| Some((lease.pass.clone()?, lease))) else {
+            return Output::Unknown;
+        };
+        let free_at = lease.freed_at;
+        let of = format!(
+            "{pass} of \"{}\" on \"{}\", {} of {}",
+            lease.ask.user, lease.ask.host, lease.ask.seats, lease.ask.feature
+        );
+        if !write_off {
+            if terms.lost_at.is_none() {
+                let terms = Arc::new(Pass { lost_at: Some(now), ..(*terms).clone() });
+                if let Some(lease) = self.pool.lease_mut(id) {
+                    lease.pass = Some(terms.clone());
+                }
+                writes.push(Write::Pass { id, pass: terms });
+                let detail = format!("{of}; its seats are free from {}", free_at.rfc3339());
+                writes.push(Write::Audit(Box::new(Audit { at: now, act, action: "pass_lost", detail })));
+            }
+            return Output::Lost { free_at, written_off: false };
+        }
+        let of_licenses = self.pool.product_seats(&lease.ask, self.pool.placement(lease));
+        for (license, seats, allowed) in &of_licenses {
+            let used = self.passes_over.written_off(*license, now);
+            if used.saturating_add(*seats) > *allowed {
+                return Output::NotWrittenOff { allowed: *allowed, used, seats: *seats, free_at };
+            }
+        }
+        writes.push(event(now, EventKind::WriteOff, lease));
+        let until = terms.until.rfc3339();
+        let detail = format!("{of}; counted as free at once, may still be in use until {until}");
+        writes.push(Write::Audit(Box::new(Audit { at: now, act, action: "pass_write_off", detail })));
+        let written_off = of_licenses.into_iter().map(|(license, seats, _)| (license, seats)).collect();
+        self.end_pass(now, id, &terms, written_off, writes);
+        Output::Lost { free_at: now, written_off: true }
+    }
+}

@@ -1,0 +1,216 @@
+//! Passes: what a machine borrows and uses out of reach.
+
+use super::*;
+use crate::ids::PassId;
+use crate::time::HOUR_MS;
+
+fn lending(number: u64, seats: u32, until: Ms, days: u32) -> Line {
+    let terms = Terms { borrow_days_max: days, write_offs: 2, ..Terms::by_file(Share::None, None) };
+    Line { terms, ..line(number, seats, until, Share::None) }
+}
+
+fn d(days: i64) -> Ms {
+    NOW.plus(days * DAY_MS)
+}
+
+impl Server {
+    fn lending(lines: Vec<Line>) -> Server {
+        let mut server = Server::new(1);
+        server.install(NOW, document(2, lines));
+        server
+    }
+
+    fn borrow_seats(&mut self, now: Ms, key: &str, days: i64, seats: u32) -> Output {
+        let id = LeaseId::draw(now, &mut self.random);
+        let ask = Ask { seats, ..ask("ann") };
+        let input = Input::Borrow {
+            id,
+            key: key.into(),
+            jwk: "{}".into(),
+            machine: "m1".into(),
+            ask,
+            source: source(),
+            term_ms: days * DAY_MS,
+        };
+        self.engine.step(now, input, &mut self.writes)
+    }
+
+    fn borrow(&mut self, now: Ms, key: &str, days: i64) -> Output {
+        self.borrow_seats(now, key, days, 1)
+    }
+
+    fn give_back(&mut self, now: Ms, pass: PassId) -> Output {
+        self.engine.step(now, Input::Return { pass }, &mut self.writes)
+    }
+
+    fn lose(&mut self, now: Ms, pass: PassId, write_off: bool) -> Output {
+        self.engine.step(now, Input::Lose { pass, write_off, act: act() }, &mut self.writes)
+    }
+
+    fn free(&self, now: Ms) -> u32 {
+        self.engine.pool.capacity(&FeatureCode::new("f").unwrap(), now).free
+    }
+}
+
+fn pass(output: Output) -> (PassId, Ms) {
+    match output {
+        Output::Borrowed(answer) => (answer.pass, answer.terms.until),
+        other => panic!("expected a pass, got {other:?}"),
+    }
+}
+
+fn refused(output: Output) -> (DenialCode, Option<u32>) {
+    match output {
+        Output::Denied(denial) => (denial.code, denial.borrow_days_max),
+        other => panic!("expected a denial, got {other:?}"),
+    }
+}
+
+#[test]
+fn borrowed_seats_are_out_until_their_end_and_a_day_more() {
+    let mut server = Server::lending(vec![lending(1, 1, d(90), 14)]);
+    let (_, until) = pass(server.borrow(NOW, "k", 10));
+    assert_eq!(until, d(10));
+    let told = server.engine.pool.capacity(&FeatureCode::new("f").unwrap(), NOW);
+    assert_eq!((told.total, told.in_use, told.borrowed, told.free), (1, 1, 1, 0));
+    assert_eq!(
+        refused(server.checkout(d(11).plus(-1), "c", "bob")).0,
+        DenialCode::NoSeats,
+        "its clock may be a day behind"
+    );
+    leased(server.checkout(d(11), "c2", "bob"));
+}
+
+#[test]
+fn the_same_request_again_is_the_same_pass_and_a_longer_one_extends_it() {
+    let mut server = Server::lending(vec![lending(1, 1, d(90), 14)]);
+    let first = pass(server.borrow(NOW, "k", 10));
+    assert_eq!(pass(server.borrow(NOW, "k", 10)), first);
+    assert_eq!(pass(server.borrow(d(1), "k", 2)), first, "never shorter than it is");
+    assert_eq!(pass(server.borrow(d(6), "k", 14)), (first.0, d(20)));
+    assert_eq!(server.free(d(19)), 0);
+    assert_eq!(server.borrow_seats(d(6), "k", 14, 2), Output::KeyReused);
+    server.restart(d(7), StartVerdict::Plausible);
+    assert_eq!(pass(server.borrow(d(7), "k", 13)), (first.0, d(20)), "also after a restart");
+}
+
+#[test]
+fn a_pass_ends_with_its_line_and_no_later_than_the_portal_counts() {
+    let mut server = Server::lending(vec![lending(1, 1, d(5), 14)]);
+    assert_eq!(pass(server.borrow(NOW, "k", 10)).1, d(5));
+    // The portal frees an online line ten minutes after its end, and a pass may be used a day longer by a wrong clock.
+    let online = Line {
+        terms: Terms { borrow_days_max: 14, ..Terms::by_sync(Share::None, None, false) },
+        ..line(1, 1, d(7), Share::None)
+    };
+    let mut server = Server::lending(vec![online]);
+    assert_eq!(pass(server.borrow(NOW, "k", 10)).1, d(6).plus(600_000));
+}
+
+#[test]
+fn the_line_that_lasts_longest_is_taken_and_a_pass_moves_to_it() {
+    let mut server = Server::lending(vec![lending(1, 1, d(5), 14), lending(3, 1, d(60), 14)]);
+    let (first, until) = pass(server.borrow(NOW, "k", 10));
+    assert_eq!(until, d(10));
+    assert_eq!(pass(server.borrow(NOW, "l", 10)).1, d(5), "what is left ends earlier");
+    assert!(matches!(server.give_back(NOW, first), Output::Returned { .. }));
+    assert_eq!(pass(server.borrow(NOW, "l", 10)).1, d(10), "it moved to the seat that came free");
+}
+
+#[test]
+fn what_may_not_be_borrowed_is_refused_with_the_limit() {
+    let mut server = Server::lending(vec![lending(1, 1, d(90), 14)]);
+    assert_eq!(refused(server.borrow(NOW, "k", 15)), (DenialCode::BorrowTooLong, Some(14)));
+    assert_eq!(refused(server.borrow_seats(NOW, "k", 3, 2)), (DenialCode::NoSeats, Some(14)));
+    let mut server = Server::lending(vec![lending(1, 1, d(90), 0)]);
+    assert_eq!(refused(server.borrow(NOW, "k", 1)), (DenialCode::BorrowDenied, Some(0)));
+    let mut server = Server::lending(vec![lending(1, 1, NOW.plus(HOUR_MS / 2), 14)]);
+    assert_eq!(refused(server.borrow(NOW, "k", 1)).0, DenialCode::BorrowDenied, "it ends within the hour");
+}
+
+#[test]
+fn a_returned_pass_is_free_at_once_and_its_key_gets_no_other() {
+    let mut server = Server::lending(vec![lending(1, 1, d(90), 14)]);
+    let (id, _) = pass(server.borrow(NOW, "k", 10));
+    assert_eq!(server.give_back(d(1), id), Output::Returned { free_at: d(1) });
+    assert_eq!(server.give_back(d(1), id), Output::Returned { free_at: d(1) }, "a receipt that comes twice");
+    assert_eq!(refused(server.borrow(d(2), "k", 1)).0, DenialCode::PassOver, "a request that is replayed");
+    pass(server.borrow(d(2), "l", 10));
+    let unknown = PassId::draw(NOW, &mut Seeded::new(9));
+    assert_eq!(server.give_back(d(2), unknown), Output::Unknown);
+}
+
+#[test]
+fn where_the_vendor_says_so_a_returned_pass_is_free_at_its_end() {
+    let kept =
+        Line { terms: Terms { return_at_end: true, ..lending(1, 1, d(90), 14).terms }, ..lending(1, 1, d(90), 14) };
+    let mut server = Server::lending(vec![kept]);
+    let (id, _) = pass(server.borrow(NOW, "k", 10));
+    assert_eq!(server.give_back(d(1), id), Output::Returned { free_at: d(10) });
+    assert_eq!(refused(server.borrow(d(2), "k", 14)).0, DenialCode::PassOver);
+    server.restart(d(3), StartVerdict::Plausible);
+    assert_eq!(refused(server.checkout(d(10).plus(-1), "c", "bob")).0, DenialCode::NoSeats);
+    leased(server.checkout(d(10), "c2", "bob"));
+}
+
+#[test]
+fn a_lost_pass_is_not_extended_and_says_when_it_is_free() {
+    let mut server = Server::lending(vec![lending(1, 1, d(90), 14)]);
+    let (id, _) = pass(server.borrow(NOW, "k", 10));
+    assert_eq!(server.lose(d(1), id, false), Output::Lost { free_at: d(11), written_off: false });
+    assert_eq!(refused(server.borrow(d(2), "k", 14)).0, DenialCode::PassOver);
+    assert_eq!(server.give_back(d(3), id), Output::Returned { free_at: d(3) }, "it turned up");
+}
+
+#[test]
+fn write_offs_are_free_at_once_within_the_allowance_of_a_year() {
+    let mut server = Server::lending(vec![lending(1, 5, d(3_000), 14)]);
+    let passes: Vec<_> = ["k", "l", "m"].iter().map(|key| pass(server.borrow(NOW, key, 10)).0).collect();
+    for (lost, free) in passes[..2].iter().zip([3, 4]) {
+        assert_eq!(server.lose(d(1), *lost, true), Output::Lost { free_at: d(1), written_off: true });
+        assert_eq!(server.free(d(1)), free);
+    }
+    let third = server.lose(d(1), passes[2], true);
+    assert_eq!(third, Output::NotWrittenOff { allowed: 2, used: 2, seats: 1, free_at: d(11) });
+    assert_eq!(server.free(d(1)), 4);
+    let (late, _) = pass(server.borrow(d(367), "n", 10));
+    server.engine.step(d(367), Input::Tick, &mut server.writes);
+    assert_eq!(server.lose(d(367), late, true), Output::Lost { free_at: d(367), written_off: true });
+}
+
+#[test]
+fn nobody_can_take_a_pass_by_its_lease() {
+    let mut server = Server::lending(vec![lending(1, 1, d(90), 14)]);
+    let (id, _) = pass(server.borrow(NOW, "k", 10));
+    let gone = Output::Ended { end: LeaseEnd::LeaseGone, left_ms: 0 };
+    assert_eq!(server.heartbeat(NOW, id.lease(), 1, "n"), gone);
+    let released = server.engine.step(NOW, Input::Checkin { lease: id.lease() }, &mut server.writes);
+    assert_eq!((released, server.free(NOW)), (Output::Unknown, 0));
+    let whom = Whom::User("ann".into());
+    let release = Input::Release { whom, reason: "".into(), not_again_ms: 0, act: act() };
+    assert_eq!(server.engine.step(NOW, release, &mut server.writes), Output::Unknown);
+}
+
+#[test]
+fn a_reduced_document_leaves_passes_and_takes_leases() {
+    let mut server = Server::lending(vec![lending(1, 3, d(90), 14)]);
+    let first = leased(server.checkout(NOW, "a", "ann"));
+    leased(server.checkout(NOW, "b", "bob"));
+    let (id, _) = pass(server.borrow(NOW.plus(1), "k", 10));
+    assert_eq!(
+        server.install(NOW.plus(2), document(3, vec![lending(1, 1, d(90), 14)])),
+        Output::Installed { withdrawn: 2, set_back_to: None }
+    );
+    assert!(matches!(server.heartbeat(NOW.plus(3), first.lease, 1, "n"), Output::Ended { .. }));
+    assert_eq!(pass(server.borrow(d(2), "k", 14)), (id, d(16)), "it stands on the one line that is left");
+}
+
+#[test]
+fn a_clock_that_was_set_ahead_frees_no_pass_before_somebody_sees_it() {
+    let mut server = Server::lending(vec![lending(1, 1, d(900), 14)]);
+    pass(server.borrow(NOW, "k", 10));
+    let ahead = d(300);
+    server.restart(ahead, StartVerdict::Ahead { by_ms: 300 * DAY_MS });
+    assert_eq!(refused(server.checkout(ahead, "c", "bob")).0, DenialCode::NoSeats);
+    leased(server.checkout(ahead.plus(2 * DAY_MS), "c2", "bob"));
+}

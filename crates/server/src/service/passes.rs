@@ -1,0 +1,211 @@
+//! Passes: borrowing, extending, returning, and declaring lost. The engine decides; what comes in is verified here, and what
+//! goes out is signed here.
+
+use super::access::Caller;
+use super::failure::Failure;
+use super::leases::{Asker, LeaseOutcome};
+use super::status::limit;
+use crate::keys::Identity;
+use crate::server::Server;
+use leasehold_core::access::ServerAction;
+use leasehold_core::engine::{Engine, Input, Output, PassAnswer};
+use leasehold_core::ids::{LeaseId, PassId};
+use leasehold_core::pool::{Ask, Lease, Source};
+use leasehold_core::time::DAY_MS;
+use leasehold_trust::pass::{
+    PASS_VERSION, PassClaims, pass_file, pass_of_receipt, read_pass_receipt_file, read_pass_request,
+    read_pass_request_file, verify_pass_receipt,
+};
+use leasehold_trust::{PublicKey, Thumbprint};
+use leasehold_wire::server::{LostResponse, Page, PassQuery, PassResponse, PassView, ReturnResponse};
+use std::collections::BTreeMap;
+
+/// What became of a wish to borrow.
+#[derive(Debug)]
+pub(crate) enum BorrowOutcome {
+    /// Here is the pass.
+    Borrowed(Box<PassResponse>),
+    /// No pass.
+    Refused(LeaseOutcome),
+}
+
+impl Server {
+    /// Lends seats to a machine, or extends its pass. `request` is the signed request, or the text of a request file.
+    pub(crate) async fn borrow(&self, source: Source, request: &str) -> Result<BorrowOutcome, Failure> {
+        let token = if request.starts_with("-----") {
+            read_pass_request_file(request.as_bytes()).map_err(Failure::File)?
+        } else {
+            request.to_owned()
+        };
+        let now = self.now();
+        let asked = read_pass_request(&token, now).map_err(Failure::File)?;
+        let facts = asked.facts;
+        if facts.machine.is_empty() {
+            return Err(Failure::BadField("`machine` must not be empty".to_owned()));
+        }
+        if facts.days == 0 {
+            return Err(Failure::BadField("`days` must be 1 or more".to_owned()));
+        }
+        let ask = Ask {
+            feature: facts.feature,
+            seats: facts.seats,
+            version: facts.version.into(),
+            released_on: facts.released_on,
+            user: facts.user.into(),
+            host: facts.host.into(),
+            host_id: facts.machine.as_str().into(),
+            boot_id: "".into(),
+            pid: 0,
+            labels: BTreeMap::new(),
+        };
+        ask.check().map_err(|error| Failure::BadField(error.to_string()))?;
+        let input = Input::Borrow {
+            id: self.0.random.draw(|random| LeaseId::draw(now, random)),
+            key: asked.public_key.thumbprint().as_str().into(),
+            jwk: asked.public_key.to_jwk().into(),
+            machine: facts.machine.into(),
+            ask,
+            source,
+            term_ms: i64::from(facts.days) * DAY_MS,
+        };
+        match self.0.engine.step(input).await? {
+            Output::Borrowed(answer) => Ok(BorrowOutcome::Borrowed(Box::new(self.pass(*answer)?))),
+            Output::Denied(denial) => {
+                let asker = Asker { address: source.address, sees_all: false };
+                Ok(BorrowOutcome::Refused(LeaseOutcome::Denied(Box::new(self.denied(*denial, asker).await?))))
+            }
+            Output::KeyReused => Err(Failure::PassOther),
+            other => Err(Failure::Internal(format!("the engine answered {other:?}"))),
+        }
+    }
+
+    fn pass(&self, answer: PassAnswer) -> Result<PassResponse, Failure> {
+        // It can only have gone while this answer was on its way: nothing is lent without a key.
+        let identity = self.0.keys.identity().ok_or(Failure::OutcomeUnknown)?;
+        let claims = self.pass_claims(&identity, &answer)?;
+        let token = identity.passes.sign(&claims);
+        Ok(PassResponse {
+            pass: answer.pass,
+            feature: answer.feature,
+            seats: answer.seats,
+            until: answer.terms.until.into(),
+            wanted_until: answer.wanted_until.into(),
+            cut: answer.terms.until < answer.wanted_until,
+            days_max: answer.terms.days_max,
+            return_at_end: answer.terms.return_at_end,
+            known: !answer.new,
+            file: pass_file(&identity.certificates, &token, &identity.grant.grant),
+        })
+    }
+
+    fn pass_claims(&self, identity: &Identity, answer: &PassAnswer) -> Result<PassClaims, Failure> {
+        let jkt = answer.terms.key.parse::<Thumbprint>().map_err(|error| Failure::Internal(error.to_string()))?;
+        Ok(PassClaims {
+            v: PASS_VERSION,
+            iss: identity.workstation,
+            sub: answer.pass,
+            jti: self.0.serials.next(),
+            iat: answer.at.floor_to_second(),
+            nbf: answer.terms.begins_at.floor_to_second(),
+            exp: answer.terms.until,
+            jkt,
+            machine: (&*answer.terms.machine).into(),
+            feature: answer.feature.clone(),
+            seats: answer.seats,
+            user: (&*answer.user).into(),
+            host: (&*answer.host).into(),
+            days_max: answer.terms.days_max,
+            return_at_end: answer.terms.return_at_end,
+            // The document that goes with it, which is the one in force.
+            grant_sha256: identity.grant.sha256.clone(),
+        })
+    }
+
+    /// Takes a pass back. `receipt` is the signed receipt, or the text of a receipt file; `named` is the pass that the
+    /// caller means, where it says so.
+    pub(crate) async fn return_pass(&self, named: Option<PassId>, receipt: &str) -> Result<ReturnResponse, Failure> {
+        let token = if receipt.starts_with("-----") {
+            read_pass_receipt_file(receipt.as_bytes()).map_err(Failure::File)?
+        } else {
+            receipt.to_owned()
+        };
+        let pass = pass_of_receipt(&token).map_err(Failure::File)?;
+        if named.is_some_and(|named| named != pass) {
+            return Err(Failure::PassUnknown);
+        }
+        let look = move |engine: &Engine, _| {
+            engine.pool().lease(pass.lease()).and_then(|lease| lease.pass.as_ref()).map(|pass| pass.jwk.clone())
+        };
+        // Of one that is over already its key is gone here, too; the engine knows whether it was.
+        if let Some(jwk) = self.0.engine.look(look).await? {
+            let key = PublicKey::from_jwk(&jwk).map_err(|error| Failure::Internal(error.to_string()))?;
+            verify_pass_receipt(&token, &key).map_err(Failure::File)?;
+        }
+        match self.0.engine.step(Input::Return { pass }).await? {
+            Output::Returned { free_at } => Ok(ReturnResponse { free_at: free_at.into() }),
+            Output::Unknown => Err(Failure::PassUnknown),
+            other => Err(Failure::Internal(format!("the engine answered {other:?}"))),
+        }
+    }
+
+    /// Declares a pass lost: it is not extended any more, and its seats are free when it has ended, or at once within the
+    /// vendor's allowance.
+    ///
+    /// # Errors
+    /// [`Failure::SignIn`], [`Failure::PassUnknown`], [`Failure::WriteOff`] if the allowance does not reach.
+    pub async fn lose_pass(&self, caller: &Caller, pass: PassId, write_off: bool) -> Result<LostResponse, Failure> {
+        self.authorize(caller, ServerAction::Administer)?;
+        match self.0.engine.step(Input::Lose { pass, write_off, act: caller.act() }).await? {
+            Output::Lost { free_at, written_off } => Ok(LostResponse { free_at: free_at.into(), written_off }),
+            Output::NotWrittenOff { allowed, used, seats, free_at } => {
+                Err(Failure::WriteOff { allowed, used, seats, free_at })
+            }
+            Output::Unknown => Err(Failure::PassUnknown),
+            other => Err(Failure::Internal(format!("the engine answered {other:?}"))),
+        }
+    }
+
+    /// What machines have borrowed, in order of pass.
+    ///
+    /// # Errors
+    /// [`Failure::SignIn`] unless the administrator asks or opened it to everybody.
+    pub async fn passes(&self, caller: &Caller, query: PassQuery) -> Result<Page<PassView>, Failure> {
+        self.authorize(caller, ServerAction::ReadUsage)?;
+        let limit = limit(query.limit)?;
+        let after = query.after.map(PassId::lease);
+        let look = move |engine: &Engine, now| {
+            let passes = engine.pool().passes_page(after, limit + 1);
+            let view = |lease: Lease| {
+                let (allowed, used) = engine.write_offs(&lease, now);
+                pass_view(&lease, allowed, used)
+            };
+            passes.into_iter().filter_map(view).collect::<Vec<_>>()
+        };
+        let mut items = self.0.engine.look(look).await?;
+        let more = items.len() > limit;
+        items.truncate(limit);
+        let next = items.last().filter(|_| more).map(|pass| pass.pass.to_string());
+        Ok(Page { items, next })
+    }
+}
+
+/// A pass as it is shown; `None` for another lease.
+pub(super) fn pass_view(lease: &Lease, write_offs_allowed: u32, write_offs_used: u32) -> Option<PassView> {
+    let pass = lease.pass.as_ref()?;
+    Some(PassView {
+        pass: PassId::of(lease.id),
+        feature: lease.ask.feature.clone(),
+        seats: lease.ask.seats,
+        user: lease.ask.user.clone(),
+        host: lease.ask.host.clone(),
+        address: lease.source.address,
+        started_at: lease.started_at.into(),
+        begins_at: pass.begins_at.into(),
+        until: pass.until.into(),
+        freed_at: lease.freed_at.into(),
+        returned_at: pass.returned_at.map(Into::into),
+        lost_at: pass.lost_at.map(Into::into),
+        write_offs_allowed,
+        write_offs_used,
+    })
+}
