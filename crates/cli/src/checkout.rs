@@ -47,6 +47,16 @@ pub(crate) fn checkout(args: CheckoutArgs) -> Result<u8, Failure> {
     let left_seats = LeftSeats::of_this_user()?;
     let seat = client.checkout(&args.seat.checkout()).map_err(|no_seat| args.seat.refused(no_seat))?;
     let (info, left) = (seat.info(), seat.left());
+    if info.pass.is_some() {
+        output.print(&json!({ "seat": info }), || {
+            format!(
+                "This machine has a pass of {} until {}: applications use it without a checkout, and nothing was taken.",
+                info.feature,
+                info.ends_at.rfc3339()
+            )
+        })?;
+        return Ok(0);
+    }
     let Some(left_seat) = seat.leave() else {
         return Err(Failure::of("The seat was lost again at once. Try once more."));
     };
@@ -59,7 +69,10 @@ pub(crate) fn checkout(args: CheckoutArgs) -> Result<u8, Failure> {
         format!(
             "{} on {}: {}\nNobody renews this seat: it runs out in {minutes} minutes unless `leasehold checkin {}` gives it \
              back before.\nTo keep one for longer use `leasehold checkout --hold` or `leasehold run`.",
-            info.feature, info.server, info.lease, info.lease
+            info.feature,
+            info.giver(),
+            info.lease,
+            info.lease
         )
     })?;
     Ok(0)
@@ -72,7 +85,7 @@ fn hold(client: &Client, args: &SeatArgs, output: Output) -> Result<u8, Failure>
     let seat = seating::take(client, args, &sender, &woken)?;
     let info = seat.info();
     output.print(&json!({ "seat": info }), || {
-        format!("{} on {}: {}\nHeld until interrupted (Ctrl-C).", info.feature, info.server, info.lease)
+        format!("{} on {}: {}\nHeld until interrupted (Ctrl-C).", info.feature, info.giver(), info.lease)
     })?;
     for event in woken {
         match event {

@@ -1,6 +1,7 @@
 //! The one binary: the vendor's portal, the license server, and the client's commands. Thin over the libraries: parse,
 //! call, print.
 
+mod borrow;
 mod checkout;
 mod client_args;
 mod client_config;
@@ -36,6 +37,9 @@ struct Arguments {
 enum Command {
     Checkout(checkout::CheckoutArgs),
     Checkin(checkout::CheckinArgs),
+    Borrow(borrow::BorrowArgs),
+    Return(borrow::ReturnArgs),
+    Passes(borrow::PassesArgs),
     Status(status::StatusArgs),
     #[command(after_help = failure::EXIT_CODES)]
     Run(run::RunArgs),
@@ -63,6 +67,9 @@ impl Command {
         match self {
             Command::Checkout(args) => checkout::checkout(args),
             Command::Checkin(args) => checkout::checkin(args),
+            Command::Borrow(args) => borrow::borrow(args),
+            Command::Return(args) => borrow::give_back(args),
+            Command::Passes(args) => borrow::passes(args),
             Command::Status(args) => status::status(args),
             Command::Run(args) => run::run(args),
             Command::Doctor(args) => doctor::doctor(args),

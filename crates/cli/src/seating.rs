@@ -62,7 +62,7 @@ pub(crate) fn take(
 /// What a change of a held seat means for whoever works with it.
 pub(crate) fn change_sentence(seat: &Seat, change: &SeatChange) -> String {
     let info = seat.info();
-    let (feature, server) = (&info.feature, &info.server);
+    let (feature, server) = (&info.feature, info.giver());
     let left_s = change.left.as_secs();
     let why = match &change.reason {
         Some(reason) if reason.is_empty() => Some("An administrator of the license server took it back.".to_owned()),
@@ -70,6 +70,10 @@ pub(crate) fn change_sentence(seat: &Seat, change: &SeatChange) -> String {
         None => change.why.map(|end| end.explain().what.to_owned()),
     };
     match change.state {
+        SeatState::Grace if info.pass.is_some() => {
+            format!("The pass of {feature} ends in {left_s} seconds: save your work.")
+        }
+        SeatState::Lost if info.pass.is_some() => format!("The pass of {feature} has ended."),
         SeatState::Ok => format!("The seat of {feature} is held by {server}."),
         SeatState::Renewing => format!("Renewing the seat of {feature} at {server}; {left_s} seconds left."),
         SeatState::Grace => {

@@ -6,7 +6,7 @@ use crate::output::{Output, line_out, printable};
 use crate::portal::pretty;
 use crate::serving::{self, Parent, Stop};
 use clap::{Args, Subcommand};
-use leasehold_core::ids::LeaseId;
+use leasehold_core::ids::{LeaseId, PassId};
 use leasehold_core::license::{FeatureCode, Scope};
 use leasehold_host::{OsRandom, SystemClock, private_file};
 use leasehold_server::local::{self, Local, LocalError};
@@ -14,7 +14,7 @@ use leasehold_server::{Ready, ServeOptions};
 use leasehold_trust::FILE_BYTES_MAX;
 use leasehold_wire::server::{
     ActivationResponse, ConnectionStepName, ConnectionStepState, ConnectionTest, EnableRequest, OnlineState,
-    OnlineStatus, ReceiptState, ReleaseRequest, ServerState, StatusResponse, TestConnectionRequest,
+    OnlineStatus, PassView, ReceiptState, ReleaseRequest, ServerState, StatusResponse, TestConnectionRequest,
 };
 use serde_json::json;
 use std::io::Read;
@@ -75,6 +75,46 @@ enum What {
     Status {
         #[command(flatten)]
         folder: Folder,
+        /// Print one JSON document instead of text
+        #[arg(long)]
+        json: bool,
+    },
+    /// Answer the request file of a machine that cannot reach this server with a pass file: `server lend REQUEST > PASS`
+    Lend {
+        #[command(flatten)]
+        folder: Folder,
+        /// The request file, from `leasehold borrow FEATURE --days N --request FILE`; - reads standard input
+        file: PathBuf,
+    },
+    /// Take the receipt file of a pass that a machine gave up
+    TakeReceipt {
+        #[command(flatten)]
+        folder: Folder,
+        /// The receipt file, from `leasehold return --receipt FILE`; - reads standard input
+        file: PathBuf,
+        /// Print one JSON document instead of text
+        #[arg(long)]
+        json: bool,
+    },
+    /// Show what machines have borrowed
+    Passes {
+        #[command(flatten)]
+        folder: Folder,
+        /// Print one JSON document instead of text
+        #[arg(long)]
+        json: bool,
+    },
+    /// Declare a pass lost, with its machine or its disk: it is not extended any more, and its seats are free when it has
+    /// ended, or at once with --write-off
+    Lost {
+        #[command(flatten)]
+        folder: Folder,
+        /// Which, as `server passes` names it
+        pass: PassId,
+        /// Count its seats as free at once, within what the vendor allows in a year: whoever has the machine may use them
+        /// until the pass ends
+        #[arg(long)]
+        write_off: bool,
         /// Print one JSON document instead of text
         #[arg(long)]
         json: bool,
@@ -288,6 +328,62 @@ pub(crate) fn server(command: ServerCommand) -> Result<u8, Failure> {
             let status = local::status(folder.open())?;
             Output { json }.print(&status, || describe(&status))?;
         }
+        What::Lend { folder, file } => {
+            let text = read_file(&file, "a request file")?;
+            let lent = local::lend(folder.open(), &text)?;
+            crate::output::note(&format!(
+                "{} of {} until {}.",
+                if lent.seats == 1 { "1 seat".to_owned() } else { format!("{} seats", lent.seats) },
+                lent.feature,
+                lent.until.0.rfc3339()
+            ));
+            line_out(lent.file.trim_end())?;
+        }
+        What::TakeReceipt { folder, file, json } => {
+            let text = read_file(&file, "a receipt file")?;
+            let returned = local::take_pass_receipt(folder.open(), &text)?;
+            Output { json }
+                .print(&returned, || format!("Taken. Its seats are free from {}.", returned.free_at.0.rfc3339()))?;
+        }
+        What::Passes { folder, json } => {
+            let passes = local::passes(folder.open())?;
+            Output { json }.print(&passes, || {
+                if passes.is_empty() {
+                    return "Nothing is borrowed.".to_owned();
+                }
+                let line = |pass: &PassView| {
+                    let state = match (pass.lost_at, pass.returned_at) {
+                        (Some(_), _) => format!(", lost: free from {}", pass.freed_at.0.rfc3339()),
+                        (_, Some(_)) => format!(", returned: free from {}", pass.freed_at.0.rfc3339()),
+                        _ => String::new(),
+                    };
+                    format!(
+                        "{}  {} x {}  {} on {}  until {}{state}",
+                        pass.pass,
+                        pass.seats,
+                        pass.feature,
+                        printable(&pass.user),
+                        printable(&pass.host),
+                        pass.until.0.rfc3339()
+                    )
+                };
+                passes.iter().map(line).collect::<Vec<_>>().join("\n")
+            })?;
+        }
+        What::Lost { folder, pass, write_off, json } => {
+            let lost = local::lose_pass(folder.open(), pass, write_off)?;
+            Output { json }.print(&lost, || {
+                if lost.written_off {
+                    "Its seats are free. Whoever has the machine may use them until the pass ends.".to_owned()
+                } else {
+                    format!(
+                        "Noted. It is not extended any more. Its seats are free from {}: whoever has the machine may use it until \
+                         it ends, by a clock that may be a day behind.",
+                        lost.free_at.0.rfc3339()
+                    )
+                }
+            })?;
+        }
         What::Release(args) => release(args)?,
         What::Holders { folder, feature, json } => holders(folder, feature, Output { json })?,
         What::Disable { folder, yes, json } => {
@@ -365,6 +461,20 @@ pub(crate) fn server(command: ServerCommand) -> Result<u8, Failure> {
         What::Openapi => line_out(&pretty(&leasehold_server::openapi())?)?,
     }
     Ok(0)
+}
+
+/// A small text file.
+fn read_file(file: &Path, what: &str) -> Result<String, Failure> {
+    let failed = |error: std::io::Error| Failure::of(format!("Cannot read {}: {error}.", file.display()));
+    let mut bytes = Vec::new();
+    let cap = FILE_BYTES_MAX as u64 + 1;
+    let read = if file == Path::new("-") {
+        std::io::stdin().lock().take(cap).read_to_end(&mut bytes)
+    } else {
+        std::fs::File::open(file).and_then(|opened| opened.take(cap).read_to_end(&mut bytes))
+    };
+    read.map_err(failed)?;
+    String::from_utf8(bytes).map_err(|_| Failure::of(format!("{} is not {what}.", file.display())))
 }
 
 fn feature_code(text: &str) -> Result<FeatureCode, String> {

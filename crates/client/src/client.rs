@@ -4,6 +4,7 @@ use crate::address::ServerAddress;
 use crate::driver;
 use crate::examine::{self, Examination};
 use crate::link::{Called, Link};
+use crate::passes::{self, Lent, PassFailure, PassInfo, PassTrouble, Passes, Returned, WhichPass};
 use crate::seat::{LeftSeat, Seat};
 use crate::settings::{self, ServerList, SettingsError, Surroundings, Trust, Wishes};
 use crate::trouble::{NoSeat, Trouble};
@@ -27,10 +28,10 @@ const SEATS_MAX: u32 = 10_000;
 /// What is asked for. Made by [`Checkout::of`] and the methods on it.
 #[derive(Clone, Debug)]
 pub struct Checkout {
-    feature: String,
-    seats: u32,
-    version: String,
-    released_on: Option<Date>,
+    pub(crate) feature: String,
+    pub(crate) seats: u32,
+    pub(crate) version: String,
+    pub(crate) released_on: Option<Date>,
     labels: BTreeMap<Box<str>, Box<str>>,
 }
 
@@ -102,9 +103,9 @@ impl Checkout {
     }
 }
 
-struct Identity {
-    user: String,
-    host: String,
+pub(crate) struct Identity {
+    pub(crate) user: String,
+    pub(crate) host: String,
     host_id: String,
     boot_id: String,
 }
@@ -188,7 +189,10 @@ impl ClientBuilder {
         };
         let link = |address: &ServerAddress| Arc::new(Link::new(address.clone(), trust.root.clone(), clock.clone()));
         let links = servers.servers.iter().map(link).collect();
-        Ok(Client(Arc::new(Parts { trust, servers, links, clock, identity })))
+        // By the machine, also where a service tells another host: a pass is not carried about.
+        let machine = surroundings.machine.unwrap_or_else(|| leasehold_host::machine_id_hash(trust.root.name()));
+        let passes = Passes::new(surroundings.passes, trust.root.clone(), machine, clock.clone());
+        Ok(Client(Arc::new(Parts { trust, servers, links, clock, identity, passes })))
     }
 }
 
@@ -202,6 +206,7 @@ pub(crate) struct Parts {
     servers: ServerList,
     pub(crate) links: Vec<Arc<Link>>,
     pub(crate) clock: Arc<dyn Clock>,
+    pub(crate) passes: Passes,
     identity: Identity,
 }
 
@@ -233,12 +238,63 @@ impl Client {
         self.0.clock.wall()
     }
 
-    /// Takes a seat from the first server that has one, and holds it until the [`Seat`] is dropped or given back.
-    /// Blocks while servers are asked: some milliseconds where they answer, at most 2 seconds plus 10 seconds per
+    /// Takes a seat from a pass of this machine, else from the first server that has one, and holds it until the [`Seat`]
+    /// is dropped or given back. With a pass no server is asked. Blocks while servers are asked: some milliseconds where they answer, at most 2 seconds plus 10 seconds per
     /// server where they do not.
     pub fn checkout(&self, checkout: &Checkout) -> Result<Seat, NoSeat> {
         let request = checkout.request(&self.0.identity).map_err(|why| NoSeat::local(&checkout.feature, why))?;
-        driver::checkout(&self.0, request)
+        match self.0.passes.take(&self.0, checkout) {
+            Ok(seat) => Ok(Seat::of_pass(seat)),
+            Err(troubles) => driver::checkout(&self.0, request).map_err(|no_seat| no_seat.with_passes(troubles)),
+        }
+    }
+
+    /// Borrows seats of a feature for so many days: a pass, with which this machine uses them out of reach of any server.
+    /// If it has one already, that is extended.
+    ///
+    /// # Errors
+    /// See [`PassFailure`]; what could not be done left nothing behind.
+    pub fn borrow(&self, checkout: &Checkout, days: u32) -> Result<Lent, PassFailure> {
+        passes::borrow(&self.0, &self.0.identity, checkout, days)
+    }
+
+    /// The same where no server can be reached: a request file, to be brought to the administrator of a license server.
+    ///
+    /// # Errors
+    /// See [`PassFailure`].
+    pub fn borrow_request_file(&self, checkout: &Checkout, days: u32) -> Result<String, PassFailure> {
+        passes::request_file(&self.0, &self.0.identity, checkout, days)
+    }
+
+    /// Takes the pass file that answers a request file of this machine.
+    ///
+    /// # Errors
+    /// See [`PassFailure`].
+    pub fn import_pass(&self, file: &str) -> Result<PassInfo, PassFailure> {
+        passes::import(&self.0, file)
+    }
+
+    /// The passes of this machine, and what is wrong with files that are none.
+    pub fn passes(&self) -> (Vec<PassInfo>, Vec<PassTrouble>) {
+        self.0.passes.all()
+    }
+
+    /// Gives a pass back to the license server that lent it. Refused while a process uses it, or if the server cannot be
+    /// reached: then it stays as it is.
+    ///
+    /// # Errors
+    /// See [`PassFailure`].
+    pub fn return_pass(&self, which: &WhichPass) -> Result<Returned, PassFailure> {
+        passes::give_back(&self.0, which)
+    }
+
+    /// Gives a pass up, and makes a receipt file to be brought to the administrator of its license server. It cannot be
+    /// used any more from then on.
+    ///
+    /// # Errors
+    /// See [`PassFailure`].
+    pub fn pass_receipt_file(&self, which: &WhichPass) -> Result<String, PassFailure> {
+        passes::receipt_file(&self.0, which)
     }
 
     /// What each server tells about itself, asked in parallel, in the order of the list.

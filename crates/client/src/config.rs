@@ -158,6 +158,11 @@ pub fn user_path() -> Option<PathBuf> {
     directories::ProjectDirs::from("", "", "leasehold").map(|folders| folders.config_dir().join(FILE_NAME))
 }
 
+/// The folder in which the passes of the user who runs this process lie; `None` if the machine tells no home folder.
+pub fn passes_folder() -> Option<PathBuf> {
+    directories::ProjectDirs::from("", "", "leasehold").map(|folders| folders.data_local_dir().join("passes"))
+}
+
 /// The config file of the whole system.
 pub fn system_path() -> PathBuf {
     let folder = if cfg!(target_os = "macos") {

@@ -156,8 +156,9 @@ impl Driver {
                 self.shared.set_reason(None);
                 let lease = leased.answer.lease;
                 let info = SeatInfo {
-                    server: self.client.links[server].address.clone(),
+                    server: Some(self.client.links[server].address.clone()),
                     lease,
+                    pass: None,
                     feature: leased.answer.feature,
                     seats: leased.answer.seats,
                     ends_at: leased.answer.ends_at.0,
@@ -326,14 +327,19 @@ impl Driver {
             server: self.client.links[server].address.clone(),
             trouble: trouble(server, tried, troubles.remove(&server)),
         });
-        NoSeat { feature: self.request.feature.to_string(), servers: servers.collect(), local: None }
+        NoSeat {
+            feature: self.request.feature.to_string(),
+            servers: servers.collect(),
+            local: None,
+            passes: Vec::new(),
+        }
     }
 
     fn left_seat(&self) -> Option<LeftSeat> {
         let (_, lease) = self.shared.session().holding()?;
         let kept = self.leases.get(&lease)?;
         Some(LeftSeat {
-            server: kept.info.server.to_string(),
+            server: kept.info.server.as_ref()?.to_string(),
             lease,
             feature: kept.info.feature.clone(),
             seats: kept.info.seats,

@@ -8,15 +8,16 @@ use crate::address::{Scheme, ServerAddress};
 use crate::trouble::{Trouble, printable};
 use crate::verify::{self, Asked, Distrust, KnownGrant};
 use leasehold_core::codes::{DenialCode, LeaseEnd};
-use leasehold_core::ids::LeaseId;
+use leasehold_core::ids::{LeaseId, PassId};
 use leasehold_core::session::PROBE_MS;
 use leasehold_core::time::{Clock, Ms};
 use leasehold_core::times::LeaseTimes;
 use leasehold_trust::{SERVER_DNS_NAME, VendorRef, VendorRoot};
 use leasehold_wire::problem::Problem;
 use leasehold_wire::server::{
-    CheckoutRequest, DenialResponse, EndedResponse, GrantResponse, HeartbeatRequest, IDEMPOTENCY_KEY, LeaseResponse,
-    PingResponse, ResumeRequest, ServerState, StatusResponse, codes,
+    BorrowRequest, CheckoutRequest, DenialResponse, EndedResponse, GrantResponse, HeartbeatRequest, IDEMPOTENCY_KEY,
+    LeaseResponse, PassResponse, PingResponse, ResumeRequest, ReturnRequest, ReturnResponse, ServerState,
+    StatusResponse, codes,
 };
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -50,6 +51,15 @@ pub(crate) enum Called {
     Ended { end: LeaseEnd, left_ms: i64 },
     TakenBack { left_ms: i64, not_again_ms: i64, reason: Option<String> },
     Released,
+}
+
+/// Seats that were lent.
+#[derive(Debug)]
+pub(crate) struct Borrowed {
+    /// The pass file; not verified yet.
+    pub(crate) file: String,
+    pub(crate) wanted_until: Ms,
+    pub(crate) cut: bool,
 }
 
 /// One license server.
@@ -180,6 +190,26 @@ impl Link {
     pub(crate) fn checkin_key(&self, key: &str) -> Result<Called, Trouble> {
         let answer = self.call(Call::new(Method::DELETE, &format!("/v1/leases?key={key}")))?;
         self.released(&answer)
+    }
+
+    /// `POST /v1/passes`.
+    pub(crate) fn borrow(&self, request: &str) -> Result<Borrowed, Trouble> {
+        let body = BorrowRequest { request: request.to_owned() };
+        let answer = self.call(Call::new(Method::POST, "/v1/passes").json(&body))?;
+        let pass: PassResponse = self.read(&answer)?;
+        Ok(Borrowed { file: pass.file, wanted_until: pass.wanted_until.0, cut: pass.cut })
+    }
+
+    /// `POST /v1/passes/{pass}/return`: when its seats are free; `None` if the server does not know it any more, which is
+    /// as good.
+    pub(crate) fn return_pass(&self, pass: PassId, receipt: &str) -> Result<Option<Ms>, Trouble> {
+        let body = ReturnRequest { receipt: receipt.to_owned() };
+        let answer = self.call(Call::new(Method::POST, &format!("/v1/passes/{pass}/return")).json(&body))?;
+        if answer.status == 404 && problem(&answer).is_some_and(|problem| problem.code == codes::PASS_UNKNOWN) {
+            return Ok(None);
+        }
+        let returned: ReturnResponse = self.read(&answer)?;
+        Ok(Some(returned.free_at.0))
     }
 
     /// The grant document with that hash, verified; asked for once.

@@ -2,9 +2,10 @@
 
 use crate::address::ServerAddress;
 use crate::driver::Event;
+use crate::passes::{PassEvent, PassSeat};
 use leasehold_core::clock::Reading;
 use leasehold_core::codes::LeaseEnd;
-use leasehold_core::ids::LeaseId;
+use leasehold_core::ids::{LeaseId, PassId};
 use leasehold_core::license::FeatureCode;
 use leasehold_core::session::{SeatState, Session};
 use leasehold_core::time::{Clock, Ms};
@@ -23,10 +24,14 @@ const CHECKIN_WAIT: Duration = Duration::from_secs(11);
 /// Which seat is held where. Changes if the seat moves to another server.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize)]
 pub struct SeatInfo {
-    /// Who gave it.
-    pub server: ServerAddress,
-    /// The lease.
+    /// Who gave it; absent if it is a seat of a pass.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub server: Option<ServerAddress>,
+    /// The lease; of a pass, its number.
     pub lease: LeaseId,
+    /// The pass of this machine that it is a seat of; absent if a server gave it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub pass: Option<PassId>,
     /// Of what.
     pub feature: FeatureCode,
     /// How many seats.
@@ -34,6 +39,16 @@ pub struct SeatInfo {
     /// When the license behind it ends: no renewal runs past this.
     #[serde(with = "leasehold_core::time::rfc3339")]
     pub ends_at: Ms,
+}
+
+impl SeatInfo {
+    /// Who gave it, for people: a license server, or a pass of this machine.
+    pub fn giver(&self) -> String {
+        match &self.server {
+            Some(server) => server.to_string(),
+            None => "a pass of this machine".to_owned(),
+        }
+    }
 }
 
 /// The state of a seat has changed.
@@ -105,34 +120,59 @@ pub enum GivenBack {
 /// Ask [`Seat::state`] before each use of the feature: `ok` and `renewing` are fine, in `grace` the user should save,
 /// at `lost` the seat may be somebody else's.
 pub struct Seat {
-    shared: Arc<Shared>,
-    events: Sender<Event>,
-    ended: Mutex<Receiver<GivenBack>>,
+    backing: Backing,
     /// The process that holds it: a forked child has no thread behind its copy.
     pid: u32,
     over: bool,
 }
 
+/// What a seat stands on.
+enum Backing {
+    /// A lease of a server, renewed by a thread.
+    Lease { shared: Arc<Shared>, events: Sender<Event>, ended: Mutex<Receiver<GivenBack>> },
+    /// A pass of this machine.
+    Pass(Option<PassSeat>),
+}
+
 impl Seat {
     pub(crate) fn new(shared: Arc<Shared>, events: Sender<Event>, ended: Receiver<GivenBack>) -> Seat {
-        Seat { shared, events, ended: Mutex::new(ended), pid: std::process::id(), over: false }
+        let backing = Backing::Lease { shared, events, ended: Mutex::new(ended) };
+        Seat { backing, pid: std::process::id(), over: false }
+    }
+
+    pub(crate) fn of_pass(seat: PassSeat) -> Seat {
+        Seat { backing: Backing::Pass(Some(seat)), pid: std::process::id(), over: false }
+    }
+
+    fn change(&self) -> SeatChange {
+        let lost = || SeatChange { state: SeatState::Lost, left: Duration::ZERO, why: None, reason: None };
+        match &self.backing {
+            _ if self.is_in_child() => lost(),
+            Backing::Lease { shared, .. } => shared.change(),
+            Backing::Pass(seat) => seat.as_ref().map_or_else(lost, |seat| seat.shared.change()),
+        }
     }
 
     /// How far the seat can be relied on, from both clocks at this very moment: a machine that has just woken up says
     /// `lost` before the feature can be used again. Always `lost` in a forked child.
     pub fn state(&self) -> SeatState {
-        if self.is_in_child() { SeatState::Lost } else { self.shared.change().state }
+        self.change().state
     }
 
     /// How long the seat may still be used if nothing renews it; zero if it is lost.
     pub fn left(&self) -> Duration {
-        if self.is_in_child() { Duration::ZERO } else { self.shared.change().left }
+        self.change().left
     }
 
     /// Which seat it is.
     pub fn info(&self) -> SeatInfo {
-        let info = self.shared.info.lock().unwrap_or_else(PoisonError::into_inner);
-        info.clone().expect("a seat is handed out after its lease was told")
+        match &self.backing {
+            Backing::Lease { shared, .. } => {
+                let info = shared.info.lock().unwrap_or_else(PoisonError::into_inner);
+                info.clone().expect("a seat is handed out after its lease was told")
+            }
+            Backing::Pass(seat) => seat.as_ref().expect("it is given back by being consumed").shared.info(),
+        }
     }
 
     /// Calls `callback` after each change of the state, on a thread of its own, until the seat is given back. A
@@ -144,26 +184,33 @@ impl Seat {
                 callback(change);
             }
         });
-        match started {
-            Ok(_) => drop(self.events.send(Event::Watch(sender))),
-            Err(error) => tracing::warn!(%error, "no thread for the changes of a seat: ask its state instead"),
+        if let Err(error) = started {
+            tracing::warn!(%error, "no thread for the changes of a seat: ask its state instead");
+            return;
+        }
+        match &self.backing {
+            Backing::Lease { events, .. } => drop(events.send(Event::Watch(sender))),
+            Backing::Pass(Some(seat)) => drop(seat.events.send(PassEvent::Watch(sender))),
+            Backing::Pass(None) => {}
         }
     }
 
-    /// Gives the seat back and waits for the server's word, at most 11 seconds.
+    /// Gives the seat back and waits for the server's word, at most 11 seconds. A seat of a pass is free for other
+    /// processes of this machine at once.
     pub fn checkin(mut self) -> GivenBack {
         self.release(CHECKIN_WAIT)
     }
 
     /// Stops renewing the seat but leaves it out, to be given back later with [`crate::Client::give_back`]. Unless
-    /// that happens it runs out by itself within 7 minutes.
+    /// that happens it runs out by itself within 7 minutes. `None` for a seat of a pass, which nobody needs to hold.
     pub fn leave(mut self) -> Option<LeftSeat> {
         if self.is_in_child() {
             return None;
         }
-        self.over = true;
+        let Backing::Lease { events, .. } = &self.backing else { return None };
         let (sender, left) = channel();
-        self.events.send(Event::Leave(sender)).ok()?;
+        events.send(Event::Leave(sender)).ok()?;
+        self.over = true;
         left.recv().ok().flatten()
     }
 
@@ -171,11 +218,19 @@ impl Seat {
         if self.is_in_child() || std::mem::replace(&mut self.over, true) {
             return GivenBack::Unconfirmed;
         }
-        let _ = self.events.send(Event::Release);
-        let ended = self.ended.get_mut().unwrap_or_else(PoisonError::into_inner);
-        match ended.recv_timeout(wait) {
-            Ok(given_back) => given_back,
-            Err(RecvTimeoutError::Timeout | RecvTimeoutError::Disconnected) => GivenBack::Unconfirmed,
+        match &mut self.backing {
+            Backing::Lease { events, ended, .. } => {
+                let _ = events.send(Event::Release);
+                let ended = ended.get_mut().unwrap_or_else(PoisonError::into_inner);
+                match ended.recv_timeout(wait) {
+                    Ok(given_back) => given_back,
+                    Err(RecvTimeoutError::Timeout | RecvTimeoutError::Disconnected) => GivenBack::Unconfirmed,
+                }
+            }
+            Backing::Pass(seat) => {
+                seat.take();
+                GivenBack::Confirmed
+            }
         }
     }
 
@@ -192,7 +247,7 @@ impl Drop for Seat {
 
 impl fmt::Debug for Seat {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Seat").field("info", &self.info()).field("state", &self.state()).finish()
+        f.debug_struct("Seat").field("state", &self.state()).finish_non_exhaustive()
     }
 }
 

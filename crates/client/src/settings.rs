@@ -17,6 +17,9 @@ pub const TRUST_VARIABLE: &str = "LEASEHOLD_TRUST";
 /// Environment variable with the path of the one config file to read.
 pub const CONFIG_VARIABLE: &str = "LEASEHOLD_CONFIG";
 
+/// Environment variable with the folder in which this machine's passes lie.
+pub const PASSES_VARIABLE: &str = "LEASEHOLD_PASSES";
+
 /// Where a setting came from.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub enum Source {
@@ -138,6 +141,10 @@ pub struct Surroundings {
     pub trust: Option<PathBuf>,
     /// Config files, the stronger first.
     pub files: Vec<PathBuf>,
+    /// [`PASSES_VARIABLE`], else a folder in the user's home; `None` where there is no home.
+    pub passes: Option<PathBuf>,
+    /// What stands for the machine that passes are bound to, instead of its own id: for tests.
+    pub machine: Option<String>,
 }
 
 impl Surroundings {
@@ -150,7 +157,13 @@ impl Surroundings {
         };
         // A value that is not text is kept in a form that is refused by name instead of being passed over.
         let servers = path(SERVERS_VARIABLE).map(|value| value.to_string_lossy().into_owned());
-        Surroundings { servers: servers.filter(|text| !text.trim().is_empty()), trust: path(TRUST_VARIABLE), files }
+        Surroundings {
+            servers: servers.filter(|text| !text.trim().is_empty()),
+            trust: path(TRUST_VARIABLE),
+            files,
+            passes: path(PASSES_VARIABLE).or_else(config::passes_folder),
+            machine: None,
+        }
     }
 }
 

@@ -1,6 +1,7 @@
 //! Why a server gave no seat, and the one sentence about it that a person reads.
 
 use crate::address::ServerAddress;
+use crate::passes::PassTrouble;
 use leasehold_core::codes::DenialCode;
 use leasehold_core::text::is_invisible_control;
 use leasehold_trust::VendorRef;
@@ -264,11 +265,22 @@ pub struct NoSeat {
     pub(crate) servers: Vec<ServerTrouble>,
     /// Why no server was asked at all.
     pub(crate) local: Option<String>,
+    /// Why passes of this machine were of no use.
+    pub(crate) passes: Vec<PassTrouble>,
 }
 
 impl NoSeat {
     pub(crate) fn local(feature: &str, why: impl Into<String>) -> NoSeat {
-        NoSeat { feature: feature.to_owned(), servers: Vec::new(), local: Some(why.into()) }
+        NoSeat { feature: feature.to_owned(), servers: Vec::new(), local: Some(why.into()), passes: Vec::new() }
+    }
+
+    pub(crate) fn with_passes(self, passes: Vec<PassTrouble>) -> NoSeat {
+        NoSeat { passes, ..self }
+    }
+
+    /// Why passes of this machine were of no use; empty if it has none of the feature.
+    pub fn passes(&self) -> &[PassTrouble] {
+        &self.passes
     }
 
     /// The feature that was asked for.
@@ -298,6 +310,9 @@ impl fmt::Display for NoSeat {
         if let Some(local) = &self.local {
             return write!(f, " {local}");
         }
+        for trouble in &self.passes {
+            write!(f, " {trouble}")?;
+        }
         let mut next_steps: Vec<String> = Vec::new();
         for entry in &self.servers {
             write!(f, " {}", entry.trouble.what(&entry.server))?;
@@ -318,6 +333,9 @@ impl Serialize for NoSeat {
         map.serialize_entry("feature", &self.feature)?;
         map.serialize_entry("sentence", &self.to_string())?;
         map.serialize_entry("servers", &self.servers)?;
+        if !self.passes.is_empty() {
+            map.serialize_entry("passes", &self.passes)?;
+        }
         map.end()
     }
 }
@@ -341,7 +359,7 @@ mod tests {
     fn the_sentence_says_what_happened_where_why_and_what_to_do() {
         let down = Trouble::Unreachable { why: "connection refused".to_owned() };
         let servers = vec![at("a", down.clone()), at("b", denied())];
-        let no_seat = NoSeat { feature: "studio.gui".to_owned(), servers, local: None };
+        let no_seat = NoSeat { feature: "studio.gui".to_owned(), servers, local: None, passes: Vec::new() };
         let text = no_seat.to_string();
         for part in [
             "No seat of studio.gui",
@@ -383,7 +401,7 @@ mod tests {
     fn the_kind_is_the_best_that_happened() {
         let down = || at("a", Trouble::Unreachable { why: "x".to_owned() });
         let fake = || at("b", Trouble::Untrusted { why: "x".to_owned() });
-        let kind = |servers| NoSeat { feature: "f".to_owned(), servers, local: None }.kind();
+        let kind = |servers| NoSeat { feature: "f".to_owned(), servers, local: None, passes: Vec::new() }.kind();
         assert_eq!(kind(vec![down()]), NoSeatKind::Unreachable);
         assert_eq!(kind(vec![down(), fake()]), NoSeatKind::NotTrusted);
         assert_eq!(kind(vec![fake(), at("c", denied())]), NoSeatKind::NoSeat);

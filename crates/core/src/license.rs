@@ -148,6 +148,13 @@ words! {
     }
 }
 
+impl Default for Share {
+    /// Each checkout takes a seat.
+    fn default() -> Share {
+        Share::None
+    }
+}
+
 /// Until when a license runs.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
 #[serde(tag = "term", rename_all = "snake_case", deny_unknown_fields)]

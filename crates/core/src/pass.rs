@@ -125,7 +125,10 @@ mod tests {
     fn a_pass_in_use_ends_with_five_minutes_of_grace_also_over_a_sleep() {
         let held = PassHeld::new(reading(AT, 0), AT, AT.plus(10 * MINUTE_MS));
         let after = |minutes: i64| held.state(reading(AT.plus(minutes * MINUTE_MS), 0));
-        assert_eq!([after(0), after(4), after(5), after(9), after(10)].map(SeatState::word), ["ok", "ok", "grace", "grace", "lost"]);
+        assert_eq!(
+            [after(0), after(4), after(5), after(9), after(10)].map(SeatState::word),
+            ["ok", "ok", "grace", "grace", "lost"]
+        );
         assert_eq!(held.state(reading(AT, 10 * MINUTE_MS)), SeatState::Lost, "the clock was set back meanwhile");
     }
 

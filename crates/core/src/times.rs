@@ -64,6 +64,10 @@ pub struct TimeTable {
     pub borrow_min_ms: i64,
     /// Whoever was denied and asks again within this long wants the same still, in milliseconds: one denial.
     pub want_ms: i64,
+    /// Longest time for which seats are borrowed where the product says nothing else, in days.
+    pub borrow_days_preset: u32,
+    /// The longest that a product may say, in days.
+    pub borrow_days_max: u32,
     /// An idempotency key is remembered this long after its lease ended, in milliseconds.
     pub key_memory_ms: i64,
     /// A license server that finds itself on another machine than its document was issued to gives new seats this long,
@@ -86,6 +90,8 @@ impl TimeTable {
         release_notice_ms: 120_000,
         borrow_min_ms: 60 * MINUTE_MS,
         want_ms: 15 * MINUTE_MS,
+        borrow_days_preset: 14,
+        borrow_days_max: 365,
         key_memory_ms: 120_000,
         moved_ms: 7 * DAY_MS,
     };

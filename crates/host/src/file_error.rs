@@ -49,7 +49,8 @@ pub enum FileError {
 }
 
 impl FileError {
-    pub(crate) fn io(doing: &'static str, path: &Path, source: io::Error) -> FileError {
+    /// The operating system refused to `doing`, such as `read`, a path.
+    pub fn io(doing: &'static str, path: &Path, source: io::Error) -> FileError {
         FileError::Io { doing, path: path.to_owned(), source }
     }
 

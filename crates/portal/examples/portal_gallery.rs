@@ -203,7 +203,7 @@ impl Gallery {
             name: name.into(),
             share,
             features: features.collect(),
-            online_term_s: None,
+            ..NewProduct::default()
         };
         Ok(products::create(&self.portal, &self.operator, None, &wish)?.id)
     }

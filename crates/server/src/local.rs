@@ -4,15 +4,16 @@
 
 use crate::server::{Server, StartError};
 use crate::service::{Caller, Failure};
-use leasehold_core::ids::LeaseId;
+use leasehold_core::ids::{LeaseId, PassId};
 use leasehold_core::license::FeatureCode;
 use leasehold_core::random::Random;
 use leasehold_core::time::Clock;
 use leasehold_host::{FolderLock, LockError, private_file};
 use leasehold_wire::problem::Problem;
 use leasehold_wire::server::{
-    ActivationResponse, BackupRequest, ConnectionTest, DisableResponse, EnableRequest, LeaseQuery, LeaseView, Page,
-    ReleaseRequest, ReleaseResponse, ResetResponse, StatusResponse, TestConnectionRequest,
+    ActivationResponse, BackupRequest, BorrowRequest, ConnectionTest, DisableResponse, EnableRequest, LeaseQuery,
+    LeaseView, LostRequest, LostResponse, Page, PassQuery, PassResponse, PassView, ReleaseRequest, ReleaseResponse,
+    ResetResponse, ReturnRequest, ReturnResponse, StatusResponse, TestConnectionRequest,
 };
 use serde::de::DeserializeOwned;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
@@ -163,16 +164,78 @@ pub fn leases(local: Local, feature: Option<&FeatureCode>) -> Result<Vec<LeaseVi
     )
 }
 
+/// Answers the request file of a machine with a pass; see [`Server::lend`].
+///
+/// # Errors
+/// See [`LocalError`].
+pub fn lend(local: Local, request: &str) -> Result<PassResponse, LocalError> {
+    local.run(
+        |running| running.post("/v1/passes/lend", &BorrowRequest { request: request.to_owned() }),
+        async |server, caller| server.lend(&caller, request).await,
+    )
+}
+
+/// Takes the receipt file of a pass.
+///
+/// # Errors
+/// See [`LocalError`].
+pub fn take_pass_receipt(local: Local, receipt: &str) -> Result<ReturnResponse, LocalError> {
+    local.run(
+        |running| running.post("/v1/passes/receipts", &ReturnRequest { receipt: receipt.to_owned() }),
+        async |server, _| server.return_pass(None, receipt).await,
+    )
+}
+
+/// Declares a pass lost; see [`Server::lose_pass`].
+///
+/// # Errors
+/// See [`LocalError`].
+pub fn lose_pass(local: Local, pass: PassId, write_off: bool) -> Result<LostResponse, LocalError> {
+    local.run(
+        |running| running.post(&format!("/v1/passes/{pass}/lost"), &LostRequest { write_off }),
+        async |server, caller| server.lose_pass(&caller, pass, write_off).await,
+    )
+}
+
+/// Everything that machines have borrowed, in order of pass.
+///
+/// # Errors
+/// See [`LocalError`].
+pub fn passes(local: Local) -> Result<Vec<PassView>, LocalError> {
+    local.run(
+        |running| {
+            let mut all: Vec<PassView> = Vec::new();
+            loop {
+                let after = all.last().map(|pass| format!("&after={}", pass.pass)).unwrap_or_default();
+                let page: Page<PassView> =
+                    running.json(Method::GET, &format!("/v1/passes?limit=200{after}"), "", b"")?;
+                all.extend(page.items);
+                if page.next.is_none() {
+                    return Ok(all);
+                }
+            }
+        },
+        async |server, caller| {
+            let mut all: Vec<PassView> = Vec::new();
+            loop {
+                let query = PassQuery { after: all.last().map(|pass| pass.pass), limit: Some(200) };
+                let page = server.passes(&caller, query).await?;
+                all.extend(page.items);
+                if page.next.is_none() {
+                    return Ok(all);
+                }
+            }
+        },
+    )
+}
+
 /// Takes seats back from their holders; see [`Server::release`]. A server that does not run gives none.
 ///
 /// # Errors
 /// See [`LocalError`].
 pub fn release(local: Local, wish: &ReleaseRequest) -> Result<ReleaseResponse, LocalError> {
     local.run(
-        |running| {
-            let body = serde_json::to_vec(wish).map_err(|error| running.unreachable(&error))?;
-            running.json(Method::POST, "/v1/releases", "application/json", &body)
-        },
+        |running| running.post("/v1/releases", wish),
         async |server, caller| server.release(&caller, wish.clone()).await,
     )
 }
@@ -234,10 +297,7 @@ pub fn backup(local: Local, to: &Path) -> Result<(), LocalError> {
 /// See [`LocalError`]. A connection that does not work is none.
 pub fn test_connection(local: Local, wish: &TestConnectionRequest) -> Result<ConnectionTest, LocalError> {
     local.run(
-        |running| {
-            let body = serde_json::to_vec(wish).map_err(|error| running.unreachable(&error))?;
-            running.json(Method::POST, "/v1/online/test-connection", "application/json", &body)
-        },
+        |running| running.post("/v1/online/test-connection", wish),
         async |server, caller| server.test_connection(&caller, wish.clone()).await,
     )
 }
@@ -256,10 +316,7 @@ pub fn restore(from: &Path, to: &Path) -> Result<(), LocalError> {
 /// See [`LocalError`].
 pub fn enable(local: Local, wish: &EnableRequest) -> Result<ActivationResponse, LocalError> {
     local.run(
-        |running| {
-            let body = serde_json::to_vec(wish).map_err(|error| running.unreachable(&error))?;
-            running.json(Method::POST, "/v1/online/enable", "application/json", &body)
-        },
+        |running| running.post("/v1/online/enable", wish),
         async |server, caller| server.enable(&caller, wish.clone()).await,
     )
 }
@@ -360,6 +417,11 @@ impl Running {
     fn json<T: DeserializeOwned>(&self, method: Method, path: &str, kind: &str, body: &[u8]) -> Result<T, LocalError> {
         let bytes = self.call(method, path, kind, body)?;
         serde_json::from_slice(&bytes).map_err(|error| self.unreachable(&error))
+    }
+
+    fn post<T: DeserializeOwned>(&self, path: &str, wish: &impl serde::Serialize) -> Result<T, LocalError> {
+        let body = serde_json::to_vec(wish).map_err(|error| self.unreachable(&error))?;
+        self.json(Method::POST, path, "application/json", &body)
     }
 
     fn text(&self, method: Method, path: &str) -> Result<String, LocalError> {

@@ -32,6 +32,7 @@ mod laws;
 mod machine;
 mod network;
 mod outcome;
+mod pass;
 mod plant;
 mod portal;
 mod queue;

@@ -50,9 +50,13 @@ impl FileKind {
             FileKind::Request => "Download a new activation request from the license server and upload it unchanged.",
             FileKind::Activation => "Download the .crt file from the portal again and upload it unchanged.",
             FileKind::Receipt => "Download the receipt from the license server again and upload it unchanged.",
-            FileKind::PassRequest => "Make a new request on the machine with `leasehold borrow --request FILE` and upload it unchanged.",
+            FileKind::PassRequest => {
+                "Make a new request on the machine with `leasehold borrow --request FILE` and upload it unchanged."
+            }
             FileKind::Pass => "Download the pass from the license server again and bring it to the machine unchanged.",
-            FileKind::PassReceipt => "Make the receipt on the machine again with `leasehold return --receipt FILE` and upload it unchanged.",
+            FileKind::PassReceipt => {
+                "Make the receipt on the machine again with `leasehold return --receipt FILE` and upload it unchanged."
+            }
             FileKind::PrivateKey => "Keep the private key where it is.",
         }
     }

@@ -215,7 +215,9 @@ impl PassSigner {
 /// workstation's and those between it and the root, as DER.
 pub fn pass_file(certificates: &[CertificateDer<'_>], pass_token: &str, grant_token: &str) -> String {
     let certificates = certificates.iter().map(|der| armor::encode(armor::CERTIFICATE, der)).collect::<String>();
-    certificates + &armor::encode(armor::PASS, pass_token.as_bytes()) + &armor::encode(armor::GRANT, grant_token.as_bytes())
+    certificates
+        + &armor::encode(armor::PASS, pass_token.as_bytes())
+        + &armor::encode(armor::GRANT, grant_token.as_bytes())
 }
 
 /// A pass of which everything was verified.
@@ -241,7 +243,8 @@ pub fn read_pass_file(bytes: &[u8], root: &VendorRoot, now: Ms) -> Result<Verifi
     if !shape {
         return Err(FileProblem::Damaged { wanted });
     }
-    let text = |bytes: &[u8]| std::str::from_utf8(bytes).map(str::to_owned).map_err(|_| FileProblem::Damaged { wanted });
+    let text =
+        |bytes: &[u8]| std::str::from_utf8(bytes).map(str::to_owned).map_err(|_| FileProblem::Damaged { wanted });
     let chain: Vec<_> = certificates.iter().map(|block| CertificateDer::from(block.bytes.clone())).collect();
     let key = verify_workstation_certificate(&chain, root, now).map_err(problem)?;
     let grant = verify_grant(&text(&grant.bytes)?, root, now).map_err(problem)?;

@@ -132,7 +132,8 @@ fn sell(portal: &Rest, sign_ins: &SignIns) -> Result<(), Failure> {
     let product = |code: &str, name: &str, share, features: &[&str]| -> Result<ProductId, Failure> {
         let feature = |code: &&str| FeatureCode::new(code).map(|code| (code, 1)).map_err(Failure::of);
         let features = features.iter().map(feature).collect::<Result<_, Failure>>()?;
-        let product = NewProduct { code: code.to_owned(), name: name.to_owned(), share, features, online_term_s: None };
+        let product =
+            NewProduct { code: code.to_owned(), name: name.to_owned(), share, features, ..NewProduct::default() };
         let made: Product = operator.post("/api/v1/products", Some(&format!("demo-product-{code}")), &product)?;
         Ok(made.id)
     };

@@ -22,7 +22,7 @@ use leasehold_wire::portal::{ChangeProduct, NewProduct, Product};
 use std::fmt::Write;
 
 const HERE: &str = "/products";
-const FIELDS: &[&str] = &["code", "name", "features", "online_term_s"];
+const FIELDS: &[&str] = &["code", "name", "features", "online_term_s", "borrow_days_max", "write_offs"];
 /// In what the time without the portal is entered: how it is sent, seconds, and its word.
 const UNITS: [(&str, u32, &str); 4] =
     [("days", 86_400, "days"), ("hours", 3_600, "hours"), ("minutes", 60, "minutes"), ("seconds", 1, "seconds")];
@@ -116,7 +116,7 @@ fn share(fields: &Fields) -> Result<Share, Failure> {
 
 /// The fields that a new product and a changed one have.
 fn common_fields(entered: &Entered<'_>, mistake: &Mistake) -> Markup {
-    let Entered { name, share, features, term: (term, unit) } = entered;
+    let Entered { name, share, features, term: (term, unit), borrow_days, return_at_end, write_offs } = entered;
     // Only a time that is no whole number of minutes, such as the API may set, needs seconds.
     let units: Vec<(&str, &str)> = UNITS
         .iter()
@@ -139,6 +139,14 @@ fn common_fields(entered: &Entered<'_>, mistake: &Mistake) -> Markup {
             "For so long an online license server goes on when it cannot reach this portal: 1 hour to 30 days. Shorter brings the seats of lost "
             "servers back sooner; longer outlasts longer outages."
         }
+        (Field::new("borrow_days_max", "Borrowing, days").required().value(borrow_days)
+            .hint("For so many days at most a license server may keep seats for use without this portal, and a laptop for use without its license server. 0 forbids it.")
+            .error(mistake.at("borrow_days_max", "The days").as_deref()).number(0, 365))
+        (Field::new("return_at_end", "Returned early, free at the end only")
+            .hint("Otherwise borrowed seats that are given back early are free at once.").checkbox(*return_at_end))
+        (Field::new("write_offs", "Lost seats a year").required().value(write_offs)
+            .hint("Of each license, so many seats on lost laptops and dead servers may be counted as free at once within a year; they may still be used until they end. License servers before release 0.2 read only 0.")
+            .error(mistake.at("write_offs", "The seats").as_deref()).number(0, 10_000))
     }
 }
 
@@ -157,6 +165,12 @@ fn online_term_s(fields: &Fields) -> Result<Option<u32>, Failure> {
     let unit = UNITS.iter().find(|(word, _, _)| *word == fields.get("online_term_unit"));
     let (_, length, _) = unit.ok_or_else(refuse)?;
     Ok(Some(number.saturating_mul(*length)))
+}
+
+/// A whole number that was entered; `None` if the form has no such field.
+fn whole(fields: &Fields, name: &'static str) -> Result<Option<u32>, Failure> {
+    let Some(text) = fields.sent(name) else { return Ok(None) };
+    text.trim().parse().map(Some).map_err(|_| Failure::invalid(name, "must be a whole number"))
 }
 
 fn new_page(viewer: &Viewer, fields: &Fields, mistake: &Mistake) -> Markup {
@@ -190,6 +204,9 @@ fn new_product(fields: &Fields) -> Result<(NewProduct, IdempotencyKey), Failure>
         share: share(fields)?,
         features: features(fields.get("features"))?,
         online_term_s: online_term_s(fields)?,
+        borrow_days_max: whole(fields, "borrow_days_max")?,
+        return_at_end: Some(fields.sent("return_at_end").is_some()),
+        write_offs: whole(fields, "write_offs")?,
     };
     Ok((wish, IdempotencyKey::new(fields.get(FORM_KEY))?))
 }
@@ -216,6 +233,9 @@ struct Entered<'a> {
     features: &'a str,
     /// The time without the portal, and its unit.
     term: (&'a str, &'a str),
+    borrow_days: &'a str,
+    return_at_end: bool,
+    write_offs: &'a str,
 }
 
 impl<'a> Entered<'a> {
@@ -226,6 +246,9 @@ impl<'a> Entered<'a> {
             share: fields.get("share"),
             features: fields.get("features"),
             term: (fields.sent("online_term").unwrap_or("7"), fields.sent("online_term_unit").unwrap_or("days")),
+            borrow_days: fields.sent("borrow_days_max").unwrap_or("14"),
+            return_at_end: fields.sent("return_at_end").is_some(),
+            write_offs: fields.sent("write_offs").unwrap_or("0"),
         }
     }
 }
@@ -271,6 +294,9 @@ pub(super) async fn edit_form(viewer: Viewer, ApiPath(product): ApiPath<ProductI
         share: product.share.word(),
         features: &as_lines(&product.features),
         term: (&term, unit),
+        borrow_days: &product.borrow_days_max.to_string(),
+        return_at_end: product.return_at_end,
+        write_offs: &product.write_offs.to_string(),
     };
     Ok(edit_page(&viewer, &product, &entered, &notices, &Mistake::none()).into_response())
 }
@@ -281,6 +307,9 @@ fn changes(fields: &Fields) -> Result<ChangeProduct, Failure> {
         share: Some(share(fields)?),
         features: Some(features(fields.get("features"))?),
         online_term_s: online_term_s(fields)?,
+        borrow_days_max: whole(fields, "borrow_days_max")?,
+        return_at_end: Some(fields.sent("return_at_end").is_some()),
+        write_offs: whole(fields, "write_offs")?,
     })
 }
 

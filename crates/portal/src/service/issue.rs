@@ -22,6 +22,7 @@ use leasehold_core::times::TimeTable;
 use leasehold_db::{DbError, Tx};
 use leasehold_trust::PortalSigner;
 use leasehold_trust::activation_file::build_activation_file;
+use leasehold_wire::portal::Product;
 use leasehold_wire::portal::{Activated, ChosenLine};
 use leasehold_wire::time::Time;
 use std::sync::Arc;
@@ -181,7 +182,8 @@ impl Desk {
                 .iter()
                 .find(|row| row.id == choice.license)
                 .ok_or_else(|| Failure::Internal("a license was admitted that was not offered".to_owned()))?;
-            let terms = Terms::by_file(license.product.share, license.term.maintenance_until());
+            let terms =
+                lending(Terms::by_file(license.product.share, license.term.maintenance_until()), &license.product);
             wanted.push(WantedLine { license, seats: choice.seats, until: choice.until, terms });
         }
         let newest = documents::newest(tx, workstation)?;
@@ -274,4 +276,14 @@ fn refused(refusal: Refusal, licenses: &[LicenseRow]) -> Failure {
         label => format!("{} ({label})", row.product.name),
     });
     Failure::Refused { refusal, license: license.unwrap_or_default() }
+}
+
+/// The terms of a line with what its product says about borrowing.
+pub(super) fn lending(terms: Terms, product: &Product) -> Terms {
+    Terms {
+        borrow_days_max: product.borrow_days_max,
+        return_at_end: product.return_at_end,
+        write_offs: product.write_offs,
+        ..terms
+    }
 }

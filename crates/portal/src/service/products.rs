@@ -21,6 +21,8 @@ const FEATURES_MAX: usize = 64;
 const PER_SEAT_MAX: u32 = 10_000;
 /// Shortest time for which an online license server goes on without the portal, in seconds.
 const ONLINE_TERM_MIN_S: i64 = 3_600;
+/// Most seats of a license that may be written off within a year.
+const WRITE_OFFS_MAX: u32 = 10_000;
 /// Seconds of a day.
 const DAY_S: i64 = DAY_MS / SECOND_MS;
 
@@ -45,6 +47,20 @@ fn check_online_term(seconds: u32, times: &TimeTable) -> Result<(), Failure> {
     ))
 }
 
+fn check_borrow_days(days: u32, times: &TimeTable) -> Result<(), Failure> {
+    if days <= times.borrow_days_max {
+        return Ok(());
+    }
+    Err(Failure::invalid("borrow_days_max", format!("must be 0 to {} days", times.borrow_days_max)))
+}
+
+fn check_write_offs(seats: u32) -> Result<(), Failure> {
+    if seats <= WRITE_OFFS_MAX {
+        return Ok(());
+    }
+    Err(Failure::invalid("write_offs", format!("must be 0 to {WRITE_OFFS_MAX} seats")))
+}
+
 /// Makes a product. Operators.
 pub fn create(
     portal: &Portal,
@@ -59,6 +75,10 @@ pub fn create(
     let preset = u32::try_from(portal.times().online_term_preset_ms / SECOND_MS).unwrap_or(u32::MAX);
     let online_term_s = wish.online_term_s.unwrap_or(preset);
     check_online_term(online_term_s, portal.times())?;
+    let borrow_days_max = wish.borrow_days_max.unwrap_or(portal.times().borrow_days_preset);
+    check_borrow_days(borrow_days_max, portal.times())?;
+    let write_offs = wish.write_offs.unwrap_or(0);
+    check_write_offs(write_offs)?;
     let stamp = portal.stamp(caller);
     let once = Once::new(caller, key, "product.create", wish, stamp.now)?;
     let new = Product {
@@ -69,6 +89,9 @@ pub fn create(
         features: wish.features.clone(),
         created_at: Time(stamp.now),
         online_term_s,
+        borrow_days_max,
+        return_at_end: wish.return_at_end.unwrap_or(false),
+        write_offs,
     };
     portal.db().write(move |tx| {
         once.run(tx, |tx| {
@@ -94,6 +117,12 @@ pub fn change(portal: &Portal, caller: &Caller, product: ProductId, wish: &Chang
     if let Some(seconds) = wish.online_term_s {
         check_online_term(seconds, portal.times())?;
     }
+    if let Some(days) = wish.borrow_days_max {
+        check_borrow_days(days, portal.times())?;
+    }
+    if let Some(seats) = wish.write_offs {
+        check_write_offs(seats)?;
+    }
     let (stamp, wish) = (portal.stamp(caller), wish.clone());
     let (changed, rung) = portal.db().write(move |tx| {
         catalog::lock(tx, product)?;
@@ -103,11 +132,18 @@ pub fn change(portal: &Portal, caller: &Caller, product: ProductId, wish: &Chang
         changed.share = wish.share.unwrap_or(changed.share);
         changed.features = wish.features.clone().unwrap_or(changed.features);
         changed.online_term_s = wish.online_term_s.unwrap_or(changed.online_term_s);
+        changed.borrow_days_max = wish.borrow_days_max.unwrap_or(changed.borrow_days_max);
+        changed.return_at_end = wish.return_at_end.unwrap_or(changed.return_at_end);
+        changed.write_offs = wish.write_offs.unwrap_or(changed.write_offs);
         catalog::update(tx, &changed)?;
-        let detail = json!({
-            "from": { "name": before.name, "share": before.share, "features": before.features, "online_term_s": before.online_term_s },
-            "to": { "name": changed.name, "share": changed.share, "features": changed.features, "online_term_s": changed.online_term_s },
-        });
+        let told = |product: &Product| {
+            json!({
+                "name": product.name, "share": product.share, "features": product.features,
+                "online_term_s": product.online_term_s, "borrow_days_max": product.borrow_days_max,
+                "return_at_end": product.return_at_end, "write_offs": product.write_offs,
+            })
+        };
+        let detail = json!({ "from": told(&before), "to": told(&changed) });
         audit::insert(tx, &stamp, "product.change", &product.to_string(), &detail)?;
         // License servers are to hold and to show it as it is now.
         let rung = workstations::online_with(tx, product)?;

@@ -8,7 +8,11 @@ use leasehold_wire::portal::Product;
 
 macro_rules! select {
     ($rest:literal) => {
-        concat!("SELECT id, code, name, share, features, created_at_ms, online_term_s FROM product ", $rest)
+        concat!(
+            "SELECT id, code, name, share, features, created_at_ms, online_term_s, borrow_days_max, return_at_end, write_offs
+             FROM product ",
+            $rest
+        )
     };
 }
 
@@ -21,14 +25,18 @@ fn read(row: &Row<'_>) -> Result<Product, DbError> {
         features: json(row, 4)?,
         created_at: time(row, 5)?,
         online_term_s: whole(row, 6)?,
+        borrow_days_max: whole(row, 7)?,
+        return_at_end: row.bool(8)?,
+        write_offs: whole(row, 9)?,
     })
 }
 
 /// Writes a product; `false` if its code is taken.
 pub fn insert(tx: &mut Tx<'_>, new: &Product) -> Result<bool, DbError> {
     let written = tx.exec(
-        "INSERT INTO product (id, code, name, share, features, created_at_ms, online_term_s)
-         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7) ON CONFLICT (code) DO NOTHING",
+        "INSERT INTO product (id, code, name, share, features, created_at_ms, online_term_s, borrow_days_max, return_at_end,
+                              write_offs)
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10) ON CONFLICT (code) DO NOTHING",
         &[
             text(new.id),
             (&new.code).into(),
@@ -37,6 +45,9 @@ pub fn insert(tx: &mut Tx<'_>, new: &Product) -> Result<bool, DbError> {
             to_json(&new.features)?,
             new.created_at.0.0.into(),
             new.online_term_s.into(),
+            new.borrow_days_max.into(),
+            new.return_at_end.into(),
+            new.write_offs.into(),
         ],
     )?;
     Ok(written == 1)
@@ -45,13 +56,18 @@ pub fn insert(tx: &mut Tx<'_>, new: &Product) -> Result<bool, DbError> {
 /// Changes what may change of a product.
 pub fn update(tx: &mut Tx<'_>, product: &Product) -> Result<(), DbError> {
     tx.exec(
-        "UPDATE product SET name = ?2, share = ?3, features = ?4, online_term_s = ?5 WHERE id = ?1",
+        "UPDATE product SET name = ?2, share = ?3, features = ?4, online_term_s = ?5, borrow_days_max = ?6,
+                            return_at_end = ?7, write_offs = ?8
+         WHERE id = ?1",
         &[
             text(product.id),
             (&product.name).into(),
             product.share.word().into(),
             to_json(&product.features)?,
             product.online_term_s.into(),
+            product.borrow_days_max.into(),
+            product.return_at_end.into(),
+            product.write_offs.into(),
         ],
     )?;
     Ok(())

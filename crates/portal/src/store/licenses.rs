@@ -56,7 +56,7 @@ macro_rules! select {
         concat!(
             "SELECT l.id, l.label, a.id, a.name, a.email, l.seats, l.kind, l.channel, l.term, l.starts_at_ms,
                     l.ended_at_ms, l.created_at_ms, p.id, p.code, p.name, p.share, p.features, p.created_at_ms,
-                    p.online_term_s, o.id, l.raise_while_learning
+                    p.online_term_s, o.id, l.raise_while_learning, p.borrow_days_max, p.return_at_end, p.write_offs
              FROM license l JOIN account a ON a.id = l.owner JOIN product p ON p.id = l.product
                   LEFT JOIN organization o ON o.owner = l.owner ",
             $rest
@@ -84,6 +84,9 @@ fn read(row: &Row<'_>) -> Result<LicenseRow, DbError> {
             features: json(row, 16)?,
             created_at: time(row, 17)?,
             online_term_s: whole(row, 18)?,
+            borrow_days_max: whole(row, 21)?,
+            return_at_end: row.bool(22)?,
+            write_offs: whole(row, 23)?,
         },
         organization: opt_id(row, 19)?,
         raise_while_learning: row.bool(20)?,

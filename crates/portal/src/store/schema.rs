@@ -12,6 +12,7 @@ pub const MIGRATIONS: Migrations = Migrations(&[
     Migration { version: 6, name: "organizations, assignments, online licensing", sql: ONLINE },
     Migration { version: 7, name: "syncs of which nothing has changed", sql: REPEATED },
     Migration { version: 8, name: "what servers said and are to hear, by license", sql: BY_LICENSE },
+    Migration { version: 9, name: "borrowing", sql: BORROWING },
 ]);
 
 const ACCOUNTS: &str = "
@@ -254,6 +255,12 @@ CREATE INDEX sync_heard ON sync (workstation, seen_at_ms, draining);
 ALTER TABLE sync DROP COLUMN report;
 ALTER TABLE sync DROP COLUMN told;
 ALTER TABLE sync DROP COLUMN bell;
+";
+
+const BORROWING: &str = "
+ALTER TABLE product ADD COLUMN borrow_days_max BIGINT NOT NULL DEFAULT 14;
+ALTER TABLE product ADD COLUMN return_at_end BIGINT NOT NULL DEFAULT 0;
+ALTER TABLE product ADD COLUMN write_offs BIGINT NOT NULL DEFAULT 0;
 ";
 
 const AUDIT: &str = "

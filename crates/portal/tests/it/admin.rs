@@ -48,7 +48,7 @@ fn sell_ten(portal: &Portal, olga: &Caller) -> LicenseId {
         name: "Studio".into(),
         share: Share::None,
         features: [(FeatureCode::new("studio.gui").unwrap(), 1)].into(),
-        online_term_s: None,
+        ..NewProduct::default()
     };
     let license = NewLicense {
         owner: id(olga),

@@ -125,7 +125,7 @@ fn what_cannot_be_sold_is_refused_by_name() {
             name: "Other".into(),
             share: leasehold_core::license::Share::UserHost,
             features: [(FeatureCode::new("other.x").unwrap(), 1)].into(),
-            online_term_s: None,
+            ..NewProduct::default()
         };
         assert_eq!(create(&NewProduct { code: "studio".into(), ..fine.clone() }), "TAKEN");
         for bad in [

@@ -104,7 +104,7 @@ impl World {
             name: format!("Acme {code}"),
             share: Share::None,
             features: features.into(),
-            online_term_s: None,
+            ..NewProduct::default()
         };
         products::create(&self.portal, &self.operator, None, &wish).unwrap().id
     }

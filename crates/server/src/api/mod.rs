@@ -84,6 +84,8 @@ fn other_routes() -> OpenApiRouter<Server> {
         .routes(routes!(passes::borrow, passes::passes))
         .routes(routes!(passes::give_back))
         .routes(routes!(passes::lost))
+        .routes(routes!(passes::lend))
+        .routes(routes!(passes::take_receipt))
         .routes(routes!(activation::request))
         .routes(routes!(activation::import))
         .routes(routes!(activation::disable))

@@ -54,6 +54,31 @@ pub(super) async fn give_back(
     Ok(ApiJson(server.return_pass(Some(pass), wish.receipt.trim()).await?))
 }
 
+/// Answer the request file of a machine that cannot reach this server: its administrator brings it.
+#[utoipa::path(
+    post, path = "/v1/passes/lend", tag = "passes", request_body = BorrowRequest,
+    responses((status = 200, body = PassResponse), (status = "default", body = Problem, content_type = "application/problem+json"))
+)]
+pub(super) async fn lend(
+    State(server): State<Server>,
+    Asking(caller): Asking,
+    ApiJson(wish): ApiJson<BorrowRequest>,
+) -> Result<ApiJson<PassResponse>, Refused> {
+    Ok(ApiJson(server.lend(&caller, wish.request.trim()).await?))
+}
+
+/// Take the receipt file of a pass: it names the pass itself. Again is harmless.
+#[utoipa::path(
+    post, path = "/v1/passes/receipts", tag = "passes", security(()), request_body = ReturnRequest,
+    responses((status = 200, body = ReturnResponse), (status = "default", body = Problem, content_type = "application/problem+json"))
+)]
+pub(super) async fn take_receipt(
+    State(server): State<Server>,
+    ApiJson(wish): ApiJson<ReturnRequest>,
+) -> Result<ApiJson<ReturnResponse>, Refused> {
+    Ok(ApiJson(server.return_pass(None, wish.receipt.trim()).await?))
+}
+
 /// Declare a pass lost, with its machine or its disk: it is not extended any more. Its seats are free when it has ended,
 /// or at once within what the vendor allows.
 #[utoipa::path(

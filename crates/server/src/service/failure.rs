@@ -8,7 +8,7 @@ use leasehold_db::DbError;
 use leasehold_host::FileError;
 use leasehold_trust::FileProblem;
 use leasehold_web::problem::{ApiProblem, Problem, internal, who};
-use leasehold_wire::server::{ConnectionProblem, codes};
+use leasehold_wire::server::{ConnectionProblem, DenialResponse, codes};
 
 /// Who keeps the machine.
 const ADMINISTRATOR: &str = "the administrator of the license server";
@@ -55,6 +55,9 @@ pub enum Failure {
     /// No such lease.
     #[error("no such lease")]
     LeaseUnknown,
+    /// Nothing is lent.
+    #[error("{}: nothing is lent", .0.problem.code)]
+    Denied(Box<DenialResponse>),
     /// No such pass.
     #[error("no such pass")]
     PassUnknown,
@@ -218,6 +221,7 @@ impl Failure {
                 Problem::new(422, codes::KEY_REUSED, "This idempotency key was already used for another request.")
                     .next("Use a new key for each checkout; repeat a request only unchanged.", who::CALLER)
             }
+            Failure::Denied(denial) => denial.problem.clone(),
             Failure::PassUnknown => Problem::new(404, codes::PASS_UNKNOWN, "This license server has lent no such pass.")
                 .detail("It has ended, or another license server lent it.")
                 .next("Look at the list of what is borrowed; a pass that has ended needs nothing.", who::YOU),

@@ -79,6 +79,21 @@ impl Server {
         }
     }
 
+    /// The same for a request file that somebody carried here, by the administrator.
+    ///
+    /// # Errors
+    /// [`Failure::SignIn`], [`Failure::File`], or [`Failure::Denied`] if nothing is lent.
+    pub async fn lend(&self, caller: &Caller, request: &str) -> Result<PassResponse, Failure> {
+        self.authorize(caller, ServerAction::Administer)?;
+        // The machine is elsewhere: where the file comes from says nothing of it.
+        let source = Source { address: caller.address(), loopback: false };
+        match self.borrow(source, request).await? {
+            BorrowOutcome::Borrowed(pass) => Ok(*pass),
+            BorrowOutcome::Refused(LeaseOutcome::Denied(denial)) => Err(Failure::Denied(denial)),
+            BorrowOutcome::Refused(other) => Err(Failure::Internal(format!("a wish to borrow came to {other:?}"))),
+        }
+    }
+
     fn pass(&self, answer: PassAnswer) -> Result<PassResponse, Failure> {
         // It can only have gone while this answer was on its way: nothing is lent without a key.
         let identity = self.0.keys.identity().ok_or(Failure::OutcomeUnknown)?;

@@ -14,13 +14,7 @@ pub(super) fn add_over(tx: &mut Tx<'_>, over: &PassOver) -> Result<(), DbError> 
     tx.exec(
         "INSERT INTO pass_over (key, pass, until_ms, at_ms, written_off) VALUES (?1, ?2, ?3, ?4, ?5)
          ON CONFLICT (key) DO NOTHING",
-        &[
-            (&*over.key).into(),
-            over.id.to_string().into(),
-            over.until.0.into(),
-            over.at.0.into(),
-            written_off.into(),
-        ],
+        &[(&*over.key).into(), over.id.to_string().into(), over.until.0.into(), over.at.0.into(), written_off.into()],
     )?;
     Ok(())
 }

@@ -33,6 +33,8 @@ pub(super) struct Dice {
     every_ms_max: i64,
     /// Of a thousand servers, enabled online.
     pub(super) online: u64,
+    /// Machines that borrow.
+    pub(super) borrowers: u32,
     /// How likely each of [`CHAOS`] is in this world.
     weights: Vec<u64>,
 }
@@ -70,6 +72,9 @@ enum Trouble {
     Assign,
     Switch,
     TakeBack,
+    FileAgain,
+    Reimage,
+    LosePass,
 }
 
 /// Everything that can go wrong, and how usual it is.
@@ -104,6 +109,9 @@ const CHAOS: &[(Trouble, u64)] = &[
     (Trouble::Assign, 3),
     (Trouble::Switch, 1),
     (Trouble::TakeBack, 4),
+    (Trouble::FileAgain, 4),
+    (Trouble::Reimage, 1),
+    (Trouble::LosePass, 2),
 ];
 
 impl Dice {
@@ -121,6 +129,7 @@ impl Dice {
         let every_ms_max = one_of(&[25, 50, 75]) * SECOND_MS;
         // A third of all kinds of trouble is unknown in a world, so that the others are not drowned.
         let online = per_mille(one_of(&[0, 0, 0, 0, 0, 0, 0, 0, 700, 1_000]));
+        let borrowers = u32::try_from(one_of(&[0, 1, 3, 4])).unwrap_or(0);
         let weights = CHAOS.iter().map(|(_, weight)| weight * per_mille(one_of(&[0, 1, 3]))).collect();
         Dice {
             lost,
@@ -133,6 +142,7 @@ impl Dice {
             lasts_ms,
             every_ms_max,
             online,
+            borrowers,
             weights,
         }
     }
@@ -147,6 +157,11 @@ impl Dice {
                 *weight = 60;
             }
         }
+    }
+
+    /// Machines that borrow from servers by file: where a bug of passes can show.
+    pub(super) fn borrow(&mut self) {
+        (self.online, self.borrowers) = (0, 4);
     }
 
     /// Online servers, and a portal that is restored often: where a bug of restored portals can show.
@@ -255,6 +270,9 @@ impl World<'_, '_> {
                 self.cut_portal(server, for_ms);
             }
             Trouble::Stolen => self.send_stolen(),
+            Trouble::FileAgain => self.bring_again(),
+            Trouble::Reimage => self.reimage(),
+            Trouble::LosePass => self.lose_pass(server),
             Trouble::TakeBack => self.take_back(server),
             Trouble::Recall => self.portal_act(0, PortalWhat::Recall { server }),
             Trouble::Assign => {

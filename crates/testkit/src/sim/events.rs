@@ -1,6 +1,8 @@
 //! Everything that can happen, as values in the queue.
 
+use super::pass::PassCall;
 use super::sync::Parcel;
+use leasehold_core::engine::Output;
 use leasehold_core::session::{Reply, Request, SessionInput};
 use leasehold_wire::portal::ChosenLine;
 use std::sync::Arc;
@@ -44,6 +46,12 @@ pub(super) enum Event {
     Ring { server: usize },
     /// A server reaches the portal again.
     PortalBack { server: usize },
+    /// A machine that borrows does what is next.
+    Borrower { borrower: usize },
+    /// A request or receipt of a machine has reached a server.
+    PassAtServer { server: usize, borrower: usize, call: PassCall },
+    /// The answer has reached the machine.
+    PassAnswer { borrower: usize, call: PassCall, output: Box<Output> },
     /// The next thing goes wrong.
     Chaos,
     /// From now on nothing goes wrong any more.

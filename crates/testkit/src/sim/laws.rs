@@ -85,6 +85,19 @@ impl World<'_, '_> {
                 return self.broken(Law::Four, what);
             }
         }
+        for (index, server, lease) in self.passes_believed() {
+            let truth = &self.truth.servers[server];
+            if truth.on_disk.leases.contains_key(&lease) {
+                believed.insert((server, lease));
+            } else if self.truth.written_off.contains(&lease) || truth.orphans.contains_key(&lease) {
+                // By the vendor's leave; or lent after the backup that the server was restored from, which nobody knows.
+            } else if !self.truth.known.contains(&lease) {
+                return self.broken(Law::Two, format!("borrower{index} has {lease}, which never reached a disk"));
+            } else {
+                let what = format!("borrower{index} may use {lease}, whose seat server{server} has freed");
+                return self.broken(Law::Four, what);
+            }
+        }
         Ok(believed)
     }
 
@@ -227,7 +240,11 @@ impl World<'_, '_> {
                 let mut lines = lease.placement.iter().filter_map(|(line, _)| on_disk.lines.get(line));
                 lines.any(|line| line.until.since(now) < 10 * SECOND_MS)
             };
-            let stays = on_disk.leases.iter().filter(|(id, lease)| held.contains(id) || !ends(lease));
+            // A pass is counted a day longer than it is used, and for as long if its machine is gone.
+            let leases = on_disk.leases.iter().filter(|(_, lease)| !lease.pass);
+            let held: BTreeSet<LeaseId> =
+                held.into_iter().filter(|id| on_disk.leases.get(id).is_none_or(|lease| !lease.pass)).collect();
+            let stays = leases.filter(|(id, lease)| held.contains(id) || !ends(lease));
             let on_disk: BTreeSet<LeaseId> = stays.map(|(id, _)| *id).collect();
             if held != on_disk {
                 let stuck: Vec<_> = on_disk.symmetric_difference(&held).collect();

@@ -50,6 +50,11 @@ impl Machine {
         Reading { wall: self.wall(at_ms), boottime_ms: self.boottime_ms(at_ms) }
     }
 
+    /// Names the time since it was booted.
+    pub(super) fn boot(&self) -> String {
+        self.booted_ms.to_string()
+    }
+
     pub(super) fn reboot(&mut self, at_ms: i64) {
         (self.booted_ms, self.uncounted_ms) = (at_ms - 1_000, 0);
     }

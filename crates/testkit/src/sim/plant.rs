@@ -23,6 +23,10 @@ pub enum Plant {
     CountUsedOnly,
     /// A seat that an administrator takes back is free at once, whatever its holder believes.
     TakeBackAtOnce,
+    /// A pass is freed at its end, though its machine's clock may be behind.
+    FreePassAtEnd,
+    /// A machine goes on using a pass that it has given up.
+    UseAfterReturn,
     /// A restored portal gives seats before it knows what is out.
     RaiseAfterRestore,
 }

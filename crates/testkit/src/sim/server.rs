@@ -3,13 +3,14 @@
 use super::events::{Event, Letter, What};
 use super::machine::Machine;
 use super::outcome::{Law, Violation};
+use super::pass::PassCall;
 use super::plant::Plant;
 use super::truth::OnDisk;
 use super::world::{World, tell};
 use leasehold_core::clock::{EngineClock, StartVerdict};
 use leasehold_core::codes::LeaseEnd;
 use leasehold_core::engine::{Act, Document, Engine, EventKind, Input, Output, SyncOut, Whom, Write};
-use leasehold_core::ids::{LeaseId, RequestId, WorkstationId};
+use leasehold_core::ids::{LeaseId, PassId, RequestId, WorkstationId};
 use leasehold_core::session::{Reply, Request, SessionInput};
 use leasehold_core::sync::ServerFacts;
 use leasehold_core::time::{MINUTE_MS, Ms, SECOND_MS};
@@ -82,6 +83,15 @@ pub(super) enum Command {
     Install(Box<Document>),
     Drain,
     Release(Whom),
+    /// A request or receipt of a machine that borrows.
+    Pass {
+        borrower: usize,
+        call: PassCall,
+    },
+    Lose {
+        pass: PassId,
+        write_off: bool,
+    },
     /// Of online licensing: an answer, a failure, the bell.
     Sync(Box<Input>),
 }
@@ -90,6 +100,7 @@ pub(super) enum Command {
 #[derive(Default)]
 struct Stepped {
     answers: Vec<(Letter, Beat, Output)>,
+    passes: Vec<(usize, PassCall, Output)>,
     tick: bool,
     set_time_to: Option<Ms>,
     sync: Option<SyncOut>,
@@ -152,6 +163,9 @@ impl World<'_, '_> {
         if self.plant == Some(Plant::FreeEarly) {
             times.lease_allowance_ms = -20_000;
         }
+        if self.plant == Some(Plant::FreePassAtEnd) {
+            times.offline_allowance_ms = 0;
+        }
         times
     }
 
@@ -176,7 +190,7 @@ impl World<'_, '_> {
         self.servers[server].batch_ms = i64::MAX;
         let Some(now) = self.server_now(server) else { return Ok(()) };
         let mut writes = Vec::new();
-        let Stepped { answers: stepped, tick, set_time_to, sync } = self.step_all(server, now, &mut writes);
+        let Stepped { answers: stepped, passes, tick, set_time_to, sync } = self.step_all(server, now, &mut writes);
         if self.plant == Some(Plant::AnswerBeforeCommit) {
             self.answer(server, &stepped);
         }
@@ -191,6 +205,9 @@ impl World<'_, '_> {
                 self.check_answers(server, &stepped)?;
                 if self.plant != Some(Plant::AnswerBeforeCommit) {
                     self.answer(server, &stepped);
+                }
+                for (borrower, call, output) in &passes {
+                    self.pass_answered(server, *borrower, call, output)?;
                 }
                 let now = self.server_now(server).unwrap_or(now);
                 self.retire_if_drained(server, now)?;
@@ -221,14 +238,33 @@ impl World<'_, '_> {
         let commands = std::mem::take(&mut self.servers[server].commands);
         let inputs: Vec<(Letter, Input)> =
             letters.into_iter().filter_map(|letter| Some((letter.clone(), self.input(&letter, now)?))).collect();
+        let commands: Vec<(Command, Option<Input>)> = commands
+            .into_iter()
+            .map(|command| match command {
+                Command::Pass { borrower, call } => {
+                    let input = self.pass_input(borrower, &call, now);
+                    (Command::Pass { borrower, call }, Some(input))
+                }
+                command => (command, None),
+            })
+            .collect();
         let wall = self.servers[server].machine.wall(self.at_ms);
         let mut all = Stepped::default();
         let Server { running, flight, waiting, .. } = &mut self.servers[server];
         let Some(running) = running else { return all };
         let paused = running.stalled_until.is_some_and(|until| now < until);
         let mut refused = Vec::new();
-        for command in commands {
+        for (command, prepared) in commands {
+            if let (Command::Pass { borrower, call }, Some(input)) = (&command, &prepared) {
+                if !paused {
+                    let output = running.engine.step(now, input.clone(), writes);
+                    all.passes.push((*borrower, call.clone(), output));
+                }
+                continue;
+            }
             let input = match command {
+                Command::Pass { .. } => continue,
+                Command::Lose { pass, write_off } => Input::Lose { pass, write_off, act: act() },
                 Command::Install(document) => Input::Install { document: *document, wall, act: act() },
                 Command::Drain => Input::Drain { act: act() },
                 Command::Release(Whom::Seat(lease)) if self.plant == Some(Plant::TakeBackAtOnce) => {
@@ -371,6 +407,10 @@ impl World<'_, '_> {
                 EventKind::Copied => "event copied",
                 EventKind::Adopted => "event adopted",
                 EventKind::TakenBack => "event taken back",
+                EventKind::Borrow => "event borrow",
+                EventKind::Extend => "event extend",
+                EventKind::Return => "event return",
+                EventKind::WriteOff => "event write-off",
             });
         }
         if let Some((key, first, second)) = committed.second_lease {
@@ -571,6 +611,8 @@ fn written(write: &Write) -> String {
         Write::SeatMoved { .. }
         | Write::LeaseReleased { .. }
         | Write::Barred(_)
+        | Write::Pass { .. }
+        | Write::PassOver(_)
         | Write::LeaseSeen { .. }
         | Write::Draining
         | Write::Asked { .. }

@@ -195,7 +195,15 @@ fn customer_and_products(portal: &Portal, operator: &Caller) -> (AccountId, Vec<
     ];
     let products = products.map(|(code, share, features)| {
         let (code, name) = (code.to_owned(), code.to_owned());
-        let wish = NewProduct { code, name, share, features: features.clone(), online_term_s: Some(3_600) };
+        let wish = NewProduct {
+            code,
+            name,
+            share,
+            features: features.clone(),
+            online_term_s: Some(3_600),
+            write_offs: Some(1),
+            ..NewProduct::default()
+        };
         (products::create(portal, operator, None, &wish).expect("a product").id, features)
     });
     (customer, products.into())

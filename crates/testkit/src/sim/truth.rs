@@ -18,6 +18,8 @@ pub(super) struct LeaseTruth {
     pub(super) seat: LeaseId,
     pub(super) feature: FeatureCode,
     pub(super) placement: Placement,
+    /// It is a pass.
+    pub(super) pass: bool,
 }
 
 /// What one server has on disk.
@@ -86,6 +88,8 @@ pub(super) struct Truth {
     pub(super) servers: Vec<ServerTruth>,
     pub(super) bought: BTreeMap<LicenseId, u32>,
     pub(super) workstations: BTreeMap<WorkstationId, WorkstationTruth>,
+    /// Passes that an administrator counted as free while their machines may use them: the one exception of the laws.
+    pub(super) written_off: BTreeSet<LeaseId>,
     /// Leases of which a clone of the holder's machine has a copy.
     pub(super) copied: BTreeSet<LeaseId>,
     /// Keys under which a clone asks as well: what is made under them is copied from the beginning.
@@ -133,7 +137,8 @@ impl Truth {
                         committed.second_lease = Some((lease.key.clone(), other, lease.id));
                     }
                     let feature = lease.ask.feature.clone();
-                    truth.on_disk.leases.insert(lease.id, LeaseTruth { seat: lease.seat(), feature, placement });
+                    let pass = lease.pass.is_some();
+                    truth.on_disk.leases.insert(lease.id, LeaseTruth { seat: lease.seat(), feature, placement, pass });
                 }
                 Write::SeatMoved { seat, placement } => {
                     for lease in truth.on_disk.leases.values_mut().filter(|lease| lease.seat == *seat) {
@@ -165,7 +170,12 @@ impl Truth {
                     truth.on_disk.receipts += 1;
                 }
                 Write::Event(event) => committed.kinds.push(event.kind),
+                Write::PassOver(over) if !over.written_off.is_empty() => {
+                    self.written_off.insert(over.id.lease());
+                }
                 Write::LeaseSeen { .. }
+                | Write::Pass { .. }
+                | Write::PassOver(_)
                 | Write::LeaseReleased { .. }
                 | Write::Barred(_)
                 | Write::Denial(_)

@@ -5,6 +5,7 @@ use super::chaos::Dice;
 use super::events::{Event, Letter};
 use super::machine::Machine;
 use super::outcome::{Law, Stamp, Tally, Violation};
+use super::pass::{Borrower, PassCall};
 use super::plant::Plant;
 use super::queue::Queue;
 use super::server::{Command, ForWhom, Server};
@@ -37,6 +38,9 @@ pub(super) struct World<'s, 't> {
     pub(super) truth: Truth,
     pub(super) machines: Vec<Machine>,
     pub(super) apps: Vec<App>,
+    pub(super) borrowers: Vec<Borrower>,
+    /// Requests and receipts that were brought to servers, for somebody to bring again.
+    pub(super) carried: Vec<(usize, PassCall)>,
     pub(super) servers: Vec<Server>,
     /// Links that are down, from an application to a server.
     pub(super) cut: BTreeSet<(usize, usize)>,
@@ -95,6 +99,9 @@ impl<'s, 't> World<'s, 't> {
         if matches!(plant, Some(Plant::SayTooEarly | Plant::CountUsedOnly)) {
             dice.online = 1_000;
         }
+        if matches!(plant, Some(Plant::FreePassAtEnd | Plant::UseAfterReturn)) {
+            dice.borrow();
+        }
         if plant == Some(Plant::ForgetKeys) {
             dice.restart_often();
         }
@@ -108,6 +115,8 @@ impl<'s, 't> World<'s, 't> {
             truth: Truth::default(),
             machines: Vec::new(),
             apps: Vec::new(),
+            borrowers: Vec::new(),
+            carried: Vec::new(),
             servers: Vec::new(),
             cut: BTreeSet::new(),
             strays: VecDeque::new(),
@@ -169,6 +178,9 @@ impl<'s, 't> World<'s, 't> {
         for _ in 0..self.between(2, apps_max) {
             self.add_app();
         }
+        for _ in 0..self.dice.borrowers {
+            self.add_borrower();
+        }
         let lasts_ms = self.dice.lasts_ms;
         let first = self.between(30 * SECOND_MS, 3 * MINUTE_MS);
         self.push(first, Event::Chaos);
@@ -207,6 +219,9 @@ impl<'s, 't> World<'s, 't> {
             Event::PortalBack { server } => {
                 self.portal_cut.remove(&server);
             }
+            Event::Borrower { borrower } => self.borrower(borrower),
+            Event::PassAtServer { server, borrower, call } => self.pass_at_server(server, borrower, call),
+            Event::PassAnswer { borrower, call, output } => self.pass_answer(borrower, &call, &output),
             Event::Chaos => return self.chaos(),
             Event::Heal => return self.heal(),
             Event::End => {}

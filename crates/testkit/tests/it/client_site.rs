@@ -121,7 +121,7 @@ impl Site {
         to
     }
 
-    fn local(&self) -> Local {
+    pub(crate) fn local(&self) -> Local {
         Local {
             folder: self.data(),
             clock: Arc::new(SystemClock::new()),
@@ -174,7 +174,7 @@ pub(crate) fn activation_file(portal: &PortalSigner, request: &ActivationRequest
         features: [(FeatureCode::new(FEATURE).unwrap(), 1)].into(),
         seats,
         until: Ms(now.0 + 90 * DAY_MS).floor_to_second(),
-        terms: Terms::by_file(Share::None, None),
+        terms: Terms { borrow_days_max: 14, write_offs: 1, ..Terms::by_file(Share::None, None) },
     };
     let grant = Grant {
         workstation,

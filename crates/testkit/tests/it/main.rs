@@ -17,6 +17,7 @@ mod online;
 mod online_faults;
 mod online_hour;
 mod online_race;
+mod passes;
 mod proxies;
 mod service;
 mod simulation;

@@ -112,7 +112,7 @@ fn sell(portal: &Portal, now: Ms) -> (Caller, [LicenseId; 2]) {
     let owner = accounts::create(portal, &operator, None, &wish).unwrap().id;
     let features = [(FeatureCode::new("gui").unwrap(), 1)].into_iter().collect();
     let (code, name) = ("studio".to_owned(), "Studio".to_owned());
-    let product = NewProduct { code, name, share: Share::None, features, online_term_s: None };
+    let product = NewProduct { code, name, share: Share::None, features, ..NewProduct::default() };
     let product = products::create(portal, &operator, None, &product).unwrap().id;
     let wish = NewLicense {
         owner,

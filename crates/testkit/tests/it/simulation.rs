@@ -196,6 +196,16 @@ fn a_seat_taken_back_under_its_holder_is_found() {
 }
 
 #[test]
+fn a_pass_that_is_freed_at_its_end_is_found() {
+    assert_eq!(found(Plant::FreePassAtEnd), Law::Four);
+}
+
+#[test]
+fn a_machine_that_uses_what_it_gave_up_is_found() {
+    assert_eq!(found(Plant::UseAfterReturn), Law::Four);
+}
+
+#[test]
 fn a_restored_portal_that_gives_seats_at_once_is_found() {
     assert_eq!(found(Plant::RaiseAfterRestore), Law::One);
 }

@@ -29,6 +29,13 @@ pub struct Product {
     pub created_at: Time,
     /// An online license server that does not reach the portal goes on for so many seconds, 3,600 to 2,592,000.
     pub online_term_s: u32,
+    /// Seats may be borrowed, by a license server or by a machine, for so many days; 0 if not at all.
+    pub borrow_days_max: u32,
+    /// Seats that are returned early come free at the end of what they were borrowed for only.
+    pub return_at_end: bool,
+    /// Of each license, so many seats that were lost may be counted as free at once within a year. License servers older
+    /// than 0.2 cannot read documents of a product with more than 0.
+    pub write_offs: u32,
 }
 
 /// A product as it is named inside other things.
@@ -44,7 +51,7 @@ pub struct ProductRef {
 }
 
 /// Creates a product.
-#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize, ToSchema)]
+#[derive(Clone, Default, PartialEq, Eq, Debug, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct NewProduct {
     /// Unique code, 1 to 64 characters: lower-case letters, digits, `.`, `-`, `_`, starting with a letter.
@@ -61,6 +68,15 @@ pub struct NewProduct {
     /// not given.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub online_term_s: Option<u32>,
+    /// Seats may be borrowed for so many days, 0 to 365; 0 forbids it. 14 if not given.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub borrow_days_max: Option<u32>,
+    /// Seats that are returned early come free at the end of what they were borrowed for only.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub return_at_end: Option<bool>,
+    /// Of each license, so many seats that were lost may be counted as free at once within a year, 0 to 10,000. 0 if not given.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub write_offs: Option<u32>,
 }
 
 /// Changes a product. Documents that are already issued keep what they say.
@@ -81,6 +97,15 @@ pub struct ChangeProduct {
     /// New time for which online license servers go on without the portal, in seconds, 3,600 to 2,592,000.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub online_term_s: Option<u32>,
+    /// Seats may be borrowed for so many days, 0 to 365; 0 forbids it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub borrow_days_max: Option<u32>,
+    /// Seats that are returned early come free at the end of what they were borrowed for only.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub return_at_end: Option<bool>,
+    /// Of each license, so many seats that were lost may be counted as free at once within a year, 0 to 10,000.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub write_offs: Option<u32>,
 }
 
 /// A purchase, with where its seats are.

@@ -2,7 +2,7 @@
 
 use super::{RENEW_PART, REPEAT_EACH_MS, REPEAT_MAX_MS, REPEAT_MS};
 use crate::failure::Failure;
-use crate::service::issue::{Desk, WantedLine};
+use crate::service::issue::{Desk, WantedLine, lending};
 use crate::service::pools::{LicensePools, OnLicense};
 use crate::store::bells::{self, Due};
 use crate::store::documents::{self, DocumentRow, StoredLine};
@@ -232,7 +232,10 @@ impl Desk {
                 license,
                 seats: *seats,
                 until: license.term.ends_at().map_or(longest, |end| end.min(longest)).floor_to_second(),
-                terms: Terms::by_sync(license.product.share, license.term.maintenance_until(), *assigned),
+                terms: lending(
+                    Terms::by_sync(license.product.share, license.term.maintenance_until(), *assigned),
+                    &license.product,
+                ),
             }
         });
         let mut lines = self.lines(tx, row.id, wanted.collect(), newest)?;

@@ -1,0 +1,626 @@
+//! Passes: seats that this machine has borrowed. They are used first and always, without asking a server; they are
+//! extended while the server that lent them is in reach, and given back with a receipt.
+//!
+//! What is decided about clocks is decided in `leasehold_core::pass`; what is on disk is [`folder`]'s.
+
+mod folder;
+mod seat;
+mod trouble;
+
+pub(crate) use seat::{PassEvent, PassSeat};
+pub use trouble::{PassFailure, PassTrouble};
+
+use crate::client::{Checkout, Identity, Parts};
+use crate::link::{Borrowed, Link};
+use crate::seat::SeatInfo;
+use crate::trouble::{ServerTrouble, Trouble};
+use folder::{Asked, Entry};
+use leasehold_core::clock::Reading;
+use leasehold_core::ids::{PassId, ReceiptId, RequestId, WorkstationId};
+use leasehold_core::license::FeatureCode;
+use leasehold_core::pass::{Mark, SetBack, wants_extension};
+use leasehold_core::time::{Clock, DAY_MS, HOUR_MS, Ms};
+use leasehold_host::{FolderLock, LockError, OsRandom};
+use leasehold_trust::pass::{
+    PassReceiptFacts, PassRequestFacts, VerifiedPass, pass_receipt_file, pass_request_file, read_pass_file,
+    sign_pass_receipt, sign_pass_request,
+};
+use leasehold_trust::{SigningKey, VendorRoot};
+use serde::Serialize;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+/// A running application asks for more time this often while that comes to nothing, in milliseconds.
+const EXTEND_AGAIN_MS: i64 = HOUR_MS;
+
+/// Where the passes of this machine lie, and for whom.
+pub(crate) struct Passes {
+    folder: Option<PathBuf>,
+    root: VendorRoot,
+    machine: String,
+    clock: Arc<dyn Clock>,
+}
+
+/// A pass of this machine.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize)]
+pub struct PassInfo {
+    /// Which.
+    pub pass: PassId,
+    /// Of what.
+    pub feature: FeatureCode,
+    /// How many seats, and so how many processes at once.
+    pub seats: u32,
+    /// How many processes of this machine use now.
+    pub in_use: u32,
+    /// Name of the license server that lent it, as its portal knows it. Hostile text.
+    pub lender: String,
+    /// Until when it can be used.
+    #[serde(with = "leasehold_core::time::rfc3339")]
+    pub until: Ms,
+    /// What keeps it from being used; absent if nothing.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub trouble: Option<PassTrouble>,
+}
+
+/// Seats were borrowed, or a pass was extended.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize)]
+pub struct Lent {
+    /// The pass.
+    #[serde(flatten)]
+    pub pass: PassInfo,
+    /// It was there, and runs longer now.
+    pub extended: bool,
+    /// Until when it was wanted.
+    #[serde(with = "leasehold_core::time::rfc3339")]
+    pub wanted_until: Ms,
+    /// It ends earlier than was wanted, because the license behind it, or what the license server has of it, ends.
+    pub cut: bool,
+    /// The longest time that can be asked for, in days.
+    pub days_max: u32,
+}
+
+/// A pass was given back.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize)]
+pub struct Returned {
+    /// Which.
+    pub pass: PassId,
+    /// Of what.
+    pub feature: FeatureCode,
+    /// When its seats are free; absent if the license server does not know the pass any more.
+    #[serde(serialize_with = "rfc3339_or_none", skip_serializing_if = "Option::is_none")]
+    pub free_at: Option<Ms>,
+}
+
+#[expect(clippy::ref_option, reason = "serde passes references")]
+fn rfc3339_or_none<S: serde::Serializer>(at: &Option<Ms>, serializer: S) -> Result<S::Ok, S::Error> {
+    at.map(Ms::rfc3339).serialize(serializer)
+}
+
+/// A pass on disk of which everything was verified.
+struct Known {
+    entry: Entry,
+    pass: VerifiedPass,
+}
+
+impl Known {
+    fn lender(&self) -> WorkstationId {
+        self.pass.claims.iss
+    }
+}
+
+impl Passes {
+    pub(crate) fn new(folder: Option<PathBuf>, root: VendorRoot, machine: String, clock: Arc<dyn Clock>) -> Passes {
+        Passes { folder, root, machine, clock }
+    }
+
+    fn entries(&self) -> Vec<Entry> {
+        self.folder.as_deref().map(Entry::all).unwrap_or_default()
+    }
+
+    fn reading(&self) -> Reading {
+        Reading { wall: self.clock.wall(), boottime_ms: self.clock.boottime_ms() }
+    }
+
+    /// A pass that lies in a folder, if it is one. Its dates are judged by the clock of the moment, which may be wrong:
+    /// whether it may be used is [`Passes::usable`]'s question.
+    fn known(&self, entry: &Entry) -> Option<Result<Known, PassTrouble>> {
+        let file = entry.pass()?;
+        let read = match read_pass_file(&file, &self.root, self.clock.wall()) {
+            // A clock that is far behind: the certificates are judged by the time that was seen.
+            Err(leasehold_trust::FileProblem::ClockWrong { .. }) => {
+                let seen = entry.mark().map_or(self.clock.wall(), |mark| mark.at);
+                read_pass_file(&file, &self.root, seen)
+            }
+            read => read,
+        };
+        let asked = || entry.asked().map(|asked| asked.feature).unwrap_or_default();
+        Some(match read {
+            Ok(pass) => Ok(Known { entry: entry.clone(), pass }),
+            Err(problem) => Err(PassTrouble::Damaged { feature: asked(), why: problem.what() }),
+        })
+    }
+
+    /// What time it is for a pass, or why it cannot be used.
+    fn usable(&self, known: &Known) -> Result<Ms, PassTrouble> {
+        let claims = &known.pass.claims;
+        let of = || (claims.feature.to_string(), claims.exp);
+        if known.entry.receipt().is_some() {
+            let (feature, until) = of();
+            return Err(PassTrouble::Returning { feature, until });
+        }
+        if claims.machine != self.machine {
+            let (feature, _) = of();
+            return Err(PassTrouble::OtherMachine { feature, host: claims.host.clone() });
+        }
+        let boot_id = leasehold_host::boot_id();
+        // A pass without a mark was put here by hand: no time before it was signed is believed.
+        let mark = known.entry.mark().unwrap_or(Mark { at: claims.iat, boottime_ms: 0, boot_id: String::new() });
+        match mark.now(self.reading(), &boot_id) {
+            Err(SetBack { behind_ms }) => {
+                let (feature, _) = of();
+                Err(PassTrouble::ClockSetBack { feature, behind_ms })
+            }
+            Ok(now) if now >= claims.exp => {
+                let (feature, until) = of();
+                Err(PassTrouble::Ended { feature, until })
+            }
+            Ok(now) => Ok(now),
+        }
+    }
+
+    fn info(&self, known: &Known) -> PassInfo {
+        let claims = &known.pass.claims;
+        PassInfo {
+            pass: claims.sub,
+            feature: claims.feature.clone(),
+            seats: claims.seats,
+            in_use: known.entry.in_use(claims.seats),
+            lender: known.pass.grant.grant.workstation_name.clone(),
+            until: claims.exp,
+            trouble: self.usable(known).err(),
+        }
+    }
+
+    /// Every pass of this machine, and what is wrong with files that are none.
+    pub(crate) fn all(&self) -> (Vec<PassInfo>, Vec<PassTrouble>) {
+        let (mut passes, mut troubles) = (Vec::new(), Vec::new());
+        for known in self.entries().iter().filter_map(|entry| self.known(entry)) {
+            match known {
+                Ok(known) => passes.push(self.info(&known)),
+                Err(trouble) => troubles.push(trouble),
+            }
+        }
+        (passes, troubles)
+    }
+
+    /// Seats of a pass, if this machine has one of the feature; else why those that it has cannot be used.
+    pub(crate) fn take(&self, client: &Arc<Parts>, checkout: &Checkout) -> Result<PassSeat, Vec<PassTrouble>> {
+        let mut troubles = Vec::new();
+        for known in self.entries().iter().filter_map(|entry| self.known(entry)) {
+            let known = match known {
+                Ok(known) => known,
+                Err(trouble) if trouble.feature() == checkout.feature => {
+                    troubles.push(trouble);
+                    continue;
+                }
+                Err(_) => continue,
+            };
+            let claims = &known.pass.claims;
+            if claims.feature.as_str() != checkout.feature {
+                continue;
+            }
+            let now = match self.usable(&known) {
+                Ok(now) => now,
+                Err(trouble) => {
+                    troubles.push(trouble);
+                    continue;
+                }
+            };
+            if !covers(&known.pass, checkout) {
+                troubles.push(PassTrouble::TooNew { feature: checkout.feature.clone() });
+                continue;
+            }
+            let Some(locks) = known.entry.take(claims.seats, checkout.seats) else {
+                let in_use = known.entry.in_use(claims.seats);
+                troubles.push(PassTrouble::InUse { feature: checkout.feature.clone(), seats: claims.seats, in_use });
+                continue;
+            };
+            let info = SeatInfo {
+                server: None,
+                lease: claims.sub.lease(),
+                pass: Some(claims.sub),
+                feature: claims.feature.clone(),
+                seats: checkout.seats,
+                ends_at: claims.exp,
+            };
+            let extend = extender(client.clone(), known.entry.clone());
+            return Ok(PassSeat::begin(known.entry, locks, info, now, self.clock.clone(), extend));
+        }
+        Err(troubles)
+    }
+
+    fn lock(&self) -> Result<(PathBuf, FolderLock), PassFailure> {
+        let folder = self.folder.clone().ok_or(PassFailure::NoFolder)?;
+        std::fs::create_dir_all(&folder)
+            .map_err(|error| PassFailure::Disk(leasehold_host::FileError::io("make", &folder, error)))?;
+        match FolderLock::acquire(&folder) {
+            Ok(lock) => Ok((folder, lock)),
+            Err(LockError::Held { .. }) => Err(PassFailure::Busy),
+            Err(LockError::File(error)) => Err(PassFailure::Disk(error)),
+        }
+    }
+
+    /// Keeps a pass that was answered, after everything in it was verified against what was asked.
+    fn keep(&self, entry: &Entry, key: &SigningKey, file: &str) -> Result<Known, PassFailure> {
+        let pass = read_pass_file(file.as_bytes(), &self.root, self.clock.wall()).map_err(PassFailure::File)?;
+        let claims = &pass.claims;
+        if claims.jkt != key.thumbprint() {
+            return Err(PassFailure::OtherKey);
+        }
+        if claims.machine != self.machine {
+            return Err(PassFailure::Trouble(PassTrouble::OtherMachine {
+                feature: claims.feature.to_string(),
+                host: claims.host.clone(),
+            }));
+        }
+        let (reading, boot_id) = (self.reading(), leasehold_host::boot_id());
+        // Signed just now, so that it is at least as late as that: a clock that was set back before lengthens nothing.
+        let seen = entry.mark().map_or(claims.iat, |mark| mark.at.max(claims.iat));
+        let mark = Mark { at: reading.wall.max(seen), boottime_ms: reading.boottime_ms, boot_id };
+        entry.set_pass(file, claims.seats, &mark).map_err(PassFailure::Disk)?;
+        Ok(Known { entry: entry.clone(), pass })
+    }
+}
+
+/// Whether a line on which the pass may stand serves an application that was released when this one was.
+fn covers(pass: &VerifiedPass, checkout: &Checkout) -> bool {
+    let claims = &pass.claims;
+    pass.grant.grant.lines.iter().any(|line| {
+        let stands =
+            line.capacity(claims.feature.as_str()) > 0 && line.terms.borrow_days_max > 0 && claims.exp <= line.until;
+        let serves = match (line.terms.released_before, checkout.released_on) {
+            (None, _) => true,
+            (Some(maintained), Some(released)) => released <= maintained,
+            (Some(_), None) => false,
+        };
+        stands && serves
+    })
+}
+
+fn request(key: &SigningKey, asked: &Asked, machine: &str, feature: FeatureCode, now: Ms) -> String {
+    let facts = PassRequestFacts {
+        request: RequestId::draw(now, &mut OsRandom),
+        issued_at: now.floor_to_second(),
+        feature,
+        seats: asked.seats,
+        days: asked.days,
+        version: asked.version.clone(),
+        released_on: asked.released_on,
+        user: asked.user.clone(),
+        host: asked.host.clone(),
+        machine: machine.to_owned(),
+    };
+    sign_pass_request(key, &facts)
+}
+
+/// Asks for more time while an application runs: from half of the term, once an hour, whoever lent it being in reach.
+fn extender(client: Arc<Parts>, entry: Entry) -> Box<dyn FnMut(Ms) -> Option<Ms> + Send> {
+    let mut tried: Option<Ms> = None;
+    Box::new(move |now| {
+        let known = client.passes.known(&entry)?.ok()?;
+        let claims = &known.pass.claims;
+        let due = wants_extension(claims.nbf, claims.exp, now)
+            && tried.is_none_or(|tried| now.since(tried) >= EXTEND_AGAIN_MS);
+        if !due {
+            return None;
+        }
+        tried = Some(now);
+        let (_, _lock) = client.passes.lock().ok()?;
+        let days = entry.asked()?.days;
+        extend(&client, &known, days).ok().map(|lent| lent.pass.until)
+    })
+}
+
+/// The server that lent a pass, if it can be reached. No other may be asked: it would lend other seats to the same key.
+fn lender_of(client: &Parts, lender: WorkstationId) -> Result<Arc<Link>, Vec<ServerTrouble>> {
+    let mut troubles = Vec::new();
+    for link in &client.links {
+        match link.status() {
+            Ok(status) if status.activation.as_ref().is_some_and(|own| own.workstation == lender) => {
+                return Ok(link.clone());
+            }
+            Ok(_) => {}
+            Err(trouble) => troubles.push(ServerTrouble { server: link.address.clone(), trouble }),
+        }
+    }
+    Err(troubles)
+}
+
+fn extend(client: &Arc<Parts>, known: &Known, days: u32) -> Result<Lent, PassFailure> {
+    let passes = &client.passes;
+    let (Some(key), Some(asked)) = (known.entry.key(), known.entry.asked()) else { return Err(PassFailure::OtherKey) };
+    let link = lender_of(client, known.lender()).map_err(|servers| PassFailure::LenderAway {
+        lender: known.pass.grant.grant.workstation_name.clone(),
+        servers,
+    })?;
+    let asked = Asked { days, server: Some(link.address.to_string()), ..asked };
+    let token = request(&key, &asked, &passes.machine, known.pass.claims.feature.clone(), passes.clock.wall());
+    match link.borrow(&token) {
+        Ok(borrowed) => {
+            known.entry.set_asked(&asked).map_err(PassFailure::Disk)?;
+            lent(passes, &known.entry, &key, &borrowed, true)
+        }
+        Err(trouble) => Err(refused(&link, trouble)),
+    }
+}
+
+fn refused(link: &Link, trouble: Trouble) -> PassFailure {
+    PassFailure::Servers(vec![ServerTrouble { server: link.address.clone(), trouble }])
+}
+
+fn lent(
+    passes: &Passes,
+    entry: &Entry,
+    key: &SigningKey,
+    borrowed: &Borrowed,
+    extended: bool,
+) -> Result<Lent, PassFailure> {
+    let known = passes.keep(entry, key, &borrowed.file)?;
+    Ok(Lent {
+        pass: passes.info(&known),
+        extended,
+        wanted_until: borrowed.wanted_until,
+        cut: borrowed.cut,
+        days_max: known.pass.claims.days_max,
+    })
+}
+
+/// Borrows seats for `days`, or extends the pass that there is of the feature and number of seats.
+pub(crate) fn borrow(
+    client: &Arc<Parts>,
+    identity: &Identity,
+    checkout: &Checkout,
+    days: u32,
+) -> Result<Lent, PassFailure> {
+    let feature = check(checkout, days)?;
+    let passes = &client.passes;
+    let (folder, _lock) = passes.lock()?;
+    settle(client);
+    let mut pending = None;
+    for entry in passes.entries() {
+        match passes.known(&entry) {
+            Some(Ok(known)) => {
+                let claims = &known.pass.claims;
+                let same = claims.feature == feature && claims.seats == checkout.seats;
+                if same && passes.usable(&known).is_ok() {
+                    return extend(client, &known, days);
+                }
+            }
+            Some(Err(_)) => {}
+            // Asked for, and the answer never came: the same key gets the same pass.
+            None => {
+                let same = |asked: &Asked| asked.feature == checkout.feature && asked.seats == checkout.seats;
+                if let Some(asked) = entry.asked().filter(same)
+                    && asked.server.is_some()
+                {
+                    pending = Some((entry, asked));
+                }
+            }
+        }
+    }
+    let mut troubles = Vec::new();
+    let again = pending.as_ref().and_then(|(_, asked)| asked.server.clone());
+    let first = client.links.iter().filter(|link| Some(link.address.to_string()) == again);
+    let others = client.links.iter().filter(|link| Some(link.address.to_string()) != again);
+    for link in first.chain(others) {
+        if let Err(trouble) = link.is_up() {
+            troubles.push(ServerTrouble { server: link.address.clone(), trouble });
+            continue;
+        }
+        let asked = Asked {
+            feature: checkout.feature.clone(),
+            seats: checkout.seats,
+            days,
+            version: checkout.version.clone(),
+            released_on: checkout.released_on,
+            user: identity.user.clone(),
+            host: identity.host.clone(),
+            server: Some(link.address.to_string()),
+        };
+        let known = pending.take_if(|(_, before)| before.server == asked.server);
+        let (entry, key) = match known.and_then(|(entry, _)| entry.key().map(|key| (entry, key))) {
+            Some((entry, key)) => (entry, key),
+            None => Entry::make(&folder, &asked).map_err(PassFailure::Disk)?,
+        };
+        let token = request(&key, &asked, &passes.machine, feature.clone(), passes.clock.wall());
+        match link.borrow(&token) {
+            Ok(borrowed) => return lent(passes, &entry, &key, &borrowed, false),
+            // It may have been done: the key is kept, and asked with again.
+            Err(trouble) if trouble.is_passing() => return Err(refused(link, trouble)),
+            Err(trouble) => {
+                entry.remove().map_err(PassFailure::Disk)?;
+                troubles.push(ServerTrouble { server: link.address.clone(), trouble });
+            }
+        }
+    }
+    Err(PassFailure::Servers(troubles))
+}
+
+fn check(checkout: &Checkout, days: u32) -> Result<FeatureCode, PassFailure> {
+    let feature = FeatureCode::new(&checkout.feature)
+        .map_err(|error| PassFailure::BadRequest(format!("The feature {error}.")))?;
+    if days == 0 || i64::from(days) * DAY_MS > 3_660 * DAY_MS {
+        return Err(PassFailure::BadRequest("The number of days must be from 1 to 3660.".to_owned()));
+    }
+    if checkout.seats == 0 || checkout.seats > 10_000 {
+        return Err(PassFailure::BadRequest("The number of seats must be from 1 to 10,000.".to_owned()));
+    }
+    Ok(feature)
+}
+
+/// A request to be carried to the license server as a file; its answer is taken by [`import`].
+pub(crate) fn request_file(
+    client: &Arc<Parts>,
+    identity: &Identity,
+    checkout: &Checkout,
+    days: u32,
+) -> Result<String, PassFailure> {
+    let feature = check(checkout, days)?;
+    let passes = &client.passes;
+    let (folder, _lock) = passes.lock()?;
+    let same = |known: &Known| {
+        let claims = &known.pass.claims;
+        claims.feature == feature && claims.seats == checkout.seats && passes.usable(known).is_ok()
+    };
+    let known = passes.entries().iter().filter_map(|entry| passes.known(entry)?.ok()).find(same);
+    let (key, asked) = match known.and_then(|known| Some((known.entry.key()?, known.entry.asked()?))) {
+        // By the same key: the pass is extended.
+        Some((key, asked)) => (key, Asked { days, ..asked }),
+        None => {
+            let asked = Asked {
+                feature: checkout.feature.clone(),
+                seats: checkout.seats,
+                days,
+                version: checkout.version.clone(),
+                released_on: checkout.released_on,
+                user: identity.user.clone(),
+                host: identity.host.clone(),
+                server: None,
+            };
+            let (_, key) = Entry::make(&folder, &asked).map_err(PassFailure::Disk)?;
+            (key, asked)
+        }
+    };
+    Ok(pass_request_file(&request(&key, &asked, &passes.machine, feature, passes.clock.wall())))
+}
+
+/// Takes a pass file that answers a request of this machine.
+pub(crate) fn import(client: &Arc<Parts>, file: &str) -> Result<PassInfo, PassFailure> {
+    let passes = &client.passes;
+    let (_, _lock) = passes.lock()?;
+    let pass = read_pass_file(file.as_bytes(), &passes.root, passes.clock.wall()).map_err(PassFailure::File)?;
+    let named = |entry: &Entry| entry.path().file_name().is_some_and(|name| name == pass.claims.jkt.as_str());
+    let entry = passes.entries().into_iter().find(named);
+    let Some(entry) = entry else {
+        let claims = &pass.claims;
+        if claims.machine != passes.machine {
+            let (feature, host) = (claims.feature.to_string(), claims.host.clone());
+            return Err(PassFailure::Trouble(PassTrouble::OtherMachine { feature, host }));
+        }
+        return Err(PassFailure::OtherKey);
+    };
+    if entry.receipt().is_some() {
+        let (feature, until) = (pass.claims.feature.to_string(), pass.claims.exp);
+        return Err(PassFailure::Trouble(PassTrouble::Returning { feature, until }));
+    }
+    let key = entry.key().ok_or(PassFailure::OtherKey)?;
+    if let Some(Ok(before)) = passes.known(&entry)
+        && before.pass.claims.exp > pass.claims.exp
+    {
+        // An older answer to the same key: the longer one stays.
+        return Ok(passes.info(&before));
+    }
+    let known = passes.keep(&entry, &key, file)?;
+    Ok(passes.info(&known))
+}
+
+/// Which pass is meant.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum WhichPass {
+    /// This one.
+    Pass(PassId),
+    /// The one of a feature, if there is only one.
+    Feature(String),
+    /// The only one.
+    Only,
+}
+
+fn find(passes: &Passes, which: &WhichPass) -> Result<Known, PassFailure> {
+    let known = passes.entries().into_iter().filter_map(|entry| passes.known(&entry)?.ok());
+    let meant = |known: &Known| match which {
+        WhichPass::Pass(pass) => known.pass.claims.sub == *pass,
+        WhichPass::Feature(feature) => known.pass.claims.feature.as_str() == feature,
+        WhichPass::Only => true,
+    };
+    let mut found: Vec<Known> = known.filter(meant).collect();
+    match found.len() {
+        0 => Err(PassFailure::NoPass),
+        1 => Ok(found.remove(0)),
+        _ => Err(PassFailure::Several(found.iter().map(|known| known.pass.claims.sub).collect())),
+    }
+}
+
+/// The pass is not used from now on: its receipt is on disk and its key destroyed. The receipt.
+fn give_up(passes: &Passes, known: &Known) -> Result<String, PassFailure> {
+    if let Some(receipt) = known.entry.receipt() {
+        return Ok(receipt);
+    }
+    let claims = &known.pass.claims;
+    let Some(_all) = known.entry.take(claims.seats, claims.seats) else {
+        let in_use = known.entry.in_use(claims.seats);
+        return Err(PassFailure::InUse { feature: claims.feature.to_string(), in_use });
+    };
+    let key = known.entry.key().ok_or(PassFailure::OtherKey)?;
+    let now = passes.clock.wall();
+    let facts = PassReceiptFacts {
+        receipt: ReceiptId::draw(now, &mut OsRandom),
+        pass: claims.sub,
+        returned_at: now.floor_to_second(),
+    };
+    let receipt = sign_pass_receipt(&key, &facts);
+    known.entry.give_up(&receipt).map_err(PassFailure::Disk)?;
+    Ok(receipt)
+}
+
+/// Gives a pass back to the license server that lent it.
+pub(crate) fn give_back(client: &Arc<Parts>, which: &WhichPass) -> Result<Returned, PassFailure> {
+    let passes = &client.passes;
+    let (_, _lock) = passes.lock()?;
+    let known = find(passes, which)?;
+    // Before anything is given up: whoever cannot reach the server keeps the pass, or makes a receipt file.
+    let link = lender_of(client, known.lender()).map_err(|servers| PassFailure::LenderAway {
+        lender: known.pass.grant.grant.workstation_name.clone(),
+        servers,
+    })?;
+    let receipt = give_up(passes, &known)?;
+    send(&link, &known, &receipt)
+}
+
+fn send(link: &Link, known: &Known, receipt: &str) -> Result<Returned, PassFailure> {
+    let claims = &known.pass.claims;
+    match link.return_pass(claims.sub, receipt) {
+        Ok(free_at) => {
+            known.entry.remove().map_err(PassFailure::Disk)?;
+            Ok(Returned { pass: claims.sub, feature: claims.feature.clone(), free_at })
+        }
+        // It stays given up, and is brought again: by the next command, or as a file.
+        Err(trouble) => Err(refused(link, trouble)),
+    }
+}
+
+/// The receipt of a pass as a file to carry. The pass is not used from now on.
+pub(crate) fn receipt_file(client: &Arc<Parts>, which: &WhichPass) -> Result<String, PassFailure> {
+    let passes = &client.passes;
+    let (_, _lock) = passes.lock()?;
+    let known = find(passes, which)?;
+    give_up(passes, &known).map(|receipt| pass_receipt_file(&receipt))
+}
+
+/// Brings receipts that never arrived, and gives back what has ended, where the lender is in reach. Best effort: nothing
+/// depends on it.
+fn settle(client: &Arc<Parts>) {
+    let passes = &client.passes;
+    for entry in passes.entries() {
+        let Some(Ok(known)) = passes.known(&entry) else { continue };
+        let ended = matches!(passes.usable(&known), Err(PassTrouble::Ended { .. }));
+        let receipt = entry.receipt();
+        if receipt.is_none() && !ended {
+            continue;
+        }
+        let Ok(link) = lender_of(client, known.lender()) else { continue };
+        let Ok(receipt) = receipt.map_or_else(|| give_up(passes, &known), Ok) else { continue };
+        if let Err(failure) = send(&link, &known, &receipt) {
+            tracing::debug!(%failure, "a receipt for borrowed seats was not taken");
+        }
+    }
+}

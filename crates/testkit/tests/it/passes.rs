@@ -1,0 +1,362 @@
+//! Borrowing with the real client, license server and files: a laptop that leaves, comes back, is lost, or never was there.
+
+use crate::client_site::{FEATURE, Site};
+use leasehold_client::{Checkout, Client, NoSeat, PassFailure, PassInfo, Seat, SeatState, Surroundings, WhichPass};
+use leasehold_core::time::{Clock, DAY_MS, HOUR_MS, MINUTE_MS, Ms};
+use leasehold_host::SystemClock;
+use leasehold_server::local;
+use leasehold_testkit::FakeClock;
+use leasehold_wire::server::PassView;
+use std::path::Path;
+use std::sync::Arc;
+use tempfile::TempDir;
+
+/// A laptop: a folder for passes, an id and clocks of its own.
+struct Laptop {
+    folder: TempDir,
+    machine: String,
+    clock: FakeClock,
+}
+
+impl Laptop {
+    fn new(machine: &str) -> Laptop {
+        let clock = FakeClock::new(SystemClock::new().wall());
+        Laptop { folder: tempfile::tempdir().unwrap(), machine: machine.to_owned(), clock }
+    }
+
+    fn client(&self, site: &Site) -> Client {
+        self.client_of(site, &site.address())
+    }
+
+    fn client_of(&self, site: &Site, server: &str) -> Client {
+        let surroundings = Surroundings {
+            passes: Some(self.folder.path().to_owned()),
+            machine: Some(self.machine.clone()),
+            ..Surroundings::default()
+        };
+        let builder = site.builder().surroundings(surroundings).clock(Arc::new(self.clock.clone()));
+        builder.user("ann").host("laptop-7").server(server).build().unwrap()
+    }
+
+    /// Everything on its disk, on another machine.
+    fn copy_to(&self, machine: &str) -> Laptop {
+        let other = Laptop::new(machine);
+        copy(self.folder.path(), other.folder.path());
+        other
+    }
+}
+
+fn copy(from: &Path, to: &Path) {
+    for entry in std::fs::read_dir(from).unwrap() {
+        let entry = entry.unwrap();
+        let target = to.join(entry.file_name());
+        if entry.file_type().unwrap().is_dir() {
+            std::fs::create_dir(&target).unwrap();
+            copy(&entry.path(), &target);
+        } else {
+            std::fs::copy(entry.path(), target).unwrap();
+        }
+    }
+}
+
+fn studio() -> Checkout {
+    Checkout::of(FEATURE)
+}
+
+fn passes(site: &Site) -> Vec<PassView> {
+    local::passes(site.local()).unwrap()
+}
+
+fn the_pass(client: &Client) -> PassInfo {
+    let (mut passes, troubles) = client.passes();
+    assert_eq!((passes.len(), troubles), (1, Vec::new()));
+    passes.remove(0)
+}
+
+fn trouble(no_seat: &NoSeat) -> &'static str {
+    no_seat.passes()[0].code()
+}
+
+fn from_pass(seat: &Seat) -> bool {
+    seat.info().pass.is_some()
+}
+
+#[test]
+fn a_laptop_works_where_no_server_is_and_never_with_more_processes_than_seats() {
+    let mut site = Site::with_seats(5);
+    let laptop = Laptop::new("m1");
+    let client = laptop.client(&site);
+    let lent = client.borrow(&studio().seats(2), 10).unwrap();
+    assert!(!lent.cut && !lent.extended && lent.days_max == 14);
+    assert_eq!((site.in_use(), passes(&site).len()), (2, 1));
+    site.stop();
+    let first = client.checkout(&studio()).unwrap();
+    let second = laptop.client(&site).checkout(&studio()).unwrap();
+    assert!(from_pass(&first) && from_pass(&second));
+    assert_eq!((first.state(), the_pass(&client).in_use), (SeatState::Ok, 2));
+    let third = client.checkout(&studio()).unwrap_err();
+    assert_eq!(trouble(&third), "PASS_IN_USE");
+    assert!(third.to_string().contains("2 of the 2 seats of the pass"), "{third}");
+    drop(first);
+    assert!(from_pass(&client.checkout(&studio()).unwrap()));
+    site.start();
+    assert_eq!(site.in_use(), 2, "nothing was taken from the server");
+}
+
+#[test]
+fn a_pass_is_used_first_also_where_the_server_is_in_reach() {
+    let site = Site::with_seats(5);
+    let client = Laptop::new("m1").client(&site);
+    client.borrow(&studio(), 3).unwrap();
+    let seat = client.checkout(&studio()).unwrap();
+    assert!(from_pass(&seat));
+    let other = client.checkout(&studio()).unwrap();
+    assert!(!from_pass(&other), "the seat of the pass is used: the next one comes from the server");
+    assert_eq!(site.in_use(), 2);
+}
+
+#[test]
+fn a_pass_ends_whatever_the_clock_says() {
+    let mut site = Site::with_seats(1);
+    let laptop = Laptop::new("m1");
+    let client = laptop.client(&site);
+    let until = client.borrow(&studio(), 2).unwrap().pass.until;
+    site.stop();
+    let seat = client.checkout(&studio()).unwrap();
+    laptop.clock.advance(2 * DAY_MS - 4 * MINUTE_MS);
+    assert_eq!(seat.state(), SeatState::Grace, "{:?}", seat.left());
+    // The clock that counts suspend goes on.
+    laptop.clock.step_wall(-30 * DAY_MS);
+    laptop.clock.advance(4 * MINUTE_MS);
+    assert_eq!(seat.state(), SeatState::Lost);
+    drop(seat);
+    assert_eq!(trouble(&client.checkout(&studio()).unwrap_err()), "CLOCK_SUSPECT", "a month behind what was seen");
+    laptop.clock.set(until.plus(-HOUR_MS), laptop.clock.boottime_ms());
+    let refused = client.checkout(&studio()).unwrap_err();
+    assert_eq!(trouble(&refused), "PASS_ENDED", "an hour is made up for: {refused}");
+}
+
+#[test]
+fn a_clock_set_back_a_day_is_no_alarm_and_lengthens_nothing() {
+    let mut site = Site::with_seats(1);
+    let laptop = Laptop::new("m1");
+    let client = laptop.client(&site);
+    client.borrow(&studio(), 3).unwrap();
+    site.stop();
+    let left = client.checkout(&studio()).unwrap().left();
+    laptop.clock.step_wall(-DAY_MS);
+    let seat = client.checkout(&studio()).unwrap();
+    assert!(seat.left() <= left, "{:?} and {left:?}", seat.left());
+}
+
+#[test]
+fn a_pass_on_another_machine_is_host_mismatch() {
+    let mut site = Site::with_seats(1);
+    let laptop = Laptop::new("m1");
+    laptop.client(&site).borrow(&studio(), 3).unwrap();
+    let copied = laptop.copy_to("m2");
+    let client = copied.client(&site);
+    let pass = the_pass(&client);
+    assert_eq!(pass.trouble.unwrap().code(), "HOST_MISMATCH");
+    site.stop();
+    let refused = client.checkout(&studio()).unwrap_err();
+    assert_eq!(trouble(&refused), "HOST_MISMATCH");
+    assert!(refused.to_string().contains("made for another machine, \"laptop-7\""), "{refused}");
+}
+
+#[test]
+fn a_pass_is_given_back_and_a_copy_of_it_is_of_no_use_to_the_server() {
+    let site = Site::with_seats(1);
+    let laptop = Laptop::new("m1");
+    let client = laptop.client(&site);
+    client.borrow(&studio(), 10).unwrap();
+    let kept = laptop.copy_to("m1");
+    let seat = client.checkout(&studio()).unwrap();
+    let refused = client.return_pass(&WhichPass::Only).unwrap_err();
+    assert!(matches!(refused, PassFailure::InUse { in_use: 1, .. }), "{refused}");
+    drop(seat);
+    let returned = client.return_pass(&WhichPass::Feature(FEATURE.to_owned())).unwrap();
+    assert_eq!((returned.feature.as_str(), site.in_use(), client.passes().0.len()), (FEATURE, 0, 0));
+    assert!(!from_pass(&client.checkout(&studio()).unwrap()));
+    // Whoever kept a copy of the private files has a pass that is not extended, and cannot be returned a second time for
+    // somebody else's seat.
+    assert!(matches!(kept.client(&site).borrow(&studio(), 14).unwrap_err(), PassFailure::Servers(_)));
+    let again = kept.client(&site).return_pass(&WhichPass::Only).unwrap();
+    assert_eq!((again.pass, passes(&site).len()), (returned.pass, 0));
+}
+
+#[test]
+fn where_the_lender_is_away_nothing_is_given_up() {
+    let mut site = Site::with_seats(1);
+    let laptop = Laptop::new("m1");
+    let client = laptop.client(&site);
+    client.borrow(&studio(), 10).unwrap();
+    site.stop();
+    let refused = client.return_pass(&WhichPass::Only).unwrap_err();
+    assert!(
+        matches!(refused, PassFailure::LenderAway { .. }) && refused.to_string().contains("nothing was changed"),
+        "{refused}"
+    );
+    assert!(matches!(client.borrow(&studio(), 14).unwrap_err(), PassFailure::LenderAway { .. }));
+    assert!(from_pass(&client.checkout(&studio()).unwrap()));
+    // By a receipt file it is given up here, and brought by the next command that can.
+    let receipt = client.pass_receipt_file(&WhichPass::Only).unwrap();
+    assert_eq!(trouble(&client.checkout(&studio()).unwrap_err()), "PASS_RETURNED");
+    assert_eq!(
+        client.pass_receipt_file(&WhichPass::Only).unwrap(),
+        receipt,
+        "the key is destroyed: it is the same one"
+    );
+    site.start();
+    assert_eq!(site.in_use(), 1);
+    local::take_pass_receipt(site.local(), &receipt).unwrap();
+    local::take_pass_receipt(site.local(), &receipt).unwrap();
+    assert_eq!(site.in_use(), 0);
+    let new = client.borrow(&studio(), 5).unwrap();
+    assert_eq!((the_pass(&client).pass, site.in_use()), (new.pass.pass, 1), "the old one is gone");
+}
+
+#[test]
+fn a_pass_is_extended_where_its_lender_is_in_reach_by_nobody_else() {
+    let site = Site::with_seats(1);
+    let other = site.another_server(5);
+    let laptop = Laptop::new("m1");
+    let first = laptop.client(&site).borrow(&studio(), 4).unwrap();
+    let both = laptop.client(&site);
+    let second = both.borrow(&studio(), 9).unwrap();
+    assert!(second.extended && second.pass.pass == first.pass.pass && second.pass.until > first.pass.until);
+    let elsewhere = laptop.client_of(&site, &other.address()).borrow(&studio(), 14).unwrap_err();
+    assert!(matches!(elsewhere, PassFailure::LenderAway { .. }), "{elsewhere}");
+    assert_eq!((site.in_use(), other.in_use()), (1, 0));
+}
+
+#[test]
+fn an_application_extends_its_pass_from_half_of_the_term() {
+    let site = Site::with_seats(1);
+    let laptop = Laptop::new("m1");
+    let client = laptop.client(&site);
+    let until = client.borrow(&studio(), 4).unwrap().pass.until;
+    let at_server = || passes(&site)[0].until.0;
+    let seat = client.checkout(&studio()).unwrap();
+    drop(seat);
+    assert_eq!(at_server(), until, "not before half of it");
+    laptop.clock.advance(2 * DAY_MS + HOUR_MS);
+    let seat = client.checkout(&studio()).unwrap();
+    // The server's clock is the real one: from now on the whole term.
+    eventually("the pass is extended", || seat.info().ends_at > until);
+    assert_eq!(at_server(), seat.info().ends_at);
+}
+
+fn eventually(what: &str, so: impl Fn() -> bool) {
+    for _ in 0..600 {
+        if so() {
+            return;
+        }
+        std::thread::park_timeout(std::time::Duration::from_millis(20));
+    }
+    panic!("it never came: {what}");
+}
+
+#[test]
+fn a_machine_without_a_network_borrows_and_returns_by_files() {
+    let site = Site::with_seats(2);
+    let laptop = Laptop::new("m1");
+    let client = laptop.client_of(&site, "127.0.0.1:1");
+    let request = client.borrow_request_file(&studio(), 7).unwrap();
+    let lent = local::lend(site.local(), &request).unwrap();
+    assert_eq!(local::lend(site.local(), &request).unwrap().pass, lent.pass, "brought twice: the same pass");
+    assert_eq!(site.in_use(), 1);
+    let elsewhere = Laptop::new("m2").client_of(&site, "127.0.0.1:1");
+    let refused = elsewhere.import_pass(&lent.file).unwrap_err();
+    assert!(refused.to_string().contains("HOST_MISMATCH"), "{refused}");
+    assert_eq!(client.import_pass(&lent.file).unwrap().pass, lent.pass);
+    assert!(from_pass(&client.checkout(&studio()).unwrap()));
+    let receipt = client.pass_receipt_file(&WhichPass::Pass(lent.pass)).unwrap();
+    let refused = client.import_pass(&lent.file).unwrap_err();
+    assert!(refused.to_string().contains("given back"), "{refused}");
+    local::take_pass_receipt(site.local(), &receipt).unwrap();
+    assert_eq!(site.in_use(), 0);
+    let replayed = local::lend(site.local(), &request).unwrap_err().to_string();
+    assert!(replayed.contains("over"), "{replayed}");
+    // Files of the wrong kind say where they belong.
+    let wrong = local::take_pass_receipt(site.local(), &request).unwrap_err().to_string();
+    assert!(wrong.contains("request to borrow"), "{wrong}");
+    let altered = receipt.replacen('A', "B", 1);
+    assert!(local::take_pass_receipt(site.local(), &altered).is_err());
+}
+
+#[test]
+fn what_is_asked_for_too_long_or_is_not_there_is_refused_and_leaves_nothing() {
+    let site = Site::with_seats(1);
+    let laptop = Laptop::new("m1");
+    let client = laptop.client(&site);
+    for (checkout, days, part) in [
+        (studio(), 15, "14 days at most"),
+        (studio().seats(2), 5, "2 seats"),
+        (Checkout::of("studio.none"), 5, "contains this feature"),
+        (studio(), 0, "number of days"),
+    ] {
+        let refused = client.borrow(&checkout, days).unwrap_err().to_string();
+        assert!(refused.contains(part), "{refused}");
+    }
+    assert_eq!((client.passes().0.len(), site.in_use()), (0, 0));
+    let folders =
+        std::fs::read_dir(laptop.folder.path()).unwrap().filter(|entry| entry.as_ref().unwrap().path().is_dir());
+    assert_eq!(folders.count(), 0);
+}
+
+#[test]
+fn a_lost_laptop_is_shown_with_its_date_and_written_off_within_the_allowance() {
+    let site = Site::with_seats(2);
+    let [first, second] = ["m1", "m2"].map(|machine| {
+        let laptop = Laptop::new(machine);
+        let lent = laptop.client(&site).borrow(&studio(), 10).unwrap();
+        (laptop, lent.pass)
+    });
+    let lost = local::lose_pass(site.local(), first.1.pass, false).unwrap();
+    assert_eq!((lost.written_off, lost.free_at.0), (false, first.1.until.plus(DAY_MS)));
+    assert_eq!(site.in_use(), 2);
+    let refused = first.0.client(&site).borrow(&studio(), 14).unwrap_err().to_string();
+    assert!(refused.contains("declared lost"), "{refused}");
+    assert!(local::lose_pass(site.local(), first.1.pass, true).unwrap().written_off);
+    assert_eq!(site.in_use(), 1);
+    let refused = local::lose_pass(site.local(), second.1.pass, true).unwrap_err().to_string();
+    assert!(refused.contains("allows 1 lost seats") || refused.contains("allows 1"), "{refused}");
+    assert_eq!((site.in_use(), passes(&site).len()), (1, 1));
+}
+
+#[test]
+fn an_answer_that_never_came_is_the_same_pass_when_it_is_asked_for_again() {
+    let site = Site::with_seats(1);
+    let laptop = Laptop::new("m1");
+    let client = laptop.client(&site);
+    let lent = client.borrow(&studio(), 5).unwrap();
+    // As if the machine had been switched off before the answer was kept.
+    let folder = std::fs::read_dir(laptop.folder.path()).unwrap().map(|entry| entry.unwrap().path());
+    let folder = folder.into_iter().find(|path| path.is_dir()).unwrap();
+    std::fs::remove_file(folder.join("pass.pem")).unwrap();
+    assert_eq!(client.passes().0.len(), 0);
+    let again = client.borrow(&studio(), 5).unwrap();
+    assert_eq!((again.pass.pass, site.in_use()), (lent.pass.pass, 1));
+}
+
+#[test]
+fn a_pass_file_of_another_vendor_is_not_believed() {
+    let site = Site::with_seats(1);
+    let other = Site::not_activated("Acme");
+    let laptop = Laptop::new("m1");
+    laptop.client(&site).borrow(&studio(), 5).unwrap();
+    let client = laptop.client(&other);
+    let (passes, troubles) = client.passes();
+    assert_eq!((passes.len(), troubles[0].code()), (0, "PASS_DAMAGED"));
+    assert!(client.checkout(&studio()).is_err());
+}
+
+#[test]
+fn the_time_of_a_pass_is_the_one_that_was_asked_for() {
+    let site = Site::with_seats(1);
+    let now = SystemClock::new().wall();
+    let lent = Laptop::new("m1").client(&site).borrow(&studio(), 10).unwrap();
+    let off_ms: Ms = Ms(lent.pass.until.since(now.plus(10 * DAY_MS)));
+    assert!(off_ms.0.abs() < MINUTE_MS, "{off_ms:?}");
+}
