@@ -76,10 +76,13 @@ impl Trouble {
                 format!("{server}: {}", no_seats(denial))
             }
             Trouble::Denied { code, denial } => {
+                let too_long = |denial: &&Box<DenialResponse>| denial.problem.code == DenialCode::BorrowTooLong.word();
+                let days = denial.as_ref().filter(too_long).and_then(|denial| denial.borrow_days_max);
+                let days = days.map(|days| format!(" It is lent for {days} days at most.")).unwrap_or_default();
                 let reason =
                     denial.as_ref().and_then(|denial| denial.reason.as_deref()).filter(|text| !text.is_empty());
                 let reason = reason.map(|reason| format!(" The reason given: {reason}")).unwrap_or_default();
-                format!("{server}: {}{}{reason}", said(*code, denial.as_deref()), from_when(denial))
+                format!("{server}: {}{days}{}{reason}", said(*code, denial.as_deref()), from_when(denial))
             }
             Trouble::Refused(problem) if problem.detail.is_empty() => format!("{server}: {}", problem.title),
             Trouble::Refused(problem) => format!("{server}: {} {}", problem.title, problem.detail),

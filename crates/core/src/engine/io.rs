@@ -428,18 +428,18 @@ words! {
     }
 }
 
-/// A pass that is over before its end.
+/// A pass that is over.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct PassOver {
     /// Which.
     pub id: PassId,
     /// Thumbprint of its key.
     pub key: Box<str>,
-    /// It would have ended then, and is remembered until it would have been freed.
+    /// When it ended, or would have.
     pub until: Ms,
     /// When it was over.
     pub at: Ms,
-    /// Seats of licenses that were written off with it; empty if it was returned.
+    /// Seats of licenses that were written off with it; empty if it was returned, or ended by itself.
     pub written_off: Vec<(LicenseId, u32)>,
 }
 
@@ -570,6 +570,11 @@ pub enum Write {
     },
     /// A pass is over: its key gets none again.
     PassOver(Box<PassOver>),
+    /// No pass is freed before this instant.
+    PassesHeld {
+        /// Which.
+        until: Ms,
+    },
     /// Who gets no seat of a feature for a while.
     Barred(Box<Bar>),
     /// A denial, new or as it is now.

@@ -77,6 +77,8 @@ pub struct Restored {
     pub denials: Vec<DenialRow>,
     /// Passes that are over before their end, and those that were written off within a year.
     pub passes_over: Vec<PassOver>,
+    /// No pass is freed before, because a clock looked as if it was wrong.
+    pub passes_held_until: Option<Ms>,
 }
 
 /// The engine: seats, keys that are remembered, and the mode of the server.
@@ -101,6 +103,10 @@ pub struct Engine {
     bars: Bars,
     /// Passes that are over.
     passes_over: PassesOver,
+    /// Until when no pass is freed, because a clock looked wrong at a start.
+    passes_held_until: Option<Ms>,
+    /// It is not on disk yet.
+    passes_held_unwritten: bool,
     /// Who was denied and may ask again.
     wants: Wants,
     denied: HashMap<Arc<str>, Ms>,
@@ -118,10 +124,11 @@ impl Engine {
     /// holder may have been answered just before the stop (rule 5).
     pub fn restore(restored: Restored, verdict: StartVerdict, now: Ms, times: TimeTable) -> Engine {
         let mut leases = restored.leases;
+        let held_until = passes::held_until(verdict, restored.passes_held_until, now);
         for lease in &mut leases {
             lease.times = times.lease;
             lease.freed_at = match &lease.pass {
-                Some(pass) => passes::freed_at_start(pass, verdict, now, &times),
+                Some(pass) => passes::freed_at_start(pass, held_until, &times),
                 None => times.lease_freed_at(now, times.lease),
             };
             lease.n = 0;
@@ -146,6 +153,8 @@ impl Engine {
             keys_unwritten: (!restored.ended.is_empty()).then(|| (restored.ended_since, now.plus(times.key_memory_ms))),
             bars: Bars::restore(restored.bars),
             passes_over: PassesOver::restore(restored.passes_over),
+            passes_held_until: held_until,
+            passes_held_unwritten: held_until != restored.passes_held_until,
             wants: Wants::restore(restored.denials),
             denied: HashMap::new(),
             denied_order: VecDeque::new(),
@@ -201,6 +210,10 @@ impl Engine {
         // Whatever the clock says now: so much of the time is still to pass.
         self.no_new = former.no_new(former_now).map(|(until, code)| (now.plus(until.since(former_now)), code));
         self.ended.take_over(now, &former.ended);
+        // Unless that time was wrong, and it is known now.
+        if let Some(until) = former.passes_held_until.filter(|until| former_now == now && now < *until) {
+            self.hold_passes(until);
+        }
         if let (Some(online), Some(former)) = (&mut self.online, &mut former.online) {
             online.take_over(now, former);
         }
@@ -493,6 +506,9 @@ impl Engine {
 
     fn free_due(&mut self, now: Ms, writes: &mut Vec<Write>) {
         while let Some(lease) = self.pool.pop_freed(now) {
+            if let Some(pass) = &lease.pass {
+                self.pass_is_over(passes::ended_by_itself(pass, lease.id, now), writes);
+            }
             self.end(now, EventKind::Expired, lease, writes);
         }
         self.ended.forget(now, self.times.key_memory_ms);
@@ -544,6 +560,11 @@ impl Engine {
         self.set_moved(self.moved_since, writes);
         if let Some((since, until)) = self.keys_unwritten.take() {
             writes.push(Write::KeysKept { since, until });
+        }
+        if std::mem::take(&mut self.passes_held_unwritten)
+            && let Some(until) = self.passes_held_until
+        {
+            writes.push(Write::PassesHeld { until });
         }
         self.write_peaks(writes);
         self.bars.forget(now);

@@ -14,6 +14,8 @@ use crate::times::TimeTable;
 use std::collections::HashMap;
 use std::sync::Arc;
 
+/// Longer than a request to borrow is good for, in milliseconds, whatever its maker's clock says.
+const REQUEST_MEMORY_MS: i64 = 14 * DAY_MS;
 /// Write-offs count this long, in milliseconds.
 const WRITE_OFF_MS: i64 = 365 * DAY_MS;
 /// After a start that found the clock ahead, no pass is freed for this long: until somebody sees it, or the portal says
@@ -24,14 +26,21 @@ const HELD_AFTER_LONG_AHEAD_MS: i64 = 2 * DAY_MS;
 /// Longer than a weekend, in milliseconds.
 const LONG_AHEAD_MS: i64 = 7 * DAY_MS;
 
-/// When a pass is freed, as of a start.
-pub(super) fn freed_at_start(pass: &Pass, verdict: StartVerdict, now: Ms, times: &TimeTable) -> Ms {
-    let held_ms = match verdict {
-        StartVerdict::Ahead { by_ms } if by_ms > LONG_AHEAD_MS => HELD_AFTER_LONG_AHEAD_MS,
-        StartVerdict::Ahead { .. } => HELD_AFTER_AHEAD_MS,
-        _ => 0,
+/// Until when no pass is freed, as of a start: what an earlier start said, or what the clock looks like now.
+pub(super) fn held_until(verdict: StartVerdict, before: Option<Ms>, now: Ms) -> Option<Ms> {
+    let held = match verdict {
+        StartVerdict::Ahead { by_ms } if by_ms > LONG_AHEAD_MS => Some(now.plus(HELD_AFTER_LONG_AHEAD_MS)),
+        StartVerdict::Ahead { .. } => Some(now.plus(HELD_AFTER_AHEAD_MS)),
+        // The engine's time may be so far ahead of the true one.
+        StartVerdict::Behind { by_ms } => Some(now.plus(by_ms)),
+        _ => None,
     };
-    freed_at(pass, times).max(now.plus(held_ms))
+    held.max(before).filter(|until| now < *until)
+}
+
+/// When a pass is freed, as of a start.
+pub(super) fn freed_at_start(pass: &Pass, held_until: Option<Ms>, times: &TimeTable) -> Ms {
+    held_until.map_or(freed_at(pass, times), |held| held.max(freed_at(pass, times)))
 }
 
 fn freed_at(pass: &Pass, times: &TimeTable) -> Ms {
@@ -73,10 +82,16 @@ impl PassesOver {
     }
 }
 
-/// Whether a pass that is over has to be known still.
+/// Whether a pass that is over has to be known still: while somebody may bring its request again, and while it counts as
+/// written off.
 pub fn is_remembered(over: &PassOver, now: Ms, times: &TimeTable) -> bool {
     let counts = !over.written_off.is_empty() && now.since(over.at) < WRITE_OFF_MS;
-    counts || now < times.pass_freed_at(over.until)
+    counts || now < times.pass_freed_at(over.until).plus(REQUEST_MEMORY_MS)
+}
+
+/// A pass that ended by itself.
+pub(super) fn ended_by_itself(pass: &Pass, id: LeaseId, now: Ms) -> PassOver {
+    PassOver { id: PassId::of(id), key: pass.key.clone(), until: pass.until, at: now, written_off: Vec::new() }
 }
 
 /// The idempotency key of a pass. With a blank, which no key of a client has.
@@ -247,7 +262,21 @@ impl Engine {
     ) {
         self.pool.remove(id);
         writes.push(Write::LeaseEnded { id });
-        let over = PassOver { id: PassId::of(id), key: terms.key.clone(), until: terms.until, at: now, written_off };
+        self.pass_is_over(PassOver { written_off, ..ended_by_itself(terms, id, now) }, writes);
+    }
+
+    /// Frees no pass before `until`.
+    pub(super) fn hold_passes(&mut self, until: Ms) {
+        self.passes_held_unwritten |= self.passes_held_until != Some(until);
+        self.passes_held_until = Some(until);
+        for lease in self.pool.passes_page(None, usize::MAX) {
+            if lease.freed_at < until {
+                self.pool.set_freed_at(lease.id, until);
+            }
+        }
+    }
+
+    pub(super) fn pass_is_over(&mut self, over: PassOver, writes: &mut Vec<Write>) {
         writes.push(Write::PassOver(Box::new(over.clone())));
         self.passes_over.add(over);
     }

@@ -144,6 +144,7 @@ impl Server {
             bars: Vec::new(),
             denials: Vec::new(),
             passes_over: Vec::new(),
+            passes_held_until: None,
         };
         self.engine = Engine::restore(restored, verdict, now, TimeTable::DEFAULT);
     }

@@ -50,7 +50,8 @@ pub fn assign(
                 "seats",
                 format!(
                     "must be at most {}: {assigned} of {} are assigned",
-                    u64::from(found.seats) - assigned,
+                    // A license that was reduced may have more assigned than it has.
+                    u64::from(found.seats).saturating_sub(assigned),
                     found.seats
                 ),
             ));

@@ -85,6 +85,7 @@ impl Restorer {
             bars,
             denials,
             passes_over,
+            passes_held_until: state.passes_held_until,
         };
         Ok((restored, current))
     }

@@ -61,6 +61,7 @@ pub(crate) fn commit(tx: &mut Tx<'_>, batch: &Batch) -> Result<(), DbError> {
             Write::LeaseReleased { id, release } => leases::release(tx, *id, release)?,
             Write::Pass { id, pass } => leases::set_pass(tx, *id, pass)?,
             Write::PassOver(over) => passes::add_over(tx, over)?,
+            Write::PassesHeld { until } => state::set_passes_held(tx, *until)?,
             Write::Barred(bar) => denials::add_bar(tx, bar)?,
             Write::Denial(row) => denials::set(tx, row)?,
             Write::LeaseSeen { id, at } => leases::seen(tx, *id, *at)?,

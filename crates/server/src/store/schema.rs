@@ -170,7 +170,9 @@ const PASSES: Migration = Migration {
     sql: "
         -- Key, machine and term of a pass, as one JSON document; NULL for the seat of a running application.
         ALTER TABLE lease ADD COLUMN pass TEXT;
-        -- Passes that were returned or written off before their end.
+        -- No pass is freed before, because a clock looked as if it was wrong.
+        ALTER TABLE state ADD COLUMN passes_held_until_ms BIGINT;
+        -- Passes that are over.
         CREATE TABLE pass_over (
             key TEXT PRIMARY KEY,
             pass TEXT NOT NULL,

@@ -22,12 +22,14 @@ pub(crate) struct State {
     pub(crate) keys_kept: Option<(Ms, Ms)>,
     /// When a server first started on this folder after it was made from a backup.
     pub(crate) restored_at: Option<Ms>,
+    /// No pass is freed before.
+    pub(crate) passes_held_until: Option<Ms>,
 }
 
 /// Reads it.
 pub(crate) fn load(tx: &mut Tx<'_>) -> Result<State, DbError> {
     let sql = "SELECT mark_ms, draining, usage_open, password_hash, moved_since_ms, keys_since_ms, keys_until_ms,
-                      restored_at_ms
+                      restored_at_ms, passes_held_until_ms
                FROM state WHERE id = 1";
     let state = tx.one(sql, &[], |row| {
         Ok(State {
@@ -38,6 +40,7 @@ pub(crate) fn load(tx: &mut Tx<'_>) -> Result<State, DbError> {
             moved_since: row.opt_int(4)?.map(Ms),
             keys_kept: row.opt_int(5)?.map(Ms).zip(row.opt_int(6)?.map(Ms)),
             restored_at: row.opt_int(7)?.map(Ms),
+            passes_held_until: row.opt_int(8)?.map(Ms),
         })
     })?;
     state.ok_or(super::damaged("state without its row"))
@@ -91,12 +94,19 @@ pub(super) fn set_back(tx: &mut Tx<'_>, from: Ms, to: Ms) -> Result<(), DbError>
     ] {
         tx.exec(sql, &values)?;
     }
+    // The time that is proved needs no waiting.
+    tx.exec("UPDATE state SET passes_held_until_ms = NULL", &[])?;
     tx.exec("DELETE FROM asked", &[])?;
     Ok(())
 }
 
 pub(super) fn set_keys_kept(tx: &mut Tx<'_>, since: Ms, until: Ms) -> Result<(), DbError> {
     tx.exec("UPDATE state SET keys_since_ms = ?1, keys_until_ms = ?2 WHERE id = 1", &[since.0.into(), until.0.into()])?;
+    Ok(())
+}
+
+pub(super) fn set_passes_held(tx: &mut Tx<'_>, until: Ms) -> Result<(), DbError> {
+    tx.exec("UPDATE state SET passes_held_until_ms = ?1 WHERE id = 1", &[until.0.into()])?;
     Ok(())
 }
 

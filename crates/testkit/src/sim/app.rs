@@ -42,6 +42,8 @@ pub(super) struct Process {
     pub(super) released: bool,
     /// No server had a seat, and it waits before it looks again.
     pub(super) pausing: bool,
+    /// When that was.
+    pub(super) refused_ms: i64,
     /// Somebody works with it where there is no network, at least so long.
     pub(super) busy_until_ms: i64,
     /// The timer that counts: those set before it are void.
@@ -134,6 +136,7 @@ impl World<'_, '_> {
             random: Seeded::new(seed),
             released: false,
             pausing: false,
+            refused_ms: 0,
             busy_until_ms: 0,
             timer_ms: i64::MAX,
             calls: BTreeMap::new(),
@@ -263,6 +266,7 @@ impl World<'_, '_> {
                 self.tally.count("no seat");
                 if let Some(running) = self.apps[app].process.as_mut().filter(|r| r.session.holding().is_none()) {
                     running.pausing = true;
+                    running.refused_ms = self.at_ms;
                     let soonest = if self.healed { 4 * MINUTE_MS } else { 20 * SECOND_MS };
                     let later = self.between(soonest, 5 * MINUTE_MS);
                     self.push(later, Event::StartApp { app });
@@ -331,6 +335,7 @@ impl World<'_, '_> {
             random: Seeded::new(self.processes),
             released: false,
             pausing: running.pausing,
+            refused_ms: running.refused_ms,
             busy_until_ms: 0,
             timer_ms: i64::MAX,
             // Its connections are gone.

@@ -302,6 +302,10 @@ impl World<'_, '_> {
                         if self.at_ms - self.truth.servers[*server].loaded_ms < MINUTE_MS {
                             continue;
                         }
+                        // Whoever was refused and waits before the next try does not know what came since.
+                        if running.pausing && self.truth.servers[*server].loaded_ms >= running.refused_ms {
+                            continue;
+                        }
                         // Whose line has just ended looks around twice a minute.
                         let mut lines = self.truth.servers[*server].on_disk.lines.values();
                         if lines.any(|line| (-MINUTE_MS..SECOND_MS).contains(&line.until.since(at))) {

@@ -613,6 +613,7 @@ fn written(write: &Write) -> String {
         | Write::Barred(_)
         | Write::Pass { .. }
         | Write::PassOver(_)
+        | Write::PassesHeld { .. }
         | Write::LeaseSeen { .. }
         | Write::Draining
         | Write::Asked { .. }

@@ -176,6 +176,7 @@ impl Truth {
                 Write::LeaseSeen { .. }
                 | Write::Pass { .. }
                 | Write::PassOver(_)
+                | Write::PassesHeld { .. }
                 | Write::LeaseReleased { .. }
                 | Write::Barred(_)
                 | Write::Denial(_)
