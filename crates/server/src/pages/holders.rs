@@ -66,7 +66,9 @@ fn row(lease: &LeaseView, now: Ms, releases: bool) -> Row {
     ];
     if releases {
         cells.push(html! {
-            @if lease.released.is_none() {
+            @if let Some(pass) = &lease.pass {
+                a href={ "/passes/lost?pass=" (pass.pass) } { "Lost?" }
+            } @else if lease.released.is_none() {
                 a href={ "/holders/release?lease=" (lease.lease) } title="Take the seat back" { "Take back" }
             }
         });
@@ -100,7 +102,10 @@ fn heartbeat(lease: &LeaseView, now: Ms) -> Markup {
     let late = now.since(lease.seen_at.0) > quiet_ms() && lease.freed_at.0.since(now) <= grace_ms;
     html! {
         div.two-lines {
-            @if let Some(released) = &lease.released {
+            @if let Some(pass) = &lease.pass {
+                (status(if pass.lost_at.is_some() { "Lost" } else { "Borrowed" }, if pass.lost_at.is_some() { Tone::Bad } else { Tone::Info }))
+                div.muted { "until " (when(pass.until.0, now)) }
+            } @else if let Some(released) = &lease.released {
                 (status("Taken back", Tone::Warning))
                 div.muted title=(if released.told { "The application was told and is saving." } else { "The application hears of it at its next heartbeat." }) {
                     (if released.told { "told, " } else { "not told yet, " }) "freed " (relative(lease.freed_at.0, now)) " at the latest"

@@ -12,6 +12,7 @@ mod home;
 mod logs;
 mod notices;
 mod online;
+mod passes;
 mod portal_line;
 mod products;
 mod release;
@@ -80,6 +81,11 @@ fn all_pages() -> Vec<Page> {
         send("/online/enable", post(online::enable::enable)),
         send("/online/test", post(online::connection::test)),
         send("/online/refresh", post(online::refresh)),
+        read("/passes", get(passes::overview)),
+        send("/passes", post(passes::upload)),
+        send("/passes/file", post(passes::file)),
+        read("/passes/lost", get(passes::question)),
+        send("/passes/lost", post(passes::lost)),
         read("/disable", get(disable::question)),
         send("/disable", post(disable::disable)),
         read("/disable/live", get(disable::live)),

@@ -24,6 +24,7 @@ const ONLINE_LICENSING: Menu = Menu::Group {
         Link { label: "Overview", href: "/online" },
         Link { label: "Enable", href: "/online/enable" },
         Link { label: "Activate offline", href: "/activate" },
+        Link { label: "Borrowed by machines", href: "/passes" },
         Link { label: "Disable", href: "/disable" },
     ],
 };
@@ -56,6 +57,7 @@ const WAYS_BACK: &[&str] = &[
     "/audit",
     "/holders",
     "/denials",
+    "/passes",
 ];
 
 /// The page to which a sign-in leads back, from what an address or a form says.

@@ -204,6 +204,22 @@ impl Server {
     }
 }
 
+impl Server {
+    /// One pass; `None` if it is over.
+    ///
+    /// # Errors
+    /// [`Failure::SignIn`] unless the administrator asks or opened it to everybody.
+    pub(crate) async fn pass_of(&self, caller: &Caller, pass: PassId) -> Result<Option<PassView>, Failure> {
+        self.authorize(caller, ServerAction::ReadUsage)?;
+        let look = move |engine: &Engine, now| {
+            let lease = engine.pool().lease(pass.lease())?;
+            let (allowed, used) = engine.write_offs(lease, now);
+            pass_view(lease, allowed, used)
+        };
+        Ok(self.0.engine.look(look).await?)
+    }
+}
+
 /// A pass as it is shown; `None` for another lease.
 pub(super) fn pass_view(lease: &Lease, write_offs_allowed: u32, write_offs_used: u32) -> Option<PassView> {
     let pass = lease.pass.as_ref()?;

@@ -30,6 +30,14 @@ const TABLE: &[Row] = &[
     ("post", "/v1/leases/{lease}/resume", [401, 200, 401, 401, 401]),
     ("delete", "/v1/leases/{lease}", [401, 204, 401, 401, 401]),
     ("get", "/v1/leases", ADMINISTRATOR),
+    // Guarded by what is in the body: a signature of the key that the pass has.
+    ("post", "/v1/passes", [422; 5]),
+    ("post", "/v1/passes/{pass}/return", [422; 5]),
+    ("post", "/v1/passes/receipts", [422; 5]),
+    ("get", "/v1/passes", ADMINISTRATOR),
+    // Files that are none, and a pass that is none.
+    ("post", "/v1/passes/lend", [401, 401, 401, 422, 401]),
+    ("post", "/v1/passes/{pass}/lost", [401, 401, 401, 404, 401]),
     ("get", "/v1/events", ADMINISTRATOR),
     ("get", "/v1/denials", ADMINISTRATOR),
     // It says no more than a checkout would.
@@ -121,8 +129,10 @@ fn every_route_answers_everybody_as_the_table_says() {
 }
 
 fn path_of(method: &str, template: &str, lease: &Reply, key: &str) -> String {
+    let pass = lease.str("lease").replace("lease_", "pass_");
+    let template = template.replace("{pass}", &pass);
     let path = template.replace("{lease}", lease.str("lease")).replace("{sha256}", lease.str("grant_sha256"));
-    if (method, template) == ("delete", "/v1/leases") { format!("{path}?key={key}") } else { path }
+    if (method, &*template) == ("delete", "/v1/leases") { format!("{path}?key={key}") } else { path }
 }
 
 fn body_of(method: &str, template: &str, lease: &Reply, copy: &std::path::Path) -> Option<Value> {
@@ -132,6 +142,9 @@ fn body_of(method: &str, template: &str, lease: &Reply, copy: &std::path::Path) 
             let token = lease.str("token");
             Some(json!({"n": 1, "nonce": "n-1", "key": "some-key", "checkout": ask(), "token": token}))
         }
+        ("POST", "/v1/passes" | "/v1/passes/lend") => Some(json!({"request": "x"})),
+        ("POST", "/v1/passes/{pass}/return" | "/v1/passes/receipts") => Some(json!({"receipt": "x"})),
+        ("POST", "/v1/passes/{pass}/lost") => Some(json!({})),
         ("POST", "/v1/simulate") => Some(json!({"feature": "studio.gui"})),
         ("POST", "/v1/releases") => Some(json!({"lease": lease.str("lease"), "not_again_s": 0})),
         ("PATCH", "/v1/settings") => Some(json!({"usage_open": false})),

@@ -81,6 +81,12 @@ const DOORS: &[Row] = &[
     ("POST", "/online/test", "", [401, 401, 401, 200, 401]),
     // It has its seats by file.
     ("POST", "/online/refresh", "next=/", [401, 401, 401, 409, 401]),
+    ("GET", "/passes", "", ADMINISTRATOR),
+    // No file.
+    ("POST", "/passes", "", [401, 401, 401, 422, 401]),
+    ("POST", "/passes/file", "request=x", [401, 401, 401, 422, 401]),
+    ("GET", "/passes/lost", "", ADMINISTRATOR),
+    ("POST", "/passes/lost", "pass=x", [401, 401, 401, 404, 401]),
     ("GET", "/disable", "", ADMINISTRATOR),
     ("GET", "/disable/live", "", ADMINISTRATOR),
     // There is none yet.
