@@ -628,7 +628,10 @@ fn describe(status: &StatusResponse) -> String {
             ));
         }
     }
-    text.push_str(&format!("Out: {}.\n", leases(status.leases_out)));
+    text.push_str(&format!("Out: {}.\n", leases(status.applications_out())));
+    if status.passes_out > 0 {
+        text.push_str(&format!("Borrowed by machines: {} (`leasehold server passes`).\n", status.passes_out));
+    }
     if !status.storage.ok {
         text.push_str(&format!("PROBLEM: {}\n", printable(&status.storage.problem)));
     }

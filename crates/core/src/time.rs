@@ -52,6 +52,12 @@ impl Ms {
         jiff::Timestamp::from_second(seconds).map(|t| t.to_string()).unwrap_or_default()
     }
 
+    /// To the minute, as people read it: `2026-11-22 14:03 UTC`. Rounded down.
+    pub fn minute(self) -> String {
+        let text = self.rfc3339();
+        text.get(..16).map_or_else(|| text.clone(), |minute| format!("{} UTC", minute.replace('T', " ")))
+    }
+
     /// Reads RFC 3339 (any offset). `None` if the text is not a timestamp.
     pub fn parse_rfc3339(text: &str) -> Option<Ms> {
         text.parse::<jiff::Timestamp>().ok().map(|t| Ms(t.as_millisecond()))

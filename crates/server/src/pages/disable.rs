@@ -196,6 +196,15 @@ fn in_use_now(in_use: u64, seen: &StatusResponse, now: Ms) -> Markup {
     let times = TimeTable::DEFAULT;
     let longest = now.plus(times.lease.lessee_stops_after_ms() + times.lease_allowance_ms);
     let end = seen.leases_end_at.map_or(longest, |end| end.0);
+    if seen.passes_out > 0 {
+        return html! {
+            strong { (words::count(seen.passes_out, "pass is borrowed", "passes are borrowed")) }
+            ": the key cannot be destroyed before they are returned, written off or have ended, " (when(end, now)) " at the latest. "
+            a href="/passes" { "Borrowed by machines" }
+            @if seen.applications_out() > 0 { ". " (words::applications(seen.applications_out())) " hold seats, and stop within minutes" }
+            "."
+        };
+    }
     if seen.leases_out == 0 {
         return html! { strong { "Nobody holds a seat" } " right now, so it takes a moment only." };
     }
@@ -211,7 +220,16 @@ fn draining(seen: &StatusResponse) -> Markup {
     html! {
         (page_header("This server is being disabled", "It gives no new seats and renews none. This page follows by itself; without script, reload it.", html! {}))
         (tiles(&[
-            Tile { label: "Applications left", value: number(seen.leases_out), detail: "still hold a seat".to_owned(), tone: Tone::Warning },
+            Tile {
+                label: "Applications left",
+                value: number(seen.applications_out()),
+                detail: if seen.passes_out == 0 {
+                    "still hold a seat".to_owned()
+                } else {
+                    format!("and {}", words::count(seen.passes_out, "pass borrowed", "passes borrowed"))
+                },
+                tone: Tone::Warning,
+            },
             Tile {
                 label: "Done by",
                 value: seen.leases_end_at.map_or_else(|| "now".to_owned(), |end| relative(end.0, now)),

@@ -15,11 +15,10 @@ const COLUMNS: &[Column] = &[
     Column::new("feature", "Feature"),
     Column::new("since", "Since"),
     Column::new("seen", "Last heartbeat"),
-    Column::new("version", "Version"),
 ];
 /// For whoever can take seats back.
 const ADMINISTRATORS_COLUMNS: &[Column] =
-    &[COLUMNS[0], COLUMNS[1], COLUMNS[2], COLUMNS[3], COLUMNS[4], COLUMNS[5], Column::new("release", "").end()];
+    &[COLUMNS[0], COLUMNS[1], COLUMNS[2], COLUMNS[3], COLUMNS[4], Column::new("release", "").end()];
 
 /// The table. `next` is the place after the last row where it has pages of its own; `releases`: whoever looks at it can
 /// take seats back.
@@ -52,6 +51,7 @@ fn row(lease: &LeaseView, now: Ms, releases: bool) -> Row {
         html! {
             div.two-lines {
                 code { (lease.feature.as_str()) }
+                @if !lease.version.is_empty() { div.muted title="Version of the application" { (clip(&lease.version)) } }
                 div.badges {
                     @if lease.seats > 1 { (badge(&format!("{} seats", lease.seats), Tone::Neutral)) }
                     @if lease.shared {
@@ -62,14 +62,13 @@ fn row(lease: &LeaseView, now: Ms, releases: bool) -> Row {
         },
         when(lease.started_at.0, now),
         heartbeat(lease, now),
-        html! { @if lease.version.is_empty() { span.muted { "–" } } @else { (clip(&lease.version)) } },
     ];
     if releases {
         cells.push(html! {
             @if let Some(pass) = &lease.pass {
                 a href={ "/passes/lost?pass=" (pass.pass) } { "Lost?" }
             } @else if lease.released.is_none() {
-                a href={ "/holders/release?lease=" (lease.lease) } title="Take the seat back" { "Take back" }
+                a href={ "/holders/release?lease=" (lease.lease) } title="Take the seat back" { span.nowrap { "Take back" } }
             }
         });
     }
@@ -104,7 +103,7 @@ fn heartbeat(lease: &LeaseView, now: Ms) -> Markup {
         div.two-lines {
             @if let Some(pass) = &lease.pass {
                 (status(if pass.lost_at.is_some() { "Lost" } else { "Borrowed" }, if pass.lost_at.is_some() { Tone::Bad } else { Tone::Info }))
-                div.muted { "until " (when(pass.until.0, now)) }
+                div.muted title={ "Until " (super::words::minute(pass.until.0)) } { "ends " (relative(pass.until.0, now)) }
             } @else if let Some(released) = &lease.released {
                 (status("Taken back", Tone::Warning))
                 div.muted title=(if released.told { "The application was told and is saving." } else { "The application hears of it at its next heartbeat." }) {

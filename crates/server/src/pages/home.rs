@@ -238,8 +238,12 @@ fn figures(all: &[Product<'_>], seen: &StatusResponse) -> [Tile; 4] {
         },
         Tile {
             label: "Applications",
-            value: number(seen.leases_out),
-            detail: if seen.leases_out == 1 { "holds a seat" } else { "hold seats" }.to_owned(),
+            value: number(seen.applications_out()),
+            detail: match (seen.applications_out(), seen.passes_out) {
+                (1, 0) => "holds a seat".to_owned(),
+                (_, 0) => "hold seats".to_owned(),
+                (_, passes) => format!("and {}", words::count(passes, "pass borrowed", "passes borrowed")),
+            },
             tone: Tone::Neutral,
         },
         expiry(all, seen, soon),
@@ -333,7 +337,7 @@ pub(super) async fn holders(visit: Visit) -> Result<Response, ApiProblem> {
     let leases = visit.server.leases(&visit.caller, wanted).await?;
     let lead = format!(
         "{}. Those that have held it longest come first.",
-        words::count(seen.leases_out, "application holds a seat", "applications hold a seat")
+        words::count(seen.applications_out(), "application holds a seat", "applications hold a seat")
     );
     let taken_back = visit.query.get("done") == Some("released");
     let notices = if taken_back { vec![release::done()] } else { Vec::new() };

@@ -147,7 +147,7 @@ fn state(seen: &StatusResponse) -> Option<Notice> {
             let text = html! {
                 strong { "This server is being disabled. " }
                 "It gives no new seats. "
-                (words::count(seen.leases_out, "application still holds", "applications still hold")) " a seat"
+                (words::count(seen.applications_out(), "application still holds", "applications still hold")) " a seat"
                 @if let Some(end) = seen.leases_end_at { ", until " (words::minute(end.0)) " at the latest (" (relative(end.0, now)) ")" }
                 ". " a href="/disable" { "See how far it is" }
             };

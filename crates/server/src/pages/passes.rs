@@ -11,7 +11,7 @@ use leasehold_core::time::{DAY_MS, Ms};
 use leasehold_trust::{FileKind, FileProblem};
 use leasehold_web::components::{
     Button, Column, Field, ListQuery, Row, Table, Tone, button, card, clip, code_block, empty_state, link_button,
-    page_header, problem_panel, relative, status, table, when, wrapped,
+    page_header, problem_panel, relative, status, table, when,
 };
 use leasehold_web::extract::{PageForm, Upload};
 use leasehold_web::maud::{Markup, html};
@@ -155,6 +155,7 @@ fn ask(pass: &PassView, refused: Option<&Problem>, now: Ms) -> Markup {
     let allowance = match (pass.write_offs_allowed, left) {
         (0, _) => "The vendor does not allow lost seats of this license to be counted as free.".to_owned(),
         (allowed, 0) => format!("The vendor allows {allowed} a year for this license, and all of them were used."),
+        (allowed, 1) => format!("The vendor allows {allowed} a year for this license; 1 is left."),
         (allowed, left) => format!("The vendor allows {allowed} a year for this license; {left} are left."),
     };
     html! {
@@ -165,7 +166,7 @@ fn ask(pass: &PassView, refused: Option<&Problem>, now: Ms) -> Markup {
             ul.effects {
                 li { "The pass is not extended any more." }
                 li {
-                    "Its seats are free " strong { (relative(pass.freed_at.0, now)) } " (" (when(pass.freed_at.0, now)) ")."
+                    "Its seats are free " strong { (relative(pass.freed_at.0, now)) } ", at " (words::minute(pass.freed_at.0)) "."
                     " Not before: whoever has the machine may use the pass until " (words::minute(pass.until.0)) ", by a clock that may be a day behind."
                 }
                 li { "If the machine turns up, its pass can still be returned, and its seats are free then." }
@@ -303,8 +304,8 @@ fn row(pass: &PassView, now: Ms) -> Row {
         },
         html! {
             div.two-lines {
-                (when(pass.until.0, now))
-                div.muted { "since " (wrapped(&words::minute(pass.started_at.0))) }
+                (words::minute(pass.until.0))
+                div.muted { "since " (words::minute(pass.started_at.0)) }
             }
         },
         state(pass, now),

@@ -5,7 +5,9 @@ use super::words;
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
 use leasehold_core::license::FeatureCode;
-use leasehold_web::components::{Button, Field, ListQuery, Tone, button, page_header, problem_panel, status, wrapped};
+use leasehold_web::components::{
+    Button, Field, ListQuery, Tone, button, page_header, problem_panel, status, with_names, wrapped,
+};
 use leasehold_web::maud::{Markup, html};
 use leasehold_web::problem::ApiProblem;
 use leasehold_wire::server::{
@@ -100,7 +102,7 @@ fn verdict(answer: &SimulateResponse, visit: &Visit) -> Markup {
             @if let Some(denial) = &answer.denial {
                 @let problem = &denial.problem;
                 @if answer.verdict == SimulateVerdict::AsksPortal { p.muted { "If none comes from there:" } }
-                p { strong { (problem.title) } " " (wrapped(&problem.detail)) }
+                p { strong { (problem.title) } " " (with_names(&problem.detail)) }
                 @if let Some(reason) = denial.reason.as_deref().filter(|reason| !reason.is_empty()) { p { "Reason: " (wrapped(reason)) } }
                 p { (problem.what_to_do) @if !problem.who.is_empty() { " Who can: " (problem.who) "." } }
                 @if let Some(at) = denial.free_at {

@@ -58,8 +58,7 @@ pub(super) fn bytes(n: u64) -> String {
 
 /// What the server's own refusals say about times: `2026-11-22 14:03 UTC`.
 pub(super) fn minute(at: Ms) -> String {
-    let text = at.rfc3339();
-    text.get(..16).map_or_else(|| text.clone(), |minute| format!("{} UTC", minute.replace('T', " ")))
+    at.minute()
 }
 
 #[cfg(test)]

@@ -238,7 +238,7 @@ impl Failure {
                 };
                 let why = format!(
                     "This pass comes to {seats}. Whoever has the machine may use it until it ends, so its seats are free by themselves at {}.",
-                    free_at.rfc3339()
+                    free_at.minute()
                 );
                 Problem::new(409, "WRITE_OFF_DENIED", what)
                     .detail(why)

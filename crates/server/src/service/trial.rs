@@ -74,7 +74,7 @@ fn steps(trial: &Trial, ask: &Ask, now: Ms) -> Vec<SimulateStep> {
             } else {
                 format!(" The reason given: {}", release.reason)
             };
-            let until = release.not_again_until.rfc3339();
+            let until = release.not_again_until.minute();
             let what =
                 format!("An administrator took a seat back from this user at this host: no other before {until}.{why}");
             steps.push(step(StepState::Stopped, what));
@@ -100,7 +100,7 @@ fn steps(trial: &Trial, ask: &Ask, now: Ms) -> Vec<SimulateStep> {
     }
     match &trial.verdict {
         TrialVerdict::Granted { ends_at, .. } => {
-            steps.push(step(StepState::Gives, format!("The seats could be held until {}.", ends_at.rfc3339())));
+            steps.push(step(StepState::Gives, format!("The seats could be held until {}.", ends_at.minute())));
         }
         TrialVerdict::AsksPortal { .. } => steps.push(step(
             StepState::Passed,
@@ -113,12 +113,8 @@ fn steps(trial: &Trial, ask: &Ask, now: Ms) -> Vec<SimulateStep> {
 
 fn line_step(line: &TrialLine, ask: &Ask, wanted: &mut u32, now: Ms) -> SimulateStep {
     let capacity = line.line.capacity(ask.feature.as_str());
-    let name = format!(
-        "{}, {} of {capacity} seats out, until {}",
-        line.line.product_name,
-        line.out,
-        line.line.until.rfc3339()
-    );
+    let name =
+        format!("{}, {} of {capacity} seats out, until {}", line.line.product_name, line.out, line.line.until.minute());
     let (state, why) = match line.verdict {
         _ if *wanted == 0 => (StepState::Skipped, "not needed any more".to_owned()),
         LineVerdict::Ended if line.line.until <= now => (StepState::Skipped, "it has ended".to_owned()),

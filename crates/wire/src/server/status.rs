@@ -72,6 +72,13 @@ pub struct StatusResponse {
     pub setup_needed: bool,
 }
 
+impl StatusResponse {
+    /// Leases of running applications.
+    pub fn applications_out(&self) -> u64 {
+        self.leases_out.saturating_sub(self.passes_out)
+    }
+}
+
 /// What a server is at the portal.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize, ToSchema)]
 pub struct ActivationStatus {
