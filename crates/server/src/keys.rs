@@ -14,7 +14,7 @@ use leasehold_trust::activation_file::Activation;
 use leasehold_trust::pass::PassSigner;
 use leasehold_trust::receipt::{ReceiptFacts, build_receipt, read_receipt};
 use leasehold_trust::secret::HmacKey;
-use leasehold_trust::{LeaseSigner, PublicKey, SigningKey, VendorRoot};
+use leasehold_trust::{LeaseSigner, PublicKey, SigningKey, VendorRoot, certificate_ends_at};
 use leasehold_wire::server::GrantResponse;
 use rustls::pki_types::CertificateDer;
 use std::path::{Path, PathBuf};
@@ -58,6 +58,8 @@ pub(crate) struct Identity {
     pub(crate) certificates: Vec<CertificateDer<'static>>,
     /// The document in force, for clients.
     pub(crate) grant: Arc<GrantResponse>,
+    /// When its certificates end, the workstation's first, then the issuing CA's.
+    pub(crate) chain_ends: Vec<Ms>,
 }
 
 /// The server's secrets.
@@ -135,6 +137,7 @@ impl Keys {
             passes: PassSigner::new(key.clone()),
             certificates: activation.certificate_chain.clone(),
             grant: Arc::new(grant_response(activation)),
+            chain_ends: activation.certificate_chain.iter().filter_map(|der| certificate_ends_at(der)).collect(),
         };
         *self.identity.write().unwrap_or_else(PoisonError::into_inner) = Some(Arc::new(identity));
     }

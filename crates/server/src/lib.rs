@@ -10,6 +10,7 @@ mod config;
 mod engine;
 mod keys;
 pub mod local;
+mod meters;
 mod pages;
 mod random;
 mod serve;

@@ -4,6 +4,7 @@ use crate::clock::ServerClock;
 use crate::config::{Config, ConfigError};
 use crate::engine::{self, EngineHandle, EngineParts, RestoreError, Restorer};
 use crate::keys::{Keys, KeysError, WORKSTATION_KEY_FILE};
+use crate::meters::Meters;
 use crate::random::SharedRandom;
 use crate::service::{Administrator, Serials};
 use crate::store;
@@ -105,6 +106,8 @@ pub(crate) struct Inner {
     pub(crate) administrator: Administrator,
     pub(crate) usage_open: AtomicBool,
     pub(crate) serials: Serials,
+    /// What is counted and timed.
+    pub(crate) meters: Meters,
     /// Tells the thread that syncs when to.
     pub(crate) due: Due,
     /// Why the portal is not reached, if it is not.
@@ -151,7 +154,7 @@ impl Server {
             machine: fingerprint.into(),
         };
         let engine = restore(&restorer, &keys, now, verdict)?;
-        let due = Due::default();
+        let (due, meters) = (Due::default(), Meters::new(clock.machine().boottime_ms()));
         let (engine, thread) = engine::start(EngineParts {
             db: db.clone(),
             clock: clock.clone(),
@@ -159,6 +162,7 @@ impl Server {
             trust: trust.clone(),
             keys: Arc::clone(&keys),
             machine: fingerprint.into(),
+            meters: meters.clone(),
             portal: due.clone(),
             usage_keep_days: config.usage_keep_days,
         })
@@ -177,6 +181,7 @@ impl Server {
             administrator: Administrator::new(state.password_hash.is_some(), &random),
             serials: Serials::new(&random),
             random,
+            meters,
             due,
             trouble: Trouble::default(),
             portal_threads: Mutex::new(None),

@@ -65,6 +65,11 @@ impl Certificates {
         self.browsers.cert.first().map(|der| fingerprint_text(&sha256(der))).unwrap_or_default()
     }
 
+    /// The certificate that browsers are shown, as DER.
+    pub(crate) fn browsers(&self) -> Option<CertificateDer<'static>> {
+        self.browsers.cert.first().cloned()
+    }
+
     /// From now on applications see this chain.
     pub(crate) fn show_workstation(&self, key: &SigningKey, chain: Vec<CertificateDer<'static>>) {
         match CertifiedKey::from_der(chain, key.to_pkcs8_der().into(), &crypto_provider()) {

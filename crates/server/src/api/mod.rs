@@ -7,6 +7,7 @@ mod activation;
 mod administrator;
 mod health;
 mod leases;
+mod metrics;
 mod online;
 mod passes;
 mod status;
@@ -103,6 +104,7 @@ fn other_routes() -> OpenApiRouter<Server> {
         .routes(routes!(administrator::back_up))
         .routes(routes!(health::alive))
         .routes(routes!(health::ready))
+        .routes(routes!(metrics::metrics))
         .routes(routes!(health::document))
         .layer(DefaultBodyLimit::max(API_BODY_BYTES_MAX))
 }

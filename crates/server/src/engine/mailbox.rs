@@ -2,8 +2,10 @@
 //! or gives one back is never shed.
 
 use super::health::Health;
+use crate::meters::{Meters, Request};
 use leasehold_core::engine::{Engine, Input, Output};
 use leasehold_core::time::Ms;
+use leasehold_host::Stopwatch;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::mpsc;
@@ -70,16 +72,24 @@ pub(crate) struct EngineHandle {
     mailbox: mpsc::Sender<Message>,
     health: watch::Receiver<Health>,
     checkouts_waiting: Arc<AtomicUsize>,
+    meters: Meters,
 }
 
 impl EngineHandle {
-    pub(super) fn new(health: watch::Receiver<Health>) -> (EngineHandle, mpsc::Receiver<Message>) {
+    pub(super) fn new(health: watch::Receiver<Health>, meters: Meters) -> (EngineHandle, mpsc::Receiver<Message>) {
         let (mailbox, receiver) = mpsc::channel();
-        (EngineHandle { mailbox, health, checkouts_waiting: Arc::default() }, receiver)
+        (EngineHandle { mailbox, health, checkouts_waiting: Arc::default(), meters }, receiver)
     }
 
     /// Does `input` and answers when it is on disk.
     pub(crate) async fn step(&self, input: Input) -> Result<Output, Refusal> {
+        let (request, took) = (Request::of(&input), Stopwatch::start());
+        let answer = self.ask(input).await;
+        self.meters.answered(request, took.elapsed(), answer.as_ref().err().copied());
+        answer
+    }
+
+    async fn ask(&self, input: Input) -> Result<Output, Refusal> {
         let waiting = match &input {
             Input::Checkout { .. } => Some(self.queue_up()?),
             _ => None,

@@ -5,6 +5,7 @@ use super::mailbox::{EngineHandle, Look, Message, Refusal, Reply};
 use super::restore::Restorer;
 use crate::clock::ServerClock;
 use crate::keys::Keys;
+use crate::meters::{Meters, Tally};
 use crate::store::{self, Batch};
 use crate::trust::Trust;
 use crate::upstream::{Due, files};
@@ -14,6 +15,7 @@ use leasehold_core::ids::LeaseId;
 use leasehold_core::time::{DAY_MS, HOUR_MS, MINUTE_MS, Ms, SECOND_MS};
 use leasehold_core::times::TimeTable;
 use leasehold_db::{Db, DbError};
+use leasehold_host::Stopwatch;
 use std::collections::HashMap;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
@@ -53,6 +55,8 @@ pub(crate) struct EngineParts {
     pub(crate) keys: Arc<Keys>,
     /// Fingerprint of this machine.
     pub(crate) machine: Box<str>,
+    /// Told what was stored and how long it took.
+    pub(crate) meters: Meters,
     /// Told when the portal should hear something.
     pub(crate) portal: Due,
     /// Usage events older than this are removed, in days.
@@ -62,7 +66,7 @@ pub(crate) struct EngineParts {
 /// Starts the thread.
 pub(crate) fn start(parts: EngineParts) -> std::io::Result<(EngineHandle, JoinHandle<()>)> {
     let (reporter, health) = Reporter::new();
-    let (handle, mailbox) = EngineHandle::new(health);
+    let (handle, mailbox) = EngineHandle::new(health, parts.meters.clone());
     let next_tick = parts.clock.now();
     let prune_from = next_tick.plus(match parts.clock.verdict() {
         StartVerdict::Ahead { by_ms } if by_ms > LONG_AHEAD_MS => PRUNE_AFTER_LONG_AHEAD_MS,
@@ -225,8 +229,11 @@ impl Thread {
         }
         let keep_ms = i64::from(self.parts.usage_keep_days) * DAY_MS;
         let prunes = tick && now >= self.prune_from;
+        let tally = Tally::of(&writes);
         let batch = Batch { now, writes, prune_events_before: prunes.then(|| now.plus(-keep_ms)) };
+        let took = Stopwatch::start();
         self.parts.db.write(move |tx| store::commit(tx, &batch))?;
+        self.parts.meters.committed(tally, took.elapsed());
         self.stalled_until = None;
         self.reporter.report(Health::Ok);
         Ok(())

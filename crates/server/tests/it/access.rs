@@ -20,6 +20,7 @@ const TABLE: &[Row] = &[
     ("get", "/healthz", ANYBODY_EMPTY),
     ("get", "/readyz", ANYBODY_EMPTY),
     ("get", "/openapi.json", ANYBODY),
+    ("get", "/metrics", ANYBODY),
     ("get", "/v1/ping", ANYBODY),
     ("get", "/v1/status", ANYBODY),
     ("get", "/v1/grants/{sha256}", ANYBODY),

@@ -12,6 +12,7 @@ mod durability;
 mod fake_portal;
 mod leases;
 mod machine;
+mod metrics;
 mod online_pages;
 mod pages;
 mod releases;

@@ -315,6 +315,7 @@ pub(crate) struct Reply {
     pub(crate) text: String,
     pub(crate) json: Value,
     pub(crate) retry_after: Option<String>,
+    pub(crate) content_type: String,
 }
 
 impl Reply {
@@ -347,10 +348,11 @@ pub(crate) fn call_with(agent: &ureq::Agent, url: &str, call: &Call<'_>) -> Repl
         (None, None) => agent.run(request.body("").unwrap()),
     }
     .unwrap();
-    let retry_after = reply.headers().get("retry-after").map(|value| value.to_str().unwrap().to_owned());
+    let header = |name| reply.headers().get(name).map(|value| value.to_str().unwrap().to_owned());
+    let (retry_after, content_type) = (header("retry-after"), header("content-type").unwrap_or_default());
     let text = reply.body_mut().read_to_string().unwrap();
     let json = serde_json::from_str(&text).unwrap_or(Value::Null);
-    Reply { status: reply.status().as_u16(), text, json, retry_after }
+    Reply { status: reply.status().as_u16(), text, json, retry_after, content_type }
 }
 
 /// Waits until something is so.
