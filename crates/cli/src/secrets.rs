@@ -58,11 +58,12 @@ fn from_standard_input(prompt: &str, twice: bool) -> io::Result<String> {
         return Ok(line);
     }
     let mut first = String::new();
-    write!(io::stderr(), "{prompt}: ")?;
     let shown = tcgetattr(stdin)?;
     let mut hidden = shown.clone();
     hidden.local_modes.remove(LocalModes::ECHO);
     tcsetattr(stdin, OptionalActions::Flush, &hidden)?;
+    // Only now: what is typed at the prompt before that would be shown, and thrown away.
+    write!(io::stderr(), "{prompt}: ")?;
     let asked = {
         // One lock for both lines: a second one would wait for the first for ever.
         let mut input = io::stdin().lock();
