@@ -18,6 +18,7 @@ mod server;
 mod serving;
 mod signals;
 mod status;
+mod supervisor;
 
 use clap::{Parser, Subcommand};
 use failure::Failure;

@@ -4,6 +4,7 @@ use crate::failure::Failure;
 use crate::output::{Output, line_out};
 use crate::secrets;
 use crate::serving::{self, Parent, Stop};
+use crate::supervisor;
 use clap::{Args, Subcommand};
 use leasehold_host::{OsRandom, SystemClock};
 use leasehold_portal::Config;
@@ -208,11 +209,17 @@ fn init(folder: &Folder, vendor: &str, passphrase_file: Option<PathBuf>) -> Resu
 fn serve(folder: &Folder, listen: Option<SocketAddr>, parent: &Parent) -> Result<(), Failure> {
     let mut config = Config::load(&folder.data).map_err(Failure::of)?;
     config.listen = listen.unwrap_or(config.listen);
+    let sockets = supervisor::sockets()?;
     let stop = Stop::watch(parent.until_stdin_ends)?;
     let (clock, random) = (Arc::new(SystemClock::new()), Box::new(OsRandom));
     serving::block_on(async {
-        let service =
-            leasehold_portal::serve(config, clock, random, stop.wait(), |address| serving::ready(parent, address));
+        let ready = |address| {
+            serving::ready(parent, address);
+            // That this task runs says that requests are handled. A database that is away is no reason to start the portal
+            // again: it comes back by itself, and a start would fail.
+            tokio::spawn(supervisor::keep_telling(move || async move { Some(format!("Takes requests on {address}")) }));
+        };
+        let service = leasehold_portal::serve_on(sockets, config, clock, random, stop.wait(), ready);
         service.await.map_err(Failure::of)
     })
 }

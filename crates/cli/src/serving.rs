@@ -1,15 +1,17 @@
 //! What both services need around them: a runtime, an orderly end, and word to the supervisor.
 
 use crate::failure::Failure;
-use crate::signals::{self, ENDING};
+use crate::signals::{self, Caught, ENDING};
+use crate::supervisor;
 use clap::Args;
 use leasehold_host::private_file;
+use signal_hook::consts::SIGHUP;
 use std::future::Future;
 use std::io;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::thread;
-use tokio::sync::watch;
+use tokio::sync::{mpsc, watch};
 
 /// What a parent process wants of a service that it starts.
 #[derive(Args, Debug)]
@@ -26,14 +28,36 @@ pub(crate) struct Parent {
 #[derive(Clone, Debug)]
 pub(crate) struct Stop(watch::Receiver<bool>);
 
+/// What is told when somebody wants the settings to be read again.
+pub(crate) type Reloads = mpsc::UnboundedReceiver<()>;
+
 impl Stop {
     /// Begins to watch for the signals, and for the end of standard input if that is how a parent says it is gone.
     pub(crate) fn watch(until_stdin_ends: bool) -> Result<Stop, Failure> {
+        Stop::watch_and(until_stdin_ends, |_| false)
+    }
+
+    /// The same for a service that reads its settings again at SIGHUP. A terminal that is closed still ends it.
+    pub(crate) fn watch_with_reload(until_stdin_ends: bool) -> Result<(Stop, Reloads), Failure> {
+        let (sender, reloads) = mpsc::unbounded_channel();
+        let stop = Stop::watch_and(until_stdin_ends, move |caught| {
+            caught.signal == SIGHUP && !caught.from_terminal && sender.send(()).is_ok()
+        })?;
+        Ok((stop, reloads))
+    }
+
+    fn watch_and(
+        until_stdin_ends: bool,
+        means_else: impl Fn(Caught) -> bool + Send + 'static,
+    ) -> Result<Stop, Failure> {
         let (sender, receiver) = watch::channel(false);
         let on_signal = sender.clone();
         signals::watch(&ENDING, move |caught| {
+            if means_else(caught) {
+                return;
+            }
             tracing::info!(signal = caught.signal, "stopping");
-            let _ = sd_notify::notify(&[sd_notify::NotifyState::Stopping]);
+            supervisor::stopping();
             let _ = on_signal.send(true);
         })?;
         if until_stdin_ends {
@@ -71,5 +95,5 @@ pub(crate) fn ready(parent: &Parent, address: SocketAddr) {
     {
         tracing::error!(%error, "the address cannot be told");
     }
-    let _ = sd_notify::notify(&[sd_notify::NotifyState::Ready]);
+    supervisor::ready(&format!("Takes requests on {address}"));
 }

@@ -26,7 +26,7 @@ pub use admin::{
 pub use api::openapi;
 pub use config::Config;
 pub use failure::Failure;
-pub use serve::{ServeError, serve};
+pub use serve::{ServeError, serve, serve_on};
 pub use service::Caller;
 
 use grants_log::GrantsLog;

@@ -9,12 +9,12 @@ use leasehold_core::random::Random;
 use leasehold_core::time::Clock;
 use leasehold_db::DbError;
 use leasehold_host::FolderLock;
-use leasehold_web::listener::{self, BindError, Limits, Mode};
+use leasehold_web::listener::{self, BindError, Bound, Limits, Mode};
 use leasehold_web::problem::{method_not_allowed, not_found};
 use leasehold_web::shutdown::shutdown_pair;
 use leasehold_web::tls::{self, Tls, TlsFileError};
 use std::future::Future;
-use std::net::SocketAddr;
+use std::net::{SocketAddr, TcpListener};
 use std::path::PathBuf;
 use std::sync::Arc;
 
@@ -50,6 +50,9 @@ impl From<ConfigError> for ServeError {
 }
 
 /// Runs the portal until `stop`. `on_ready` gets the real address once requests are taken.
+///
+/// # Errors
+/// See [`ServeError`].
 pub async fn serve(
     config: Config,
     clock: Arc<dyn Clock>,
@@ -57,6 +60,26 @@ pub async fn serve(
     stop: impl Future<Output = ()> + Send,
     on_ready: impl FnOnce(SocketAddr) + Send,
 ) -> Result<(), ServeError> {
+    serve_on(Vec::new(), config, clock, random, stop, on_ready).await
+}
+
+/// The same on open ports that somebody passed on, if there are any, instead of opening one. Each is held to the same rule
+/// as `listen`: without HTTPS the portal is for this machine only.
+///
+/// # Errors
+/// See [`ServeError`].
+pub async fn serve_on(
+    sockets: Vec<TcpListener>,
+    mut config: Config,
+    clock: Arc<dyn Clock>,
+    random: Box<dyn Random>,
+    stop: impl Future<Output = ()> + Send,
+    on_ready: impl FnOnce(SocketAddr) + Send,
+) -> Result<(), ServeError> {
+    for socket in &sockets {
+        config.listen = socket.local_addr().map_err(|source| BindError::Passed { source })?;
+        config.check_exposure()?;
+    }
     config.check_exposure()?;
     let mode = match &config.tls {
         None => Mode::Plain,
@@ -67,12 +90,12 @@ pub async fn serve(
     let opening = config.clone();
     let opened = tokio::task::spawn_blocking(move || admin::open(&opening, clock, random)).await;
     let portal = opened.map_err(|died| AdminError::Failed(died.to_string()))??;
-    let bound = listener::bind(config.listen).await?;
-    let address = bound.address();
+    let ports = listener::take_or_bind(sockets, config.listen).await?;
+    let address = ports.first().map_or(config.listen, Bound::address);
     let (trigger, shutdown) = shutdown_pair();
     let router = router(&Front::new(portal.clone(), &config).until(shutdown.clone()), &config)?;
     let jobs = tokio::spawn(jobs::run(portal.clone(), shutdown.clone()));
-    let serving = tokio::spawn(bound.serve(router, mode, Limits::default(), shutdown));
+    let serving = tokio::spawn(listener::serve_all(ports, router, mode, Limits::default(), shutdown));
     tracing::info!(%address, vendor = portal.vendor(), "the portal takes requests");
     on_ready(address);
     let failed = tokio::select! {

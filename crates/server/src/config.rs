@@ -8,6 +8,7 @@ use rustls::pki_types::CertificateDer;
 use serde::Deserialize;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
+use std::sync::{Arc, PoisonError, RwLock};
 
 /// Name of the file.
 pub(crate) const CONFIG_FILE: &str = "server.toml";
@@ -24,6 +25,8 @@ pub(crate) struct Config {
     pub(crate) tls: Option<TlsFiles>,
     /// The vendor's root, if the administrator pins it before the first activation.
     pub(crate) trust: Option<VendorRoot>,
+    /// The file that it was read from.
+    pub(crate) trust_file: Option<PathBuf>,
     /// How browsers reach the server, where that differs from its own address.
     pub(crate) public_url: Option<String>,
     /// Whose `X-Forwarded-*` headers are believed.
@@ -38,6 +41,45 @@ pub(crate) struct Config {
     pub(crate) portal_ca: Vec<CertificateDer<'static>>,
     /// Usage events are kept this long, 1 to 3,650 days.
     pub(crate) usage_keep_days: u32,
+}
+
+/// The settings as they are now. Clones are the same; they are replaced as a whole.
+#[derive(Clone, Debug)]
+pub(crate) struct Settings(Arc<RwLock<Arc<Config>>>);
+
+impl Settings {
+    pub(crate) fn new(config: Config) -> Settings {
+        Settings(Arc::new(RwLock::new(Arc::new(config))))
+    }
+
+    /// What holds now. Not to be kept: it may be replaced.
+    pub(crate) fn get(&self) -> Arc<Config> {
+        Arc::clone(&self.0.read().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// Goes on with what `read` says, but for what only a start can change: that stays, and its names are answered.
+    pub(crate) fn replace(&self, read: Config) -> Vec<&'static str> {
+        let mut slot = self.0.write().unwrap_or_else(PoisonError::into_inner);
+        let now = &**slot;
+        let fixed = [
+            ("listen", now.listen != read.listen),
+            ("trust", now.trust_file != read.trust_file),
+            ("public_url", now.public_url != read.public_url),
+            ("usage_open", now.usage_open != read.usage_open),
+            ("usage_keep_days", now.usage_keep_days != read.usage_keep_days),
+        ];
+        let config = Config {
+            listen: now.listen,
+            trust: now.trust.clone(),
+            trust_file: now.trust_file.clone(),
+            public_url: now.public_url.clone(),
+            usage_open: now.usage_open,
+            usage_keep_days: now.usage_keep_days,
+            ..read
+        };
+        *slot = Arc::new(config);
+        fixed.into_iter().filter(|(_, changed)| *changed).map(|(name, _)| name).collect()
+    }
 }
 
 /// A certificate and its key, PEM.
@@ -183,7 +225,8 @@ impl Config {
         Ok(Config {
             listen: written.listen,
             tls,
-            trust: written.trust.map(|path| read_root(&folder.join(path))).transpose()?,
+            trust: written.trust.as_ref().map(|path| read_root(&folder.join(path))).transpose()?,
+            trust_file: written.trust,
             public_url: written.public_url,
             trusted_proxies: TrustedProxies::parse(&written.trusted_proxies)?,
             usage_open: written.usage_open,

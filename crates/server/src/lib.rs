@@ -13,6 +13,7 @@ pub mod local;
 mod meters;
 mod pages;
 mod random;
+mod reload;
 mod serve;
 mod server;
 mod service;
@@ -25,9 +26,12 @@ mod upstream;
 
 pub use api::openapi;
 pub use pages::page_routes;
+pub use reload::{ReloadError, Reloaded};
 pub use serve::{Ready, ServeError, ServeOptions, serve};
 pub use server::{Server, StartError};
-pub use service::{Caller, Credential, Failure, Installation, PASSWORD_CHARS_MAX, PASSWORD_CHARS_MIN, RestoreFailure};
+pub use service::{
+    Caller, Credential, Failure, Installation, PASSWORD_CHARS_MAX, PASSWORD_CHARS_MIN, Pulse, RestoreFailure,
+};
 
 /// Release of this build.
 pub(crate) const VERSION: &str = env!("CARGO_PKG_VERSION");

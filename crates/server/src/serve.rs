@@ -12,7 +12,7 @@ use leasehold_web::problem::{catch_panic, method_not_allowed};
 use leasehold_web::session::SessionToken;
 use leasehold_web::shutdown::{Shutdown, shutdown_pair};
 use std::future::Future;
-use std::net::SocketAddr;
+use std::net::{SocketAddr, TcpListener};
 use std::path::PathBuf;
 use std::sync::Arc;
 
@@ -22,6 +22,8 @@ pub struct ServeOptions {
     pub folder: PathBuf,
     /// Where to listen instead of what `server.toml` says; port 0 takes a free one.
     pub listen: Option<SocketAddr>,
+    /// Open ports that somebody passed on, to be served instead of opening one; mostly empty.
+    pub sockets: Vec<TcpListener>,
     /// The machine's clocks.
     pub clock: Arc<dyn Clock>,
     /// The machine's fingerprint; empty if it has none.
@@ -35,6 +37,7 @@ impl std::fmt::Debug for ServeOptions {
         f.debug_struct("ServeOptions")
             .field("folder", &self.folder)
             .field("listen", &self.listen)
+            .field("sockets", &self.sockets)
             .finish_non_exhaustive()
     }
 }
@@ -42,7 +45,7 @@ impl std::fmt::Debug for ServeOptions {
 /// What is told once requests are taken.
 #[derive(Clone, Debug)]
 pub struct Ready {
-    /// The real address.
+    /// The real address; of several, one that this machine reaches itself.
     pub address: SocketAddr,
     /// The one-time secret with which the administrator sets the first password; `None` if that was done. Print it, and
     /// keep it nowhere.
@@ -84,10 +87,10 @@ pub async fn serve(
     stop: impl Future<Output = ()> + Send,
     on_ready: impl FnOnce(Ready) + Send,
 ) -> Result<(), ServeError> {
-    let ServeOptions { folder, listen, clock, fingerprint, random } = options;
+    let ServeOptions { folder, listen, sockets, clock, fingerprint, random } = options;
     let opening = tokio::task::spawn_blocking(move || Server::open(&folder, clock, &fingerprint, random)).await;
     let server = opening.map_err(|died| ServeError::Failed(died.to_string()))??;
-    let ended = run(&server, listen, stop, on_ready).await;
+    let ended = run(&server, (listen, sockets), stop, on_ready).await;
     let closing = server.clone();
     // Whatever ended it: what was answered is on disk already, and the thread must not outlive the folder's lock.
     let _ = tokio::task::spawn_blocking(move || closing.close()).await;
@@ -96,19 +99,22 @@ pub async fn serve(
 
 async fn run(
     server: &Server,
-    listen: Option<SocketAddr>,
+    (listen, sockets): (Option<SocketAddr>, Vec<TcpListener>),
     stop: impl Future<Output = ()> + Send,
     on_ready: impl FnOnce(Ready) + Send,
 ) -> Result<(), ServeError> {
     let tls = server.0.certificates.tls().map_err(StartError::from)?;
-    let bound = listener::bind(listen.unwrap_or(server.0.config.listen)).await.map_err(StartError::from)?;
-    let address = bound.address();
-    announce(server, &bound)?;
+    let listen = listen.unwrap_or(server.0.settings.get().listen);
+    let ports = listener::take_or_bind(sockets, listen).await.map_err(StartError::from)?;
+    let address = local_first(&ports, listen);
+    announce(server, address)?;
     server.go_online()?;
     let (trigger, shutdown) = shutdown_pair();
     let router = router(server, shutdown.clone())?;
-    let serving = tokio::spawn(bound.serve(router, Mode::Both(tls), Limits::default(), shutdown));
-    tracing::info!(%address, "the license server takes requests");
+    for port in &ports {
+        tracing::info!(address = %port.address(), "the license server takes requests");
+    }
+    let serving = tokio::spawn(listener::serve_all(ports, router, Mode::Both(tls), Limits::default(), shutdown));
     on_ready(Ready {
         address,
         setup_secret: server.0.administrator.take_setup_secret(),
@@ -134,10 +140,17 @@ async fn run(
     }
 }
 
+/// Of several ports one that commands on this machine reach over loopback, if there is one.
+fn local_first(ports: &[Bound], otherwise: SocketAddr) -> SocketAddr {
+    let mut addresses = ports.iter().map(Bound::address);
+    let first = addresses.clone().next().unwrap_or(otherwise);
+    addresses.find(|address| address.ip().is_unspecified() || address.ip().is_loopback()).unwrap_or(first)
+}
+
 /// Tells the command line on this machine where the server is and how to be believed.
-fn announce(server: &Server, bound: &Bound) -> Result<(), StartError> {
+fn announce(server: &Server, address: SocketAddr) -> Result<(), StartError> {
     let token = server.0.random.draw(|random| SessionToken::draw(random));
-    let address = local::reachable(bound.address()).to_string();
+    let address = local::reachable(address).to_string();
     private_file::write_atomic(&server.0.folder.join(TOKEN_FILE), token.text().as_bytes())?;
     private_file::write_atomic(&server.0.folder.join(ADDRESS_FILE), address.as_bytes())?;
     server.0.administrator.set_token_file(token);

@@ -1,7 +1,7 @@
 //! The running license server: everything that its use cases share, and how it is opened on a data folder.
 
 use crate::clock::ServerClock;
-use crate::config::{Config, ConfigError};
+use crate::config::{Config, ConfigError, Settings};
 use crate::engine::{self, EngineHandle, EngineParts, RestoreError, Restorer};
 use crate::keys::{Keys, KeysError, WORKSTATION_KEY_FILE};
 use crate::meters::Meters;
@@ -92,7 +92,7 @@ pub struct Server(pub(crate) Arc<Inner>);
 #[derive(Debug)]
 pub(crate) struct Inner {
     pub(crate) folder: PathBuf,
-    pub(crate) config: Config,
+    pub(crate) settings: Settings,
     pub(crate) db: Db,
     pub(crate) clock: ServerClock,
     /// Fingerprint of this machine; empty if it has none.
@@ -170,7 +170,7 @@ impl Server {
         Ok(Server(Arc::new(Inner {
             folder: folder.to_owned(),
             usage_open: AtomicBool::new(state.usage_open.unwrap_or(config.usage_open)),
-            config,
+            settings: Settings::new(config),
             db,
             clock,
             fingerprint: fingerprint.into(),
@@ -202,7 +202,7 @@ impl Server {
             random: self.0.random.clone(),
             machine: self.0.fingerprint.clone(),
             process: process.iter().map(|byte| format!("{byte:02x}")).collect::<String>().into(),
-            settings: self.link_settings(),
+            settings: self.0.settings.clone(),
             due: self.0.due.clone(),
             trouble: self.0.trouble.clone(),
             way: KnownWay::default(),
@@ -214,13 +214,7 @@ impl Server {
 
     /// How this server reaches the portal, with the address of its settings.
     pub(crate) fn link_settings(&self) -> LinkSettings {
-        let config = &self.0.config;
-        LinkSettings {
-            portal_url: config.portal_url.clone(),
-            proxy: config.proxy.clone(),
-            authorities: config.portal_ca.clone(),
-            clock: self.0.clock.machine(),
-        }
+        LinkSettings::of(&self.0.settings.get(), &self.0.clock)
     }
 
     /// Ends the engine after what waits in front of it. Blocks until everything is on disk.
@@ -248,13 +242,13 @@ impl Server {
     }
 
     /// The portal's address, for the steps of activation, if the administrator set it.
-    pub fn portal_url(&self) -> Option<&str> {
-        self.0.config.portal_url.as_deref()
+    pub fn portal_url(&self) -> Option<String> {
+        self.0.settings.get().portal_url.clone()
     }
 
     /// How browsers reach the server, if the administrator set it, such as `https://licenses.example.com`.
-    pub fn public_url(&self) -> Option<&str> {
-        self.0.config.public_url.as_deref()
+    pub fn public_url(&self) -> Option<String> {
+        self.0.settings.get().public_url.clone()
     }
 
     /// The database, for test drivers (faults, counting flushes).

@@ -41,33 +41,36 @@ pub(crate) enum TlsError {
 /// The certificates of the port.
 #[derive(Debug)]
 pub(crate) struct Certificates {
-    browsers: Arc<CertifiedKey>,
+    browsers: RwLock<Arc<CertifiedKey>>,
     workstation: RwLock<Option<Arc<CertifiedKey>>>,
 }
 
 impl Certificates {
     /// Reads what browsers are shown; makes a self-signed certificate if the administrator gave none.
     pub(crate) fn open(folder: &Path, config: &Config, now: Ms) -> Result<Certificates, TlsError> {
-        let browsers = match &config.tls {
-            Some(files) => {
-                let certificate = read_public(&files.certificate)?;
-                let key = private_file::read(&files.key)?;
-                let unusable = |source| TlsError::Unusable { path: files.certificate.clone(), source };
-                certified(&certificate, &key).map_err(unusable)?
-            }
-            None => self_signed(folder, now)?,
-        };
-        Ok(Certificates { browsers: Arc::new(browsers), workstation: RwLock::new(None) })
+        let browsers = RwLock::new(Arc::new(for_browsers(folder, config, now)?));
+        Ok(Certificates { browsers, workstation: RwLock::new(None) })
+    }
+
+    /// Reads again what browsers are shown; new connections see it. If it cannot be used, the old one stays.
+    pub(crate) fn reload(&self, folder: &Path, config: &Config, now: Ms) -> Result<(), TlsError> {
+        let read = Arc::new(for_browsers(folder, config, now)?);
+        *self.browsers.write().unwrap_or_else(PoisonError::into_inner) = read;
+        Ok(())
     }
 
     /// SHA-256 of the certificate that browsers are shown, as people compare it.
     pub(crate) fn fingerprint(&self) -> String {
-        self.browsers.cert.first().map(|der| fingerprint_text(&sha256(der))).unwrap_or_default()
+        self.browsers().map(|der| fingerprint_text(&sha256(&der))).unwrap_or_default()
     }
 
     /// The certificate that browsers are shown, as DER.
     pub(crate) fn browsers(&self) -> Option<CertificateDer<'static>> {
-        self.browsers.cert.first().cloned()
+        self.shown_to_browsers().cert.first().cloned()
+    }
+
+    fn shown_to_browsers(&self) -> Arc<CertifiedKey> {
+        Arc::clone(&self.browsers.read().unwrap_or_else(PoisonError::into_inner))
     }
 
     /// From now on applications see this chain.
@@ -104,9 +107,16 @@ impl ResolvesServerCert for Certificates {
         let workstation = self.workstation.read().unwrap_or_else(PoisonError::into_inner);
         match &*workstation {
             Some(workstation) if application => Some(Arc::clone(workstation)),
-            _ => Some(Arc::clone(&self.browsers)),
+            _ => Some(self.shown_to_browsers()),
         }
     }
+}
+
+fn for_browsers(folder: &Path, config: &Config, now: Ms) -> Result<CertifiedKey, TlsError> {
+    let Some(files) = &config.tls else { return self_signed(folder, now) };
+    let certificate = read_public(&files.certificate)?;
+    let key = private_file::read(&files.key)?;
+    certified(&certificate, &key).map_err(|source| TlsError::Unusable { path: files.certificate.clone(), source })
 }
 
 fn certified(certificate: &[u8], key: &[u8]) -> Result<CertifiedKey, TlsFileError> {

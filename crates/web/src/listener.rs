@@ -87,6 +87,14 @@ pub enum BindError {
         "cannot listen on {0}: this machine does not have that address. Choose one that `ip address` lists, 127.0.0.1 for this machine only, or 0.0.0.0 for all"
     )]
     NotOurAddress(SocketAddr),
+    /// A socket that was passed on cannot be used.
+    #[error(
+        "cannot listen on a socket that was passed to this process: {source}. Pass listening TCP sockets only (in a socket unit `ListenStream=PORT`, `Accept=no`)"
+    )]
+    Passed {
+        /// What the operating system said.
+        source: io::Error,
+    },
     /// Anything else.
     #[error(
         "cannot listen on {address}: {source}. Check the address and the limits of the operating system, then start again"
@@ -124,6 +132,37 @@ pub async fn bind(address: SocketAddr) -> Result<Bound, BindError> {
     let listener = TcpListener::bind(address).await.map_err(sort)?;
     let address = listener.local_addr().map_err(sort)?;
     Ok(Bound { listener, address })
+}
+
+/// Takes a port that somebody else has opened and passed on.
+pub fn take(listener: std::net::TcpListener) -> Result<Bound, BindError> {
+    let failed = |source| BindError::Passed { source };
+    // The runtime waits for connections; the socket itself must not.
+    listener.set_nonblocking(true).map_err(failed)?;
+    let listener = TcpListener::from_std(listener).map_err(failed)?;
+    let address = listener.local_addr().map_err(failed)?;
+    Ok(Bound { listener, address })
+}
+
+/// The ports of a service: those that were passed on, or the one at `address` if there are none. Never empty.
+pub async fn take_or_bind(passed: Vec<std::net::TcpListener>, address: SocketAddr) -> Result<Vec<Bound>, BindError> {
+    if passed.is_empty() {
+        return Ok(vec![bind(address).await?]);
+    }
+    passed.into_iter().map(take).collect()
+}
+
+/// Serves each port as [`Bound::serve`] does, with connection slots of its own.
+pub async fn serve_all(ports: Vec<Bound>, router: Router, mode: Mode, limits: Limits, shutdown: Shutdown) -> Drained {
+    let mut serving = JoinSet::new();
+    for port in ports {
+        serving.spawn(port.serve(router.clone(), mode.clone(), limits.clone(), shutdown.clone()));
+    }
+    let mut cut_off = 0;
+    while let Some(ended) = serving.join_next().await {
+        cut_off += ended.map_or(0, |drained| drained.cut_off);
+    }
+    Drained { cut_off }
 }
 
 impl Bound {

@@ -7,4 +7,5 @@ mod demo;
 mod run;
 mod seats;
 mod services;
+mod supervised;
 mod support;

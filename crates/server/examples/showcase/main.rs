@@ -73,6 +73,7 @@ fn main() -> Result<(), Any> {
     let options = ServeOptions {
         folder: folder.clone(),
         listen: Some(address),
+        sockets: Vec::new(),
         clock: Arc::new(SystemClock::new()),
         fingerprint: String::new(),
         random: Box::new(OsRandom),

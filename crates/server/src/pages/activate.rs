@@ -65,7 +65,7 @@ fn logged(failure: Failure) -> Problem {
 async fn draw(visit: &Visit, outcome: &Outcome) -> Result<Markup, ApiProblem> {
     let seen = visit.server.status(&visit.caller).await?;
     let host = leasehold_host::host_name();
-    Ok(visit.page("Activate offline", content(&seen, outcome, visit.server.portal_url(), &host)))
+    Ok(visit.page("Activate offline", content(&seen, outcome, visit.server.portal_url().as_deref(), &host)))
 }
 
 fn content(seen: &StatusResponse, outcome: &Outcome, portal: Option<&str>, host: &str) -> Markup {

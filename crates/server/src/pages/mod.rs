@@ -108,7 +108,7 @@ pub fn page_routes() -> Vec<(Method, &'static str)> {
 /// # Errors
 /// `public_url` in the configuration is more than an origin.
 pub(crate) fn router(server: Server, shutdown: Shutdown) -> Result<Router, ConfigError> {
-    let public_url = server.0.config.public_url.as_deref().map(|url| url.trim_end_matches('/').to_owned());
+    let public_url = server.public_url().map(|url| url.trim_end_matches('/').to_owned());
     let csrf = csrf::layer(public_url.as_deref()).map_err(|_| ConfigError::PublicUrl)?;
     let host = leasehold_host::host_name().into();
     let pages = Pages { server, streams: Streams::new(shutdown), host };
@@ -151,7 +151,8 @@ fn strange_host(pages: &Pages, connection: &Connection, request: &Request) -> Op
     if connection.tls || !proxy::is_loopback(connection, request.headers()) {
         return None;
     }
-    let public = pages.server.0.config.public_url.as_deref();
+    let public = pages.server.public_url();
+    let public = public.as_deref();
     let public =
         public.and_then(|url| url.split_once("://")).map(|(_, rest)| rest.split(['/', ':']).next().unwrap_or(rest));
     let short = pages.host.split('.').next().unwrap_or_default();

@@ -92,7 +92,7 @@ impl Visit {
         headers: &HeaderMap,
     ) -> Result<Visit, ApiProblem> {
         let server = pages.server.clone();
-        let https = proxy::client(connection, headers, &server.0.config.trusted_proxies).https;
+        let https = proxy::client(connection, headers, &server.0.settings.get().trusted_proxies).https;
         let cookie = SessionCookie::new("leasehold_server", https);
         let caller = caller(&server, connection, headers, &cookie).await?;
         Ok(Visit {
@@ -199,7 +199,7 @@ async fn caller(
 }
 
 fn https_origin(server: &Server, uri: &Uri, headers: &HeaderMap) -> Option<String> {
-    let public = server.0.config.public_url.as_deref().filter(|url| url.starts_with("https://"));
+    let public = server.public_url().filter(|url| url.starts_with("https://"));
     if let Some(url) = public {
         return Some(url.trim_end_matches('/').to_owned());
     }

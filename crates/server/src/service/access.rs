@@ -94,7 +94,7 @@ impl Server {
         headers: &HeaderMap,
         credential: Credential,
     ) -> Result<Caller, Failure> {
-        let client = proxy::client(connection, headers, &self.0.config.trusted_proxies);
+        let client = proxy::client(connection, headers, &self.0.settings.get().trusted_proxies);
         let here = proxy::is_loopback(connection, headers);
         let mut caller = Caller {
             actor: ServerActor::Anyone,
@@ -128,7 +128,7 @@ impl Server {
 
     /// Where a request of an application came from.
     pub(crate) fn source(&self, connection: &Connection, headers: &HeaderMap) -> Source {
-        let client = proxy::client(connection, headers, &self.0.config.trusted_proxies);
+        let client = proxy::client(connection, headers, &self.0.settings.get().trusted_proxies);
         Source { address: client.address, loopback: proxy::is_loopback(connection, headers) }
     }
 

@@ -55,7 +55,7 @@ impl Server {
         if forked || draining {
             return Err(if forked { Failure::Copy } else { Failure::StillDraining });
         }
-        let fixed = self.0.config.portal_url.clone();
+        let fixed = self.portal_url();
         let settings = self.link_to(fixed.clone().or(portal_url)).await?;
         let (key, rev_in_use) = (self.own_key().await?, self.0.engine.look(files::rev_to_report).await?);
         let wall = self.0.clock.wall();

@@ -41,8 +41,8 @@ impl Server {
             folder: folder.display().to_string(),
             free_bytes: free.map_err(|error| Failure::Internal(error.to_string()))?,
             tls_fingerprint: self.0.certificates.fingerprint(),
-            tls_self_signed: self.0.config.tls.is_none(),
-            usage_keep_days: u64::from(self.0.config.usage_keep_days),
+            tls_self_signed: self.0.settings.get().tls.is_none(),
+            usage_keep_days: u64::from(self.0.settings.get().usage_keep_days),
         })
     }
 

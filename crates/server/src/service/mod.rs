@@ -32,4 +32,5 @@ pub(crate) use metrics::Format;
 pub(crate) use online::KnownPortal;
 pub(crate) use passes::BorrowOutcome;
 pub(crate) use releases::NOT_AGAIN_S;
+pub use status::Pulse;
 pub(crate) use status::{LeaseAmong, gives_seats};

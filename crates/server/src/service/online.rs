@@ -62,7 +62,7 @@ impl Server {
     pub(crate) async fn known_portal(&self, caller: &Caller) -> Result<KnownPortal, Failure> {
         self.authorize(caller, ServerAction::Administer)?;
         Ok(match self.portal_url() {
-            Some(url) => KnownPortal::Fixed(url.to_owned()),
+            Some(url) => KnownPortal::Fixed(url),
             None => KnownPortal::Used(self.0.db.read_async(store::portal_url).await?),
         })
     }

@@ -24,6 +24,15 @@ const PAGE_ITEMS: u32 = 50;
 /// Most items on a page.
 pub(super) const PAGE_ITEMS_MAX: u32 = 200;
 
+/// A sign of life of the engine.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Pulse {
+    /// Leases that are out.
+    pub leases_out: usize,
+    /// What it is told gets stored.
+    pub storage_ok: bool,
+}
+
 /// What the engine tells in one look.
 struct Seen {
     now: Ms,
@@ -56,6 +65,16 @@ impl Server {
             service: "leasehold".to_owned(),
             version: crate::VERSION.to_owned(),
             ready: self.0.keys.identity().is_some() && self.0.engine.health() == Health::Ok,
+        }
+    }
+
+    /// Whether the engine answers, for whoever starts it again if it does not: `None` if it is gone. Waits for it. A full
+    /// disk is no reason to start it again: running seats are kept, and it goes on by itself.
+    pub async fn pulse(&self) -> Option<Pulse> {
+        let leases_out = self.0.engine.look(|engine: &Engine, _| engine.pool().leases_out()).await.ok()?;
+        match self.0.engine.health() {
+            Health::Failed(_) => None,
+            Health::Ok | Health::Stalled(_) => Some(Pulse { leases_out, storage_ok: self.storage().ok }),
         }
     }
 

@@ -19,6 +19,8 @@ pub(crate) use problem::LinkProblem;
 pub(crate) use proxy::Proxy;
 pub(crate) use tls::authorities;
 
+use crate::clock::ServerClock;
+use crate::config::Config;
 use dial::{Dialer, NoResolver, Seen, Way, rustls_error};
 use leasehold_core::time::Clock;
 use leasehold_wire::problem::Problem;
@@ -46,6 +48,18 @@ pub(crate) struct LinkSettings {
     pub(crate) authorities: Vec<CertificateDer<'static>>,
     /// The machine's clock, by which certificates are judged.
     pub(crate) clock: Arc<dyn Clock>,
+}
+
+impl LinkSettings {
+    /// As the administrator set it; the address may have been given elsewhere.
+    pub(crate) fn of(config: &Config, clock: &ServerClock) -> LinkSettings {
+        LinkSettings {
+            portal_url: config.portal_url.clone(),
+            proxy: config.proxy.clone(),
+            authorities: config.portal_ca.clone(),
+            clock: clock.machine(),
+        }
+    }
 }
 
 /// The link. Clones are cheap and are the same link; threads may share it.

@@ -8,6 +8,7 @@ use super::due::{Due, Wake};
 use super::files;
 use super::link::{LinkProblem, LinkSettings, PortalLink};
 use crate::clock::ServerClock;
+use crate::config::{Config, Settings};
 use crate::engine::EngineHandle;
 use crate::keys::Keys;
 use crate::random::SharedRandom;
@@ -64,8 +65,8 @@ pub(crate) struct PortalParts {
     pub(crate) machine: Box<str>,
     /// Random, of this process.
     pub(crate) process: Box<str>,
-    /// How the portal is reached, without its address if people set that.
-    pub(crate) settings: LinkSettings,
+    /// They say how the portal is reached, without its address if people set that on a page.
+    pub(crate) settings: Settings,
     pub(crate) due: Due,
     pub(crate) trouble: Trouble,
     pub(crate) way: KnownWay,
@@ -78,21 +79,27 @@ pub(crate) struct KnownWay(Arc<Mutex<Option<Prepared>>>);
 
 #[derive(Debug)]
 struct Prepared {
+    /// The settings of that time: others are another way.
+    config: Arc<Config>,
     portal_url: Option<String>,
     at: Ms,
     link: PortalLink,
 }
 
 impl KnownWay {
-    fn link(&self, settings: &LinkSettings, now: Ms) -> Result<PortalLink, LinkProblem> {
+    fn link(&self, config: &Arc<Config>, settings: &LinkSettings, now: Ms) -> Result<PortalLink, LinkProblem> {
         let mut prepared = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let good =
-            |known: &&Prepared| known.portal_url == settings.portal_url && (0..WAY_MS).contains(&now.since(known.at));
+        let good = |known: &&Prepared| {
+            Arc::ptr_eq(&known.config, config)
+                && known.portal_url == settings.portal_url
+                && (0..WAY_MS).contains(&now.since(known.at))
+        };
         if let Some(known) = prepared.as_ref().filter(good) {
             return Ok(known.link.clone());
         }
         let link = PortalLink::new(settings)?;
-        *prepared = Some(Prepared { portal_url: settings.portal_url.clone(), at: now, link: link.clone() });
+        let (config, portal_url) = (Arc::clone(config), settings.portal_url.clone());
+        *prepared = Some(Prepared { config, portal_url, at: now, link: link.clone() });
         Ok(link)
     }
 
@@ -309,11 +316,12 @@ impl PortalParts {
 
     /// The way to the portal, as it was prepared before if that went well and is not long ago.
     fn link(&self) -> Result<PortalLink, LinkProblem> {
-        let mut settings = self.settings.clone();
+        let config = self.settings.get();
+        let mut settings = LinkSettings::of(&config, &self.clock);
         if settings.portal_url.is_none() {
             settings.portal_url = self.db.upgrade().and_then(|db| db.read(store::portal_url).unwrap_or_default());
         }
-        self.way.link(&settings, self.clock.now())
+        self.way.link(&config, &settings, self.clock.now())
     }
 
     fn portal_is_ready(&self) -> bool {

@@ -148,6 +148,7 @@ impl Site {
         ServeOptions {
             folder: self.path().to_owned(),
             listen: Some(([127, 0, 0, 1], 0).into()),
+            sockets: Vec::new(),
             clock: Arc::new(self.clock.clone()),
             fingerprint: MACHINE.to_owned(),
             random: Box::new(OsRandom),

@@ -85,6 +85,7 @@ impl Site {
         let options = ServeOptions {
             folder: self.data(),
             listen: Some(self.address),
+            sockets: Vec::new(),
             clock: Arc::new(SystemClock::new()),
             fingerprint: String::new(),
             random: Box::new(OsRandom),
