@@ -67,6 +67,11 @@ const MICROSOCKS: Need = Need {
     why: "license servers reach the portal through a SOCKS proxy, with and without a password",
     find: || on_path("microsocks"),
 };
+const SYSTEMD: Need = Need {
+    packages: &["systemd"],
+    why: "the service's unit is checked by systemd's own tools",
+    find: || on_path("systemd-analyze"),
+};
 const NPM: Need = Need {
     packages: &["npm"],
     why: "fetches the accessibility checker axe-core (brings Node.js)",
@@ -87,7 +92,7 @@ const AXE_INTEGRITY: &str =
 pub(crate) fn for_tests(shell: &Shell, target_dir: &Path) -> Result<Tools> {
     cargo_tool(shell, "nextest", NEXTEST_VERSION, "runs the tests")?;
     let axe = target_dir.join(format!("test-tools/axe-core-{AXE_VERSION}/axe.min.js"));
-    let mut needs = vec![POSTGRES, CHROMIUM, CHROMEDRIVER, FAKETIME, NGINX, TINYPROXY, MICROSOCKS];
+    let mut needs = vec![POSTGRES, CHROMIUM, CHROMEDRIVER, FAKETIME, NGINX, TINYPROXY, MICROSOCKS, SYSTEMD];
     if !axe.is_file() {
         needs.push(NPM);
     }

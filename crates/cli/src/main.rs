@@ -8,6 +8,7 @@ mod client_config;
 mod demo;
 mod doctor;
 mod failure;
+mod installing;
 mod left_seats;
 mod output;
 mod portal;

@@ -1,17 +1,17 @@
 //! `leasehold server ...`: the customer's side. Every command but `serve` asks the server that runs on the data folder,
 //! or opens the folder itself if none does.
 
+mod serve;
+
 use crate::failure::{Failure, NO_SERVER};
+use crate::installing::{self, InstallArgs, UninstallArgs};
 use crate::output::{Output, line_out, printable};
 use crate::portal::pretty;
-use crate::serving::{self, Parent, Reloads, Stop};
-use crate::supervisor;
 use clap::{Args, Subcommand};
 use leasehold_core::ids::{LeaseId, PassId};
 use leasehold_core::license::{FeatureCode, Scope};
-use leasehold_host::{OsRandom, SystemClock, private_file};
+use leasehold_host::{OsRandom, SystemClock};
 use leasehold_server::local::{self, Local, LocalError};
-use leasehold_server::{Pulse, Ready, ServeOptions, Server};
 use leasehold_trust::FILE_BYTES_MAX;
 use leasehold_wire::server::{
     ActivationResponse, ConnectionStepName, ConnectionStepState, ConnectionTest, EnableRequest, OnlineState,
@@ -19,7 +19,6 @@ use leasehold_wire::server::{
 };
 use serde_json::json;
 use std::io::Read;
-use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -48,7 +47,7 @@ struct Folder {
 #[derive(Subcommand, Debug)]
 enum What {
     /// Run the license server until SIGINT or SIGTERM; makes the data folder if it is missing
-    Serve(ServeArgs),
+    Serve(serve::ServeArgs),
     /// Print an activation request file, to be uploaded at the vendor's portal: `server request > FILE`
     Request {
         #[command(flatten)]
@@ -189,6 +188,10 @@ enum What {
         #[arg(long)]
         json: bool,
     },
+    /// Make it a service of this machine that starts at boot (systemd); again: bring the service up to this program
+    Install(InstallArgs),
+    /// Take the service away; the data stays
+    Uninstall(UninstallArgs),
     /// The administrator of this server
     Admin(Admin),
     /// Print the OpenAPI document of the REST API
@@ -280,21 +283,6 @@ enum AdminWhat {
     },
 }
 
-#[derive(Args, Debug)]
-struct ServeArgs {
-    #[command(flatten)]
-    folder: Folder,
-    /// Where to listen, instead of what server.toml says
-    #[arg(long, value_name = "ADDRESS:PORT")]
-    listen: Option<SocketAddr>,
-    /// Write the one-time setup secret to this file (mode 0600) instead of printing it; removed by the first start after the
-    /// password was set
-    #[arg(long, value_name = "FILE")]
-    setup_secret_file: Option<PathBuf>,
-    #[command(flatten)]
-    parent: Parent,
-}
-
 impl Folder {
     fn open(self) -> Local {
         Local {
@@ -318,7 +306,7 @@ impl From<LocalError> for Failure {
 
 pub(crate) fn server(command: ServerCommand) -> Result<u8, Failure> {
     match command.what {
-        What::Serve(args) => return serve(args),
+        What::Serve(args) => return serve::serve(args),
         What::Request { folder } => line_out(&local::request(folder.open())?)?,
         What::Import { folder, file, json } => import(folder, &file, Output { json })?,
         What::Activate(args) => activate(args)?,
@@ -460,6 +448,8 @@ pub(crate) fn server(command: ServerCommand) -> Result<u8, Failure> {
                     .to_owned(),
             })?;
         }
+        What::Install(args) => installing::install(args)?,
+        What::Uninstall(args) => installing::uninstall(args)?,
         What::Openapi => line_out(&pretty(&leasehold_server::openapi())?)?,
     }
     Ok(0)
@@ -728,102 +718,4 @@ fn steps(test: &ConnectionTest) -> String {
         text.push_str(&format!("\n{}\n", printable(&told)));
     }
     text
-}
-
-fn serve(args: ServeArgs) -> Result<u8, Failure> {
-    let sockets = supervisor::sockets()?;
-    let (stop, reloads) = Stop::watch_with_reload(args.parent.until_stdin_ends)?;
-    let ServeArgs { folder, listen, setup_secret_file, parent } = args;
-    let (clock, random) = (Arc::new(SystemClock::new()), Box::new(OsRandom));
-    let fingerprint = leasehold_host::fingerprint();
-    let options = ServeOptions { folder: folder.data, listen, sockets, clock, fingerprint, random };
-    serving::block_on(async {
-        let ready = |ready: Ready| {
-            announce(&ready, setup_secret_file.as_deref());
-            serving::ready(&parent, ready.address);
-            tokio::spawn(keep_telling(ready.server.clone(), ready.address));
-            tokio::spawn(keep_reloading(ready.server, ready.address, reloads));
-        };
-        let served = leasehold_server::serve(options, stop.wait(), ready).await;
-        served.map_err(|error| Failure::new(error.exit_code(), error.to_string()))
-    })?;
-    Ok(0)
-}
-
-/// The supervisor's line about a running server.
-fn status_line(pulse: Pulse, address: SocketAddr) -> String {
-    let storage = if pulse.storage_ok { "" } else { "; CANNOT STORE CHANGES, gives no new seats: see the log" };
-    format!("Takes requests on {address}; {} out{storage}", leases(u64::try_from(pulse.leases_out).unwrap_or(u64::MAX)))
-}
-
-async fn keep_telling(server: Server, address: SocketAddr) {
-    supervisor::keep_telling(|| async { server.pulse().await.map(|pulse| status_line(pulse, address)) }).await;
-}
-
-/// Reads the settings again whenever somebody asks. What cannot be used is said, and the old settings stay.
-async fn keep_reloading(server: Server, address: SocketAddr, mut reloads: Reloads) {
-    while reloads.recv().await.is_some() {
-        supervisor::reloading();
-        let reloaded = server.clone();
-        match tokio::task::spawn_blocking(move || reloaded.reload()).await {
-            Ok(Ok(reloaded)) => {
-                let fingerprint = reloaded.fingerprint;
-                tracing::info!(certificate = fingerprint, "server.toml and the files that it names were read again");
-                for setting in reloaded.from_next_start {
-                    tracing::warn!(
-                        setting,
-                        "changed in server.toml, and holds from the next start on: restart the server"
-                    );
-                }
-            }
-            Ok(Err(error)) => tracing::error!("the settings were not taken, those from before stay: {error}"),
-            Err(error) => tracing::error!(%error, "the settings were not taken, those from before stay"),
-        }
-        let status = server.pulse().await.map(|pulse| status_line(pulse, address)).unwrap_or_default();
-        supervisor::ready(&status);
-    }
-}
-
-/// Where a browser finds the server. Nobody can open "all addresses".
-fn places(address: SocketAddr) -> String {
-    let port = address.port();
-    if address.ip().is_unspecified() {
-        format!(
-            "https://localhost:{port}/ on this machine, or https://{}:{port}/ from another,",
-            leasehold_host::host_name()
-        )
-    } else {
-        format!("https://{address}/")
-    }
-}
-
-/// Tells whoever started the server how to set it up. The secret is printed once and not logged.
-fn announce(ready: &Ready, file: Option<&Path>) {
-    let Some(secret) = &ready.setup_secret else {
-        if let Some(path) = file {
-            // Of no use any more; if it is not there, all the better.
-            let _ = std::fs::remove_file(path);
-        }
-        return;
-    };
-    let written = match file {
-        Some(path) => private_file::write_atomic(path, secret.as_bytes()).map_err(Failure::of).and_then(|()| {
-            line_out(&format!(
-                "No administrator yet. Open {} and set the password with the one-time secret in {}.\n\
-                 The browser warns of the certificate; it must have this fingerprint (SHA-256):\n  {}",
-                places(ready.address),
-                path.display(),
-                ready.fingerprint
-            ))
-        }),
-        None => line_out(&format!(
-            "No administrator yet. Open {} and set the password with this one-time secret:\n  {secret}\n\
-             The browser warns of the certificate; it must have this fingerprint (SHA-256):\n  {}",
-            places(ready.address),
-            ready.fingerprint
-        )),
-    };
-    if let Err(failure) = written {
-        tracing::error!("the setup secret cannot be told: {}; mend that and start again", failure.sentence);
-    }
 }

@@ -4,6 +4,7 @@
 
 mod client_settings;
 mod demo;
+mod installing;
 mod run;
 mod seats;
 mod services;

@@ -57,7 +57,21 @@ fn served(machine: &Machine, arguments: &[&str]) -> Command {
 }
 
 fn server(machine: &Machine) -> Command {
-    served(machine, &["server", "serve", "--data", "server", "--listen", "127.0.0.1:0", "--address-file", "address", "--setup-secret-file", "secret"])
+    served(
+        machine,
+        &[
+            "server",
+            "serve",
+            "--data",
+            "server",
+            "--listen",
+            "127.0.0.1:0",
+            "--address-file",
+            "address",
+            "--setup-secret-file",
+            "secret",
+        ],
+    )
 }
 
 #[test]
