@@ -72,6 +72,11 @@ const SYSTEMD: Need = Need {
     why: "the service's unit is checked by systemd's own tools",
     find: || on_path("systemd-analyze"),
 };
+const DPKG_DEV: Need = Need {
+    packages: &["dpkg-dev"],
+    why: "the Debian package says which libraries it needs",
+    find: || on_path("dpkg-shlibdeps"),
+};
 const NPM: Need = Need {
     packages: &["npm"],
     why: "fetches the accessibility checker axe-core (brings Node.js)",
@@ -81,6 +86,7 @@ const NPM: Need = Need {
 /// Newest of their kind that this toolchain builds; a fixed version, or a release of theirs could break our CI.
 const NEXTEST_VERSION: &str = "0.9.151";
 const DENY_VERSION: &str = "0.20.2";
+const DEB_VERSION: &str = "3.8.0";
 const AXE_VERSION: &str = "4.14.1";
 const AXE_INTEGRITY: &str =
     "sha512-FHfa+lmNjQZfJz1q8wKqIDwC6DExcHt/pkjNQb09a3NPjCKg2rhu5qb2S4r76ASyFNNtuFooJpZe37OgudVGtQ==";
@@ -91,8 +97,9 @@ const AXE_INTEGRITY: &str =
 /// Something is missing and cannot be installed from here; the message has the command that does it.
 pub(crate) fn for_tests(shell: &Shell, target_dir: &Path) -> Result<Tools> {
     cargo_tool(shell, "nextest", NEXTEST_VERSION, "runs the tests")?;
+    cargo_tool(shell, "deb", DEB_VERSION, "makes the Debian package, which the tests install")?;
     let axe = target_dir.join(format!("test-tools/axe-core-{AXE_VERSION}/axe.min.js"));
-    let mut needs = vec![POSTGRES, CHROMIUM, CHROMEDRIVER, FAKETIME, NGINX, TINYPROXY, MICROSOCKS, SYSTEMD];
+    let mut needs = vec![POSTGRES, CHROMIUM, CHROMEDRIVER, FAKETIME, NGINX, TINYPROXY, MICROSOCKS, SYSTEMD, DPKG_DEV];
     if !axe.is_file() {
         needs.push(NPM);
     }

@@ -5,6 +5,7 @@
 mod client_settings;
 mod demo;
 mod installing;
+mod package;
 mod run;
 mod seats;
 mod services;

@@ -274,12 +274,18 @@ pub(crate) fn mode(path: &Path) -> u32 {
 
 /// Waits until a file that another process writes has `part` in it.
 pub(crate) fn wait_for_text(path: &Path, part: &str) {
+    let said = || std::fs::read_to_string(path).unwrap().contains(part);
+    assert!(comes(said), "{part:?} was not said: {:?}", std::fs::read_to_string(path));
+}
+
+/// Whether something becomes so within [`BOUND`].
+pub(crate) fn comes(so: impl Fn() -> bool) -> bool {
     let (_keep, never) = channel::<()>();
     for _ in 0..1200 {
-        if std::fs::read_to_string(path).unwrap().contains(part) {
-            return;
+        if so() {
+            return true;
         }
         let _ = never.recv_timeout(Duration::from_millis(50));
     }
-    panic!("{part:?} was not said: {:?}", std::fs::read_to_string(path));
+    false
 }
