@@ -25,6 +25,7 @@ const SYSUSERS: &str = "/etc/sysusers.d/leasehold.conf";
 const ENVIRONMENT: &str = "/etc/leasehold/server.env";
 const PROGRAM: &str = "/usr/local/bin/leasehold";
 const DATA: &str = "/var/lib/leasehold-server";
+const ADDRESS: &str = "/var/lib/leasehold-server/admin.address";
 const SECRET: &str = "/var/lib/leasehold-server/setup-secret";
 /// The path in the unit's text that stands for the program's own.
 const PACKAGED_PROGRAM: &str = "/usr/bin/leasehold";
@@ -134,7 +135,8 @@ pub(crate) fn install(args: InstallArgs) -> Result<(), Failure> {
     let (program, copied) = put_program(&place)?;
     let unit = UNIT_TEXT.replace(PACKAGED_PROGRAM, &program);
     write(&place.at(SYSUSERS), SYSUSERS_TEXT.as_bytes(), 0o644)?;
-    write(&place.at(ENVIRONMENT), environment(&place, args.listen)?.as_bytes(), 0o644)?;
+    let environment = environment(&place, args.listen)?;
+    write(&place.at(ENVIRONMENT), environment.as_bytes(), 0o644)?;
     // The user before the unit that names it.
     run(place.systemd("systemd-sysusers").arg("leasehold.conf"))?;
     write(&place.at(UNIT), format!("{}{unit}", if copied { COPIED } else { "" }).as_bytes(), 0o644)?;
@@ -146,7 +148,7 @@ pub(crate) fn install(args: InstallArgs) -> Result<(), Failure> {
         format!("The license server is a service: {SERVICE}, as the user leasehold, with its data in {DATA}.\n");
     if !place.runs || args.no_start {
         text.push_str("It was not started; it starts at the next boot.\n");
-        return line_out(&(text + &next_steps(args.listen)));
+        return line_out(&(text + &next_steps(port_in(&environment))));
     }
     // Restarted if it runs: an older program gives way to this one, and applications notice one late heartbeat.
     run(place.systemd("systemctl").args(["restart", SERVICE])).map_err(|failure| {
@@ -158,14 +160,16 @@ pub(crate) fn install(args: InstallArgs) -> Result<(), Failure> {
     })?;
     text.push_str("It runs, and starts at every boot.\n");
     if Path::new(SECRET).exists() {
-        text.push_str(&next_steps(args.listen));
+        // Where it really listens: server.toml may have its say, too.
+        let address = fs::read_to_string(ADDRESS).ok().and_then(|text| text.trim().parse().ok());
+        text.push_str(&next_steps(address.as_ref().map(SocketAddr::port).or_else(|| port_in(&environment))));
     }
     line_out(&text)
 }
 
 /// How its administrator gets in.
-fn next_steps(listen: Option<SocketAddr>) -> String {
-    let port = listen.map_or(30304, |listen| listen.port());
+fn next_steps(port: Option<u16>) -> String {
+    let port = port.unwrap_or(30304);
     format!(
         "No administrator yet. Open https://{}:{port}/ in a browser and set the password with the one-time secret that\n  \
          sudo cat {SECRET}\nprints. The browser warns of the certificate; the fingerprint that it must have:\n  \
@@ -263,6 +267,12 @@ fn environment(place: &Place, listen: Option<SocketAddr>) -> Result<String, Fail
     })
 }
 
+/// The port that the environment sets, if it sets one.
+fn port_in(environment: &str) -> Option<u16> {
+    let set = environment.lines().rev().find_map(|line| line.trim().strip_prefix(LISTEN)?.strip_prefix('='));
+    set?.trim().trim_matches('"').parse().ok().as_ref().map(SocketAddr::port)
+}
+
 /// The same text with this address to listen on, in the place of the line that says another or shows the default.
 fn with_listen(text: &str, listen: SocketAddr) -> String {
     let says = |line: &str| line.trim_start_matches(['#', ' ']).starts_with(&format!("{LISTEN}="));
@@ -346,6 +356,7 @@ mod tests {
         let second = with_listen(&first, two);
         assert!(second.contains("\nLEASEHOLD_LISTEN=[::1]:2\n") && !second.contains("10.0.0.1"), "{second}");
         assert_eq!(with_listen("A=1", one), "A=1\nLEASEHOLD_LISTEN=10.0.0.1:1\n");
+        assert_eq!((port_in(ENVIRONMENT_TEXT), port_in(&first), port_in(&second)), (None, Some(1), Some(2)));
         assert_eq!(second.lines().count(), ENVIRONMENT_TEXT.lines().count());
     }
 

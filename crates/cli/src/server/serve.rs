@@ -74,7 +74,11 @@ async fn keep_reloading(server: Server, address: SocketAddr, mut reloads: Reload
                     );
                 }
             }
-            Ok(Err(error)) => tracing::error!("the settings were not taken, those from before stay: {error}"),
+            Ok(Err(error)) => {
+                // One line, also where the place in the file is drawn.
+                let why = error.to_string().split_whitespace().collect::<Vec<_>>().join(" ");
+                tracing::error!("the settings were not taken, those from before stay: {why}");
+            }
             Err(error) => tracing::error!(%error, "the settings were not taken, those from before stay"),
         }
         let status = server.pulse().await.map(|pulse| status_line(pulse, address)).unwrap_or_default();

@@ -76,7 +76,8 @@ fn a_service_is_installed_upgraded_and_taken_away() {
     // What people changed stays; what is ours is renewed.
     std::fs::write(machine.root.join(ENVIRONMENT), "LEASEHOLD_LISTEN=127.0.0.1:4712\n").unwrap();
     std::fs::write(machine.root.join(PROGRAM), "an older program").unwrap();
-    machine.server(&["install"]).ok();
+    let said = machine.server(&["install"]).ok().out;
+    assert!(said.contains(":4712/"), "{said}");
     assert_eq!(machine.read(ENVIRONMENT), "LEASEHOLD_LISTEN=127.0.0.1:4712\n");
     assert_eq!(machine.read(UNIT), unit);
     assert_ne!(std::fs::metadata(machine.root.join(PROGRAM)).unwrap().len(), 16);
