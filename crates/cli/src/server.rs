@@ -133,6 +133,11 @@ enum What {
     /// Take seats back from their holders: an application that runs is told, has two minutes to save, and gets none again
     /// for a while
     Release(ReleaseArgs),
+    /// Ask the running server whether it can do its work; exit code 0 if so. For health checks
+    Health {
+        #[command(flatten)]
+        folder: Folder,
+    },
     /// Give up what the server holds: no new seats; when the last is back, its key is destroyed and the receipt is ready
     Disable {
         #[command(flatten)]
@@ -376,6 +381,10 @@ pub(crate) fn server(command: ServerCommand) -> Result<u8, Failure> {
         }
         What::Release(args) => release(args)?,
         What::Holders { folder, feature, json } => holders(folder, feature, Output { json })?,
+        What::Health { folder } => {
+            local::health(&folder.data)?;
+            line_out("The license server runs, and stores what it is told.")?;
+        }
         What::Disable { folder, yes, json } => {
             if !yes {
                 crate::secrets::confirm(

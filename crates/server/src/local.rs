@@ -70,6 +70,14 @@ pub enum LocalError {
         /// What went wrong.
         why: String,
     },
+    /// No server answers, and none is to be opened here.
+    #[error("no license server answers on {}: {why}. Start it, or look at its log", folder.display())]
+    NotRunning {
+        /// The data folder.
+        folder: PathBuf,
+        /// What was tried.
+        why: String,
+    },
     /// The server, or the use case in this process, says no.
     #[error("{0}")]
     Refused(Box<Problem>),
@@ -319,6 +327,22 @@ pub fn enable(local: Local, wish: &EnableRequest) -> Result<ActivationResponse, 
         |running| running.post("/v1/online/enable", wish),
         async |server, caller| server.enable(&caller, wish.clone()).await,
     )
+}
+
+/// Whether a server runs on the folder and can store what it is told; for health checks. Never opens the folder itself:
+/// a check must not stand in the way of a start.
+///
+/// # Errors
+/// See [`LocalError`]; it says what is wrong.
+pub fn health(folder: &Path) -> Result<(), LocalError> {
+    if !folder.is_dir() {
+        return Err(LocalError::NoFolder(folder.to_owned()));
+    }
+    let asked = Running::find(folder).and_then(|running| running.call(Method::GET, "/readyz", "", b""));
+    asked.map(drop).map_err(|error| match error {
+        LocalError::Unreachable { folder, why } => LocalError::NotRunning { folder, why },
+        other => other,
+    })
 }
 
 /// Syncs with the portal now; a server that does not run cannot.
