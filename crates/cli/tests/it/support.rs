@@ -49,7 +49,7 @@ impl Machine {
     pub(crate) fn command(&self, arguments: &[&str]) -> Command {
         let mut command = Command::new(env!("CARGO_BIN_EXE_leasehold"));
         command.args(arguments).stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
-        for name in ["LEASEHOLD_SERVERS", "LEASEHOLD_TRUST", "LEASEHOLD_LOG"] {
+        for name in ["LEASEHOLD_SERVERS", "LEASEHOLD_TRUST", "LEASEHOLD_LOG", "LEASEHOLD_LISTEN"] {
             command.env_remove(name);
         }
         command.env("LEASEHOLD_CONFIG", self.config()).env("XDG_STATE_HOME", self.path("state"));

@@ -1,9 +1,13 @@
 //! What a monitoring system reads: numbers that follow what happens, in a text that its parser takes, with nobody's name.
 
-use crate::support::{Call, Reply, Running, Site, ask};
+use crate::support::{Call, Reply, Running, SOON, Site, ask, eventually};
 use leasehold_core::time::{Clock, DAY_MS, MINUTE_MS};
+use leasehold_db::{DbError, FaultPoint};
+use leasehold_server::Pulse;
 use serde_json::json;
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::{Mutex, mpsc};
+use std::time::Duration;
 
 const OPEN_METRICS: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
 const PROMETHEUS: &str = "text/plain; version=0.0.4; charset=utf-8";
@@ -162,4 +166,54 @@ fn nobody_is_named_and_there_is_a_bound_on_what_is() {
         assert!(!text.contains(name), "{name} is in {text}");
     }
     assert_eq!(text.lines().count(), before);
+}
+
+/// The engine's sign of life, if it comes within `within`.
+fn pulse(server: &Running, within: Duration) -> Option<Pulse> {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    let asked = server.ready.server.clone();
+    runtime.block_on(async { tokio::time::timeout(within, asked.pulse()).await.ok().flatten() })
+}
+
+#[test]
+fn a_full_disk_shows_and_is_no_reason_to_start_the_server_again() {
+    let site = Site::new();
+    let server = site.with_ten_seats();
+    let lease = server.checkout("before");
+    assert_eq!(pulse(&server, SOON), Some(Pulse { leases_out: 1, storage_ok: true }));
+    server.ready.server.database().set_fault_hook(|point| match point {
+        FaultPoint::BeforeCommit => Err(DbError::Full { place: "the disk of the test".to_owned() }),
+        _ => Ok(()),
+    });
+    assert_eq!(server.checkout("during").code(), "DISK_FULL");
+    assert_eq!(server.heartbeat(&lease, 1, "n-1").status, 200);
+    let seen = now(&server);
+    assert_eq!(seen["leasehold_storage_ok"], 0.0);
+    assert!(seen["leasehold_requests_shed_total{reason=\"storage\"}"] >= 1.0, "{seen:#?}");
+    assert_eq!(seen["leasehold_checkouts_total"], 1.0, "what was not stored did not happen");
+    assert_eq!(pulse(&server, SOON), Some(Pulse { leases_out: 1, storage_ok: false }));
+}
+
+#[test]
+fn an_engine_that_hangs_gives_no_sign_of_life() {
+    let site = Site::new();
+    let server = site.with_ten_seats();
+    let (open, gate) = mpsc::channel::<()>();
+    let gate = Mutex::new(gate);
+    server.ready.server.database().set_fault_hook(move |point| {
+        if point == FaultPoint::BeforeCommit {
+            // A disk that does not answer.
+            let _ = gate.lock().unwrap().recv_timeout(SOON);
+        }
+        Ok(())
+    });
+    std::thread::scope(|scope| {
+        let waiting = scope.spawn(|| server.checkout("meanwhile").status);
+        // Only once it waits for the disk: before that it answers.
+        eventually("the engine hangs", || pulse(&server, Duration::from_millis(300)).is_none());
+        assert!(!waiting.is_finished());
+        drop(open);
+        assert_eq!(waiting.join().unwrap(), 201);
+    });
+    assert_eq!(pulse(&server, SOON).map(|pulse| pulse.leases_out), Some(1));
 }
