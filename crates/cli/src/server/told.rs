@@ -1,0 +1,141 @@
+//! What a license server answers, in words for the terminal.
+
+use super::leases;
+use crate::output::printable;
+use leasehold_wire::server::{
+    ConnectionStepName, ConnectionStepState, ConnectionTest, OnlineState, OnlineStatus, ReceiptState, ServerState,
+    StatusResponse,
+};
+
+pub(super) fn describe(status: &StatusResponse) -> String {
+    let mut text = match (&status.activation, status.state) {
+        (Some(activation), state) => format!(
+            "\"{}\" for {}, vendor {}{}; document {} of {}, {}\n",
+            printable(&activation.workstation_name),
+            printable(&activation.account_name),
+            printable(&activation.vendor),
+            if state == ServerState::Draining { ", being disabled" } else { "" },
+            activation.rev,
+            activation.issued_at.0.utc_date(),
+            match status.lines.is_empty() {
+                true => "without seats".to_owned(),
+                false => format!("ends {}", activation.ends_at.0.utc_date()),
+            }
+        ),
+        (None, ServerState::Disabled) => disabled(status).to_owned(),
+        (None, _) => {
+            "Not activated. Begin with: leasehold server activate --account EMAIL, or, without a way to the portal, \
+                      leasehold server request > FILE\n"
+                .to_owned()
+        }
+    };
+    if let Some(online) = &status.online {
+        text.push_str(&portal_state(online));
+        for pool in online.pools.iter().filter(|pool| pool.pending > 0) {
+            text.push_str(&format!(
+                "Assigned and not here yet: {} of {}. They come by themselves; the page of the license at the portal says what \
+                 they wait for.\n",
+                pool.pending,
+                printable(&pool.product_name)
+            ));
+        }
+    }
+    text.push_str(&format!("Out: {}.\n", leases(status.applications_out())));
+    if status.passes_out > 0 {
+        text.push_str(&format!("Borrowed by machines: {} (`leasehold server passes`).\n", status.passes_out));
+    }
+    if !status.storage.ok {
+        text.push_str(&format!("PROBLEM: {}\n", printable(&status.storage.problem)));
+    }
+    if let Some(restored) = status.restored {
+        text.push_str(&format!(
+            "RESTORED FROM A BACKUP: new seats from {}; applications that run keep theirs.\n",
+            restored.new_leases_from.0.rfc3339()
+        ));
+    }
+    if let Some(until) = status.clock.no_new_leases_until {
+        text.push_str(&format!(
+            "CLOCK SUSPECT: this machine's clock was behind what the server has stored. No new seats until {}.\n",
+            until.0.rfc3339()
+        ));
+    }
+    if let Some(moved) = status.moved {
+        text.push_str(&format!(
+            "ANOTHER MACHINE than the .crt was made for: new seats until {}. Make a new request (leasehold server request), \
+             renew the workstation with it at the portal, import the new .crt.\n",
+            moved.new_leases_until.0.rfc3339()
+        ));
+    }
+    text + &crate::status::features(status)
+}
+
+/// What became of a disabled server's receipt.
+fn disabled(status: &StatusResponse) -> &'static str {
+    match status.receipt.as_ref().map(|receipt| receipt.state) {
+        Some(ReceiptState::Brought) => "Disabled. Its receipt is at the portal, and the seats are back.\n",
+        Some(ReceiptState::Waiting) => "Disabled. The server brings its receipt as soon as it reaches the portal.\n",
+        _ => "Disabled. Its receipt: leasehold server receipt > FILE\n",
+    }
+}
+
+/// How an online server stands with its portal.
+fn portal_state(online: &OnlineStatus) -> String {
+    let ends = online.ends_at.map(|at| format!("; seats last until {} without it", at.0.rfc3339())).unwrap_or_default();
+    let mut text = match online.state {
+        OnlineState::Ok => match online.synced_at {
+            Some(at) => format!("Portal: up to date since {}{ends}.", at.0.rfc3339()),
+            None => format!("Portal: not asked yet{ends}."),
+        },
+        OnlineState::Starting => "Portal: waiting for its first answer, ten seconds at most.".to_owned(),
+        OnlineState::Unreachable => {
+            let since = online.trouble_since.map(|at| format!(" since {}", at.0.rfc3339())).unwrap_or_default();
+            format!("PORTAL NOT REACHED{since}{ends}.")
+        }
+        OnlineState::Copy => format!(
+            "COPY: another server runs with the same key{}. Stop the copy that should not run; disable this one, then \
+             activate it again, which gives it a key of its own. If the other is gone for good, revoke its workstation at \
+             the portal, which says from when on its seats are free.",
+            online.copy_on.as_ref().map(|host| format!(" on {}", printable(host))).unwrap_or_default()
+        ),
+        OnlineState::Revoked => {
+            "REVOKED at the portal: no new seats. Disable this server, then activate it again.".to_owned()
+        }
+        OnlineState::ByFile => {
+            "BY FILE: a .crt file was made for this server at the portal. Import it: leasehold server import FILE"
+                .to_owned()
+        }
+    };
+    text.push('\n');
+    if let Some(problem) = &online.trouble {
+        let told = format!("  {} {} (Who can: {}.)", problem.what, problem.what_to_do, problem.who);
+        text.push_str(&format!("{}\n", printable(&told)));
+    }
+    text
+}
+
+pub(super) fn steps(test: &ConnectionTest) -> String {
+    let mut text = String::new();
+    for step in &test.steps {
+        let name = match step.step {
+            ConnectionStepName::Name => "name",
+            ConnectionStepName::Connect => "connect",
+            ConnectionStepName::Proxy => "proxy",
+            ConnectionStepName::Tls => "TLS",
+            ConnectionStepName::Portal => "portal",
+            ConnectionStepName::SignIn => "sign-in",
+        };
+        let state = match step.state {
+            ConnectionStepState::Ok => "ok",
+            ConnectionStepState::Failed => "FAILED",
+            ConnectionStepState::Skipped => "-",
+        };
+        let line = format!("{name:<9}{state:<8}{}", printable(&step.detail));
+        text.push_str(line.trim_end());
+        text.push('\n');
+    }
+    for problem in test.steps.iter().filter_map(|step| step.problem.as_ref()) {
+        let told = format!("{} {} (Who can: {}.)", problem.what, problem.what_to_do, problem.who);
+        text.push_str(&format!("\n{}\n", printable(&told)));
+    }
+    text
+}
