@@ -76,8 +76,8 @@ impl Trouble {
                 format!("{server}: {}", no_seats(denial))
             }
             Trouble::Denied { code, denial } => {
-                let too_long = |denial: &&Box<DenialResponse>| denial.problem.code == DenialCode::BorrowTooLong.word();
-                let days = denial.as_ref().filter(too_long).and_then(|denial| denial.borrow_days_max);
+                let too_long = |denial: &&DenialResponse| denial.problem.code == DenialCode::BorrowTooLong.word();
+                let days = denial.as_deref().filter(too_long).and_then(|denial| denial.borrow_days_max);
                 let days = days.map(|days| format!(" It is lent for {days} days at most.")).unwrap_or_default();
                 let reason =
                     denial.as_ref().and_then(|denial| denial.reason.as_deref()).filter(|text| !text.is_empty());

@@ -39,6 +39,7 @@ mod queue;
 mod server;
 mod simulator;
 mod sync;
+mod trace;
 mod truth;
 mod world;
 

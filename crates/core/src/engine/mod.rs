@@ -4,6 +4,7 @@
 //! the [`Output`] to send **after** they are on disk. If the commit fails, the shell drops the engine and restores it
 //! from what is on disk. It does no I/O, draws nothing and reads no clock.
 
+mod denials;
 mod documents;
 mod ended;
 mod io;
@@ -13,12 +14,14 @@ mod release;
 mod syncing;
 mod trial;
 mod wants;
+mod writes;
 
 pub use io::*;
 pub use online::OnlineRow;
 pub use passes::is_remembered;
 pub use syncing::OnlineView;
 pub use trial::{Trial, TrialLine, TrialVerdict};
+pub use writes::*;
 
 use crate::clock::StartVerdict;
 use crate::codes::{DenialCode, LeaseEnd};
@@ -36,8 +39,6 @@ use std::collections::{BTreeSet, HashMap, VecDeque};
 use std::sync::Arc;
 use wants::Wants;
 
-/// Denied keys remembered, so that a client that asks again and again is one denial.
-const DENIED_KEYS_MAX: usize = 4_096;
 /// Requests of which the answer proves the time: somebody may download a second one while the first is on its way.
 pub const ASKED_MAX: usize = 8;
 /// Rows of last-seen written by one tick at most.
@@ -514,48 +515,6 @@ impl Engine {
         self.ended.forget(now, self.times.key_memory_ms);
     }
 
-    fn deny(
-        &mut self,
-        now: Ms,
-        code: DenialCode,
-        (id, key): (LeaseId, Arc<str>),
-        ask: &Ask,
-        source: Source,
-        writes: &mut Vec<Write>,
-    ) -> Output {
-        let denial = self.denial(now, code, ask, source);
-        if self.denied.insert(key.clone(), now).is_none() {
-            self.denied_order.push_back(key.clone());
-            if self.denied_order.len() > DENIED_KEYS_MAX
-                && let Some(oldest) = self.denied_order.pop_front()
-            {
-                self.denied.remove(&oldest);
-            }
-            if self.wants.denied(now, id, &denial, ask, source, writes) {
-                writes.push(denied_event(now, key, ask, code));
-            }
-        }
-        Output::Denied(Box::new(denial))
-    }
-
-    /// A refusal with the numbers that explain it.
-    fn denial(&self, now: Ms, code: DenialCode, ask: &Ask, source: Source) -> Denial {
-        Denial {
-            code,
-            feature: ask.feature.clone(),
-            seats: ask.seats,
-            capacity: self.pool.capacity_for(ask, source, now),
-            free_at: match code {
-                DenialCode::NoSeats => self.pool.next_freed_of(&ask.feature),
-                DenialCode::Withdrawn => self.bars.of(ask, now).map(|release| release.not_again_until),
-                _ => self.no_new(now).filter(|(_, because)| *because == code).map(|(until, _)| until),
-            },
-            account: self.online.as_ref().map(|online| online.account_seats(&ask.feature)),
-            released: self.bars.of(ask, now).filter(|_| code == DenialCode::Withdrawn).cloned(),
-            borrow_days_max: None,
-        }
-    }
-
     fn tick(&mut self, now: Ms, writes: &mut Vec<Write>) -> Output {
         self.set_moved(self.moved_since, writes);
         if let Some((since, until)) = self.keys_unwritten.take() {
@@ -591,20 +550,6 @@ fn event(at: Ms, kind: EventKind, lease: &Lease) -> Write {
         user: lease.ask.user.clone(),
         host: lease.ask.host.clone(),
         code: None,
-    }))
-}
-
-fn denied_event(at: Ms, key: Arc<str>, ask: &Ask, code: DenialCode) -> Write {
-    Write::Event(Box::new(Event {
-        at,
-        kind: EventKind::Denied,
-        lease: None,
-        key,
-        feature: ask.feature.clone(),
-        seats: ask.seats,
-        user: ask.user.clone(),
-        host: ask.host.clone(),
-        code: Some(code),
     }))
 }
 
