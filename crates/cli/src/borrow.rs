@@ -70,7 +70,9 @@ impl From<PassFailure> for Failure {
 }
 
 pub(crate) fn borrow(args: BorrowArgs) -> Result<u8, Failure> {
-    let (client, output) = (args.client.client()?, args.client.output());
+    let by_file = args.pass.is_some() || args.request.is_some();
+    let client = if by_file { args.client.client_of_passes()? } else { args.client.client()? };
+    let output = args.client.output();
     if let Some(path) = &args.pass {
         let file = read(path)?;
         let pass = client.import_pass(&file)?;
@@ -125,7 +127,8 @@ fn described(pass: &PassInfo) -> String {
 }
 
 pub(crate) fn give_back(args: ReturnArgs) -> Result<u8, Failure> {
-    let (client, output) = (args.client.client()?, args.client.output());
+    let client = if args.receipt.is_some() { args.client.client_of_passes()? } else { args.client.client()? };
+    let output = args.client.output();
     let which = match &args.which {
         None => WhichPass::Only,
         Some(text) => text.parse().map_or_else(|_| WhichPass::Feature(text.clone()), WhichPass::Pass),
@@ -153,7 +156,7 @@ pub(crate) fn give_back(args: ReturnArgs) -> Result<u8, Failure> {
 }
 
 pub(crate) fn passes(args: PassesArgs) -> Result<u8, Failure> {
-    let client = args.client.client()?;
+    let client = args.client.client_of_passes()?;
     let (passes, troubles) = client.passes();
     for trouble in &troubles {
         note(&trouble.to_string());

@@ -3,7 +3,7 @@
 use crate::failure::Failure;
 use crate::output::Output;
 use clap::Args;
-use leasehold_client::{Checkout, Client, Date, NoSeat, ServerTrouble};
+use leasehold_client::{Checkout, Client, ClientBuilder, Date, NoSeat, ServerTrouble};
 use leasehold_core::codes::DenialCode;
 use std::path::PathBuf;
 
@@ -28,6 +28,15 @@ impl ClientArgs {
     }
 
     pub(crate) fn client(&self) -> Result<Client, Failure> {
+        Ok(self.builder().build()?)
+    }
+
+    /// For what is done with passes and files alone, on a machine that may know no license server.
+    pub(crate) fn client_of_passes(&self) -> Result<Client, Failure> {
+        Ok(self.builder().servers_optional().build()?)
+    }
+
+    fn builder(&self) -> ClientBuilder {
         let mut builder = Client::builder();
         for server in &self.servers {
             builder = builder.server(server);
@@ -35,7 +44,7 @@ impl ClientArgs {
         if let Some(path) = &self.trust {
             builder = builder.trust_file(path);
         }
-        Ok(builder.build()?)
+        builder
     }
 }
 

@@ -6,7 +6,7 @@ use crate::examine::{self, Examination};
 use crate::link::{Called, Link};
 use crate::passes::{self, Lent, PassFailure, PassInfo, PassTrouble, Passes, Returned, WhichPass};
 use crate::seat::{LeftSeat, Seat};
-use crate::settings::{self, ServerList, SettingsError, Surroundings, Trust, Wishes};
+use crate::settings::{self, ServerList, SettingsError, Source, Surroundings, Trust, Wishes};
 use crate::trouble::{NoSeat, Trouble};
 use jiff::civil::Date;
 use leasehold_core::license::FeatureCode;
@@ -118,6 +118,7 @@ pub struct ClientBuilder {
     user: Option<String>,
     host: Option<String>,
     clock: Option<Arc<dyn Clock>>,
+    servers_optional: bool,
 }
 
 impl ClientBuilder {
@@ -172,11 +173,19 @@ impl ClientBuilder {
         self
     }
 
+    /// Does without a license server if none is named: for what is done with passes and files alone. A machine that has
+    /// passes needs none anyway.
+    #[must_use]
+    pub fn servers_optional(mut self) -> ClientBuilder {
+        self.servers_optional = true;
+        self
+    }
+
     /// Reads the settings; asks no server.
     pub fn build(self) -> Result<Client, SettingsError> {
         let surroundings = self.surroundings.unwrap_or_else(Surroundings::of_this_process);
         let trust = settings::trust(&self.wishes, &surroundings)?;
-        let servers = settings::servers(&self.wishes, &surroundings)?;
+        let found = settings::servers(&self.wishes, &surroundings);
         let clock = self.clock.unwrap_or_else(|| Arc::new(SystemClock::new()));
         let identity = Identity {
             user: cut(self.user.unwrap_or_else(leasehold_host::user_name)),
@@ -187,11 +196,17 @@ impl ClientBuilder {
             host: cut(self.host.unwrap_or_else(leasehold_host::host_name)),
             boot_id: leasehold_host::boot_id(),
         };
-        let link = |address: &ServerAddress| Arc::new(Link::new(address.clone(), trust.root.clone(), clock.clone()));
-        let links = servers.servers.iter().map(link).collect();
         // By the machine, also where a service tells another host: a pass is not carried about.
         let machine = surroundings.machine.unwrap_or_else(|| leasehold_host::machine_id_hash(trust.root.name()));
         let passes = Passes::new(surroundings.passes, trust.root.clone(), machine, clock.clone());
+        let servers = match found {
+            Err(SettingsError::NoServers) if self.servers_optional || passes.any() => {
+                ServerList { servers: Vec::new(), source: Source::Nobody }
+            }
+            found => found?,
+        };
+        let link = |address: &ServerAddress| Arc::new(Link::new(address.clone(), trust.root.clone(), clock.clone()));
+        let links = servers.servers.iter().map(link).collect();
         Ok(Client(Arc::new(Parts { trust, servers, links, clock, identity, passes })))
     }
 }
@@ -239,12 +254,13 @@ impl Client {
     }
 
     /// Takes a seat from a pass of this machine, else from the first server that has one, and holds it until the [`Seat`]
-    /// is dropped or given back. With a pass no server is asked. Blocks while servers are asked: some milliseconds where they answer, at most 2 seconds plus 10 seconds per
-    /// server where they do not.
+    /// is dropped or given back. With a pass no server is asked. Blocks while servers are asked: some milliseconds where
+    /// they answer, at most 2 seconds plus 10 seconds per server where they do not.
     pub fn checkout(&self, checkout: &Checkout) -> Result<Seat, NoSeat> {
         let request = checkout.request(&self.0.identity).map_err(|why| NoSeat::local(&checkout.feature, why))?;
         match self.0.passes.take(&self.0, checkout) {
             Ok(seat) => Ok(Seat::of_pass(seat)),
+            Err(troubles) if self.0.links.is_empty() => Err(NoSeat::without_servers(&checkout.feature, troubles)),
             Err(troubles) => driver::checkout(&self.0, request).map_err(|no_seat| no_seat.with_passes(troubles)),
         }
     }

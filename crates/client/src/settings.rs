@@ -31,6 +31,8 @@ pub enum Source {
     Environment(&'static str),
     /// A config file.
     File(PathBuf),
+    /// Nobody said anything.
+    Nobody,
 }
 
 impl fmt::Display for Source {
@@ -40,6 +42,7 @@ impl fmt::Display for Source {
             Source::Argument => f.write_str("the command line"),
             Source::Environment(name) => write!(f, "the environment variable {name}"),
             Source::File(path) => write!(f, "{}", path.display()),
+            Source::Nobody => f.write_str("nobody"),
         }
     }
 }
@@ -47,7 +50,7 @@ impl fmt::Display for Source {
 /// The license servers to ask, primary first, and who said so.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct ServerList {
-    /// At least one, at most [`crate::address::SERVERS_MAX`].
+    /// At most [`crate::address::SERVERS_MAX`]; none only where passes do without.
     pub servers: Vec<ServerAddress>,
     /// Which source won.
     pub source: Source,

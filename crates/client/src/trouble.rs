@@ -261,6 +261,9 @@ impl Serialize for ServerTrouble {
     }
 }
 
+/// What is said where there is no server to ask.
+pub(crate) const NO_SERVERS: &str = "No license server is configured on this machine that could be asked instead.";
+
 /// No seat: what happened at each server, in the order of the list. Its `Display` is the sentence for a person.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct NoSeat {
@@ -275,6 +278,11 @@ pub struct NoSeat {
 impl NoSeat {
     pub(crate) fn local(feature: &str, why: impl Into<String>) -> NoSeat {
         NoSeat { feature: feature.to_owned(), servers: Vec::new(), local: Some(why.into()), passes: Vec::new() }
+    }
+
+    /// Passes were of no use, and there is no server to ask.
+    pub(crate) fn without_servers(feature: &str, passes: Vec<PassTrouble>) -> NoSeat {
+        NoSeat { feature: feature.to_owned(), servers: Vec::new(), local: None, passes }
     }
 
     pub(crate) fn with_passes(self, passes: Vec<PassTrouble>) -> NoSeat {
@@ -323,6 +331,9 @@ impl fmt::Display for NoSeat {
             if !step.is_empty() && !next_steps.contains(&step) {
                 next_steps.push(step);
             }
+        }
+        if self.servers.is_empty() {
+            write!(f, " {NO_SERVERS}")?;
         }
         next_steps.iter().try_for_each(|step| write!(f, " {step}"))
     }

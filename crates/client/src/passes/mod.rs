@@ -63,6 +63,11 @@ impl Passes {
         self.folder.as_deref().map(Entry::all).unwrap_or_default()
     }
 
+    /// Whether this user has any on this machine.
+    pub(crate) fn any(&self) -> bool {
+        !self.entries().is_empty()
+    }
+
     fn reading(&self) -> Reading {
         Reading { wall: self.clock.wall(), boottime_ms: self.clock.boottime_ms() }
     }

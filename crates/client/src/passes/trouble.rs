@@ -1,6 +1,6 @@
 //! Why a pass cannot be used, borrowed or given back: codes and the sentences that a person reads.
 
-use crate::trouble::{ServerTrouble, printable, span};
+use crate::trouble::{NO_SERVERS, ServerTrouble, printable, span};
 use leasehold_core::ids::PassId;
 use leasehold_core::time::{Ms, SECOND_MS};
 use leasehold_host::FileError;
@@ -222,6 +222,10 @@ impl fmt::Display for PassFailure {
             }
             PassFailure::Servers(servers) => {
                 let mut text = "Nothing was borrowed or given back.".to_owned();
+                if servers.is_empty() {
+                    text.push(' ');
+                    text.push_str(NO_SERVERS);
+                }
                 let mut steps: Vec<String> = Vec::new();
                 for entry in servers {
                     text.push(' ');

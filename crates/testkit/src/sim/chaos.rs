@@ -161,7 +161,12 @@ impl Dice {
 
     /// Machines that borrow from servers by file: where a bug of passes can show.
     pub(super) fn borrow(&mut self) {
-        (self.online, self.borrowers) = (0, 4);
+        (self.online, self.borrowers, self.lasts_ms) = (0, 4, 16 * MINUTE_MS);
+        for ((trouble, _), weight) in CHAOS.iter().zip(&mut self.weights) {
+            if *trouble == Trouble::ClientWallStep {
+                *weight = 20;
+            }
+        }
     }
 
     /// Online servers, and a portal that is restored often: where a bug of restored portals can show.

@@ -2,6 +2,8 @@
 //! workstation, what assistive technology needs, and what remains without script.
 
 mod day;
+mod evening;
+mod laptop;
 mod proxy;
 mod site;
 mod window;
@@ -267,12 +269,23 @@ impl Judge {
 async fn server_pages(site: &Site, judge: &mut Judge) {
     judge.visit(&site.server, &["/", "/sign-in"]).await;
     judge.window.administer(&site.server).await;
+    let lease = site.take_seat(50, "animate.gui", "sam.ito", "nl-ws-060", "8.2.1");
+    site.ask_for_seat(51, "nothing.here", "sam.ito", "nl-ws-060", "8.2.1");
+    let pass = site.lend_out("render.node");
     let pages = [
         "/",
         "/?use=in_use&sort=use",
         "/?q=nothing+like+it",
         "/?feature=animate.gui",
         "/holders",
+        &format!("/holders/release?lease={}", lease["lease"].as_str().unwrap()),
+        "/denials",
+        "/denials?outcome=served",
+        "/simulate",
+        "/simulate?feature=animate.gui&user=mira.olsen&host=nl-ws-014",
+        "/simulate?feature=nothing.here",
+        "/passes",
+        &format!("/passes/lost?pass={pass}"),
         "/online",
         "/online/enable",
         "/online/enable?with=token",

@@ -1,7 +1,10 @@
 //! Borrowing with the real client, license server and files: a laptop that leaves, comes back, is lost, or never was there.
 
 use crate::client_site::{FEATURE, Site};
-use leasehold_client::{Checkout, Client, NoSeat, PassFailure, PassInfo, Seat, SeatState, Surroundings, WhichPass};
+use leasehold_client::{
+    Checkout, Client, ClientBuilder, NoSeat, NoSeatKind, PassFailure, PassInfo, Seat, SeatState, SettingsError,
+    Surroundings, WhichPass,
+};
 use leasehold_core::time::{Clock, DAY_MS, HOUR_MS, MINUTE_MS, Ms};
 use leasehold_host::SystemClock;
 use leasehold_server::local;
@@ -29,13 +32,16 @@ impl Laptop {
     }
 
     fn client_of(&self, site: &Site, server: &str) -> Client {
+        self.builder(site).server(server).build().unwrap()
+    }
+
+    fn builder(&self, site: &Site) -> ClientBuilder {
         let surroundings = Surroundings {
             passes: Some(self.folder.path().to_owned()),
             machine: Some(self.machine.clone()),
             ..Surroundings::default()
         };
-        let builder = site.builder().surroundings(surroundings).clock(Arc::new(self.clock.clone()));
-        builder.user("ann").host("laptop-7").server(server).build().unwrap()
+        site.builder().surroundings(surroundings).clock(Arc::new(self.clock.clone())).user("ann").host("laptop-7")
     }
 
     /// Everything on its disk, on another machine.
@@ -339,6 +345,28 @@ fn an_answer_that_never_came_is_the_same_pass_when_it_is_asked_for_again() {
     assert_eq!(client.passes().0.len(), 0);
     let again = client.borrow(&studio(), 5).unwrap();
     assert_eq!((again.pass.pass, site.in_use()), (lent.pass.pass, 1));
+}
+
+#[test]
+fn a_machine_that_knows_no_server_works_by_files_alone() {
+    let site = Site::with_seats(1);
+    let laptop = Laptop::new("m1");
+    assert!(matches!(laptop.builder(&site).build().unwrap_err(), SettingsError::NoServers), "no pass, and no server");
+    let client = laptop.builder(&site).servers_optional().build().unwrap();
+    let request = client.borrow_request_file(&studio(), 7).unwrap();
+    let answer = local::lend(site.local(), &request).unwrap();
+    client.import_pass(&answer.file).unwrap();
+    // An application, which asks for no such thing.
+    let application = laptop.builder(&site).build().unwrap();
+    let seat = application.checkout(&studio()).unwrap();
+    assert!(from_pass(&seat));
+    let none_left = application.checkout(&studio()).unwrap_err();
+    assert_eq!((trouble(&none_left), none_left.kind()), ("PASS_IN_USE", NoSeatKind::Unreachable));
+    assert!(none_left.to_string().contains("No license server is configured"), "{none_left}");
+    drop(seat);
+    let receipt = client.pass_receipt_file(&WhichPass::Only).unwrap();
+    local::take_pass_receipt(site.local(), &receipt).unwrap();
+    assert_eq!(site.in_use(), 0);
 }
 
 #[test]

@@ -222,11 +222,42 @@ impl Site {
 
     /// As an application does; answers the lease.
     pub(super) fn take_seat(&self, number: usize, feature: &str, user: &str, host: &str, version: &str) -> Value {
+        let lease = self.ask_for_seat(number, feature, user, host, version);
+        assert!(lease["lease"].is_string(), "{lease}");
+        lease
+    }
+
+    /// The same; what the server says, a refusal too.
+    pub(super) fn ask_for_seat(&self, number: usize, feature: &str, user: &str, host: &str, version: &str) -> Value {
         let checkout = json!({
             "feature": feature, "user": user, "host": host, "host_id": format!("machine-{host}"), "boot_id": "boot",
             "pid": 4000 + number, "version": version, "nonce": format!("nonce-{number}"),
         });
-        post(&format!("{}/v1/leases", self.server_api), "", &checkout)
+        let request = posted(&format!("{}/v1/leases", self.server_api));
+        serde_json::from_str(&tell(request, "", checkout.to_string())).unwrap()
+    }
+
+    /// A command on a laptop that has the vendor's root and no way to a license server.
+    pub(super) fn at_laptop(&self, arguments: &[&str]) -> String {
+        let (command, rest) = arguments.split_first().unwrap();
+        let root = self.path("portal/keys/root.crt");
+        let trusted = [&[*command, "--trust", root.to_str().unwrap()], rest].concat();
+        run(self.folder.path(), &trusted, "")
+    }
+
+    /// The administrator answers a request file, on the machine of the server.
+    pub(super) fn lend_again(&self, request: &str) {
+        run(self.folder.path(), &["server", "lend", "--data", "server", request], "");
+    }
+
+    /// A pass for a laptop; which.
+    pub(super) fn lend_out(&self, feature: &str) -> String {
+        self.at_laptop(&["borrow", feature, "--days", "5", "--request", "other.pem"]);
+        let pass = run(self.folder.path(), &["server", "lend", "--data", "server", "other.pem"], "");
+        std::fs::write(self.path("other-pass.pem"), pass).unwrap();
+        let passes = run(self.folder.path(), &["server", "passes", "--data", "server", "--json"], "");
+        let passes: Value = serde_json::from_str(&passes).unwrap();
+        passes["items"][0]["pass"].as_str().unwrap_or_else(|| panic!("no pass in {passes}")).to_owned()
     }
 
     /// One more license of the last product.
@@ -333,10 +364,14 @@ fn serve(folder: &Path, what: &str, more: &[&str]) -> (Serving, String) {
     panic!("{what} did not start: {}", std::fs::read_to_string(&log).unwrap());
 }
 
-fn post(url: &str, token: &str, body: &Value) -> Value {
-    let request = ureq::http::Request::post(url)
+fn posted(url: &str) -> ureq::http::request::Builder {
+    ureq::http::Request::post(url)
         .header("content-type", "application/json")
-        .header("idempotency-key", RequestId::draw(SystemClock::new().wall(), &mut OsRandom).to_string());
+        .header("idempotency-key", RequestId::draw(SystemClock::new().wall(), &mut OsRandom).to_string())
+}
+
+fn post(url: &str, token: &str, body: &Value) -> Value {
+    let request = posted(url);
     let body = if body.is_null() { String::new() } else { body.to_string() };
     serde_json::from_str(&send(request, token, body)).unwrap_or(Value::Null)
 }

@@ -7,14 +7,16 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 use thirtyfour::prelude::{ScriptRet, WebDriverResult};
 use thirtyfour::{
-    By, CapabilitiesHelper as _, ChromeCapabilities, ChromiumLikeCapabilities as _, DesiredCapabilities, WebDriver,
-    WebElement,
+    By, CapabilitiesHelper as _, ChromeCapabilities, ChromiumLikeCapabilities as _, DesiredCapabilities, Key,
+    TypingData, WebDriver, WebElement,
 };
 use tokio::task::LocalSet;
 
 /// Longest wait for something that must happen.
 const BOUND: Duration = Duration::from_secs(30);
 const POLL: Duration = Duration::from_millis(50);
+/// Most stops of the keyboard on a page.
+const STOPS_MAX: u32 = 150;
 const ARGUMENTS: &[&str] = &[
     "--headless=new",
     "--no-sandbox",
@@ -186,9 +188,59 @@ impl Window {
         self.find(By::Css(format!("[name=\"{field}\"]"))).await.send_keys(file.to_str().unwrap()).await.unwrap();
     }
 
+    /// Moves the keyboard's focus on until it is on `field`, and types there.
+    pub(super) async fn type_into(&self, field: &str, text: &str) {
+        self.tab_to(field, "return document.activeElement.name === arguments[0]", json!(field)).await;
+        self.type_keys(text).await;
+    }
+
+    /// Moves the keyboard's focus on until it is on what says `words`, and presses Enter there.
+    pub(super) async fn press_key_on(&self, words: &str) {
+        let said = "return document.activeElement.innerText.trim() === arguments[0]";
+        self.tab_to(words, said, json!(words)).await;
+        self.type_keys(Key::Enter).await;
+    }
+
+    /// The same in the row of a table that has `part`.
+    pub(super) async fn press_key_on_in(&self, words: &str, part: &str) {
+        let said = "const [words, part] = arguments[0], on = document.activeElement;
+            return on.innerText.trim() === words && (on.closest('tr')?.innerText ?? '').includes(part)";
+        self.tab_to(words, said, json!([words, part])).await;
+        self.type_keys(Key::Enter).await;
+    }
+
+    async fn tab_to(&self, what: &str, there: &str, argument: Value) {
+        self.find(By::Css("main")).await;
+        for _ in 0..STOPS_MAX {
+            if self.run(there, vec![argument.clone()]).await.unwrap().json() == &json!(true) {
+                let seen = "const style = getComputedStyle(document.activeElement);
+                    return style.outlineStyle !== 'none' || style.boxShadow !== 'none'";
+                let seen = self.run(seen, Vec::new()).await.unwrap();
+                assert_eq!(seen.json(), &json!(true), "nobody sees that the focus is on {what:?}");
+                return;
+            }
+            self.type_keys(Key::Tab).await;
+        }
+        panic!("the keyboard does not reach {what:?} at {}", self.url().await);
+    }
+
+    async fn type_keys(&self, keys: impl Into<TypingData>) {
+        self.driver.action_chain().send_keys(keys).perform().await.unwrap();
+    }
+
     /// Follows a link to a file and waits until it was kept.
     pub(super) async fn download(&self, words: &str, ending: &str) -> PathBuf {
         self.follow(words).await;
+        self.kept(ending).await
+    }
+
+    /// The same by a button.
+    pub(super) async fn download_by(&self, words: &str, ending: &str) -> PathBuf {
+        self.press(words).await;
+        self.kept(ending).await
+    }
+
+    async fn kept(&self, ending: &str) -> PathBuf {
         let kept = async || {
             let files = std::fs::read_dir(&self.downloads).unwrap().map(|file| file.unwrap().path());
             let mut files = files.into_iter().filter(|file| file.extension().is_some_and(|found| found == ending));
