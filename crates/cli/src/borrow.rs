@@ -147,10 +147,10 @@ pub(crate) fn give_back(args: ReturnArgs) -> Result<u8, Failure> {
     }
     let returned = client.return_pass(&which)?;
     output.print(&json!({ "returned": returned }), || match returned.free_at {
-        Some(at) if at > client.now() => {
+        Some(at) => {
             format!("The pass of {} is given back; its seats are free at its end, {}.", returned.feature, at.rfc3339())
         }
-        _ => format!("The pass of {} is given back; its seats are free.", returned.feature),
+        None => format!("The pass of {} is given back; its seats are free.", returned.feature),
     })?;
     Ok(0)
 }

@@ -338,8 +338,10 @@ pub(crate) fn server(command: ServerCommand) -> Result<u8, Failure> {
         What::TakeReceipt { folder, file, json } => {
             let text = read_file(&file, "a receipt file")?;
             let returned = local::take_pass_receipt(folder.open(), &text)?;
-            Output { json }
-                .print(&returned, || format!("Taken. Its seats are free from {}.", returned.free_at.0.rfc3339()))?;
+            Output { json }.print(&returned, || match returned.free_at {
+                Some(at) => format!("Taken. Its seats are free at its end, {}.", at.0.rfc3339()),
+                None => "Taken. Its seats are free.".to_owned(),
+            })?;
         }
         What::Passes { folder, json } => {
             let passes = local::passes(folder.open())?;

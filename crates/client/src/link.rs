@@ -200,8 +200,8 @@ impl Link {
         Ok(Borrowed { file: pass.file, wanted_until: pass.wanted_until.0, cut: pass.cut })
     }
 
-    /// `POST /v1/passes/{pass}/return`: when its seats are free; `None` if the server does not know it any more, which is
-    /// as good.
+    /// `POST /v1/passes/{pass}/return`: when its seats are free; `None` if they are. A pass that the server does not know
+    /// any more is over.
     pub(crate) fn return_pass(&self, pass: PassId, receipt: &str) -> Result<Option<Ms>, Trouble> {
         let body = ReturnRequest { receipt: receipt.to_owned() };
         let answer = self.call(Call::new(Method::POST, &format!("/v1/passes/{pass}/return")).json(&body))?;
@@ -209,7 +209,7 @@ impl Link {
             return Ok(None);
         }
         let returned: ReturnResponse = self.read(&answer)?;
-        Ok(Some(returned.free_at.0))
+        Ok(returned.free_at.map(|at| at.0))
     }
 
     /// The grant document with that hash, verified; asked for once.

@@ -51,7 +51,7 @@ pub struct Returned {
     pub pass: PassId,
     /// Of what.
     pub feature: FeatureCode,
-    /// When its seats are free; absent if the license server does not know the pass any more.
+    /// When its seats are free; absent if they are.
     #[serde(serialize_with = "rfc3339_or_none", skip_serializing_if = "Option::is_none")]
     pub free_at: Option<Ms>,
 }

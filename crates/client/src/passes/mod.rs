@@ -34,6 +34,10 @@ use std::sync::Arc;
 /// A running application asks for more time this often while that comes to nothing, in milliseconds.
 const EXTEND_AGAIN_MS: i64 = HOUR_MS;
 
+/// The receipt of a pass is kept for so long after its end, in milliseconds. Its seats are free then without it; longer
+/// than that, because a clock may be wrong for a while.
+const RECEIPT_KEPT_MS: i64 = 30 * DAY_MS;
+
 /// Where the passes of this machine lie, and for whom.
 pub(crate) struct Passes {
     folder: Option<PathBuf>,
@@ -419,6 +423,7 @@ pub(crate) fn request_file(
     let feature = check(checkout, days)?;
     let passes = &client.passes;
     let (folder, _lock) = passes.lock()?;
+    settle(client);
     let same = |known: &Known| {
         let claims = &known.pass.claims;
         claims.feature == feature && claims.seats == checkout.seats && passes.usable(known).is_ok()
@@ -483,6 +488,10 @@ fn find(passes: &Passes, which: &WhichPass) -> Result<Known, PassFailure> {
         WhichPass::Only => true,
     };
     let mut found: Vec<Known> = known.filter(meant).collect();
+    // One that was given up waits for its receipt to be brought; it is meant only if there is no other.
+    if found.iter().any(|known| known.entry.receipt().is_none()) {
+        found.retain(|known| known.entry.receipt().is_none());
+    }
     match found.len() {
         0 => Err(PassFailure::NoPass),
         1 => Ok(found.remove(0)),
@@ -554,6 +563,10 @@ fn settle(client: &Arc<Parts>) {
         let Some(Ok(known)) = passes.known(&entry) else { continue };
         let ended = matches!(passes.usable(&known), Err(PassTrouble::Ended { .. }));
         let receipt = entry.receipt();
+        if receipt.is_some() && passes.clock.wall().since(known.pass.claims.exp) > RECEIPT_KEPT_MS {
+            let _ = entry.remove();
+            continue;
+        }
         if receipt.is_none() && !ended {
             continue;
         }

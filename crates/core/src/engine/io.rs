@@ -307,10 +307,10 @@ pub enum Output {
     },
     /// Seats are borrowed.
     Borrowed(Box<PassAnswer>),
-    /// A pass is over, or its seats are free at this instant.
+    /// A pass is given back.
     Returned {
-        /// When.
-        free_at: Ms,
+        /// When its seats are free; `None` if they are.
+        free_at: Option<Ms>,
     },
     /// A pass is declared lost.
     Lost {

@@ -232,10 +232,10 @@ impl Engine {
         let id = pass.lease();
         let Some((terms, lease)) = self.pool.lease(id).and_then(|lease| Some((lease.pass.clone()?, lease))) else {
             // Returned before, or written off: as good as done.
-            return if self.passes_over.has(pass) { Output::Returned { free_at: now } } else { Output::Unknown };
+            return if self.passes_over.has(pass) { Output::Returned { free_at: None } } else { Output::Unknown };
         };
         if terms.returned_at.is_some() {
-            return Output::Returned { free_at: terms.until };
+            return Output::Returned { free_at: Some(terms.until) };
         }
         writes.push(event(now, EventKind::Return, lease));
         if terms.return_at_end && now < terms.until {
@@ -246,10 +246,10 @@ impl Engine {
                 lease.pass = Some(terms.clone());
             }
             writes.push(Write::Pass { id, pass: terms });
-            return Output::Returned { free_at };
+            return Output::Returned { free_at: Some(free_at) };
         }
         self.end_pass(now, id, &terms, Vec::new(), writes);
-        Output::Returned { free_at: now }
+        Output::Returned { free_at: None }
     }
 
     fn end_pass(

@@ -282,8 +282,10 @@ fn returned_panel(returned: &ReturnResponse, now: Ms) -> Markup {
     html! {
         section.card #returned {
             h2 { (status("Returned", Tone::Good)) }
-            @if returned.free_at.0 <= now { p { "Its seats are free." } }
-            @else { p { "Its seats are free at the end of the pass, as the vendor wishes: " (when(returned.free_at.0, now)) "." } }
+            @match returned.free_at {
+                Some(at) => p { "Its seats are free at the end of the pass, as the vendor wishes: " (when(at.0, now)) "." }
+                None => p { "Its seats are free." }
+            }
         }
     }
 }

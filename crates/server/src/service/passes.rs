@@ -157,7 +157,7 @@ impl Server {
             verify_pass_receipt(&token, &key).map_err(Failure::File)?;
         }
         match self.0.engine.step(Input::Return { pass }).await? {
-            Output::Returned { free_at } => Ok(ReturnResponse { free_at: free_at.into() }),
+            Output::Returned { free_at } => Ok(ReturnResponse { free_at: free_at.map(Into::into) }),
             Output::Unknown => Err(Failure::PassUnknown),
             other => Err(Failure::Internal(format!("the engine answered {other:?}"))),
         }

@@ -367,6 +367,16 @@ fn a_machine_that_knows_no_server_works_by_files_alone() {
     let receipt = client.pass_receipt_file(&WhichPass::Only).unwrap();
     local::take_pass_receipt(site.local(), &receipt).unwrap();
     assert_eq!(site.in_use(), 0);
+    // The next time: the one that was given back stands in nobody's way, and goes with time.
+    let request = client.borrow_request_file(&studio(), 7).unwrap();
+    client.import_pass(&local::lend(site.local(), &request).unwrap().file).unwrap();
+    assert!(from_pass(&application.checkout(&studio()).unwrap()));
+    assert_eq!(client.passes().0.len(), 2);
+    let second = client.pass_receipt_file(&WhichPass::Only).unwrap();
+    assert_ne!(second, receipt);
+    laptop.clock.advance(40 * DAY_MS);
+    client.borrow_request_file(&studio(), 7).unwrap();
+    assert_eq!(client.passes(), (Vec::new(), Vec::new()));
 }
 
 #[test]

@@ -28,9 +28,11 @@ fn minute(at: Ms) -> String {
 }
 
 /// The distance from `now` in one unit: `just now`, `in 5 days`, `3 h ago`. Rounded down, so nothing seems further away
-/// than it is.
+/// than it is; in hours and more a minute is forgiven, so nine days that have just begun are nine days.
 pub fn relative(at: Ms, now: Ms) -> String {
     let distance = at.since(now).saturating_abs();
+    let forgiven = if at > now && distance >= 2 * HOUR_MS { MINUTE_MS - 1 } else { 0 };
+    let distance = distance.saturating_add(forgiven);
     let amount = match distance {
         d if d < 10 * SECOND_MS => return "just now".to_owned(),
         d if d < MINUTE_MS => format!("{} s", d / SECOND_MS),

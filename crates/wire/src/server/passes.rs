@@ -53,8 +53,9 @@ pub struct ReturnRequest {
 /// Answer to `POST /v1/passes/{pass}/return`.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize, ToSchema)]
 pub struct ReturnResponse {
-    /// When its seats are free: now, or at the end of the pass where the vendor says so.
-    pub free_at: Time,
+    /// When its seats are free, where the vendor wants the end of the pass to be waited for; absent if they are.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub free_at: Option<Time>,
 }
 
 /// Body of `POST /v1/passes/{pass}/lost`.

@@ -257,7 +257,7 @@ impl Site {
         std::fs::write(self.path("other-pass.pem"), pass).unwrap();
         let passes = run(self.folder.path(), &["server", "passes", "--data", "server", "--json"], "");
         let passes: Value = serde_json::from_str(&passes).unwrap();
-        passes["items"][0]["pass"].as_str().unwrap_or_else(|| panic!("no pass in {passes}")).to_owned()
+        passes[0]["pass"].as_str().unwrap_or_else(|| panic!("no pass in {passes}")).to_owned()
     }
 
     /// One more license of the last product.
