@@ -81,6 +81,8 @@ impl PassSeat {
         let (events, inbox) = channel();
         let looker =
             Looker { shared: shared.clone(), entry, extend, watchers: Vec::new(), told: SeatState::Ok, looks: 0 };
+        // Before anything is done with the seat: a process may end before its thread has looked once.
+        looker.keep_mark();
         let started = thread::Builder::new().name("leasehold-pass".to_owned()).spawn(move || looker.run(&inbox));
         if let Err(error) = started {
             // The state is asked from the clocks all the same.
@@ -115,7 +117,9 @@ impl Looker {
 
     fn look(&mut self) {
         if self.looks.is_multiple_of(MARK_EVERY) {
-            self.keep_mark();
+            if self.looks > 0 {
+                self.keep_mark();
+            }
             if let Some(until) = (self.extend)(self.shared.now()) {
                 self.shared.extend(until);
             }

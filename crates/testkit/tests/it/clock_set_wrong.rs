@@ -70,6 +70,32 @@ fn a_clock_set_back_a_day_stops_new_leases_and_not_running_work_and_is_said() {
     assert_eq!(status, 201, "{taken}");
 }
 
+/// Two minutes of skew, a clock that was a day behind until it was set right, and whatever zone the machine is in.
+#[test]
+fn no_false_alarm() {
+    let folder = activated_server(5);
+    let free_of_alarm = |service: Service, key: &str| {
+        let (status, lease) = post(&service.address, "/v1/leases", ("idempotency-key", key), &ask(key));
+        assert_eq!(status, 201, "{lease}");
+        let told = run(folder.path(), &["server", "status", "--data", "s", "--json"]);
+        let told: Value = serde_json::from_str(&told).unwrap();
+        assert!(told["clock"]["no_new_leases_until"].is_null(), "{told}");
+        service.kill();
+    };
+    free_of_alarm(Service::start(folder.path(), "server", "s", "127.0.0.1:0"), "k1");
+    free_of_alarm(start_at(folder.path(), "+2m"), "k2");
+    for (zone, key) in [("Pacific/Kiritimati", "k3"), ("Pacific/Pago_Pago", "k4")] {
+        let file = folder.path().join("s.address");
+        let _ = std::fs::remove_file(&file);
+        let arguments =
+            ["server", "serve", "--data", "s", "--listen", "127.0.0.1:0", "--address-file", file.to_str().unwrap()];
+        let mut command = at(folder.path(), "+2m", &arguments);
+        command.env("TZ", zone).stdout(std::process::Stdio::null()).stderr(std::process::Stdio::null());
+        free_of_alarm(Service::ready(&mut command, &file), key);
+    }
+    free_of_alarm(start_at(folder.path(), "+1d"), "k5");
+}
+
 #[test]
 fn a_first_start_in_1970_is_refused_with_its_cause() {
     let folder = tempfile::tempdir().unwrap();

@@ -117,6 +117,7 @@ pub(crate) fn activated_server(seats: u32) -> TempDir {
     let folder = tempfile::tempdir().unwrap();
     let now = SystemClock::new().wall();
     let vendor = Vendor::create("Acme", now).unwrap();
+    std::fs::write(folder.path().join("root.pem"), &vendor.root_certificate_pem).unwrap();
     let portal = vendor.signer(now);
     let service = Service::start(folder.path(), "server", "s", "127.0.0.1:0");
     let request = run(folder.path(), &["server", "request", "--data", "s"]);

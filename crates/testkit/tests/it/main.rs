@@ -12,6 +12,7 @@ mod deployment;
 mod disk_full;
 mod enabling;
 mod kill;
+mod laptop;
 mod ledger;
 mod online;
 mod online_faults;
