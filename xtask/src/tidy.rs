@@ -7,6 +7,7 @@ mod decisions;
 mod imports;
 mod rust_files;
 mod rust_source;
+mod security;
 mod text_files;
 
 use std::fmt;
@@ -52,6 +53,7 @@ pub(crate) fn run(shell: &Shell) -> Result<()> {
     let files = tree_files(shell)?;
     let mut findings = imports::check(&Workspace::load(shell)?, &files, &shell.root);
     findings.extend(decisions::check(&files));
+    findings.extend(security::check(&files));
     for file in &files {
         findings.extend(text_files::check(file));
         if file.path.ends_with(".rs") {

@@ -2,9 +2,9 @@
 
 mod portal;
 
-use super::products::{NAME_CHARS_SHOWN, Product, products};
+use super::products::{ENDS_SOON_MS, NAME_CHARS_SHOWN, Product, products};
 use super::words;
-use leasehold_core::time::{MINUTE_MS, SECOND_MS};
+use leasehold_core::time::{DAY_MS, MINUTE_MS, SECOND_MS};
 use leasehold_web::components::{Tone, relative, wrapped};
 use leasehold_web::maud::{Markup, html};
 use leasehold_web::page::Notice;
@@ -14,6 +14,11 @@ pub(super) use portal::QUIET_MS;
 
 /// A wall clock that differs from the server's time by more than this was set while the server ran, in seconds.
 const CLOCK_STEP_S: i64 = 60;
+/// Seats from a file that end within this are told of, in milliseconds; from [`ENDS_SOON_MS`] on as a warning, on the last
+/// day as trouble.
+const ENDS_MS: i64 = 30 * DAY_MS;
+/// From here on it is said what it means, in milliseconds.
+const ENDS_GONE_MS: i64 = 7 * DAY_MS;
 /// Products named in one notice at most.
 const NAMED_MAX: usize = 3;
 
@@ -189,16 +194,27 @@ fn ended(all: &[Product<'_>], seen: &StatusResponse) -> Option<Notice> {
 }
 
 fn ends_soon(all: &[Product<'_>], seen: &StatusResponse) -> Option<Notice> {
-    let ending: Vec<_> =
-        all.iter().filter_map(|product| product.ending_soon().map(|(seats, end)| (product, seats, end))).collect();
+    let ending: Vec<_> = all
+        .iter()
+        .filter_map(|product| product.ending_within(ENDS_MS).map(|(seats, end)| (product, seats, end)))
+        .collect();
     let (_, _, first) = ending.iter().min_by_key(|(_, _, end)| *end)?;
+    let left_ms = first.since(seen.server_time.0);
     let seats = ending.iter().map(|(_, seats, _)| seats).sum();
     let of: Vec<_> = ending.iter().map(|(product, ..)| *product).collect();
     let text = html! {
         strong { (words::count(seats, "seat ends", "seats end")) " soon" } ", the first " (relative(*first, seen.server_time.0))
         " (" (words::minute(*first)) "): " (names(&of)) ". " a href="/activate" { "Renew" } " with a new activation file."
+        @if left_ms <= ENDS_GONE_MS { " Without one they are gone then, and applications that hold one of them stop." }
     };
-    Some(Notice::new(Tone::Warning, text))
+    let tone = if left_ms <= DAY_MS {
+        Tone::Bad
+    } else if left_ms <= ENDS_SOON_MS {
+        Tone::Warning
+    } else {
+        Tone::Info
+    };
+    Some(Notice::new(tone, text))
 }
 
 fn over(all: &[Product<'_>]) -> Option<Notice> {

@@ -84,7 +84,12 @@ impl Product<'_> {
 
     /// Seats that end first, and when, if that is soon. Those that the portal renews always end within days, and do not.
     pub(super) fn ending_soon(&self) -> Option<(u64, Ms)> {
-        let end = self.first_end_of(true).filter(|end| end.since(self.now) <= ENDS_SOON_MS)?;
+        self.ending_within(ENDS_SOON_MS)
+    }
+
+    /// The same for any time to come, in milliseconds.
+    pub(super) fn ending_within(&self, within_ms: i64) -> Option<(u64, Ms)> {
+        let end = self.first_end_of(true).filter(|end| end.since(self.now) <= within_ms)?;
         let first = self.alive().filter(|line| line.offline && line.until.0 == end);
         Some((first.map(|line| u64::from(line.seats)).sum(), end))
     }

@@ -10,6 +10,7 @@ mod browser;
 mod denials;
 mod durability;
 mod fake_portal;
+mod flaws;
 mod leases;
 mod machine;
 mod metrics;

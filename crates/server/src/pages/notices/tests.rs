@@ -74,9 +74,17 @@ fn seats_that_the_portal_renews_do_not_end_soon() {
 }
 
 #[test]
-fn ends_are_said_fourteen_days_before_and_by_how_many_seats() {
+fn ends_are_said_thirty_days_before_and_more_gravely_at_fourteen_seven_and_one() {
     let of = |days| said(vec![line("studio", 10, 5, days, &["studio.gui"])], json!({}));
-    assert_eq!(of(15), "");
+    let tone = |days| {
+        let all = notices(&status(vec![line("studio", 10, 5, days, &["studio.gui"])], json!({})));
+        all.first().map(|notice| (notice.tone, notice.text.0.contains("applications that hold one of them stop")))
+    };
+    assert_eq!((of(31), tone(31)), (String::new(), None));
+    assert_eq!([30, 15].map(tone), [Some((Tone::Info, false)); 2]);
+    assert_eq!([14, 8].map(tone), [Some((Tone::Warning, false)); 2]);
+    assert_eq!([7, 2].map(tone), [Some((Tone::Warning, true)); 2]);
+    assert_eq!(tone(1), Some((Tone::Bad, true)));
     assert!(of(14).contains("10 seats end</strong> soon") || of(14).contains("10 seats end soon"), "{}", of(14));
     assert!(of(-1).contains("Expired: </strong>") && of(-1).contains("Name of studio"), "{}", of(-1));
     let over = said(vec![line("studio", 10, 12, 90, &["studio.gui"])], json!({}));
