@@ -13,6 +13,7 @@ mod passes;
 mod release;
 mod syncing;
 mod trial;
+mod waiting;
 mod wants;
 mod writes;
 
@@ -32,11 +33,12 @@ use crate::time::Ms;
 use crate::times::{LeaseTimes, TimeTable};
 use documents::moved_since;
 use ended::EndedKeys;
-use online::{MayWait, Online};
+use online::Online;
 use passes::PassesOver;
 use release::Bars;
 use std::collections::{BTreeSet, HashMap, VecDeque};
 use std::sync::Arc;
+use waiting::MayWait;
 use wants::Wants;
 
 /// Requests of which the answer proves the time: somebody may download a second one while the first is on its way.
@@ -302,7 +304,7 @@ impl Engine {
             Err(code) => code,
         };
         match self.may_wait(now, &ask, source, code) {
-            MayWait::For(license) => self.wait(now, (id, key), (ask, source), license),
+            MayWait::For(license) => self.wait(now, (id, key), (ask, source), license, None),
             MayWait::No => {
                 let code = self.want(now, &ask, source, code);
                 self.deny(now, code, (id, key), &ask, source, writes)

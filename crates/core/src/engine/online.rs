@@ -5,6 +5,7 @@
 //! Knows no sockets: the shell carries bodies and brings answers back.
 
 use super::io::{Document, SyncOut};
+use super::waiting::{MayWait, Waiting};
 use crate::codes::{AccountSeats, DenialCode};
 use crate::ids::{LeaseId, LicenseId};
 use crate::license::FeatureCode;
@@ -77,18 +78,6 @@ struct Denied {
     asked_at: Ms,
 }
 
-/// A checkout that waits for the portal.
-#[derive(Clone, Debug)]
-pub(super) struct Waiting {
-    pub(super) id: LeaseId,
-    pub(super) key: Arc<str>,
-    pub(super) ask: Ask,
-    pub(super) source: Source,
-    /// Seats of which license would serve it; `None` while the server waits for its first answer.
-    pub(super) license: Option<LicenseId>,
-    pub(super) until: Ms,
-}
-
 /// How many seats of a license were used when.
 #[derive(Debug, Default)]
 struct Usage {
@@ -126,14 +115,6 @@ impl Usage {
     fn peak(&self) -> u32 {
         self.hours.values().copied().max().unwrap_or(0)
     }
-}
-
-/// Why a checkout is not served by the portal.
-pub(super) enum MayWait {
-    /// It may: until the portal was asked for seats of this license.
-    For(Option<LicenseId>),
-    /// It may not.
-    No,
 }
 
 impl Online {

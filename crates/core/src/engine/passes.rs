@@ -4,11 +4,12 @@
 //! back, so it is freed when its receipt comes, when its end and the allowance of a wrong clock have passed, or when an
 //! administrator writes it off.
 
+use super::waiting::MayWait;
 use super::{Act, Audit, Engine, EventKind, Output, PassAnswer, PassOver, Write, event};
 use crate::clock::StartVerdict;
 use crate::codes::DenialCode;
 use crate::ids::{LeaseId, LicenseId, PassId};
-use crate::pool::{Ask, Lease, Pass, Source, Standing, Term};
+use crate::pool::{Ask, Borrowable, Lease, Pass, Source, Standing, Term};
 use crate::time::{DAY_MS, HOUR_MS, Ms};
 use crate::times::TimeTable;
 use std::collections::HashMap;
@@ -99,6 +100,21 @@ fn key_of(thumbprint: &str) -> Arc<str> {
     format!("pass {thumbprint}").into()
 }
 
+/// What a machine asks for that wants to borrow.
+#[derive(Clone, Debug)]
+pub(super) struct Wish {
+    key: Box<str>,
+    jwk: Box<str>,
+    machine: Box<str>,
+    term_ms: i64,
+}
+
+impl Wish {
+    pub(super) fn term(&self, now: Ms) -> Term {
+        Term { now, wanted_ms: self.term_ms.max(0) }
+    }
+}
+
 impl Engine {
     pub(super) fn borrow(
         &mut self,
@@ -109,25 +125,43 @@ impl Engine {
         writes: &mut Vec<Write>,
     ) -> Output {
         let lease_key = key_of(&key);
-        let term = Term { now, wanted_ms: term_ms.max(0) };
+        let wish = Wish { key, jwk, machine, term_ms };
+        let (term, key, machine) = (wish.term(now), &wish.key, &wish.machine);
         if let Some(lease) = self.pool.lease_of_key(&lease_key) {
-            let same = lease.ask == ask && lease.pass.as_ref().is_some_and(|pass| pass.machine == machine);
+            let same = lease.ask == ask && lease.pass.as_ref().is_some_and(|pass| pass.machine == *machine);
             return if same { self.extend_pass(now, lease.id, term, source, writes) } else { Output::KeyReused };
         }
-        if self.passes_over.has_key(&key) {
+        if let Some(waiting) = self.online.as_ref().and_then(|online| online.waiting_with(&lease_key)) {
+            return if waiting.ask == ask { Output::Waits(waiting.id) } else { Output::KeyReused };
+        }
+        if self.passes_over.has_key(key) {
             return self.deny_borrow(now, DenialCode::PassOver, (id, lease_key), (&ask, source), writes);
         }
         if let Some(code) = self.closed(now).or_else(|| self.barred(&ask, now)) {
             return self.deny_borrow(now, code, (id, lease_key), (&ask, source), writes);
         }
-        let found = match self.find_borrow(&ask, source, term) {
-            Ok(found) => found,
-            Err(code) => return self.deny_borrow(now, code, (id, lease_key), (&ask, source), writes),
-        };
+        match self.find_borrow(&ask, source, term) {
+            Ok(found) => self.lend(now, (id, lease_key), &wish, (ask, source), found, writes),
+            Err(code) => match self.may_wait(now, &ask, source, code) {
+                MayWait::For(license) => self.wait(now, (id, lease_key), (ask, source), license, Some(wish)),
+                MayWait::No => self.deny_borrow(now, code, (id, lease_key), (&ask, source), writes),
+            },
+        }
+    }
+
+    pub(super) fn lend(
+        &mut self,
+        now: Ms,
+        named: (LeaseId, Arc<str>),
+        wish: &Wish,
+        (ask, source): (Ask, Source),
+        found: Borrowable,
+        writes: &mut Vec<Write>,
+    ) -> Output {
         let pass = Arc::new(Pass {
-            key,
-            jwk,
-            machine,
+            key: wish.key.clone(),
+            jwk: wish.jwk.clone(),
+            machine: wish.machine.clone(),
             begins_at: now,
             until: found.until,
             days_max: found.days_max,
@@ -135,24 +169,24 @@ impl Engine {
             returned_at: None,
             lost_at: None,
         });
-        let mut lease = self.new_lease(now, (id, lease_key), (ask, source), Standing::Own(found.placement));
+        let mut lease = self.new_lease(now, named, (ask, source), Standing::Own(found.placement));
         lease.freed_at = self.times.pass_freed_at(pass.until);
         lease.pass = Some(pass);
         writes.push(Write::Lease(Box::new(lease.clone())));
         writes.push(event(now, EventKind::Borrow, &lease));
         self.wants.served(now, &lease.ask, source, writes);
-        let answer = self.pass_answer(now, &lease, true, now.plus(term_ms));
+        let answer = self.pass_answer(now, &lease, true, now.plus(wish.term_ms));
         self.pool.insert(lease);
         answer
     }
 
-    fn find_borrow(&self, ask: &Ask, source: Source, term: Term) -> Result<crate::pool::Borrowable, DenialCode> {
+    pub(super) fn find_borrow(&self, ask: &Ask, source: Source, term: Term) -> Result<Borrowable, DenialCode> {
         // As for a checkout: nothing before the first answer since the start.
         self.may_find(term.now)?;
         self.pool.find_borrow(ask, source, term, &self.times)
     }
 
-    fn deny_borrow(
+    pub(super) fn deny_borrow(
         &mut self,
         now: Ms,
         code: DenialCode,

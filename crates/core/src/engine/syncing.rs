@@ -2,7 +2,9 @@
 //! [`super::online`].
 
 use super::documents::told;
-use super::online::{MayWait, Online, OnlineRow, Waiting};
+use super::online::{Online, OnlineRow};
+use super::passes::Wish;
+use super::waiting::{MayWait, Waiting};
 use super::{Act, Audit, Document, Engine, Output, SyncOut, Write};
 use crate::clock::BEHIND_TOLERATED_MS;
 use crate::codes::{DenialCode, LeaseEnd};
@@ -200,11 +202,12 @@ impl Engine {
         named: (LeaseId, Arc<str>),
         asked: (Ask, Source),
         license: Option<LicenseId>,
+        borrow: Option<Wish>,
     ) -> Output {
         let (id, key) = named;
         if let Some(online) = &mut self.online {
             let (ask, source) = asked;
-            online.wait(Waiting { id, key, ask, source, license, until: Online::until(now) });
+            online.wait(Waiting { id, key, ask, source, license, until: Online::until(now), borrow });
         }
         Output::Waits(id)
     }
@@ -271,28 +274,35 @@ impl Engine {
     }
 
     fn try_again(&mut self, now: Ms, waiting: Waiting, writes: &mut Vec<Write>) -> Option<Output> {
-        let Waiting { id, key, ask, source, license, until } = waiting;
+        let Waiting { id, key, ask, source, license, until, borrow } = waiting;
         if let Some(code) = self.closed(now).or_else(|| self.barred(&ask, now)) {
             return Some(self.deny(now, code, (id, key), &ask, source, writes));
         }
-        let code = match self.find(id, &ask, source, now) {
-            Ok(standing) => return Some(self.lease(now, (id, key), (ask, source), standing, writes)),
-            Err(code) => code,
+        let code = match &borrow {
+            Some(wish) => match self.find_borrow(&ask, source, wish.term(now)) {
+                Ok(found) => return Some(self.lend(now, (id, key), wish, (ask, source), found, writes)),
+                Err(code) => code,
+            },
+            None => match self.find(id, &ask, source, now) {
+                Ok(standing) => return Some(self.lease(now, (id, key), (ask, source), standing, writes)),
+                Err(code) => code,
+            },
         };
         // The first answer has come: now it is known which license to ask for.
         let license = match (license, code) {
             (None, DenialCode::Pending) => None,
             (None, code) => match self.may_wait(now, &ask, source, code) {
                 MayWait::For(Some(license)) => Some(license),
-                _ => return Some(self.deny_wanted(now, code, (id, key), &ask, source, writes)),
+                _ => return Some(self.deny_wanted(now, code, (id, key), (&ask, source), borrow.is_some(), writes)),
             },
             (license, _) => license,
         };
         let asked_now = license.is_some() && waiting.license.is_none();
-        let waiting = Waiting { id, key, ask, source, license, until };
+        let waiting = Waiting { id, key, ask, source, license, until, borrow };
         let Some(online) = &mut self.online else { return None };
         if online.is_hopeless(now, &waiting) {
-            return Some(self.deny_wanted(now, code, (id, waiting.key), &waiting.ask, source, writes));
+            let borrows = waiting.borrow.is_some();
+            return Some(self.deny_wanted(now, code, (id, waiting.key), (&waiting.ask, source), borrows, writes));
         }
         if asked_now {
             online.wait(waiting);
@@ -307,10 +317,13 @@ impl Engine {
         now: Ms,
         code: DenialCode,
         named: (LeaseId, Arc<str>),
-        ask: &Ask,
-        source: Source,
+        (ask, source): (&Ask, Source),
+        borrows: bool,
         writes: &mut Vec<Write>,
     ) -> Output {
+        if borrows {
+            return self.deny_borrow(now, code, named, (ask, source), writes);
+        }
         let code = self.want(now, ask, source, code);
         self.deny(now, code, named, ask, source, writes)
     }

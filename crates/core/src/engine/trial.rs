@@ -2,7 +2,7 @@
 //!
 //! Asks the same functions as a checkout does: it has no rule of its own.
 
-use super::online::MayWait;
+use super::waiting::MayWait;
 use super::{Denial, Engine};
 use crate::codes::DenialCode;
 use crate::grant::Line;

@@ -40,6 +40,8 @@ pub(super) struct Server {
     pub(super) flight: Option<u64>,
     /// Whose checkouts wait for the portal.
     waiting: BTreeMap<LeaseId, Vec<Letter>>,
+    /// Wishes to borrow that wait for the portal.
+    borrowing: BTreeMap<LeaseId, Vec<(usize, PassCall)>>,
     /// It is enabled online when it is activated, not by file.
     pub(super) online: bool,
     /// For whom it is enabled.
@@ -141,6 +143,7 @@ impl World<'_, '_> {
             batch_ms: i64::MAX,
             flight: None,
             waiting: BTreeMap::new(),
+            borrowing: BTreeMap::new(),
             online,
             for_whom,
             workstation: None,
@@ -251,15 +254,17 @@ impl World<'_, '_> {
             .collect();
         let wall = self.servers[server].machine.wall(self.at_ms);
         let mut all = Stepped::default();
-        let Server { running, flight, waiting, .. } = &mut self.servers[server];
+        let Server { running, flight, waiting, borrowing, .. } = &mut self.servers[server];
         let Some(running) = running else { return all };
         let paused = running.stalled_until.is_some_and(|until| now < until);
         let mut refused = Vec::new();
         for (command, prepared) in commands {
             if let (Command::Pass { borrower, call }, Some(input)) = (&command, &prepared) {
                 if !paused {
-                    let output = running.engine.step(now, input.clone(), writes);
-                    all.passes.push((*borrower, call.clone(), output));
+                    match running.engine.step(now, input.clone(), writes) {
+                        Output::Waits(id) => borrowing.entry(id).or_default().push((*borrower, call.clone())),
+                        output => all.passes.push((*borrower, call.clone(), output)),
+                    }
                 }
                 continue;
             }
@@ -311,6 +316,8 @@ impl World<'_, '_> {
         }
         if !paused {
             for (id, output) in running.engine.resolve(now, writes) {
+                let wishes = borrowing.remove(&id).unwrap_or_default();
+                all.passes.extend(wishes.into_iter().map(|(borrower, call)| (borrower, call, output.clone())));
                 let letters = waiting.remove(&id).unwrap_or_default();
                 all.answers.extend(letters.into_iter().map(|letter| (letter, None, output.clone())));
             }
@@ -513,6 +520,7 @@ impl World<'_, '_> {
         down.inbox.clear();
         down.commands.clear();
         down.waiting.clear();
+        down.borrowing.clear();
         down.flight = None;
         down.batch_ms = i64::MAX;
         let in_ms = if self.healed { SECOND_MS } else { self.between(200, self.dice.down_ms_max) };

@@ -256,6 +256,34 @@ fn two_servers_share_one_pool_and_a_seat_goes_where_somebody_waits() {
     assert_eq!(out["seats_out"], 2);
 }
 
+/// Borrowing waits for seats that are idle at another server, and those that are borrowed stay.
+#[test]
+fn a_laptop_borrows_a_seat_that_is_idle_at_another_server() {
+    let folder = tempfile::tempdir().unwrap();
+    let vendor = Vendor::open(folder.path());
+    let (owner, _) = vendor.account("owner");
+    vendor.sell(&owner, 1);
+    let first = vendor.server("s1");
+    let second = vendor.server("s2");
+    vendor.enable(&first, "owner", "organization");
+    vendor.enable(&second, "owner", "organization");
+    assert_eq!((first.held(), second.held()), (1, 0));
+    let root = folder.path().join("p/keys/root.crt");
+    let borrow = |site: &Site| {
+        let arguments = ["borrow", "studio.gui", "--days", "2", "--server", &site.service.address, "--json"];
+        let mut command = leasehold(folder.path(), &arguments);
+        command
+            .env("LEASEHOLD_TRUST", &root)
+            .env("LEASEHOLD_PASSES", folder.path().join(format!("passes-{}", site.data)));
+        command.output().unwrap()
+    };
+    let lent = borrow(&second);
+    assert!(lent.status.success(), "{}", String::from_utf8_lossy(&lent.stderr));
+    let refused = borrow(&first);
+    assert_eq!(refused.status.code(), Some(120), "{}", String::from_utf8_lossy(&refused.stderr));
+    assert_eq!((first.held(), second.held()), (0, 1));
+}
+
 #[test]
 fn a_disabled_server_gives_its_free_seats_back_at_once_and_the_rest_when_it_has_ended() {
     let folder = tempfile::tempdir().unwrap();
