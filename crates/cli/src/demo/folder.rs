@@ -5,9 +5,12 @@ use leasehold_core::random;
 use leasehold_core::time::{Ms, rfc3339};
 use leasehold_host::{FolderLock, LockError, OsRandom, private_file};
 use serde::{Deserialize, Serialize};
+use std::io::ErrorKind;
 use std::net::SocketAddr;
 use std::os::unix::fs::DirBuilderExt;
 use std::path::{Path, PathBuf};
+use std::sync::mpsc::channel;
+use std::time::Duration;
 
 /// Everything that a person or a later start needs to sign in. Mode 0600.
 #[derive(Debug, Serialize, Deserialize)]
@@ -22,6 +25,20 @@ pub(super) struct SignIns {
     pub(super) customer_email: String,
     pub(super) customer_password: String,
     pub(super) administrator_password: String,
+}
+
+/// Removes what a demo left that was killed. Its services end by themselves, and may write for a moment longer.
+fn remove(folder: &Path) -> std::io::Result<()> {
+    let (_keep, never) = channel::<()>();
+    for _ in 0..50 {
+        match std::fs::remove_dir_all(folder) {
+            Err(error) if error.kind() == ErrorKind::DirectoryNotEmpty => {
+                let _ = never.recv_timeout(Duration::from_millis(100));
+            }
+            outcome => return outcome,
+        }
+    }
+    std::fs::remove_dir_all(folder)
 }
 
 /// The folder; nobody else runs a demo in it while this lives.
@@ -87,7 +104,7 @@ impl Folder {
         if self.unfinished().exists() {
             for folder in [self.portal(), self.server()] {
                 if folder.exists() {
-                    std::fs::remove_dir_all(folder).map_err(failed)?;
+                    remove(&folder).map_err(failed)?;
                 }
             }
             for file in [self.sign_ins_path(), self.setup_secret(), self.root()] {
