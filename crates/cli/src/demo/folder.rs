@@ -132,7 +132,7 @@ impl Folder {
     /// The first start has come to its end.
     pub(super) fn finish(&self) -> Result<(), Failure> {
         match std::fs::remove_file(self.unfinished()) {
-            Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
+            Err(error) if error.kind() != ErrorKind::NotFound => {
                 Err(Failure::of(format!("Cannot remove {}: {error}.", self.unfinished().display())))
             }
             _ => Ok(()),
