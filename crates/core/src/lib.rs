@@ -20,3 +20,4 @@ pub mod sync;
 pub mod text;
 pub mod time;
 pub mod times;
+pub mod usage;

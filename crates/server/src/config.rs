@@ -39,8 +39,14 @@ pub(crate) struct Config {
     pub(crate) proxy: Proxy,
     /// Certificate authorities that may vouch for the portal, beside the operating system's.
     pub(crate) portal_ca: Vec<CertificateDer<'static>>,
-    /// Usage events are kept this long, 1 to 3,650 days.
+    /// Usage is kept this long, 1 to 3,650 days.
     pub(crate) usage_keep_days: u32,
+    /// Users and hosts are named in what is kept of usage.
+    pub(crate) usage_names: bool,
+    /// After so many days pseudonyms take the place of names, 0 for never, at most 3,650.
+    pub(crate) usage_pseudonymize_days: u32,
+    /// About how much room detail may take, in MiB; 0 for as much as there is.
+    pub(crate) usage_detail_mb: u32,
 }
 
 /// The settings as they are now. Clones are the same; they are replaced as a whole.
@@ -67,6 +73,7 @@ impl Settings {
             ("public_url", now.public_url != read.public_url),
             ("usage_open", now.usage_open != read.usage_open),
             ("usage_keep_days", now.usage_keep_days != read.usage_keep_days),
+            ("usage_names", now.usage_names != read.usage_names),
         ];
         let config = Config {
             listen: now.listen,
@@ -75,6 +82,7 @@ impl Settings {
             public_url: now.public_url.clone(),
             usage_open: now.usage_open,
             usage_keep_days: now.usage_keep_days,
+            usage_names: now.usage_names,
             ..read
         };
         *slot = Arc::new(config);
@@ -104,6 +112,9 @@ struct Written {
     proxy_password_file: Option<PathBuf>,
     portal_ca: Option<PathBuf>,
     usage_keep_days: u32,
+    usage_names: bool,
+    usage_pseudonymize_days: u32,
+    usage_detail_mb: u32,
 }
 
 impl Default for Written {
@@ -121,6 +132,9 @@ impl Default for Written {
             proxy_password_file: None,
             portal_ca: None,
             usage_keep_days: 400,
+            usage_names: true,
+            usage_pseudonymize_days: 90,
+            usage_detail_mb: 2_048,
         }
     }
 }
@@ -191,6 +205,12 @@ pub(crate) enum ConfigError {
     /// Out of range.
     #[error("`usage_keep_days` in server.toml must be 1 to 3650")]
     KeepDays,
+    /// Out of range.
+    #[error("`usage_pseudonymize_days` in server.toml must be 0 (never) to 3650")]
+    PseudonymizeDays,
+    /// Out of range.
+    #[error("`usage_detail_mb` in server.toml must be 0 (no limit), or 16 and more")]
+    DetailMb,
 }
 
 impl Config {
@@ -222,6 +242,12 @@ impl Config {
         if !(1..=3_650).contains(&written.usage_keep_days) {
             return Err(ConfigError::KeepDays);
         }
+        if written.usage_pseudonymize_days > 3_650 {
+            return Err(ConfigError::PseudonymizeDays);
+        }
+        if (1..16).contains(&written.usage_detail_mb) {
+            return Err(ConfigError::DetailMb);
+        }
         Ok(Config {
             listen: written.listen,
             tls,
@@ -238,6 +264,9 @@ impl Config {
                 .transpose()?
                 .unwrap_or_default(),
             usage_keep_days: written.usage_keep_days,
+            usage_names: written.usage_names,
+            usage_pseudonymize_days: written.usage_pseudonymize_days,
+            usage_detail_mb: written.usage_detail_mb,
         })
     }
 }
@@ -302,6 +331,9 @@ mod tests {
             "proxy_password_file",
             "portal_ca",
             "usage_keep_days",
+            "usage_names",
+            "usage_pseudonymize_days",
+            "usage_detail_mb",
         ] {
             assert!(all.contains_key(setting), "{setting} is not in the template");
         }
@@ -317,6 +349,8 @@ mod tests {
             ("trusted_proxies = [\"x\"]", "trusted_proxies"),
             ("public_url = \"ftp://x\"", "public_url"),
             ("usage_keep_days = 0", "usage_keep_days"),
+            ("usage_pseudonymize_days = 4000", "usage_pseudonymize_days"),
+            ("usage_detail_mb = 1", "usage_detail_mb"),
             ("proxy = \"https://u:hidden@h\"", "`proxy`"),
             ("proxy_password_file = \"missing\"", "no `proxy`"),
             ("proxy = \"http://u@h\"\nproxy_password_file = \"missing\"", "missing"),

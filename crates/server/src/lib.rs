@@ -23,6 +23,7 @@ pub mod testing;
 mod tls;
 mod trust;
 mod upstream;
+mod usage;
 
 pub use api::openapi;
 pub use pages::page_routes;

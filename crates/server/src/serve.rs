@@ -109,6 +109,7 @@ async fn run(
     let address = local_first(&ports, listen);
     announce(server, address)?;
     server.go_online()?;
+    server.go_counting()?;
     let (trigger, shutdown) = shutdown_pair();
     let router = router(server, shutdown.clone())?;
     for port in &ports {

@@ -13,11 +13,13 @@ use crate::trust::Trust;
 use crate::upstream::link::LinkSettings;
 use crate::upstream::portal::{self, KnownWay, PortalParts, PortalThreads, Trouble};
 use crate::upstream::{Due, files};
+use crate::usage::{self, Counting, UsageParts, UsageThread};
 use leasehold_core::clock::StartVerdict;
 use leasehold_core::engine::Engine;
 use leasehold_core::random::Random;
-use leasehold_core::time::{Clock, Ms, SECOND_MS};
+use leasehold_core::time::{Clock, MINUTE_MS, Ms, SECOND_MS};
 use leasehold_core::times::TimeTable;
+use leasehold_core::usage::Gap;
 use leasehold_db::{Db, DbError, SqliteOptions};
 use leasehold_host::{FolderLock, LockError};
 use leasehold_trust::VendorRoot;
@@ -32,6 +34,9 @@ pub(crate) const DATABASE_FILE: &str = "server.db";
 /// Larger databases are not read through at each start, which would take many seconds; damage is then found where it
 /// is met.
 const CHECKED_BYTES_MAX: u64 = 512 * 1024 * 1024;
+
+/// A shorter time without a server is not told from one with it: the last time that was stored is up to a minute old.
+const GAP_MIN_MS: i64 = 2 * MINUTE_MS;
 
 /// Why a license server does not start. Nothing was changed; each sentence says what to do.
 #[derive(Debug, thiserror::Error)]
@@ -112,6 +117,9 @@ pub(crate) struct Inner {
     pub(crate) due: Due,
     /// Why the portal is not reached, if it is not.
     pub(crate) trouble: Trouble,
+    /// What is counted of usage.
+    pub(crate) counting: Counting,
+    usage_thread: Mutex<Option<UsageThread>>,
     portal_threads: Mutex<Option<PortalThreads>>,
     thread: Mutex<Option<JoinHandle<()>>>,
     _lock: FolderLock,
@@ -139,6 +147,7 @@ impl Server {
             return Err(StartProblem::Clock(wall).into());
         }
         let now = clock.now();
+        note_gap(&db, state.mark, now)?;
         let random = SharedRandom::new(random);
         let certificates = Arc::new(Certificates::open(folder, &config, now)?);
         let keys = Arc::new(Keys::open(folder, random.clone(), Arc::clone(&certificates))?);
@@ -164,6 +173,7 @@ impl Server {
             machine: fingerprint.into(),
             meters: meters.clone(),
             portal: due.clone(),
+            usage_names: config.usage_names,
             usage_keep_days: config.usage_keep_days,
         })
         .map_err(StartProblem::Thread)?;
@@ -184,6 +194,8 @@ impl Server {
             meters,
             due,
             trouble: Trouble::default(),
+            counting: Counting::default(),
+            usage_thread: Mutex::new(None),
             portal_threads: Mutex::new(None),
             thread: Mutex::new(Some(thread)),
             _lock: lock,
@@ -212,6 +224,27 @@ impl Server {
         Ok(())
     }
 
+    /// Begins to count usage. A server that is only opened for a command does it when it is asked.
+    pub(crate) fn go_counting(&self) -> Result<(), StartError> {
+        let parts = UsageParts {
+            db: self.0.db.downgrade(),
+            engine: self.0.engine.clone(),
+            clock: self.0.clock.clone(),
+            settings: self.0.settings.clone(),
+            random: self.0.random.clone(),
+            counting: self.0.counting.clone(),
+            keep_from: engine::prune_from(&self.0.clock),
+        };
+        let thread = usage::start(parts).map_err(StartProblem::Thread)?;
+        *self.0.usage_thread.lock().unwrap_or_else(PoisonError::into_inner) = Some(thread);
+        Ok(())
+    }
+
+    /// Whether the thread counts usage by itself.
+    pub(crate) fn counts(&self) -> bool {
+        self.0.usage_thread.lock().unwrap_or_else(PoisonError::into_inner).is_some()
+    }
+
     /// How this server reaches the portal, with the address of its settings.
     pub(crate) fn link_settings(&self) -> LinkSettings {
         LinkSettings::of(&self.0.settings.get(), &self.0.clock)
@@ -223,6 +256,10 @@ impl Server {
         let threads = self.0.portal_threads.lock().unwrap_or_else(PoisonError::into_inner).take();
         if let Some(threads) = threads {
             threads.join();
+        }
+        let counting = self.0.usage_thread.lock().unwrap_or_else(PoisonError::into_inner).take();
+        if let Some(thread) = counting {
+            thread.join();
         }
         self.0.engine.stop();
         let thread = self.0.thread.lock().unwrap_or_else(PoisonError::into_inner).take();
@@ -284,6 +321,12 @@ fn open_database(path: &Path) -> Result<(Db, store::State, Vec<String>), StartPr
     db.migrate(store::MIGRATIONS)?;
     let (state, receipts) = db.read(|tx| Ok::<_, DbError>((store::state(tx)?, store::receipts(tx)?)))?;
     Ok((db, state, receipts))
+}
+
+/// The server was off: what was in use then is not known. Noted before anything else is, so that it is not lost.
+fn note_gap(db: &Db, mark: Option<Ms>, now: Ms) -> Result<(), DbError> {
+    let Some(from) = mark.filter(|mark| now.since(*mark) > GAP_MIN_MS) else { return Ok(()) };
+    db.write(move |tx| store::add_usage_gap(tx, Gap { from, until: now }))
 }
 
 fn restore(restorer: &Restorer, keys: &Keys, now: Ms, verdict: StartVerdict) -> Result<Engine, StartProblem> {

@@ -32,7 +32,7 @@ pub fn mark(db: &Db) -> Result<Option<Ms>, DbError> {
 /// # Errors
 /// The database's.
 pub fn commit(db: &Db, now: Ms, writes: Vec<Write>) -> Result<(), DbError> {
-    let batch = Batch { now, writes, prune_events_before: None };
+    let batch = Batch { now, writes, names: true, prune_events_before: None };
     db.write(move |tx| store::commit(tx, &batch))
 }
 

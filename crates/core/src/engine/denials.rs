@@ -58,6 +58,7 @@ fn denied_event(at: Ms, key: Arc<str>, ask: &Ask, code: DenialCode) -> Write {
     Write::Event(Box::new(Event {
         at,
         kind: EventKind::Denied,
+        seat: None,
         lease: None,
         key,
         feature: ask.feature.clone(),

@@ -545,6 +545,7 @@ fn event(at: Ms, kind: EventKind, lease: &Lease) -> Write {
     Write::Event(Box::new(Event {
         at,
         kind,
+        seat: lease.shared_seat(),
         lease: Some(lease.id),
         key: lease.key.clone(),
         feature: lease.ask.feature.clone(),

@@ -117,6 +117,8 @@ pub struct Event {
     pub at: Ms,
     /// What.
     pub kind: EventKind,
+    /// The seat that the lease shares with others, named by the first that sat on it; `None` if its seats are its own.
+    pub seat: Option<LeaseId>,
     /// Which lease; `None` for a denial.
     pub lease: Option<LeaseId>,
     /// Its idempotency key.

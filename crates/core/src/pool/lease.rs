@@ -185,6 +185,14 @@ impl Lease {
             Standing::Shared { seat, .. } => *seat,
         }
     }
+
+    /// The first lease that sat on the seat, if it is shared.
+    pub fn shared_seat(&self) -> Option<LeaseId> {
+        match &self.standing {
+            Standing::Own(_) => None,
+            Standing::Shared { seat, .. } => Some(*seat),
+        }
+    }
 }
 
 /// Which leases may share a seat: equal user, machine, boot **and** source address.

@@ -11,4 +11,4 @@ mod thread;
 pub(crate) use health::Health;
 pub(crate) use mailbox::{EngineHandle, Refusal};
 pub(crate) use restore::{RestoreError, Restorer};
-pub(crate) use thread::{EngineParts, start};
+pub(crate) use thread::{EngineParts, prune_from, start};

@@ -59,8 +59,18 @@ pub(crate) struct EngineParts {
     pub(crate) meters: Meters,
     /// Told when the portal should hear something.
     pub(crate) portal: Due,
+    /// Users and hosts are named in the usage log.
+    pub(crate) usage_names: bool,
     /// Usage events older than this are removed, in days.
     pub(crate) usage_keep_days: u32,
+}
+
+/// Nothing that is old goes before this instant: a clock that was set ahead may have made it look so.
+pub(crate) fn prune_from(clock: &ServerClock) -> Ms {
+    clock.now().plus(match clock.verdict() {
+        StartVerdict::Ahead { by_ms } if by_ms > LONG_AHEAD_MS => PRUNE_AFTER_LONG_AHEAD_MS,
+        _ => PRUNE_AFTER_MS,
+    })
 }
 
 /// Starts the thread.
@@ -68,10 +78,7 @@ pub(crate) fn start(parts: EngineParts) -> std::io::Result<(EngineHandle, JoinHa
     let (reporter, health) = Reporter::new();
     let (handle, mailbox) = EngineHandle::new(health, parts.meters.clone());
     let next_tick = parts.clock.now();
-    let prune_from = next_tick.plus(match parts.clock.verdict() {
-        StartVerdict::Ahead { by_ms } if by_ms > LONG_AHEAD_MS => PRUNE_AFTER_LONG_AHEAD_MS,
-        _ => PRUNE_AFTER_MS,
-    });
+    let prune_from = prune_from(&parts.clock);
     let mut thread = Thread {
         parts,
         mailbox,
@@ -230,7 +237,8 @@ impl Thread {
         let keep_ms = i64::from(self.parts.usage_keep_days) * DAY_MS;
         let prunes = tick && now >= self.prune_from;
         let tally = Tally::of(&writes);
-        let batch = Batch { now, writes, prune_events_before: prunes.then(|| now.plus(-keep_ms)) };
+        let names = self.parts.usage_names;
+        let batch = Batch { now, writes, names, prune_events_before: prunes.then(|| now.plus(-keep_ms)) };
         let took = Stopwatch::start();
         self.parts.db.write(move |tx| store::commit(tx, &batch))?;
         self.parts.meters.committed(tally, took.elapsed());

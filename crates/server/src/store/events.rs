@@ -16,10 +16,12 @@ const SEARCHED_AT_ONCE: i64 = 100_000;
 /// Rows looked at in one statement when going back in time.
 const LOOKED_AT_ONCE: i64 = 10_000;
 
-pub(super) fn add(tx: &mut Tx<'_>, event: &Event) -> Result<(), DbError> {
+/// Without names where the administrator wants none kept: the row is needed all the same, for its key and its time.
+pub(super) fn add(tx: &mut Tx<'_>, event: &Event, names: bool) -> Result<(), DbError> {
+    let (user, host) = if names { (&*event.user, &*event.host) } else { ("", "") };
     tx.exec(
-        "INSERT INTO usage_event (at_ms, kind, lease, key, feature, seats, user_name, host, code)
-         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)",
+        "INSERT INTO usage_event (at_ms, kind, lease, key, feature, seats, user_name, host, code, seat)
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)",
         &[
             event.at.0.into(),
             event.kind.word().into(),
@@ -27,9 +29,10 @@ pub(super) fn add(tx: &mut Tx<'_>, event: &Event) -> Result<(), DbError> {
             (&*event.key).into(),
             event.feature.as_str().into(),
             event.seats.into(),
-            (&*event.user).into(),
-            (&*event.host).into(),
+            user.into(),
+            host.into(),
             event.code.map(|code| code.word()).into(),
+            event.seat.map(|seat| seat.to_string()).into(),
         ],
     )?;
     Ok(())

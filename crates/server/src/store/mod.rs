@@ -13,6 +13,9 @@ mod passes;
 mod schema;
 mod sessions;
 mod state;
+mod usage;
+mod usage_keep;
+mod usage_read;
 
 pub(crate) use audit::{add as add_audit, page as audit_page};
 pub(crate) use denials::{DenialFilter, bars, open as open_denials, page as denials_page};
@@ -35,6 +38,21 @@ pub(crate) use state::{
     set_restored, set_usage_open, start_after_restore,
 };
 
+pub(crate) use usage::{
+    Roll, RollEvent, add_gap as add_usage_gap, draw_secret as draw_usage_secret, events_after, forget_gaps, leases_counted,
+    roll as usage_roll, store as store_usage,
+};
+pub(crate) use usage_keep::{
+    Named, bytes as usage_bytes, drop_days as drop_usage_days, drop_denials as drop_usage_denials,
+    drop_events as drop_usage_events, forget_before as forget_usage_before, forget_names as forget_usage_names,
+    named_denials, named_events, named_users, next_named_day, oldest_event, pseudonymize_block, rename_denials,
+    rename_events, set_alias, set_names_day, users_and_hosts,
+};
+pub(crate) use usage_read::{
+    DayTotal, HourRow, UsageFilter, Whose, days_of as usage_days, features as usage_features, hours as usage_hours,
+    name_ids as usage_name_ids, names as usage_names, top as usage_top,
+};
+
 use leasehold_core::engine::Write;
 use leasehold_core::time::Ms;
 use leasehold_db::{DbError, Tx};
@@ -46,6 +64,8 @@ pub(crate) struct Batch {
     pub(crate) now: Ms,
     /// Rows, in order.
     pub(crate) writes: Vec<Write>,
+    /// Users and hosts are named in the usage log.
+    pub(crate) names: bool,
     /// Usage events and denials before this instant are removed, some at a time.
     pub(crate) prune_events_before: Option<Ms>,
 }
@@ -78,7 +98,7 @@ pub(crate) fn commit(tx: &mut Tx<'_>, batch: &Batch) -> Result<(), DbError> {
                 state::add_receipt(tx, receipt, *to_bring, *void, batch.now)?;
                 documents::forget(tx)?;
             }
-            Write::Event(event) => events::add(tx, event)?,
+            Write::Event(event) => events::add(tx, event, batch.names)?,
             Write::Audit(row) => audit::add(tx, row)?,
         }
     }

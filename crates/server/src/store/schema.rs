@@ -4,7 +4,7 @@ use leasehold_db::{Migration, Migrations};
 
 /// Every step of the schema, oldest first. The license server lives on SQLite alone, so rows that are found by a text
 /// key have no row id beside it.
-pub(crate) const MIGRATIONS: Migrations = Migrations(&[FIRST, MOVED, ONLINE, DENIALS, PASSES]);
+pub(crate) const MIGRATIONS: Migrations = Migrations(&[FIRST, MOVED, ONLINE, DENIALS, PASSES, USAGE]);
 
 const FIRST: Migration = Migration {
     version: 1,
@@ -181,5 +181,88 @@ const PASSES: Migration = Migration {
             -- Seats of licenses that were written off, as JSON: [[license, seats]].
             written_off TEXT NOT NULL
         ) WITHOUT ROWID;
+    ",
+};
+
+const USAGE: Migration = Migration {
+    version: 6,
+    name: "totals of usage",
+    sql: "
+        -- The seat that the lease shares with others; NULL if its seats are its own.
+        ALTER TABLE usage_event ADD COLUMN seat TEXT;
+        -- How far the log is counted, and how far names were replaced.
+        CREATE TABLE usage_roll (
+            id BIGINT PRIMARY KEY CHECK (id = 1),
+            event BIGINT NOT NULL,
+            through_ms BIGINT NOT NULL,
+            -- Rises when the server's time is set back: what was counted before moved.
+            epoch BIGINT NOT NULL,
+            -- Key of the pseudonyms, hexadecimal; NULL until it is drawn.
+            secret TEXT,
+            -- Names of earlier days are replaced; the same for rows of both logs.
+            names_day BIGINT NOT NULL,
+            names_event BIGINT NOT NULL,
+            names_denial TEXT NOT NULL,
+            -- Events before were dropped for want of room; NULL if none were.
+            dropped_ms BIGINT
+        );
+        INSERT INTO usage_roll (id, event, through_ms, epoch, secret, names_day, names_event, names_denial, dropped_ms)
+        VALUES (1, 0, 0, 0, NULL, 0, 0, '', NULL);
+        -- When the server was off.
+        CREATE TABLE usage_gap (
+            from_ms BIGINT PRIMARY KEY,
+            until_ms BIGINT NOT NULL
+        ) WITHOUT ROWID;
+        -- Leases that are out as far as the log is counted.
+        CREATE TABLE usage_lease (
+            lease TEXT PRIMARY KEY,
+            feature TEXT NOT NULL,
+            user_name TEXT NOT NULL,
+            host TEXT NOT NULL,
+            seats BIGINT NOT NULL,
+            seat TEXT,
+            borrowed BIGINT NOT NULL,
+            charged_ms BIGINT NOT NULL
+        ) WITHOUT ROWID;
+        -- The feature is empty for all of them together; hours since 1970.
+        CREATE TABLE usage_hour (
+            feature TEXT NOT NULL,
+            hour BIGINT NOT NULL,
+            seat_ms BIGINT NOT NULL,
+            borrowed_ms BIGINT NOT NULL,
+            peak BIGINT NOT NULL,
+            owned BIGINT NOT NULL,
+            checkouts BIGINT NOT NULL,
+            ends BIGINT NOT NULL,
+            denials BIGINT NOT NULL,
+            PRIMARY KEY (feature, hour)
+        ) WITHOUT ROWID;
+        CREATE TABLE usage_name (
+            id INTEGER PRIMARY KEY,
+            name TEXT NOT NULL,
+            -- 0: of a user or host. 1: a pseudonym, or no name. 2: of a feature.
+            kind BIGINT NOT NULL,
+            -- No later day has it.
+            last_day BIGINT NOT NULL,
+            -- The pseudonyms that take its place as a user and as a host.
+            as_user BIGINT,
+            as_host BIGINT
+        );
+        CREATE UNIQUE INDEX usage_name_of ON usage_name (name, kind);
+        -- Blocks of 1, 8 and 64 days, by the first day since 1970 (UTC).
+        CREATE TABLE usage_day (
+            span BIGINT NOT NULL,
+            day BIGINT NOT NULL,
+            feature BIGINT NOT NULL,
+            user_id BIGINT NOT NULL,
+            host_id BIGINT NOT NULL,
+            seat_ms BIGINT NOT NULL,
+            peak BIGINT NOT NULL,
+            checkouts BIGINT NOT NULL,
+            denials BIGINT NOT NULL,
+            PRIMARY KEY (span, day, feature, user_id, host_id)
+        ) WITHOUT ROWID;
+        CREATE INDEX usage_day_user ON usage_day (user_id, day) WHERE span = 1;
+        CREATE INDEX usage_day_host ON usage_day (host_id, day) WHERE span = 1;
     ",
 };

@@ -94,6 +94,7 @@ pub(super) fn set_back(tx: &mut Tx<'_>, from: Ms, to: Ms) -> Result<(), DbError>
     ] {
         tx.exec(sql, &values)?;
     }
+    super::usage::set_back(tx, from, to)?;
     // The time that is proved needs no waiting.
     tx.exec("UPDATE state SET passes_held_until_ms = NULL", &[])?;
     tx.exec("DELETE FROM asked", &[])?;

@@ -18,7 +18,7 @@ fn database() -> Db {
 }
 
 fn store(db: &Db, now: Ms, writes: Vec<Write>, prune_events_before: Option<Ms>) {
-    let batch = Batch { now, writes, prune_events_before };
+    let batch = Batch { now, writes, names: true, prune_events_before };
     db.write(move |tx| commit(tx, &batch)).unwrap();
 }
 
@@ -100,6 +100,7 @@ fn event(at: Ms, kind: EventKind, random: &mut Seeded) -> Write {
     Write::Event(Box::new(Event {
         at,
         kind,
+        seat: None,
         lease: Some(LeaseId::draw(at, random)),
         key: format!("{kind}-{}", at.0).into(),
         feature: FeatureCode::new("studio.gui").unwrap(),
