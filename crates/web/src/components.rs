@@ -2,6 +2,7 @@
 //! function as the page. Text is escaped by maud; names from outside go through [`clip`], which also shows characters
 //! that would hide or reorder.
 
+mod chart;
 mod form;
 mod list;
 mod panel;
@@ -10,6 +11,7 @@ mod time;
 use crate::text::{number, visible};
 use maud::{Markup, html};
 
+pub use chart::{Chart, Mark, figure, heat_map, share_bar};
 pub use form::{Button, Field, button, button_to, link_button, post_button};
 pub use list::{
     Align, Column, FilterOption, LIST_VALUE_CHARS_MAX, ListQuery, Row, Sort, Table, filter_group, search_box, table,

@@ -52,6 +52,30 @@ pub fn number(n: u64) -> String {
     grouped
 }
 
+/// A line of CSV (RFC 4180), ended. Spreadsheets take what begins with one of a few signs for a formula and would run it:
+/// such a text gets an apostrophe in front, which they show as text.
+pub fn csv_line(cells: &[&str]) -> String {
+    let mut line = String::new();
+    for (i, cell) in cells.iter().enumerate() {
+        if i > 0 {
+            line.push(',');
+        }
+        let number = cell.parse::<f64>().is_ok_and(f64::is_finite);
+        let guarded = !number && cell.trim_start().starts_with(['=', '+', '-', '@', '\t', '\r', '＝', '＋', '－', '＠']);
+        let hidden = cell.starts_with(['\t', '\r', '\n']);
+        let text = format!("{}{}", if guarded || hidden { "'" } else { "" }, visible(cell));
+        if text.contains([',', '"', '\n', '\r', ' ', ';']) {
+            line.push('"');
+            line.push_str(&text.replace('"', "\"\""));
+            line.push('"');
+        } else {
+            line.push_str(&text);
+        }
+    }
+    line.push_str("\r\n");
+    line
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -63,6 +87,18 @@ mod tests {
         for plain in ["Zoë Ångström", "山田太郎", "می\u{200c}خواهم", "👩\u{200d}🎨"] {
             assert!(matches!(visible(plain), Cow::Borrowed(same) if same == plain));
         }
+    }
+
+    #[test]
+    fn no_cell_of_a_table_is_a_formula_or_ends_its_line() {
+        assert_eq!(csv_line(&["ann", "2", "-1.5"]), "ann,2,-1.5\r\n");
+        for hostile in ["=1+1", "+1+1", "-cmd", "@SUM(A1)", "\t=1", " =1", "＝1"] {
+            let line = csv_line(&[hostile]);
+            assert!(line.trim_start_matches('"').starts_with('\''), "{line}");
+        }
+        assert_eq!(csv_line(&["a\"b", "c,d"]), "\"a\"\"b\",\"c,d\"\r\n");
+        let line = csv_line(&["a\r\n=b", "c"]);
+        assert_eq!(line.matches(['\r', '\n']).count(), 2, "{line}");
     }
 
     #[test]

@@ -9,6 +9,7 @@ mod leases;
 mod online;
 mod passes;
 mod status;
+mod usage;
 
 pub use crate::portal::{Page, PageQuery};
 pub use admin::*;
@@ -16,6 +17,7 @@ pub use leases::*;
 pub use online::*;
 pub use passes::*;
 pub use status::*;
+pub use usage::*;
 
 /// Codes of problems beside `leasehold_core::codes`, which has those of denials and of leases that ended.
 pub mod codes {

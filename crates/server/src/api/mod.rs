@@ -11,6 +11,7 @@ mod metrics;
 mod online;
 mod passes;
 mod status;
+mod usage;
 
 use crate::server::Server;
 use crate::service::{Caller, Credential, Failure};
@@ -80,6 +81,7 @@ fn other_routes() -> OpenApiRouter<Server> {
     OpenApiRouter::new()
         .routes(routes!(status::status))
         .routes(routes!(status::denials))
+        .routes(routes!(usage::usage))
         .routes(routes!(status::simulate))
         .routes(routes!(status::release))
         .routes(routes!(passes::borrow, passes::passes))

@@ -30,10 +30,10 @@ const AUDIT_COLUMNS: &[Column] = &[
     Column::new("detail", "Detail"),
 ];
 
-/// `GET /usage`
+/// `GET /usage/log`
 pub(super) async fn usage(visit: Visit) -> Result<Response, ApiProblem> {
     if !visit.sees_usage() {
-        return Ok(Redirect::to("/sign-in?next=/usage").into_response());
+        return Ok(Redirect::to("/sign-in?next=/usage/log").into_response());
     }
     let query = &visit.query;
     let wanted = EventQuery {
@@ -82,7 +82,7 @@ fn usage_content(events: &Page<EventView>, query: &ListQuery, now: Ms) -> Markup
         (true, None) => empty_state(
             "Nothing like that",
             "The log holds no such event.",
-            link_button("Show everything", "/usage", Button::Plain),
+            link_button("Show everything", "/usage/log", Button::Plain),
         ),
     };
     let rows = events.items.iter().map(|event| event_row(event, query, now)).collect();

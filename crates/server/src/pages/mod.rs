@@ -20,6 +20,7 @@ mod settings;
 mod sign_in;
 mod simulate;
 mod stream;
+mod usage;
 mod visit;
 mod words;
 
@@ -93,7 +94,9 @@ fn all_pages() -> Vec<Page> {
         read("/settings", get(settings::form)),
         send("/settings/usage", post(settings::change_usage)),
         send("/settings/password", post(settings::change_password)),
-        read("/usage", get(logs::usage)),
+        read("/usage", get(usage::usage)),
+        read("/usage/data", get(usage::data)),
+        read("/usage/log", get(logs::usage)),
         read("/audit", get(logs::audit)),
     ]
 }

@@ -36,7 +36,8 @@ const USAGE: Menu = Menu::Group {
         Link { label: "Who holds what", href: "/holders" },
         Link { label: "Denials", href: "/denials" },
         TRIAL,
-        Link { label: "Usage log", href: "/usage" },
+        Link { label: "Usage", href: "/usage" },
+        Link { label: "Usage log", href: "/usage/log" },
     ],
 };
 const MENU: &[Menu] = &[HOME, ONLINE_LICENSING, Menu::Link(TRIAL)];
@@ -54,6 +55,7 @@ const WAYS_BACK: &[&str] = &[
     "/disable",
     "/settings",
     "/usage",
+    "/usage/log",
     "/audit",
     "/holders",
     "/denials",

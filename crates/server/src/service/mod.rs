@@ -18,6 +18,7 @@ mod releases;
 mod status;
 mod throttle;
 mod trial;
+mod usage;
 
 pub use backup::RestoreFailure;
 pub(crate) use backup::restore;
@@ -33,4 +34,5 @@ pub(crate) use online::KnownPortal;
 pub(crate) use passes::BorrowOutcome;
 pub(crate) use releases::NOT_AGAIN_S;
 pub use status::Pulse;
+pub(crate) use usage::csv as usage_csv;
 pub(crate) use status::{LeaseAmong, gives_seats};

@@ -39,13 +39,13 @@ pub(crate) use state::{
 };
 
 pub(crate) use usage::{
-    Roll, RollEvent, add_gap as add_usage_gap, draw_secret as draw_usage_secret, events_after, forget_gaps, leases_counted,
+    Roll, add_gap as add_usage_gap, draw_secret as draw_usage_secret, events_after, forget_gaps, leases_counted,
     roll as usage_roll, store as store_usage,
 };
 pub(crate) use usage_keep::{
-    Named, bytes as usage_bytes, drop_days as drop_usage_days, drop_denials as drop_usage_denials,
+    bytes as usage_bytes, drop_days as drop_usage_days, drop_denials as drop_usage_denials,
     drop_events as drop_usage_events, forget_before as forget_usage_before, forget_names as forget_usage_names,
-    named_denials, named_events, named_users, next_named_day, oldest_event, pseudonymize_block, rename_denials,
+    named_denials, named_events, named_users, next_named_day, pseudonymize_block, rename_denials,
     rename_events, set_alias, set_names_day, users_and_hosts,
 };
 pub(crate) use usage_read::{

@@ -242,8 +242,3 @@ pub(crate) fn drop_days(tx: &mut Tx<'_>, day: i64) -> Result<u64, DbError> {
     }
     Ok(gone)
 }
-
-/// When the oldest event of the log was.
-pub(crate) fn oldest_event(tx: &mut Tx<'_>) -> Result<Option<Ms>, DbError> {
-    tx.one("SELECT at_ms FROM usage_event ORDER BY id LIMIT 1", &[], |row| Ok(Ms(row.int(0)?)))
-}
