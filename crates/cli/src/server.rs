@@ -1,22 +1,22 @@
 //! `leasehold server ...`: the customer's side. Every command but `serve` asks the server that runs on the data folder,
 //! or opens the folder itself if none does.
 
+mod seats;
 mod serve;
 mod told;
+mod usage;
 
 use crate::failure::{Failure, NO_SERVER};
 use crate::installing::{self, InstallArgs, UninstallArgs};
 use crate::output::{Output, line_out, printable};
 use crate::portal::pretty;
 use clap::{Args, Subcommand};
-use leasehold_core::ids::{LeaseId, PassId};
+use leasehold_core::ids::PassId;
 use leasehold_core::license::{FeatureCode, Scope};
 use leasehold_host::{OsRandom, SystemClock};
 use leasehold_server::local::{self, Local, LocalError};
 use leasehold_trust::FILE_BYTES_MAX;
-use leasehold_wire::server::{
-    ActivationResponse, EnableRequest, OnlineState, PassView, ReleaseRequest, TestConnectionRequest,
-};
+use leasehold_wire::server::{ActivationResponse, EnableRequest, OnlineState, PassView, TestConnectionRequest};
 use serde_json::json;
 use std::io::Read;
 use std::path::{Path, PathBuf};
@@ -133,7 +133,9 @@ enum What {
     },
     /// Take seats back from their holders: an application that runs is told, has two minutes to save, and gets none again
     /// for a while
-    Release(ReleaseArgs),
+    Release(seats::ReleaseArgs),
+    /// Show how many seats were in use of those owned, day by day, and who used most
+    Usage(usage::UsageArgs),
     /// Ask the running server whether it can do its work; exit code 0 if so. For health checks
     Health {
         #[command(flatten)]
@@ -227,37 +229,6 @@ struct ActivateArgs {
     /// Name of the workstation at the portal; the machine's name if not given
     #[arg(long)]
     name: Option<String>,
-    /// Print one JSON document instead of text
-    #[arg(long)]
-    json: bool,
-}
-
-#[derive(Args, Debug)]
-#[group(id = "whom", required = true, multiple = false)]
-struct ReleaseWhom {
-    /// The seat of this lease, as `leasehold server holders --json` names it
-    #[arg(long, group = "whom", value_name = "LEASE")]
-    lease: Option<LeaseId>,
-    /// Every seat held at this host, spelled as in the list of holders
-    #[arg(long, group = "whom", value_name = "NAME")]
-    host: Option<String>,
-    /// Every seat held by this user, spelled as in the list of holders
-    #[arg(long, group = "whom", value_name = "NAME")]
-    user: Option<String>,
-}
-
-#[derive(Args, Debug)]
-struct ReleaseArgs {
-    #[command(flatten)]
-    folder: Folder,
-    #[command(flatten)]
-    whom: ReleaseWhom,
-    /// Why: shown to whoever loses the seat, and in the audit log
-    #[arg(long, value_name = "TEXT", default_value = "")]
-    reason: String,
-    /// So many minutes they get no seat of the same features again, at most 1440
-    #[arg(long, value_name = "MINUTES", default_value_t = 10, value_parser = clap::value_parser!(u32).range(0..=1440))]
-    not_again_min: u32,
     /// Print one JSON document instead of text
     #[arg(long)]
     json: bool,
@@ -382,8 +353,9 @@ pub(crate) fn server(command: ServerCommand) -> Result<u8, Failure> {
                 }
             })?;
         }
-        What::Release(args) => release(args)?,
-        What::Holders { folder, feature, json } => holders(folder, feature, Output { json })?,
+        What::Release(args) => seats::release(args)?,
+        What::Usage(args) => usage::usage(args)?,
+        What::Holders { folder, feature, json } => seats::holders(folder, feature, Output { json })?,
         What::Health { folder } => {
             local::health(&folder.data)?;
             line_out("The license server runs, and stores what it is told.")?;
@@ -483,50 +455,6 @@ fn read_file(file: &Path, what: &str) -> Result<String, Failure> {
 
 fn feature_code(text: &str) -> Result<FeatureCode, String> {
     FeatureCode::new(text).map_err(|error| format!("a feature {error}"))
-}
-
-fn release(args: ReleaseArgs) -> Result<(), Failure> {
-    let wish = ReleaseRequest {
-        lease: args.whom.lease,
-        host: args.whom.host,
-        user: args.whom.user,
-        reason: args.reason,
-        not_again_s: Some(args.not_again_min * 60),
-    };
-    let released = local::release(args.folder.open(), &wish)?;
-    Output { json: args.json }.print(&released, || {
-        format!(
-            "On the way back from {}: told at the next heartbeat, within a minute, and given back two minutes later. Whoever is \
-             not heard of any more: free by {} at the latest.",
-            leases(released.leases),
-            released.free_by.0.rfc3339()
-        )
-    })
-}
-
-fn holders(folder: Folder, feature: Option<FeatureCode>, output: Output) -> Result<(), Failure> {
-    let held = local::leases(folder.open(), feature.as_ref())?;
-    output.print(&held, || {
-        if held.is_empty() {
-            return "Nobody holds a seat.".to_owned();
-        }
-        let lines = held.iter().map(|lease| {
-            let state = match &lease.released {
-                Some(_) => ", taken back",
-                None if lease.withdrawn => ", runs out",
-                None => "",
-            };
-            format!(
-                "{}  {}  {} on {}  since {}{state}",
-                lease.lease,
-                lease.feature,
-                printable(&lease.user),
-                printable(&lease.host),
-                lease.started_at.0.rfc3339(),
-            )
-        });
-        lines.collect::<Vec<_>>().join("\n")
-    })
 }
 
 fn import(folder: Folder, file: &Path, output: Output) -> Result<(), Failure> {

@@ -13,7 +13,8 @@ use leasehold_wire::problem::Problem;
 use leasehold_wire::server::{
     ActivationResponse, BackupRequest, BorrowRequest, ConnectionTest, DisableResponse, EnableRequest, LeaseQuery,
     LeaseView, LostRequest, LostResponse, Page, PassQuery, PassResponse, PassView, ReleaseRequest, ReleaseResponse,
-    ResetResponse, ReturnRequest, ReturnResponse, StatusResponse, TestConnectionRequest,
+    ResetResponse, ReturnRequest, ReturnResponse, StatusResponse, TestConnectionRequest, UsagePart, UsageQuery,
+    UsageResponse,
 };
 use serde::de::DeserializeOwned;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
@@ -170,6 +171,35 @@ pub fn leases(local: Local, feature: Option<&FeatureCode>) -> Result<Vec<LeaseVi
             }
         },
     )
+}
+
+/// Figures of usage; see [`Server::usage`].
+///
+/// # Errors
+/// See [`LocalError`].
+pub fn usage(local: Local, query: &UsageQuery) -> Result<UsageResponse, LocalError> {
+    let mut path = "/v1/usage?format=json".to_owned();
+    let mut add = |name: &str, value: Option<String>| {
+        if let Some(value) = value {
+            path.extend(["&", name, "="]);
+            path.extend(percent_encoding::utf8_percent_encode(&value, percent_encoding::NON_ALPHANUMERIC));
+        }
+    };
+    add("from", query.from.clone());
+    add("to", query.to.clone());
+    add("feature", query.feature.as_ref().map(ToString::to_string));
+    add("user", query.user.clone());
+    add("host", query.host.clone());
+    add("tz_offset_min", query.tz_offset_min.map(|offset| offset.to_string()));
+    local.run(
+        |running| running.json(Method::GET, &path, "", b""),
+        async |server, caller| server.usage(&caller, query).await,
+    )
+}
+
+/// One part of figures of usage as CSV, with no formula in it.
+pub fn usage_csv(usage: &UsageResponse, part: UsagePart) -> String {
+    crate::service::usage_csv(usage, part)
 }
 
 /// Answers the request file of a machine with a pass; see [`Server::lend`].

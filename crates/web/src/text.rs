@@ -61,7 +61,8 @@ pub fn csv_line(cells: &[&str]) -> String {
             line.push(',');
         }
         let number = cell.parse::<f64>().is_ok_and(f64::is_finite);
-        let guarded = !number && cell.trim_start().starts_with(['=', '+', '-', '@', '\t', '\r', '＝', '＋', '－', '＠']);
+        let guarded =
+            !number && cell.trim_start().starts_with(['=', '+', '-', '@', '\t', '\r', '＝', '＋', '－', '＠']);
         let hidden = cell.starts_with(['\t', '\r', '\n']);
         let text = format!("{}{}", if guarded || hidden { "'" } else { "" }, visible(cell));
         if text.contains([',', '"', '\n', '\r', ' ', ';']) {

@@ -12,3 +12,4 @@ mod seats;
 mod services;
 mod supervised;
 mod support;
+mod usage;

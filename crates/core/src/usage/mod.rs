@@ -6,7 +6,7 @@
 
 mod rollup;
 
-pub use rollup::{Added, AddedDay, AddedHour, ALL, Fact, Gap, Holding, LeaseChange, Rollup, Who};
+pub use rollup::{ALL, Added, AddedDay, AddedHour, Fact, Gap, Holding, LeaseChange, Rollup, Who};
 
 use crate::time::{DAY_MS, HOUR_MS, MINUTE_MS, Ms};
 
@@ -45,9 +45,8 @@ pub fn blocks(from: i64, until: i64, cut: i64) -> Vec<Run> {
     let mut runs: Vec<Run> = Vec::new();
     let mut day = from;
     while day < until {
-        let whole = |span: &&i64| {
-            day.rem_euclid(**span) == 0 && day + **span <= until && (cut <= day || day + **span <= cut)
-        };
+        let whole =
+            |span: &&i64| day.rem_euclid(**span) == 0 && day + **span <= until && (cut <= day || day + **span <= cut);
         let span = SPANS.iter().rev().find(whole).copied().unwrap_or(1);
         match runs.last_mut().filter(|run| run.span == span && run.until == day) {
             Some(run) => run.until += span,

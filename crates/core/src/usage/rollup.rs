@@ -183,9 +183,9 @@ impl Rollup {
     /// What is in use and not in the totals of days yet: who, the day, and what is to be added to it.
     pub fn uncharged(&self) -> impl Iterator<Item = (&Who, i64, AddedDay)> {
         self.pairs.iter().flat_map(|(who, pair)| {
-            held(&pair.live, self.through, DAY_MS, &self.gaps)
-                .into_iter()
-                .map(move |(day, part)| (who, day, AddedDay { seat_ms: part.seat_ms, peak: part.peak, ..AddedDay::default() }))
+            held(&pair.live, self.through, DAY_MS, &self.gaps).into_iter().map(move |(day, part)| {
+                (who, day, AddedDay { seat_ms: part.seat_ms, peak: part.peak, ..AddedDay::default() })
+            })
         })
     }
 

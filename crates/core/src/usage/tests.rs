@@ -15,8 +15,7 @@ struct Told {
 }
 
 fn told() -> impl Strategy<Value = Vec<Told>> {
-    let one = (0..700_i64, 0..7_usize, 0..10_u8)
-        .prop_map(|(after_min, lease, what)| Told { after_min, lease, what });
+    let one = (0..700_i64, 0..7_usize, 0..10_u8).prop_map(|(after_min, lease, what)| Told { after_min, lease, what });
     prop::collection::vec(one, 1..60)
 }
 

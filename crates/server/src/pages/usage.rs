@@ -40,10 +40,8 @@ pub(super) async fn data(visit: Visit) -> Result<Response, ApiProblem> {
     if !visit.sees_usage() {
         return Ok(Redirect::to("/sign-in?next=/usage").into_response());
     }
-    let usage = visit
-        .server
-        .usage(&visit.caller, &wanted(&visit.query, visit.now, visit.caller.is_administrator()))
-        .await?;
+    let usage =
+        visit.server.usage(&visit.caller, &wanted(&visit.query, visit.now, visit.caller.is_administrator())).await?;
     let name = visit.query.get("part").and_then(|name| PARTS.iter().find(|(known, _)| *known == name));
     let (kind, file, text) = match name {
         Some((name, part)) => ("text/csv; charset=utf-8", format!("usage-{name}.csv"), usage_csv(&usage, *part)),
@@ -74,7 +72,8 @@ fn wanted(query: &ListQuery, now: Ms, administrator: bool) -> UsageQuery {
         let at = Ms::parse_rfc3339(&format!("{text}T00:00:00Z")).filter(|_| text.len() == 10)?;
         Some(at.0.div_euclid(DAY_MS))
     };
-    let days: i64 = query.get("days").and_then(|text| text.parse().ok()).filter(|days| (1..=3_660).contains(days)).unwrap_or(7);
+    let days: i64 =
+        query.get("days").and_then(|text| text.parse().ok()).filter(|days| (1..=3_660).contains(days)).unwrap_or(7);
     let (from, to) = match (given("from"), given("to")) {
         (None, None) => (today - days + 1, today),
         (from, to) => {
@@ -117,10 +116,17 @@ fn content(usage: &UsageResponse, wanted: &UsageQuery, query: &ListQuery, admini
 fn filters(usage: &UsageResponse, wanted: &UsageQuery, query: &ListQuery, administrator: bool) -> Markup {
     let option = |value, label| FilterOption { value, label, count: None };
     let dated = query.get("from").is_some() || query.get("to").is_some();
-    let presets =
-        [option("1", "Today"), option("", "7 days"), option("30", "30 days"), option("90", "90 days"), option("365", "1 year")];
-    let features: Vec<(&str, &str)> =
-        [("", "All features")].into_iter().chain(usage.features.iter().map(|code| (code.as_str(), code.as_str()))).collect();
+    let presets = [
+        option("1", "Today"),
+        option("", "7 days"),
+        option("30", "30 days"),
+        option("90", "90 days"),
+        option("365", "1 year"),
+    ];
+    let features: Vec<(&str, &str)> = [("", "All features")]
+        .into_iter()
+        .chain(usage.features.iter().map(|code| (code.as_str(), code.as_str())))
+        .collect();
     let chosen = wanted.feature.as_ref().map_or("", |feature| feature.as_str());
     let zones: Vec<(String, String)> = OFFSETS_MIN.iter().map(|min| (min.to_string(), zone(*min))).collect();
     let zones: Vec<(&str, &str)> = zones.iter().map(|(value, words)| (value.as_str(), words.as_str())).collect();
@@ -170,7 +176,12 @@ fn figures(usage: &UsageResponse, wanted: &UsageQuery) -> Vec<Tile> {
         let at = at.get(11..16).unwrap_or_default();
         tiles.insert(
             0,
-            Tile { label: "In use now", value: number(usage.in_use.into()), detail: format!("at {at} UTC"), tone: Tone::Neutral },
+            Tile {
+                label: "In use now",
+                value: number(usage.in_use.into()),
+                detail: format!("at {at} UTC"),
+                tone: Tone::Neutral,
+            },
         );
     }
     let borrowed = if totals.borrowed_hours > 0.0 {

@@ -34,5 +34,5 @@ pub(crate) use online::KnownPortal;
 pub(crate) use passes::BorrowOutcome;
 pub(crate) use releases::NOT_AGAIN_S;
 pub use status::Pulse;
-pub(crate) use usage::csv as usage_csv;
 pub(crate) use status::{LeaseAmong, gives_seats};
+pub(crate) use usage::csv as usage_csv;

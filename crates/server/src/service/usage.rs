@@ -414,8 +414,7 @@ pub(crate) fn csv(usage: &UsageResponse, part: UsagePart) -> String {
             }
         }
         UsagePart::Users | UsagePart::Hosts => {
-            let (what, rows) =
-                if part == UsagePart::Users { ("user", &usage.users) } else { ("host", &usage.hosts) };
+            let (what, rows) = if part == UsagePart::Users { ("user", &usage.users) } else { ("host", &usage.hosts) };
             line(&words(&[what, "seat_hours", "peak", "checkouts", "denials"]));
             for row in rows {
                 line(&[

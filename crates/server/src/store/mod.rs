@@ -45,8 +45,8 @@ pub(crate) use usage::{
 pub(crate) use usage_keep::{
     bytes as usage_bytes, drop_days as drop_usage_days, drop_denials as drop_usage_denials,
     drop_events as drop_usage_events, forget_before as forget_usage_before, forget_names as forget_usage_names,
-    named_denials, named_events, named_users, next_named_day, pseudonymize_block, rename_denials,
-    rename_events, set_alias, set_names_day, users_and_hosts,
+    named_denials, named_events, named_users, next_named_day, pseudonymize_block, rename_denials, rename_events,
+    set_alias, set_names_day, users_and_hosts,
 };
 pub(crate) use usage_read::{
     DayTotal, HourRow, UsageFilter, Whose, days_of as usage_days, features as usage_features, hours as usage_hours,

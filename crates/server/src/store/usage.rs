@@ -81,7 +81,8 @@ pub(crate) fn forget_gaps(tx: &mut Tx<'_>, before: Ms) -> Result<(), DbError> {
 /// What was out as far as the log is counted, and when the server was off.
 #[expect(clippy::type_complexity, reason = "what Rollup::new takes")]
 pub(crate) fn leases_counted(tx: &mut Tx<'_>) -> Result<(Vec<(Arc<str>, Holding)>, Vec<Gap>), DbError> {
-    let sql = "SELECT lease, feature, user_name, host, seats, seat, borrowed, charged_ms FROM usage_lease ORDER BY lease";
+    let sql =
+        "SELECT lease, feature, user_name, host, seats, seat, borrowed, charged_ms FROM usage_lease ORDER BY lease";
     let leases = tx.all(sql, &[], |row| {
         let who = Who { feature: row.str(1)?.into(), user: row.str(2)?.into(), host: row.str(3)?.into() };
         let holding = Holding {
@@ -138,12 +139,7 @@ pub(crate) fn events_after(tx: &mut Tx<'_>, event: i64, most: u32) -> Result<Vec
 
 /// Stores a step of counting, from what was stored as `from`. Answers `false`, and stores nothing, if that is no longer
 /// what is stored.
-pub(crate) fn store(
-    tx: &mut Tx<'_>,
-    from: &Roll,
-    (event, through): (i64, Ms),
-    added: &Added,
-) -> Result<bool, DbError> {
+pub(crate) fn store(tx: &mut Tx<'_>, from: &Roll, (event, through): (i64, Ms), added: &Added) -> Result<bool, DbError> {
     let moved = tx.exec(
         "UPDATE usage_roll SET event = ?3, through_ms = ?4 WHERE id = 1 AND event = ?1 AND epoch = ?2 AND through_ms = ?5",
         &[from.event.into(), from.epoch.into(), event.into(), through.0.into(), from.through.0.into()],
@@ -157,7 +153,8 @@ pub(crate) fn store(
     }
     let mut ids = Ids::default();
     for ((span, day, who), row) in &added.days {
-        let last_day = day + span - 1;
+        // Of a longer block too: the day itself comes with it as a block of one.
+        let last_day = *day;
         let key = [
             *span,
             *day,
@@ -198,7 +195,12 @@ fn set_lease(tx: &mut Tx<'_>, lease: &str, holding: &Holding) -> Result<(), DbEr
 
 type HourTotals = (i64, i64, [u32; 5]);
 
-fn add_hour(tx: &mut Tx<'_>, feature: &str, hour: i64, (seat_ms, borrowed_ms, counts): HourTotals) -> Result<(), DbError> {
+fn add_hour(
+    tx: &mut Tx<'_>,
+    feature: &str,
+    hour: i64,
+    (seat_ms, borrowed_ms, counts): HourTotals,
+) -> Result<(), DbError> {
     let [peak, owned, checkouts, ends, denials] = counts;
     tx.exec(
         "INSERT INTO usage_hour (feature, hour, seat_ms, borrowed_ms, peak, owned, checkouts, ends, denials)

@@ -198,7 +198,8 @@ pub(crate) fn bytes(tx: &mut Tx<'_>) -> Result<[i64; 3], DbError> {
     let events = tx
         .one("SELECT COALESCE(MAX(id) - MIN(id) + 1, 0) FROM usage_event", &[], |row| row.int(0))?
         .ok_or(damaged("usage log"))?;
-    let event_bytes = "SELECT COALESCE(SUM(LENGTH(CAST(kind || COALESCE(lease, '') || key || feature || user_name || host
+    let event_bytes =
+        "SELECT COALESCE(SUM(LENGTH(CAST(kind || COALESCE(lease, '') || key || feature || user_name || host
                               || COALESCE(code, '') || COALESCE(seat, '') AS BLOB)) + ?2) / COUNT(*), 0)
                        FROM (SELECT * FROM usage_event ORDER BY id DESC LIMIT ?1)";
     let each = tx.one(event_bytes, &[MEASURED.into(), ROW_BYTES.into()], |row| row.int(0))?.unwrap_or(0);

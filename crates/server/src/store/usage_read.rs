@@ -124,7 +124,13 @@ pub(crate) fn days_of(tx: &mut Tx<'_>, from: i64, until: i64, filter: UsageFilte
 
 fn read_total(row: &leasehold_db::Row<'_>) -> Result<DayTotal, DbError> {
     let number = |column| Ok::<_, DbError>(u32::try_from(row.int(column)?).unwrap_or(u32::MAX));
-    Ok(DayTotal { key: row.int(0)?, seat_ms: row.int(1)?, peak: number(2)?, checkouts: number(3)?, denials: number(4)? })
+    Ok(DayTotal {
+        key: row.int(0)?,
+        seat_ms: row.int(1)?,
+        peak: number(2)?,
+        checkouts: number(3)?,
+        denials: number(4)?,
+    })
 }
 
 /// The names of some numbers.

@@ -57,11 +57,12 @@ impl Counting {
     pub(crate) fn uncharged(&self, feature: Option<&str>, from_day: i64) -> Uncharged {
         let counted = self.lock();
         let Some((_, rollup)) = &counted.held else { return Uncharged::default() };
-        let all = rollup.uncharged().filter(|(who, day, _)| {
-            *day >= from_day && feature.is_none_or(|feature| &*who.feature == feature)
-        });
-        let rows =
-            all.map(|(who, day, add)| (Arc::clone(&who.user), Arc::clone(&who.host), day, add.seat_ms, add.peak)).collect();
+        let all = rollup
+            .uncharged()
+            .filter(|(who, day, _)| *day >= from_day && feature.is_none_or(|feature| &*who.feature == feature));
+        let rows = all
+            .map(|(who, day, add)| (Arc::clone(&who.user), Arc::clone(&who.host), day, add.seat_ms, add.peak))
+            .collect();
         let wanted = feature.unwrap_or(ALL);
         let in_use = rollup.in_use().find(|(code, _)| &***code == wanted).map_or(0, |(_, seats)| seats);
         Uncharged { rows, through: rollup.through(), in_use }

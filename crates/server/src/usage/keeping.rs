@@ -149,7 +149,9 @@ fn rename_days(db: &Db, secret: &str, roll: &Roll, before: i64) -> Result<bool, 
     for span in SPANS {
         let block = (span, block_of(day, span));
         let users = db.read(move |tx| store::named_users(tx, block.0, block.1))?;
-        let Some(users) = users.get(..users.len().min(USERS_AT_ONCE)).filter(|users| !users.is_empty()) else { continue };
+        let Some(users) = users.get(..users.len().min(USERS_AT_ONCE)).filter(|users| !users.is_empty()) else {
+            continue;
+        };
         let range = (users[0], users[users.len() - 1]);
         let names = db.read(move |tx| store::users_and_hosts(tx, block, range))?;
         let names: Vec<(bool, i64, String)> =

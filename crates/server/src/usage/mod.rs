@@ -77,9 +77,10 @@ fn run(parts: &UsageParts, mut keeper: Keeper, stopped: &Receiver<()>) {
             Ok(()) | Err(RecvTimeoutError::Disconnected) => return,
         }
         let Some(db) = parts.db.upgrade() else { return };
-        let done = parts.counting.step(&db, Some(&parts.engine)).and_then(|more| {
-            if more { Ok(true) } else { keeper.step(&db, parts) }
-        });
+        let done = parts
+            .counting
+            .step(&db, Some(&parts.engine))
+            .and_then(|more| if more { Ok(true) } else { keeper.step(&db, parts) });
         wait = match done {
             Ok(true) => PAUSE,
             Ok(false) => LOOK_EVERY,

@@ -41,6 +41,7 @@ const TABLE: &[Row] = &[
     ("post", "/v1/passes/{pass}/lost", [401, 401, 401, 404, 401]),
     ("get", "/v1/events", ADMINISTRATOR),
     ("get", "/v1/denials", ADMINISTRATOR),
+    ("get", "/v1/usage", ADMINISTRATOR),
     // It says no more than a checkout would.
     ("post", "/v1/simulate", ANYBODY),
     ("post", "/v1/releases", ADMINISTRATOR),

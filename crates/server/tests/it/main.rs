@@ -19,3 +19,4 @@ mod pages;
 mod releases;
 mod startup;
 mod support;
+mod usage;

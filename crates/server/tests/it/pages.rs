@@ -60,6 +60,8 @@ const DOORS: &[Row] = &[
     ("GET", "/denials", "", ADMINISTRATOR),
     ("GET", "/simulate", "", ANYBODY),
     ("GET", "/usage", "", ADMINISTRATOR),
+    ("GET", "/usage/data", "", ADMINISTRATOR),
+    ("GET", "/usage/log", "", ADMINISTRATOR),
     ("GET", "/audit", "", ADMINISTRATOR),
     ("GET", "/settings", "", ADMINISTRATOR),
     ("POST", "/settings/usage", "", [401, 401, 401, 303, 401]),
@@ -149,7 +151,7 @@ fn the_administrator_is_led_to_the_sign_in_and_nobody_else_gets_further() {
     for (path, form) in SEND {
         assert_eq!(nobody.post(path, form).status, 401, "{path}");
     }
-    for path in ["/holders", "/usage", "/denials", "/holders/release"] {
+    for path in ["/holders", "/usage", "/usage/data", "/usage/log", "/denials", "/holders/release"] {
         assert_eq!(nobody.get(path).status, 303, "{path}");
     }
     let administrator = Browser::signed_in(&server);
@@ -171,7 +173,7 @@ fn who_holds_what_is_shown_to_the_administrator_only_and_escaped() {
     assert!(!home.contains("alert(1)"), "no names without signing in");
 
     let administrator = Browser::signed_in(&server);
-    for path in ["/", "/holders", "/usage", "/?feature=studio.gui", "/?sort=-use&state=offline&use=in_use&q=stud"] {
+    for path in ["/", "/holders", "/usage/log", "/?feature=studio.gui", "/?sort=-use&state=offline&use=in_use&q=stud"] {
         let shown = administrator.get(path).text;
         assert!(shown.contains("&lt;script&gt;alert(1)") && shown.contains("&quot;&gt;&lt;img"), "{path}: {shown}");
         assert!(!shown.contains("<script>alert") && !shown.contains("<img"), "{path}");
@@ -338,11 +340,11 @@ fn the_usage_log_can_be_searched() {
         let text = browser.get(path).text;
         ["user-k1", "user-k2", "user-k3"].map(|user| text.contains(user))
     };
-    assert_eq!(seen("/usage"), [true, true, true]);
-    assert_eq!(seen("/usage?kind=denied"), [false, true, false]);
-    assert_eq!(seen("/usage?kind=checkout"), [true, false, true]);
-    assert_eq!(seen("/usage?feature=unknown.feature"), [false, true, false]);
-    assert_eq!(seen("/usage?kind=nonsense&after=x"), [true, true, true]);
+    assert_eq!(seen("/usage/log"), [true, true, true]);
+    assert_eq!(seen("/usage/log?kind=denied"), [false, true, false]);
+    assert_eq!(seen("/usage/log?kind=checkout"), [true, false, true]);
+    assert_eq!(seen("/usage/log?feature=unknown.feature"), [false, true, false]);
+    assert_eq!(seen("/usage/log?kind=nonsense&after=x"), [true, true, true]);
     // Newest first, one at a time, over the same search.
     let mut after = String::new();
     let mut users = Vec::new();

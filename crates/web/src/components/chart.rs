@@ -194,7 +194,11 @@ pub fn heat_map(id: &str, title: &str, summary: &str, days: &[(&str, Vec<(f64, S
 
 #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "from 0 to SHADES")]
 fn shade(value: f64, top: f64) -> u8 {
-    if value <= 0.0 || top <= 0.0 { 0 } else { (value / top * f64::from(SHADES)).ceil().clamp(1.0, f64::from(SHADES)) as u8 }
+    if value <= 0.0 || top <= 0.0 {
+        0
+    } else {
+        (value / top * f64::from(SHADES)).ceil().clamp(1.0, f64::from(SHADES)) as u8
+    }
 }
 
 /// A picture in its card: the title, the picture, the same numbers as a table, and where to get them as files.
@@ -242,7 +246,8 @@ mod tests {
     #[test]
     fn a_picture_says_what_it_shows_and_no_name_in_it_is_markup() {
         let marks = [mark(0.0, 1.0)];
-        let chart = Chart { id: "c", title: "T<", summary: "S<", marks: &marks, axis: &[], legend: ("in use", "owned") };
+        let chart =
+            Chart { id: "c", title: "T<", summary: "S<", marks: &marks, axis: &[], legend: ("in use", "owned") };
         for drawn in [chart.steps().into_string(), chart.bars().into_string()] {
             assert!(drawn.contains("aria-labelledby=\"c-title c-desc\"") && drawn.contains("T&lt;"), "{drawn}");
             assert!(!drawn.contains("<b>") && !drawn.contains("style="), "{drawn}");

@@ -101,7 +101,8 @@ fn over_time(usage: &UsageResponse, axis: &Axis, of_name: bool, query: &ListQuer
         .iter()
         .map(|point| {
             let owned = if point.owned > 0 { format!(" of {} owned", point.owned) } else { String::new() };
-            let tip = format!("{}: {} in use on the average, {} at most{owned}", when(point), point.average, point.peak);
+            let tip =
+                format!("{}: {} in use on the average, {} at most{owned}", when(point), point.average, point.peak);
             axis.mark(point.at.0, long_ms, point.average, point.owned, tip)
         })
         .collect();
@@ -124,7 +125,11 @@ fn over_time(usage: &UsageResponse, axis: &Axis, of_name: bool, query: &ListQuer
         axis: &words,
         legend: (&legend, "Owned"),
     };
-    let mut columns = vec![Column::new("at", "When"), Column::new("average", "On the average").end(), Column::new("peak", "At most").end()];
+    let mut columns = vec![
+        Column::new("at", "When"),
+        Column::new("average", "On the average").end(),
+        Column::new("peak", "At most").end(),
+    ];
     if !of_name {
         columns.extend([Column::new("owned", "Owned").end(), Column::new("borrowed", "Borrowed").end()]);
     }
