@@ -86,7 +86,7 @@ fn describe(usage: &UsageResponse) -> String {
     let totals = &usage.totals;
     let owned = if totals.owned > 0 { format!(" of {} owned", totals.owned) } else { String::new() };
     let mut text = format!(
-        "From {} to {}: {} seat hours in {} checkouts, at most {} seats at once{owned}; {} denials.\n",
+        "From {} to {}: {} seat hours, checkouts: {}, seats at once: {} at most{owned}, denials: {}.\n",
         usage.from, usage.to, totals.seat_hours, totals.checkouts, totals.peak, totals.denials
     );
     if usage.days.is_empty() {

@@ -19,7 +19,7 @@ fn usage_is_told_as_text_as_json_and_as_csv() {
     let json = usage(&site, &["--json"]).ok().json();
     assert_eq!((&json["totals"]["peak"], &json["totals"]["denials"]), (&1.into(), &0.into()), "{json}");
     let text = usage(&site, &[]).ok().out;
-    assert!(text.contains("1 checkouts") && text.contains("DAY") && text.contains("USER"), "{text}");
+    assert!(text.contains("checkouts: 1") && text.contains("DAY") && text.contains("USER"), "{text}");
     let csv = usage(&site, &["--csv", "users"]).ok().out;
     assert!(csv.starts_with("user,seat_hours,peak,checkouts,denials\r\n"), "{csv}");
     assert!(usage(&site, &["--csv"]).ok().out.starts_with("date,peak,owned"));

@@ -99,12 +99,14 @@ fn content(usage: &UsageResponse, wanted: &UsageQuery, query: &ListQuery, admini
     html! {
         (page_header("Usage", "Seats in use against seats owned, and who used most.", log))
         (filters(usage, wanted, query, administrator))
-        @if usage.features.is_empty() && usage.totals.checkouts == 0 && usage.totals.owned == 0 {
+        @if usage.features.is_empty() {
             (empty_state(
                 "Nothing is counted yet",
                 "From the first checkout on, seats in use over time, the most of each day, a week by hour, denials, and who used most are shown here. It may take a minute.",
                 html! {},
             ))
+        } @else if usage.days.is_empty() && usage.users.is_empty() {
+            (empty_state("Nothing in this time", "No seat was owned, used or wanted in what was chosen.", link_button("The last 7 days", "/usage", Button::Plain)))
         } @else {
             (tiles(&figures(usage, wanted)))
             (pictures::all(usage, wanted, query, administrator))
@@ -115,7 +117,6 @@ fn content(usage: &UsageResponse, wanted: &UsageQuery, query: &ListQuery, admini
 
 fn filters(usage: &UsageResponse, wanted: &UsageQuery, query: &ListQuery, administrator: bool) -> Markup {
     let option = |value, label| FilterOption { value, label, count: None };
-    let dated = query.get("from").is_some() || query.get("to").is_some();
     let presets = [
         option("1", "Today"),
         option("", "7 days"),
@@ -133,8 +134,7 @@ fn filters(usage: &UsageResponse, wanted: &UsageQuery, query: &ListQuery, admini
     let offset = usage.tz_offset_min.to_string();
     html! {
         section.card.filter-bar {
-            // A preset would not be seen beside dates.
-            @if !dated { div.toolbar { (filter_group("Period", "days", &presets, query)) } }
+            div.toolbar { (filter_group("Period", "days", &presets, &undated(query))) }
             form.filter-form method="get" {
                 (Field::new("from", "From").value(&usage.from).date())
                 (Field::new("to", "To").value(&usage.to).date())
@@ -151,6 +151,19 @@ fn filters(usage: &UsageResponse, wanted: &UsageQuery, query: &ListQuery, admini
             }
         }
     }
+}
+
+/// The address without dates: a period in their place. While there are dates no period is the chosen one.
+fn undated(query: &ListQuery) -> ListQuery {
+    if query.get("from").is_none() && query.get("to").is_none() {
+        return query.clone();
+    }
+    let read = |address: String| {
+        format!("/usage{address}").parse().map_or_else(|_| ListQuery::default(), |uri| ListQuery::of(&uri))
+    };
+    let query = read(query.with("from", None));
+    let query = read(query.with("to", None));
+    read(query.with("days", Some("dated")))
 }
 
 fn zone(min: i32) -> String {

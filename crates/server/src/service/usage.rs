@@ -152,9 +152,10 @@ fn read(tx: &mut Tx<'_>, query: &UsageQuery, period: Period, names: bool, live: 
     let from = period.from.max(oldest);
     let matching = |rows: &Uncharged| -> Vec<usize> {
         let fits = |wanted: &Option<String>, name: &str| wanted.as_ref().is_none_or(|wanted| wanted == name);
-        let wanted = rows.rows.iter().enumerate().filter(|(_, (user, host, day, ..))| {
-            *day < period.until && fits(&query.user, user) && fits(&query.host, host)
-        });
+        let wanted =
+            rows.rows.iter().enumerate().filter(|(_, row)| {
+                row.day < period.until && fits(&query.user, &row.user) && fits(&query.host, &row.host)
+            });
         wanted.map(|(i, _)| i).collect()
     };
     let matching = matching(live);
@@ -165,10 +166,10 @@ fn read(tx: &mut Tx<'_>, query: &UsageQuery, period: Period, names: bool, live: 
             .map(|total| (total.key, total))
             .collect();
         for i in &matching {
-            let (_, _, day, seat_ms, peak) = &live.rows[*i];
-            let total = by_day.entry(*day).or_insert(DayTotal { key: *day, ..DayTotal::default() });
-            total.seat_ms += seat_ms;
-            total.peak = total.peak.max(*peak);
+            let row = &live.rows[*i];
+            let total = by_day.entry(row.day).or_insert(DayTotal { key: row.day, ..DayTotal::default() });
+            total.seat_ms += row.seat_ms;
+            total.peak = total.peak.max(row.peak);
         }
         days = by_day.into_values().collect();
     }
@@ -205,10 +206,10 @@ fn top(
     // What is in use now counts up to now. By name, because it may have no number yet.
     let mut now: HashMap<&str, (i64, u32)> = HashMap::new();
     for i in matching {
-        let (user, host, _, seat_ms, peak) = &live.rows[*i];
-        let sum = now.entry(if whose == Whose::Users { user } else { host }).or_default();
-        sum.0 += seat_ms;
-        sum.1 = sum.1.max(*peak);
+        let row = &live.rows[*i];
+        let sum = now.entry(if whose == Whose::Users { &row.user } else { &row.host }).or_default();
+        sum.0 += row.seat_ms;
+        sum.1 = sum.1.max(row.peak);
     }
     // Only what could be among the first is looked up: the largest of each kind.
     let mut largest: Vec<(&str, (i64, u32))> = now.iter().map(|(name, sum)| (*name, *sum)).collect();

@@ -26,11 +26,22 @@ struct Counted {
     owned_at: Option<Ms>,
 }
 
+/// What a user has in use on a host on a day, and is not in the totals of days yet.
+#[derive(Clone, Debug)]
+pub(crate) struct Running {
+    pub(crate) user: Arc<str>,
+    pub(crate) host: Arc<str>,
+    pub(crate) day: i64,
+    /// Seats in use, times milliseconds.
+    pub(crate) seat_ms: i64,
+    /// Most seats at once.
+    pub(crate) peak: u32,
+}
+
 /// What is in use and not in the totals of days yet.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Uncharged {
-    /// User, host, day, seats times milliseconds, most seats at once.
-    pub(crate) rows: Vec<(Arc<str>, Arc<str>, i64, i64, u32)>,
+    pub(crate) rows: Vec<Running>,
     /// Up to when everything is counted.
     pub(crate) through: Ms,
     /// Seats in use then, of the feature or of all.
@@ -60,9 +71,14 @@ impl Counting {
         let all = rollup
             .uncharged()
             .filter(|(who, day, _)| *day >= from_day && feature.is_none_or(|feature| &*who.feature == feature));
-        let rows = all
-            .map(|(who, day, add)| (Arc::clone(&who.user), Arc::clone(&who.host), day, add.seat_ms, add.peak))
-            .collect();
+        let running = all.map(|(who, day, add)| Running {
+            user: Arc::clone(&who.user),
+            host: Arc::clone(&who.host),
+            day,
+            seat_ms: add.seat_ms,
+            peak: add.peak,
+        });
+        let rows = running.collect();
         let wanted = feature.unwrap_or(ALL);
         let in_use = rollup.in_use().find(|(code, _)| &***code == wanted).map_or(0, |(_, seats)| seats);
         Uncharged { rows, through: rollup.through(), in_use }
@@ -120,7 +136,7 @@ impl Counted {
             Ok::<_, DbError>(stored)
         })?;
         // Otherwise the time was set back in between: everything is read again.
-        self.held = stored.then(|| (Roll { event, through, ..roll }, rollup));
+        self.held = stored.then_some((Roll { event, through, ..roll }, rollup));
         Ok(more || !stored)
     }
 

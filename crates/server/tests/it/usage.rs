@@ -157,7 +157,7 @@ fn a_restart_counts_nothing_twice_and_a_server_that_was_off_counts_nothing() {
     server.stop();
     let query = leasehold_wire::server::UsageQuery::default();
     let local = leasehold_server::local::usage(site.local(), &query).unwrap();
-    assert_eq!(serde_json::to_value(&local.totals).unwrap()["checkouts"], totals["checkouts"]);
+    assert_eq!(serde_json::to_value(local.totals).unwrap()["checkouts"], totals["checkouts"]);
 }
 
 #[test]

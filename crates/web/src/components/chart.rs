@@ -37,17 +37,17 @@ pub struct Chart<'a> {
     pub summary: &'a str,
     /// The values, from left to right.
     pub marks: &'a [Mark],
-    /// Words below the axis, from left to right.
+    /// Words below the axis, from left to right: each stands where its share of the axis begins.
     pub axis: &'a [String],
     /// What the values are and what the limit is; the second may be empty.
     pub legend: (&'a str, &'a str),
 }
 
-/// The first of 1, 2, 5, 10, 20, ... that is no less.
+/// The first of 1, 2, 4, 6, 8, 10, 20, 40, ... that is no less: half of it is a whole number, too.
 fn top_of(value: f64) -> f64 {
     let mut step = 1.0;
     loop {
-        for times in [1.0, 2.0, 5.0] {
+        for times in [1.0, 2.0, 4.0, 6.0, 8.0] {
             if value <= times * step || step > 1e12 {
                 return times * step;
             }
@@ -56,7 +56,7 @@ fn top_of(value: f64) -> f64 {
     }
 }
 
-#[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a whole number from 1 to 5e12")]
+#[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a whole number from 1 to 8e12")]
 fn words(top: f64) -> String {
     number(top as u64)
 }
@@ -182,7 +182,7 @@ pub fn heat_map(id: &str, title: &str, summary: &str, days: &[(&str, Vec<(f64, S
                     }
                 }
             }
-            div.chart-axis aria-hidden="true" { @for hour in ["0", "6", "12", "18", "24"] { span { (hour) } } }
+            div.chart-axis aria-hidden="true" { @for hour in ["0:00", "6:00", "12:00", "18:00"] { span { (hour) } } }
         }
         p.chart-legend {
             "None"
@@ -238,7 +238,7 @@ mod tests {
 
     #[test]
     fn the_scale_ends_at_a_round_number_and_a_line_breaks_where_nothing_is_known() {
-        assert_eq!([0.0, 1.0, 3.0, 5.1, 99.0].map(top_of), [1.0, 1.0, 5.0, 10.0, 100.0]);
+        assert_eq!([0.0, 1.0, 3.0, 5.1, 8.5, 99.0].map(top_of), [1.0, 1.0, 4.0, 6.0, 10.0, 100.0]);
         let marks = [mark(0.0, 1.0), mark(0.25, 5.0), mark(0.75, 0.0)];
         assert_eq!(line(&marks, 5.0, |mark| mark.value), "M0 80H250V0H500M750 100H1000");
     }

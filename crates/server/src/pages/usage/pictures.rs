@@ -8,8 +8,9 @@ use leasehold_web::text::number;
 use leasehold_wire::server::{UsageName, UsagePoint, UsageQuery, UsageResponse, UsageStep};
 
 const WEEKDAYS: [&str; 7] = ["Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun"];
-/// Words below an axis: more would not fit on a telephone.
-const AXIS_WORDS: i64 = 5;
+/// How many words stand below an axis: the first that the days can be divided by, otherwise the last. More would not fit on a
+/// telephone.
+const AXIS_WORDS: [i64; 5] = [7, 6, 4, 3, 5];
 
 /// The period as it lies under a picture.
 struct Axis {
@@ -39,7 +40,11 @@ impl Axis {
 
     fn words(&self) -> Vec<String> {
         let days = self.long_ms / DAY_MS;
-        let parts = if days == 1 { 4 } else { days.min(AXIS_WORDS) };
+        let parts = match days {
+            1 => 4,
+            2..=6 => days,
+            _ => AXIS_WORDS.into_iter().find(|words| days % words == 0).unwrap_or(5),
+        };
         (0..parts)
             .map(|i| {
                 let local = self.from.plus(self.offset_ms + self.long_ms / parts * i);
