@@ -13,7 +13,7 @@ use crate::trust::Trust;
 use crate::upstream::link::LinkSettings;
 use crate::upstream::portal::{self, KnownWay, PortalParts, PortalThreads, Trouble};
 use crate::upstream::{Due, files};
-use crate::usage::{self, Counting, UsageParts, UsageThread};
+use crate::usage::{self, Counting, Owned, UsageParts, UsageThread};
 use leasehold_core::clock::StartVerdict;
 use leasehold_core::engine::Engine;
 use leasehold_core::random::Random;
@@ -119,6 +119,7 @@ pub(crate) struct Inner {
     pub(crate) trouble: Trouble,
     /// What is counted of usage.
     pub(crate) counting: Counting,
+    owned: Owned,
     usage_thread: Mutex<Option<UsageThread>>,
     portal_threads: Mutex<Option<PortalThreads>>,
     thread: Mutex<Option<JoinHandle<()>>>,
@@ -164,6 +165,7 @@ impl Server {
         };
         let engine = restore(&restorer, &keys, now, verdict)?;
         let (due, meters) = (Due::default(), Meters::new(clock.machine().boottime_ms()));
+        let owned = Owned::default();
         let (engine, thread) = engine::start(EngineParts {
             db: db.clone(),
             clock: clock.clone(),
@@ -173,6 +175,7 @@ impl Server {
             machine: fingerprint.into(),
             meters: meters.clone(),
             portal: due.clone(),
+            owned: owned.clone(),
             usage_names: config.usage_names,
             usage_keep_days: config.usage_keep_days,
         })
@@ -195,6 +198,7 @@ impl Server {
             due,
             trouble: Trouble::default(),
             counting: Counting::default(),
+            owned,
             usage_thread: Mutex::new(None),
             portal_threads: Mutex::new(None),
             thread: Mutex::new(Some(thread)),
@@ -228,7 +232,7 @@ impl Server {
     pub(crate) fn go_counting(&self) -> Result<(), StartError> {
         let parts = UsageParts {
             db: self.0.db.downgrade(),
-            engine: self.0.engine.clone(),
+            owned: self.0.owned.clone(),
             clock: self.0.clock.clone(),
             settings: self.0.settings.clone(),
             random: self.0.random.clone(),

@@ -9,6 +9,7 @@ use crate::meters::{Meters, Tally};
 use crate::store::{self, Batch};
 use crate::trust::Trust;
 use crate::upstream::{Due, files};
+use crate::usage::Owned;
 use leasehold_core::clock::StartVerdict;
 use leasehold_core::engine::{Act, Engine, Input, Output, Write};
 use leasehold_core::ids::LeaseId;
@@ -59,6 +60,8 @@ pub(crate) struct EngineParts {
     pub(crate) meters: Meters,
     /// Told when the portal should hear something.
     pub(crate) portal: Due,
+    /// Told once a minute how many seats are owned, and when a document came in.
+    pub(crate) owned: Owned,
     /// Users and hosts are named in the usage log.
     pub(crate) usage_names: bool,
     /// Usage events older than this are removed, in days.
@@ -204,6 +207,9 @@ impl Thread {
             Ok(()) => {
                 self.follow_time(now, &stepped)?;
                 self.put_in_force(&stepped)?;
+                if tick || stepped.iter().any(|(.., output)| loaded(output)) {
+                    self.parts.owned.set(self.parts.engine.pool(), now);
+                }
                 answer(stepped);
             }
             Err(error) if nothing_stored(&error) => self.stall(now, &error, stepped)?,
@@ -263,8 +269,6 @@ impl Thread {
 
     /// A new document is on disk: leases are signed by it from now on. Here and not by whoever uploaded it, who may be gone.
     fn put_in_force(&self, stepped: &[Stepped]) -> Result<(), Ended> {
-        let loaded =
-            |output: &Output| matches!(output, Output::Installed { .. } | Output::Synced { installed: true, .. });
         let installed = stepped.iter().any(|(.., output)| loaded(output));
         let (Some(key), Some(document)) = (self.parts.keys.key(), self.parts.engine.document()) else { return Ok(()) };
         if !installed {
@@ -383,6 +387,11 @@ impl Thread {
 /// Whether a commit failed in a way that leaves the file as it was and may pass.
 fn nothing_stored(error: &DbError) -> bool {
     matches!(error, DbError::Full { .. } | DbError::Locked { .. })
+}
+
+/// A new document is in force.
+fn loaded(output: &Output) -> bool {
+    matches!(output, Output::Installed { .. } | Output::Synced { installed: true, .. })
 }
 
 fn answer(stepped: Vec<Stepped>) {

@@ -4,7 +4,7 @@
 use super::access::Caller;
 use super::failure::Failure;
 use crate::server::Server;
-use crate::store::{self, DayTotal, HourRow, Roll, UsageFilter, Whose};
+use crate::store::{self, DayRow, HourRow, Roll};
 use crate::usage::Uncharged;
 use jiff::civil::Date;
 use leasehold_core::access::ServerAction;
@@ -100,12 +100,37 @@ fn date(day: i64) -> String {
     Ms(day.saturating_mul(DAY_MS)).utc_date().to_string()
 }
 
+/// Whom to tell apart.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+enum Whose {
+    Users,
+    Hosts,
+}
+
+/// Totals of a user, of a host or of a day.
+#[derive(Clone, Copy, Debug, Default)]
+struct DayTotal {
+    seat_ms: i64,
+    peak: u32,
+    checkouts: u32,
+    denials: u32,
+}
+
+impl DayTotal {
+    fn add(&mut self, row: &DayRow) {
+        self.seat_ms += row.seat_ms;
+        self.peak = self.peak.max(row.peak);
+        self.checkouts = self.checkouts.saturating_add(row.checkouts);
+        self.denials = self.denials.saturating_add(row.denials);
+    }
+}
+
 /// What is read for an answer.
 struct Read {
     roll: Roll,
     features: Vec<String>,
     hours: Vec<HourRow>,
-    days: Vec<DayTotal>,
+    days: Vec<(i64, DayTotal)>,
     users: Vec<(String, DayTotal)>,
     hosts: Vec<(String, DayTotal)>,
 }
@@ -159,27 +184,32 @@ fn read(tx: &mut Tx<'_>, query: &UsageQuery, period: Period, names: bool, live: 
         wanted.map(|(i, _)| i).collect()
     };
     let matching = matching(live);
-    let mut days = Vec::new();
+    let rows = if named {
+        store::usage_rows_of(tx, from, period.until, filter)?
+    } else if names {
+        let mut rows = Vec::new();
+        for run in blocks(from, period.until, roll.names_day) {
+            rows.extend(store::usage_rows(tx, run, filter.feature)?);
+        }
+        rows
+    } else {
+        Vec::new()
+    };
+    let mut days: BTreeMap<i64, DayTotal> = BTreeMap::new();
     if named {
-        let mut by_day: BTreeMap<i64, DayTotal> = store::usage_days(tx, period.from, period.until, filter)?
-            .into_iter()
-            .map(|total| (total.key, total))
-            .collect();
+        for row in &rows {
+            days.entry(row.day).or_default().add(row);
+        }
         for i in &matching {
             let row = &live.rows[*i];
-            let total = by_day.entry(row.day).or_insert(DayTotal { key: row.day, ..DayTotal::default() });
+            let total = days.entry(row.day).or_default();
             total.seat_ms += row.seat_ms;
             total.peak = total.peak.max(row.peak);
         }
-        days = by_day.into_values().collect();
     }
-    let mut top = |whose: Whose| -> Result<Vec<(String, DayTotal)>, DbError> {
-        if !names {
-            return Ok(Vec::new());
-        }
-        top(tx, whose, (from, period.until), (filter, roll.names_day), live, &matching)
-    };
+    let mut top = |whose: Whose| if names { top(tx, whose, &rows, live, &matching) } else { Ok(Vec::new()) };
     let (users, hosts) = (top(Whose::Users)?, top(Whose::Hosts)?);
+    let days = days.into_iter().collect();
     Ok(Read { roll, features: store::usage_features(tx)?, hours, days, users, hosts })
 }
 
@@ -187,21 +217,13 @@ fn read(tx: &mut Tx<'_>, query: &UsageQuery, period: Period, names: bool, live: 
 fn top(
     tx: &mut Tx<'_>,
     whose: Whose,
-    (from, until): (i64, i64),
-    (filter, cut): (UsageFilter, i64),
+    rows: &[DayRow],
     live: &Uncharged,
     matching: &[usize],
 ) -> Result<Vec<(String, DayTotal)>, DbError> {
     let mut totals: HashMap<i64, DayTotal> = HashMap::new();
-    let mut add = |total: DayTotal| {
-        let sum = totals.entry(total.key).or_insert(DayTotal { key: total.key, ..DayTotal::default() });
-        sum.seat_ms += total.seat_ms;
-        sum.peak = sum.peak.max(total.peak);
-        sum.checkouts = sum.checkouts.saturating_add(total.checkouts);
-        sum.denials = sum.denials.saturating_add(total.denials);
-    };
-    for run in blocks(from, until, cut) {
-        store::usage_top(tx, whose, run, filter)?.into_iter().for_each(&mut add);
+    for row in rows {
+        totals.entry(if whose == Whose::Users { row.user } else { row.host }).or_default().add(row);
     }
     // What is in use now counts up to now. By name, because it may have no number yet.
     let mut now: HashMap<&str, (i64, u32)> = HashMap::new();
@@ -215,10 +237,10 @@ fn top(
     let mut largest: Vec<(&str, (i64, u32))> = now.iter().map(|(name, sum)| (*name, *sum)).collect();
     largest.sort_unstable_by(|a, b| b.1.0.cmp(&a.1.0).then_with(|| a.0.cmp(b.0)));
     largest.truncate(TOP * 4);
-    let mut counted: Vec<DayTotal> = totals.values().copied().collect();
-    counted.sort_unstable_by_key(|total| (-total.seat_ms, -i64::from(total.denials), total.key));
+    let mut counted: Vec<(i64, DayTotal)> = totals.iter().map(|(id, total)| (*id, *total)).collect();
+    counted.sort_unstable_by_key(|(id, total)| (-total.seat_ms, -i64::from(total.denials), *id));
     counted.truncate(TOP * 4);
-    let ids: Vec<i64> = counted.iter().map(|total| total.key).collect();
+    let (ids, counted): (Vec<i64>, Vec<DayTotal>) = counted.into_iter().unzip();
     let names = store::usage_names(tx, &ids)?;
     let mut all: BTreeMap<String, DayTotal> = names.into_iter().zip(counted).collect();
     for (name, _) in &largest {
@@ -255,7 +277,7 @@ fn answer(period: Period, named: bool, live: &Uncharged, read: Read) -> UsageRes
         totals.checkouts += u64::from(row.checkouts);
         totals.denials += u64::from(row.denials);
     }
-    for day in &read.days {
+    for (_, day) in &read.days {
         seat_ms += day.seat_ms;
         totals.peak = totals.peak.max(day.peak);
         totals.checkouts += u64::from(day.checkouts);
@@ -331,7 +353,7 @@ fn by_day(hours: &[HourRow], offset_min: i32) -> Vec<(i64, HourRow)> {
     days.into_iter().collect()
 }
 
-fn of_name(days: &[DayTotal]) -> Vec<(i64, HourRow)> {
+fn of_name(days: &[(i64, DayTotal)]) -> Vec<(i64, HourRow)> {
     let row = |day: &DayTotal| HourRow {
         seat_ms: day.seat_ms,
         peak: day.peak,
@@ -339,7 +361,7 @@ fn of_name(days: &[DayTotal]) -> Vec<(i64, HourRow)> {
         denials: day.denials,
         ..HourRow::default()
     };
-    days.iter().map(|day| (day.key, row(day))).collect()
+    days.iter().map(|(key, day)| (*key, row(day))).collect()
 }
 
 /// Each hour of the week on the average of all such hours of the period that have begun, from the first that has a row.

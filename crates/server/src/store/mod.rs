@@ -49,8 +49,8 @@ pub(crate) use usage_keep::{
     set_alias, set_names_day, users_and_hosts,
 };
 pub(crate) use usage_read::{
-    DayTotal, HourRow, UsageFilter, Whose, days_of as usage_days, features as usage_features, hours as usage_hours,
-    name_ids as usage_name_ids, names as usage_names, top as usage_top,
+    DayRow, HourRow, features as usage_features, hours as usage_hours, name_ids as usage_name_ids,
+    names as usage_names, rows as usage_rows, rows_of as usage_rows_of,
 };
 
 use leasehold_core::engine::Write;

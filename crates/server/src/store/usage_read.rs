@@ -65,71 +65,53 @@ pub(crate) fn name_ids(
     })
 }
 
-/// Whom to tell apart.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(crate) enum Whose {
-    Users,
-    Hosts,
-}
-
-/// Totals of a user, of a host or of a day.
+/// Totals of a user on a host in a block of days.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
-pub(crate) struct DayTotal {
-    /// Number of the name, or the day.
-    pub(crate) key: i64,
+pub(crate) struct DayRow {
+    pub(crate) day: i64,
+    pub(crate) user: i64,
+    pub(crate) host: i64,
     pub(crate) seat_ms: i64,
     pub(crate) peak: u32,
     pub(crate) checkouts: u32,
     pub(crate) denials: u32,
 }
 
-/// Totals of every user or host in a run of blocks.
-pub(crate) fn top(tx: &mut Tx<'_>, whose: Whose, run: Run, filter: UsageFilter) -> Result<Vec<DayTotal>, DbError> {
-    let sql = match whose {
-        Whose::Users => {
-            "SELECT user_id, SUM(seat_ms), MAX(peak), SUM(checkouts), SUM(denials) FROM usage_day
-             WHERE span = ?1 AND day >= ?2 AND day < ?3 AND (?4 IS NULL OR feature = ?4) AND (?5 IS NULL OR user_id = ?5)
-             AND (?6 IS NULL OR host_id = ?6) GROUP BY user_id"
-        }
-        Whose::Hosts => {
-            "SELECT host_id, SUM(seat_ms), MAX(peak), SUM(checkouts), SUM(denials) FROM usage_day
-             WHERE span = ?1 AND day >= ?2 AND day < ?3 AND (?4 IS NULL OR feature = ?4) AND (?5 IS NULL OR user_id = ?5)
-             AND (?6 IS NULL OR host_id = ?6) GROUP BY host_id"
-        }
-    };
-    let values = [
-        run.span.into(),
-        run.from.into(),
-        run.until.into(),
-        filter.feature.into(),
-        filter.user.into(),
-        filter.host.into(),
-    ];
-    tx.all(sql, &values, read_total)
+/// Everything of a feature, or of all, in a run of blocks. Read row by row: to have the database put them together, once for
+/// users and once for hosts, takes longer.
+pub(crate) fn rows(tx: &mut Tx<'_>, run: Run, feature: Option<i64>) -> Result<Vec<DayRow>, DbError> {
+    tx.all(
+        "SELECT day, user_id, host_id, seat_ms, peak, checkouts, denials FROM usage_day
+         WHERE span = ?1 AND day >= ?2 AND day < ?3 AND (?4 IS NULL OR feature = ?4)",
+        &[run.span.into(), run.from.into(), run.until.into(), feature.into()],
+        read,
+    )
 }
 
-/// The days of a user or host, by their index.
-pub(crate) fn days_of(tx: &mut Tx<'_>, from: i64, until: i64, filter: UsageFilter) -> Result<Vec<DayTotal>, DbError> {
+/// The days of one user or host, by their index.
+pub(crate) fn rows_of(tx: &mut Tx<'_>, from: i64, until: i64, filter: UsageFilter) -> Result<Vec<DayRow>, DbError> {
     let sql = if filter.user.is_some() {
-        "SELECT day, SUM(seat_ms), MAX(peak), SUM(checkouts), SUM(denials) FROM usage_day
+        "SELECT day, user_id, host_id, seat_ms, peak, checkouts, denials FROM usage_day
          WHERE span = 1 AND user_id = ?4 AND day >= ?1 AND day < ?2 AND (?3 IS NULL OR feature = ?3)
-         AND (?5 IS NULL OR host_id = ?5) GROUP BY day ORDER BY day"
+         AND (?5 IS NULL OR host_id = ?5)"
     } else {
-        "SELECT day, SUM(seat_ms), MAX(peak), SUM(checkouts), SUM(denials) FROM usage_day
+        "SELECT day, user_id, host_id, seat_ms, peak, checkouts, denials FROM usage_day
          WHERE span = 1 AND host_id = ?5 AND day >= ?1 AND day < ?2 AND (?3 IS NULL OR feature = ?3)
-         AND (?4 IS NULL OR user_id = ?4) GROUP BY day ORDER BY day"
+         AND (?4 IS NULL OR user_id = ?4)"
     };
-    tx.all(sql, &[from.into(), until.into(), filter.feature.into(), filter.user.into(), filter.host.into()], read_total)
+    tx.all(sql, &[from.into(), until.into(), filter.feature.into(), filter.user.into(), filter.host.into()], read)
 }
 
-fn read_total(row: &leasehold_db::Row<'_>) -> Result<DayTotal, DbError> {
+fn read(row: &leasehold_db::Row<'_>) -> Result<DayRow, DbError> {
     let number = |column| Ok::<_, DbError>(u32::try_from(row.int(column)?).unwrap_or(u32::MAX));
-    Ok(DayTotal {
-        key: row.int(0)?,
-        seat_ms: row.int(1)?,
-        peak: number(2)?,
-        checkouts: number(3)?,
-        denials: number(4)?,
+    Ok(DayRow {
+        day: row.int(0)?,
+        user: row.int(1)?,
+        host: row.int(2)?,
+        seat_ms: row.int(3)?,
+        peak: number(4)?,
+        checkouts: number(5)?,
+        denials: number(6)?,
     })
 }
 

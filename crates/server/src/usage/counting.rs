@@ -1,11 +1,10 @@
 //! What is counted so far, in memory and in the database, and a step further.
 
-use crate::engine::EngineHandle;
 use crate::store::{self, Roll};
+use leasehold_core::pool::Pool;
 use leasehold_core::time::{MINUTE_MS, Ms};
 use leasehold_core::usage::{ALL, Added, Rollup};
 use leasehold_db::{Db, DbError};
-use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 /// Events counted in one transaction: some milliseconds.
@@ -14,6 +13,26 @@ const EVENTS_AT_ONCE: u32 = 1_000;
 const CHARGED_AT_ONCE: usize = 200;
 /// Between two looks at how many seats are owned, in milliseconds.
 const OWNED_EVERY_MS: i64 = MINUTE_MS;
+
+/// How many seats of each feature are owned, as the engine said last. Clones are the same. Nobody asks the engine for it, so
+/// that counting keeps no engine going that its server has let go of.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Owned(Arc<Mutex<OwnedSeats>>);
+
+type OwnedSeats = Vec<(Arc<str>, u32)>;
+
+impl Owned {
+    /// What is so from now on.
+    pub(crate) fn set(&self, pool: &Pool, now: Ms) {
+        let features = pool.view(now).features.into_iter().filter(|feature| feature.capacity.total > 0);
+        let seats = features.map(|feature| (feature.feature.as_str().into(), feature.capacity.total)).collect();
+        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = seats;
+    }
+
+    fn get(&self) -> OwnedSeats {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+}
 
 /// What is counted so far. Clones are the same.
 #[derive(Clone, Debug, Default)]
@@ -54,9 +73,9 @@ impl Counting {
     }
 
     /// One step: some events of the log, or the time up to the last commit. Whether there is more to do at once.
-    pub(crate) fn step(&self, db: &Db, engine: Option<&EngineHandle>) -> Result<bool, DbError> {
+    pub(crate) fn step(&self, db: &Db, owned: Option<&Owned>) -> Result<bool, DbError> {
         let mut counted = self.lock();
-        let stepped = counted.step(db, engine);
+        let stepped = counted.step(db, owned);
         if stepped.is_err() {
             // What is in memory may be ahead of the disk.
             counted.held = None;
@@ -86,7 +105,7 @@ impl Counting {
 }
 
 impl Counted {
-    fn step(&mut self, db: &Db, engine: Option<&EngineHandle>) -> Result<bool, DbError> {
+    fn step(&mut self, db: &Db, owned: Option<&Owned>) -> Result<bool, DbError> {
         // The mark first: every event before it is in the log by then.
         let after = self.held.as_ref().map(|(roll, _)| roll.event);
         let (roll, mark, events) = db.read(move |tx| {
@@ -116,7 +135,7 @@ impl Counted {
         let more = events.len() >= EVENTS_AT_ONCE as usize;
         if !more && let Some(mark) = mark {
             rollup.advance(mark, &mut added);
-            self.owned(engine, before, &rollup, &mut added);
+            self.owned(owned, before, &rollup, &mut added);
         } else {
             rollup.advance(rollup.through(), &mut added);
         }
@@ -140,21 +159,14 @@ impl Counted {
         Ok(more || !stored)
     }
 
-    /// How many seats are owned is not in the log: looked at now and then, and whenever a new hour begins.
-    fn owned(&mut self, engine: Option<&EngineHandle>, before: Ms, rollup: &Rollup, added: &mut Added) {
+    /// How many seats are owned is not in the log: looked at now and then.
+    fn owned(&mut self, owned: Option<&Owned>, before: Ms, rollup: &Rollup, added: &mut Added) {
         let now = rollup.through();
-        if self.owned_at.is_some_and(|at| now.since(at) < OWNED_EVERY_MS && at <= now) {
-            return;
+        let lately = self.owned_at.is_some_and(|at| now.since(at) < OWNED_EVERY_MS && at <= now);
+        let seats = owned.filter(|_| !lately).map(Owned::get).unwrap_or_default();
+        if !seats.is_empty() {
+            rollup.owned(before, &seats, added);
+            self.owned_at = Some(now);
         }
-        let Some(engine) = engine else { return };
-        let view = engine.look_blocking(|engine, now| engine.pool().view(now));
-        let Ok(view) = view else { return };
-        let mut owned: HashMap<Arc<str>, u32> = HashMap::new();
-        for feature in view.features {
-            owned.insert(feature.feature.as_str().into(), feature.capacity.total);
-        }
-        let owned: Vec<(Arc<str>, u32)> = owned.into_iter().filter(|(_, seats)| *seats > 0).collect();
-        rollup.owned(before, &owned, added);
-        self.owned_at = Some(now);
     }
 }

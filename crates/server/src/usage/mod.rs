@@ -10,11 +10,10 @@ mod counting;
 mod keeping;
 mod pseudonym;
 
-pub(crate) use counting::{Counting, Uncharged};
+pub(crate) use counting::{Counting, Owned, Uncharged};
 
 use crate::clock::ServerClock;
 use crate::config::Settings;
-use crate::engine::EngineHandle;
 use crate::random::SharedRandom;
 use keeping::Keeper;
 use leasehold_core::time::Ms;
@@ -34,7 +33,7 @@ const TROUBLE_PAUSE: Duration = Duration::from_secs(10);
 pub(crate) struct UsageParts {
     /// Not kept open by the thread.
     pub(crate) db: WeakDb,
-    pub(crate) engine: EngineHandle,
+    pub(crate) owned: Owned,
     pub(crate) clock: ServerClock,
     pub(crate) settings: Settings,
     pub(crate) random: SharedRandom,
@@ -79,7 +78,7 @@ fn run(parts: &UsageParts, mut keeper: Keeper, stopped: &Receiver<()>) {
         let Some(db) = parts.db.upgrade() else { return };
         let done = parts
             .counting
-            .step(&db, Some(&parts.engine))
+            .step(&db, Some(&parts.owned))
             .and_then(|more| if more { Ok(true) } else { keeper.step(&db, parts) });
         wait = match done {
             Ok(true) => PAUSE,
