@@ -45,7 +45,8 @@ fn a_killed_server_knows_every_lease_again_and_each_runs_its_full_right() {
 }
 
 /// The killed one may hold the folder for another moment.
-fn start_again(site: &Site) -> crate::support::Running {
+/// A server again, once the one that was killed has let go of the folder.
+pub(crate) fn start_again(site: &Site) -> crate::support::Running {
     let started = Mutex::new(None);
     eventually("the folder is free", || {
         let server = crate::support::Running::start(site.options());

@@ -2,6 +2,7 @@
 //! with time, figures stay.
 
 use crate::browser::Browser;
+use crate::durability::start_again;
 use crate::support::{Call, Reply, Running, Site, ask, eventually};
 use leasehold_core::time::{Clock, DAY_MS, HOUR_MS, MINUTE_MS, Ms};
 use serde_json::{Value, json};
@@ -133,9 +134,9 @@ fn a_restart_counts_nothing_twice_and_a_server_that_was_off_counts_nothing() {
         let before = usage(&server, &since(&site, 2)).json["totals"].clone();
         if crash {
             drop(server);
-        } else {
-            server.stop();
+            server = start_again(&site);
         }
+        server.stop();
         site.clock.advance(3 * HOUR_MS);
         server = site.start();
         count(&site, &server);

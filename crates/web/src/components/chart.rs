@@ -116,7 +116,7 @@ impl Chart<'_> {
                     (drawn)
                     @if limits { path.chart-limit d=(line(self.marks, top, |mark| mark.limit)) {} }
                 }
-                div.chart-axis aria-hidden="true" { @for words in self.axis { span { (visible(words)) } } }
+                div.chart-axis.many[self.axis.len() > 5] aria-hidden="true" { @for words in self.axis { span { (visible(words)) } } }
             }
             p.chart-legend {
                 span.chart-key { span.chart-swatch aria-hidden="true" {} (self.legend.0) }
@@ -129,7 +129,7 @@ impl Chart<'_> {
 }
 
 fn half(top: f64) -> String {
-    if top <= 1.0 { String::new() } else { format!("{}", top / 2.0) }
+    if top <= 1.0 { String::new() } else { words(top / 2.0) }
 }
 
 fn coordinate(value: f64) -> String {
