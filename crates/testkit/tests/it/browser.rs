@@ -293,6 +293,8 @@ async fn server_pages(site: &Site, judge: &mut Judge) {
         "/disable",
         "/settings",
         "/usage",
+        "/usage?feature=animate.gui",
+        "/usage/log",
         "/audit",
         "/nowhere",
     ];
