@@ -4,7 +4,9 @@ use leasehold_core::ids::{LeaseId, LineId};
 use leasehold_core::license::FeatureCode;
 use leasehold_core::pool::{Ask, Lease, Placement, Source, Standing};
 use leasehold_core::random::Seeded;
+use leasehold_core::time::{DAY_MS, HOUR_MS};
 use leasehold_core::times::LeaseTimes;
+use leasehold_core::usage::{Added, Fact, Rollup, Who, day_of, hour_of};
 use leasehold_db::Db;
 use leasehold_db::testing::fresh_in_line;
 use std::collections::BTreeMap;
@@ -143,4 +145,43 @@ fn old_events_go_some_at_a_time_and_the_mark_of_time_stays() {
     }
     assert_eq!(counts, [3_000, 1_000, 1_000, 1_000]);
     assert_eq!(db.read(state).unwrap().mark, Some(NOW.plus(9_000)));
+}
+
+#[test]
+fn when_the_time_is_set_back_figures_go_with_it_and_nothing_is_counted_twice() {
+    let db = database();
+    let who = Who { feature: "gui".into(), user: "ann".into(), host: "h".into() };
+    let fact = |at, kind, lease: &str| Fact { at, kind, lease: lease.into(), seat: None, who: who.clone(), seats: 2 };
+    let begin = Ms(20_000 * DAY_MS);
+    let (mut rollup, mut added) = (Rollup::new(begin, Vec::new(), Vec::new()), Added::default());
+    // An hour before the clock was wrong by forty days, an hour after.
+    rollup.fact(&fact(begin, EventKind::Checkout, "a"), &mut added);
+    rollup.fact(&fact(begin.plus(HOUR_MS), EventKind::Checkin, "a"), &mut added);
+    let wrong = begin.plus(40 * DAY_MS);
+    rollup.fact(&fact(wrong, EventKind::Checkout, "b"), &mut added);
+    rollup.fact(&fact(wrong.plus(HOUR_MS), EventKind::Checkin, "b"), &mut added);
+    let through = rollup.through();
+    let from = db.read(usage_roll).unwrap();
+    let (of, rows) = (from.clone(), added.clone());
+    assert!(db.write(move |tx| store_usage(tx, &of, (7, through), &rows)).unwrap());
+    let (of, rows) = (from.clone(), added.clone());
+    assert!(!db.write(move |tx| store_usage(tx, &of, (7, through), &rows)).unwrap(), "not twice");
+
+    let to = begin.plus(2 * DAY_MS);
+    store(&db, through, vec![Write::SetBack { from: through, to }], None);
+    let roll = db.read(usage_roll).unwrap();
+    assert!((roll.event, roll.through) == (7, to) && roll.epoch > from.epoch, "{roll:?}");
+    let rows = |sql: &'static str| {
+        db.read(move |tx| tx.all(sql, &[], |row| Ok((row.int(0)?, row.int(1)?, row.int(2)?)))).unwrap()
+    };
+    let hours =
+        rows("SELECT hour, seat_ms, checkouts FROM usage_hour WHERE feature = 'gui' AND seat_ms > 0 ORDER BY hour");
+    assert_eq!(hours.len(), 2, "{hours:?}");
+    assert!(hours.iter().all(|(hour, seat_ms, taken)| *hour <= hour_of(to) && (*seat_ms, *taken) == (2 * HOUR_MS, 1)));
+    for span in [1, 8, 64] {
+        let of: Vec<_> =
+            rows("SELECT span, day, seat_ms FROM usage_day").into_iter().filter(|row| row.0 == span).collect();
+        assert_eq!(of.iter().map(|row| row.2).sum::<i64>(), 4 * HOUR_MS, "{span}: {of:?}");
+        assert!(of.iter().all(|row| row.1 <= day_of(to)), "{of:?}");
+    }
 }
