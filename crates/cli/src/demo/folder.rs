@@ -31,12 +31,13 @@ pub(super) struct SignIns {
 fn remove(folder: &Path) -> std::io::Result<()> {
     let (_keep, never) = channel::<()>();
     for _ in 0..50 {
-        match std::fs::remove_dir_all(folder) {
-            Err(error) if error.kind() == ErrorKind::DirectoryNotEmpty => {
-                let _ = never.recv_timeout(Duration::from_millis(100));
-            }
-            outcome => return outcome,
+        let runs = matches!(FolderLock::acquire(folder), Err(LockError::Held { .. }));
+        match if runs { Ok(()) } else { std::fs::remove_dir_all(folder) } {
+            Ok(()) if !runs => return Ok(()),
+            Err(error) if error.kind() != ErrorKind::DirectoryNotEmpty => return Err(error),
+            _ => {}
         }
+        let _ = never.recv_timeout(Duration::from_millis(100));
     }
     std::fs::remove_dir_all(folder)
 }

@@ -300,14 +300,14 @@ fn disabling_says_what_it_does_and_ends_with_the_receipt() {
 fn what_ends_soon_is_said_in_time() {
     let site = Site::new();
     let now = site.portal.ten_seats(1).issued_at;
-    let far = site.portal.line("studio.gui", 10, now.plus(20 * DAY_MS));
+    let far = site.portal.line("studio.gui", 10, now.plus(36 * DAY_MS));
     let server = site.activated(&site.portal.grant(1, vec![far]));
     let browser = Browser::new(&server);
     assert!(!browser.get("/").text.contains("end soon"));
     site.clock.advance(7 * DAY_MS);
     let soon = browser.get("/").text;
     assert!(soon.contains("10 seats end</strong> soon") || soon.contains("10 seats end soon"), "{soon}");
-    site.clock.advance(14 * DAY_MS);
+    site.clock.advance(30 * DAY_MS);
     assert!(browser.get("/").text.contains("Expired: "));
 }
 
