@@ -372,16 +372,7 @@ pub(crate) fn borrow(
             troubles.push(ServerTrouble { server: link.address.clone(), trouble });
             continue;
         }
-        let asked = Asked {
-            feature: checkout.feature.clone(),
-            seats: checkout.seats,
-            days,
-            version: checkout.version.clone(),
-            released_on: checkout.released_on,
-            user: identity.user.clone(),
-            host: identity.host.clone(),
-            server: Some(link.address.to_string()),
-        };
+        let asked = asked(checkout, identity, days, Some(link.address.to_string()));
         let known = pending.take_if(|(_, before)| before.server == asked.server);
         let (entry, key) = match known.and_then(|(entry, _)| entry.key().map(|key| (entry, key))) {
             Some((entry, key)) => (entry, key),
@@ -413,6 +404,19 @@ fn check(checkout: &Checkout, days: u32) -> Result<FeatureCode, PassFailure> {
     Ok(feature)
 }
 
+fn asked(checkout: &Checkout, identity: &Identity, days: u32, server: Option<String>) -> Asked {
+    Asked {
+        feature: checkout.feature.clone(),
+        seats: checkout.seats,
+        days,
+        version: checkout.version.clone(),
+        released_on: checkout.released_on,
+        user: identity.user.clone(),
+        host: identity.host.clone(),
+        server,
+    }
+}
+
 /// A request to be carried to the license server as a file; its answer is taken by [`import`].
 pub(crate) fn request_file(
     client: &Arc<Parts>,
@@ -433,16 +437,7 @@ pub(crate) fn request_file(
         // By the same key: the pass is extended.
         Some((key, asked)) => (key, Asked { days, ..asked }),
         None => {
-            let asked = Asked {
-                feature: checkout.feature.clone(),
-                seats: checkout.seats,
-                days,
-                version: checkout.version.clone(),
-                released_on: checkout.released_on,
-                user: identity.user.clone(),
-                host: identity.host.clone(),
-                server: None,
-            };
+            let asked = asked(checkout, identity, days, None);
             let (_, key) = Entry::make(&folder, &asked).map_err(PassFailure::Disk)?;
             (key, asked)
         }

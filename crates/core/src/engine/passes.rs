@@ -141,7 +141,12 @@ impl Engine {
             return self.deny_borrow(now, code, (id, lease_key), (&ask, source), writes);
         }
         match self.find_borrow(&ask, source, term) {
-            Ok(found) => self.lend(now, (id, lease_key), &wish, (ask, source), found, writes),
+            Ok(found) => {
+                if let Some(online) = &mut self.online {
+                    online.served(&ask);
+                }
+                self.lend(now, (id, lease_key), &wish, (ask, source), found, writes)
+            }
             Err(code) => match self.may_wait(now, &ask, source, code) {
                 MayWait::For(license) => self.wait(now, (id, lease_key), (ask, source), license, Some(wish)),
                 MayWait::No => self.deny_borrow(now, code, (id, lease_key), (&ask, source), writes),
