@@ -57,6 +57,13 @@ impl Terms {
         Terms { renew: Renew::Sync, recallable: true, assigned, ..Terms::by_file(share, released_before) }
     }
 
+    /// The terms of a line that the portal renews and that lasts without it: the same line as `by_sync`, not to be asked
+    /// back.
+    #[must_use]
+    pub fn kept(self) -> Terms {
+        Terms { recallable: false, pinned: true, ..self }
+    }
+
     /// The terms of a floating line that is carried by file.
     pub fn by_file(share: Share, released_before: Option<Date>) -> Terms {
         Terms {
@@ -176,12 +183,19 @@ pub struct CountedLine {
     pub seats: u32,
     /// When the lessor frees it: [`TimeTable::line_freed_at`], computed when the document was issued.
     pub freed_at: Ms,
+    /// Kept for use without a portal.
+    pub pinned: bool,
 }
 
 impl CountedLine {
     /// What the portal must remember of `line`.
     pub fn of(line: &Line, times: &TimeTable) -> CountedLine {
-        CountedLine { license: line.license, seats: line.seats, freed_at: times.line_freed_at(line.until, &line.terms) }
+        CountedLine {
+            license: line.license,
+            seats: line.seats,
+            freed_at: times.line_freed_at(line.until, &line.terms),
+            pinned: line.terms.pinned,
+        }
     }
 }
 
@@ -213,6 +227,16 @@ fn seats_alive(document: &IssuedDocument, license: LicenseId, now: Ms) -> u32 {
     alive.fold(0, |sum, line| sum.saturating_add(line.seats))
 }
 
+/// Of [`counted_seats`], those that the workstation may be using on lines that are kept for use without a portal.
+pub fn counted_pinned(documents: &[IssuedDocument], acknowledged_rev: u64, license: LicenseId, now: Ms) -> u32 {
+    let obeyable = documents.iter().filter(|document| document.rev >= acknowledged_rev);
+    let pinned = |document: &IssuedDocument| {
+        let lines = document.lines.iter().filter(|line| line.pinned && line.license == license && now < line.freed_at);
+        lines.fold(0_u32, |sum, line| sum.saturating_add(line.seats))
+    };
+    obeyable.map(pinned).max().unwrap_or(0)
+}
+
 /// Until when a workstation counts for `license` at all; `None` if it does not at `now`.
 pub fn counted_until(documents: &[IssuedDocument], acknowledged_rev: u64, license: LicenseId, now: Ms) -> Option<Ms> {
     let obeyable = documents.iter().filter(|document| document.rev >= acknowledged_rev);
@@ -234,7 +258,10 @@ mod tests {
     }
 
     fn document(rev: u64, seats: u32, freed_at: i64) -> IssuedDocument {
-        IssuedDocument { rev, lines: vec![CountedLine { license: license(), seats, freed_at: Ms(freed_at) }] }
+        IssuedDocument {
+            rev,
+            lines: vec![CountedLine { license: license(), seats, freed_at: Ms(freed_at), pinned: false }],
+        }
     }
 
     #[test]

@@ -49,7 +49,7 @@ impl Engine {
 
     /// Makes the lines of a document those of the pool; answers how many leases run out because there are fewer.
     pub(super) fn load(&mut self, now: Ms, document: &Document, writes: &mut Vec<Write>) -> usize {
-        let installed = self.pool.install(&document.grant, now);
+        let installed = self.pool.install(&document.grant, now, &self.times);
         for id in installed.moved {
             if let Some(lease) = self.pool.lease(id) {
                 let placement = self.pool.placement(lease).clone();

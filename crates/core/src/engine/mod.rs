@@ -428,8 +428,8 @@ impl Engine {
 
     /// Moves a lease to lines that run longer, if seats are free there: what ends soon, or was taken away.
     fn reseat(&mut self, now: Ms, id: LeaseId, supported: bool, writes: &mut Vec<Write>) {
+        let Some(to) = self.pool.find_other(id, now, &self.times) else { return };
         let Some(lease) = self.pool.lease(id) else { return };
-        let Ok(to) = self.pool.find_own(&lease.ask, lease.source, now) else { return };
         let from = self.pool.placement(lease);
         if supported && self.pool.ends_at(&to) <= self.pool.ends_at(from) {
             return;

@@ -15,6 +15,7 @@ use crate::sync::{
     SyncRequest, Verdict, WAIT_MS, WAITING_MAX, WANT_MS,
 };
 use crate::time::{DAY_MS, HOUR_MS, Ms, SECOND_MS};
+use crate::times::TimeTable;
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
@@ -217,7 +218,7 @@ impl Online {
         document: &Document,
         pool: &mut Pool,
         (draining, holds): (bool, bool),
-        server: &ServerFacts,
+        (server, times): (&ServerFacts, &TimeTable),
     ) -> (SyncOut, bool) {
         if let (Some(request), Some(body)) = (self.outstanding(), &self.row.request) {
             return (SyncOut { seq: request.seq, body: body.clone() }, false);
@@ -230,7 +231,7 @@ impl Online {
             seq: self.row.seq + 1,
             prev: self.row.prev.clone(),
             // Leases that are not known here may stand on what came before.
-            rev: if pool.fits() && !holds { document.grant.rev } else { before },
+            rev: if pool.fits(times) && !holds { document.grant.rev } else { before },
             document: document.token.to_string(),
             now,
             draining,
@@ -497,7 +498,7 @@ impl Online {
         now.plus(WAIT_MS)
     }
 
-    /// A document came by sync that holds `seats`.
+    /// A document came by sync that holds `seats` on lines that the portal may ask back.
     pub(super) fn loaded(&mut self, seats: &BTreeMap<LicenseId, u32>) {
         let kept = self.request.iter().flat_map(|request| &request.licenses);
         let kept: Vec<_> = kept.map(|(license, report)| (*license, report.keep)).collect();
@@ -531,7 +532,14 @@ impl Online {
     }
 
     /// Notes how many seats are used, and hurries if some are owed and unused.
-    pub(super) fn observe(&mut self, now: Ms, pool: &Pool, rev: u64, (draining, holds): (bool, bool)) {
+    pub(super) fn observe(
+        &mut self,
+        now: Ms,
+        pool: &Pool,
+        rev: u64,
+        (draining, holds): (bool, bool),
+        times: &TimeTable,
+    ) {
         for license in pool.recallable_licenses() {
             let used = pool.used_seats(license);
             self.usage.entry(license).or_default().note(now, used);
@@ -546,7 +554,7 @@ impl Online {
         }
         // A document that counts for more than is used: the portal would like to hear that it does not any more.
         let said = self.request.as_ref().map_or(0, |request| request.rev);
-        if self.lowered && self.outstanding().is_none() && said < rev && pool.fits() && !holds {
+        if self.lowered && self.outstanding().is_none() && said < rev && !holds && pool.fits(times) {
             self.urgent = true;
         }
     }

@@ -8,9 +8,10 @@ use super::waiting::{MayWait, Waiting};
 use super::{Act, Audit, Document, Engine, Output, SyncOut, Write};
 use crate::clock::BEHIND_TOLERATED_MS;
 use crate::codes::{DenialCode, LeaseEnd};
+use crate::grant::Line;
 use crate::ids::{LeaseId, LicenseId};
 use crate::pool::{Ask, Source, Standing};
-use crate::sync::{PoolShare, ServerFacts, SyncAnswer, Verdict};
+use crate::sync::{PinState, PoolShare, ServerFacts, SyncAnswer, Verdict};
 use crate::time::Ms;
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -37,6 +38,10 @@ pub struct OnlineView {
     pub starting: bool,
     /// What the next long poll waits beyond.
     pub bell: u64,
+    /// Seats that are kept for use without a portal, as it said last.
+    pub pins: Vec<PinState>,
+    /// How often these had been changed then.
+    pub pins_rev: u64,
 }
 
 impl Engine {
@@ -84,6 +89,8 @@ impl Engine {
             forked: row.forked.clone(),
             starting: online.is_closed(now),
             bell: row.answer.as_ref().map_or(0, |answer| answer.bell),
+            pins: row.answer.as_ref().map(|answer| answer.pins.clone()).unwrap_or_default(),
+            pins_rev: row.answer.as_ref().map_or(0, |answer| answer.pins_rev),
         })
     }
 
@@ -103,7 +110,7 @@ impl Engine {
         if online.forked() {
             return Output::Sync(None);
         }
-        let (out, new): (SyncOut, bool) = online.request(now, document, &mut self.pool, how, server);
+        let (out, new): (SyncOut, bool) = online.request(now, document, &mut self.pool, how, (server, &self.times));
         if new {
             writes.push(Write::Online(Some(Box::new(online.row().clone()))));
         }
@@ -151,10 +158,10 @@ impl Engine {
     }
 
     fn load_synced(&mut self, now: Ms, document: Document, writes: &mut Vec<Write>) {
-        let before = self.document.as_ref().map(seats).unwrap_or_default();
-        let after = seats(&document);
+        let before = self.document.as_ref().map(held).unwrap_or_default();
+        let after = held(&document);
         if let Some(online) = &mut self.online {
-            online.loaded(&after);
+            online.loaded(&recallable(&document));
         }
         self.forget_promises();
         self.load(now, &document, writes);
@@ -258,6 +265,7 @@ impl Engine {
                 &self.pool,
                 self.document.as_ref().map_or(0, |document| document.grant.rev),
                 (self.draining, holds),
+                &self.times,
             );
         }
         std::mem::take(&mut self.resolved)
@@ -334,11 +342,22 @@ impl Engine {
     }
 }
 
-/// Seats of each license in a document.
-fn seats(document: &Document) -> BTreeMap<LicenseId, u32> {
-    let mut seats: BTreeMap<LicenseId, u32> = BTreeMap::new();
+/// Seats of each license in a document, and until when those are kept that last without a portal.
+fn held(document: &Document) -> BTreeMap<(LicenseId, Option<Ms>), u32> {
+    sum(document, |line| (line.license, Some(line.until).filter(|_| line.terms.pinned)))
+}
+
+/// Seats of each license in a document that the portal may ask back.
+fn recallable(document: &Document) -> BTreeMap<LicenseId, u32> {
+    let mut seats = sum(document, |line| (line.license, line.terms.recallable));
+    seats.retain(|(_, recallable), _| *recallable);
+    seats.into_iter().map(|((license, _), seats)| (license, seats)).collect()
+}
+
+fn sum<K: Ord>(document: &Document, key: impl Fn(&Line) -> K) -> BTreeMap<K, u32> {
+    let mut seats: BTreeMap<K, u32> = BTreeMap::new();
     for line in &document.grant.lines {
-        let sum = seats.entry(line.license).or_default();
+        let sum = seats.entry(key(line)).or_default();
         *sum = sum.saturating_add(line.seats);
     }
     seats

@@ -1,6 +1,6 @@
 //! Seats for a machine that goes away: which lines they may stand on, and until when.
 
-use super::{Ask, LineState, LineVerdict, Placement, Pool, Source};
+use super::{Ask, LineState, LineVerdict, Pass, Placement, Pool, Source};
 use crate::codes::DenialCode;
 use crate::ids::{LicenseId, LineId};
 use crate::time::{DAY_MS, Ms};
@@ -33,6 +33,13 @@ impl Term {
 
     fn is_allowed_by(self, state: &LineState) -> bool {
         self.wanted_ms <= i64::from(state.line.terms.borrow_days_max) * DAY_MS
+    }
+}
+
+impl LineState {
+    /// Whether the line is counted at least as long as a pass is.
+    pub(super) fn outlives(&self, pass: &Pass, times: &TimeTable) -> bool {
+        pass.until <= times.pass_end_max(self.line.until, &self.line.terms)
     }
 }
 

@@ -5,6 +5,7 @@ use crate::grant::Grant;
 use crate::ids::LeaseId;
 use crate::license::FeatureCode;
 use crate::time::Ms;
+use crate::times::TimeTable;
 use std::collections::{BTreeSet, HashMap};
 
 /// One seat with all leases on it, oldest first.
@@ -26,24 +27,45 @@ pub struct Installed {
 impl Pool {
     /// Replaces the document. Seats keep their lines, the longest held first; those that no longer fit move to other
     /// lines with free seats, and the rest is marked withdrawn: still counted, never extended while over.
-    pub fn install(&mut self, grant: &Grant, now: Ms) -> Installed {
+    pub fn install(&mut self, grant: &Grant, now: Ms, times: &TimeTable) -> Installed {
         self.set_lines(Some(grant));
         let mut installed = Installed::default();
-        for seat in self.seats_that_do_not_fit(now) {
-            let Some(lease) = seat.leases.first().and_then(|id| self.lease(*id)) else { continue };
-            match self.find_own(&lease.ask, lease.source, now) {
-                Ok(to) => {
-                    self.move_to(seat.leases[0], to);
-                    self.mark(&seat.leases, false);
-                    installed.moved.extend(seat.leases);
-                }
-                Err(_) => {
-                    self.mark(&seat.leases, true);
-                    installed.withdrawn.extend(seat.leases);
-                }
-            }
+        let left_over = self.seats_that_do_not_fit(now);
+        let found = self.find_others(&left_over, now, times);
+        for (seat, to) in left_over.into_iter().zip(found) {
+            let (Some(first), Some(to)) = (seat.leases.first(), to) else {
+                self.mark(&seat.leases, true);
+                installed.withdrawn.extend(seat.leases);
+                continue;
+            };
+            self.move_to(*first, to);
+            self.mark(&seat.leases, false);
+            installed.moved.extend(seat.leases);
         }
         installed
+    }
+
+    /// Where seats could stand that all leave the lines that they stand on, the first of them served first. Changes
+    /// nothing.
+    fn find_others(&mut self, seats: &[SeatHeld], now: Ms, times: &TimeTable) -> Vec<Option<Placement>> {
+        let passes: Vec<_> = seats.iter().map(|seat| seat.leases.iter().any(|id| self.passes.contains(id))).collect();
+        let all = || seats.iter().zip(&passes);
+        for (seat, pass) in all() {
+            self.add(&seat.feature, &seat.placement, false, *pass);
+        }
+        let mut found: Vec<Option<Placement>> = Vec::with_capacity(seats.len());
+        for (seat, pass) in all() {
+            let to = seat.leases.first().and_then(|id| self.find_for(*id, now, times));
+            self.add(&seat.feature, to.as_ref().unwrap_or(&seat.placement), true, *pass);
+            found.push(to);
+        }
+        for ((seat, pass), to) in all().zip(&found) {
+            if let Some(to) = to {
+                self.add(&seat.feature, to, false, *pass);
+                self.add(&seat.feature, &seat.placement, true, *pass);
+            }
+        }
+        found
     }
 
     /// Marks what has no room on the lines, without moving anything.

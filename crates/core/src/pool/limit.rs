@@ -5,6 +5,7 @@ use super::{LineState, Pool};
 use crate::ids::LicenseId;
 use crate::license::FeatureCode;
 use crate::time::Ms;
+use crate::times::TimeTable;
 use std::collections::BTreeSet;
 
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
@@ -118,8 +119,16 @@ impl Pool {
         free.min(elsewhere.saturating_add(may_use.saturating_mul(*per_seat).saturating_sub(out_here)))
     }
 
-    /// Whether nothing stands on more than the document holds: only then is what came before it void.
-    pub fn fits(&self) -> bool {
+    /// Whether nothing stands on more than the document holds, nor for longer: only then is what came before it void.
+    pub fn fits(&self, times: &TimeTable) -> bool {
+        let held = |line| self.lines.get(line).filter(|state| state.granted);
+        let lasts = |id| {
+            let pass = self.lease(id).and_then(|lease| Some((self.placement(lease), lease.pass.as_deref()?)));
+            pass.is_none_or(|(placement, pass)| {
+                placement.iter().all(|(line, _)| held(line).is_some_and(|state| state.outlives(pass, times)))
+            })
+        };
         self.lines.values().all(|state| state.granted && state.used_seats() <= state.line.seats)
+            && self.passes.iter().all(|id| lasts(*id))
     }
 }

@@ -189,16 +189,23 @@ impl Pool {
     }
 
     fn count(&mut self, feature: &FeatureCode, placement: &Placement, out: bool, pass: bool) {
-        for &(line, seats) in placement.iter() {
-            let Some(state) = self.lines.get_mut(&line) else { continue };
+        self.add(feature, placement, out, pass);
+        for (line, _) in placement.iter() {
+            if self.lines.get(line).is_some_and(|state| !state.granted && state.out.values().all(|out| *out == 0)) {
+                self.lines.remove(line);
+            }
+        }
+    }
+
+    /// The counting itself: keeps lines on which nothing stands any more.
+    fn add(&mut self, feature: &FeatureCode, placement: &Placement, out: bool, pass: bool) {
+        for (line, seats) in placement.iter() {
+            let Some(state) = self.lines.get_mut(line) else { continue };
             let counter = state.out.entry(feature.clone()).or_default();
-            *counter = if out { counter.saturating_add(seats) } else { counter.saturating_sub(seats) };
+            *counter = if out { counter.saturating_add(*seats) } else { counter.saturating_sub(*seats) };
             if pass {
                 let counter = state.borrowed.entry(feature.clone()).or_default();
-                *counter = if out { counter.saturating_add(seats) } else { counter.saturating_sub(seats) };
-            }
-            if !state.granted && state.out.values().all(|out| *out == 0) {
-                self.lines.remove(&line);
+                *counter = if out { counter.saturating_add(*seats) } else { counter.saturating_sub(*seats) };
             }
         }
     }

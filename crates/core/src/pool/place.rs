@@ -7,6 +7,7 @@ use crate::grant::{Grant, Line, Renew};
 use crate::ids::{LeaseId, LicenseId, LineId};
 use crate::license::{FeatureCode, Share};
 use crate::time::{Ms, SECOND_MS};
+use crate::times::TimeTable;
 use std::collections::BTreeMap;
 
 /// A line with less than this left gives no lease: the holder could do nothing with it.
@@ -162,11 +163,40 @@ impl Pool {
     }
 
     /// Finds seats of its own for an ask.
-    pub(crate) fn find_own(&self, ask: &Ask, source: Source, now: Ms) -> Result<Placement, DenialCode> {
+    pub(super) fn find_own(&self, ask: &Ask, source: Source, now: Ms) -> Result<Placement, DenialCode> {
+        self.find_lasting(ask, source, now, |_| true)
+    }
+
+    /// Where the seat of a lease could stand if it left the lines that it stands on: they may be of the same license.
+    pub(crate) fn find_other(&mut self, id: LeaseId, now: Ms, times: &TimeTable) -> Option<Placement> {
+        let lease = self.leases.get(&id)?;
+        let (feature, pass, from) = (lease.ask.feature.clone(), lease.pass.is_some(), self.placement(lease).clone());
+        self.add(&feature, &from, false, pass);
+        let found = self.find_for(id, now, times);
+        self.add(&feature, &from, true, pass);
+        found
+    }
+
+    /// Where a lease that is counted nowhere could stand.
+    pub(super) fn find_for(&self, id: LeaseId, now: Ms, times: &TimeTable) -> Option<Placement> {
+        let lease = self.leases.get(&id)?;
+        // A pass is out of reach: it runs to its end whatever happens to its line, so it stands on none that ends before.
+        let lasts = |state: &LineState| lease.pass.as_ref().is_none_or(|pass| state.outlives(pass, times));
+        self.find_lasting(&lease.ask, lease.source, now, lasts).ok()
+    }
+
+    /// The same on lines that `last` long enough.
+    fn find_lasting(
+        &self,
+        ask: &Ask,
+        source: Source,
+        now: Ms,
+        lasts: impl Fn(&LineState) -> bool,
+    ) -> Result<Placement, DenialCode> {
         let mut placement = Vec::new();
         let mut wanted = ask.seats;
         let mut taken: BTreeMap<LicenseId, u32> = BTreeMap::new();
-        for (id, state) in self.lines_of(&ask.feature) {
+        for (id, state) in self.lines_of(&ask.feature).filter(|(_, state)| lasts(state)) {
             if wanted == 0 {
                 break;
             }

@@ -3,7 +3,7 @@ use crate::grant::{Grant, Renew, Terms};
 use crate::ids::{LicenseId, WorkstationId};
 use crate::license::{Channel, Kind, Share};
 use crate::random::Seeded;
-use crate::times::LeaseTimes;
+use crate::times::{LeaseTimes, TimeTable};
 
 const NOW: Ms = Ms(1_795_000_000_000);
 const DAY: i64 = crate::time::DAY_MS;
@@ -68,7 +68,7 @@ struct Site {
 impl Site {
     fn new(lines: Vec<Line>) -> Site {
         let mut pool = Pool::default();
-        pool.install(&grant(1, lines), NOW);
+        pool.install(&grant(1, lines), NOW, &TimeTable::DEFAULT);
         Site { pool, random: Seeded::new(9) }
     }
 
@@ -193,7 +193,7 @@ fn a_shared_seat_needs_equal_user_machine_boot_and_address_and_has_at_most_eight
 fn a_smaller_document_withdraws_the_youngest_and_gives_nothing_while_over() {
     let mut site = Site::new(vec![line(1, 1, 3, 90)]);
     let ids: Vec<_> = ["a", "b", "c"].map(|user| site.take(ask("studio.gui", 1, user), from(1)).unwrap()).into();
-    let installed = site.pool.install(&grant(2, vec![line(1, 1, 1, 90)]), NOW);
+    let installed = site.pool.install(&grant(2, vec![line(1, 1, 1, 90)]), NOW, &TimeTable::DEFAULT);
     assert_eq!(installed.withdrawn, ids[1..]);
     site.pool.remove(ids[0]);
     assert_eq!(site.take(ask("studio.gui", 1, "d"), from(1)), Err(D::NoSeats), "two still run on one seat");
@@ -206,8 +206,8 @@ fn a_smaller_document_withdraws_the_youngest_and_gives_nothing_while_over() {
 fn leases_on_a_line_that_left_the_document_still_count_against_its_license() {
     let mut site = Site::new(vec![line(1, 1, 2, 90)]);
     let ids: Vec<_> = ["a", "b"].map(|user| site.take(ask("studio.gui", 1, user), from(1)).unwrap()).into();
-    // The same license under a new line: there is no room to move to that the old leases do not use themselves.
-    site.pool.install(&grant(2, vec![line(2, 1, 2, 90)]), NOW);
+    // The same license under a new line: they move there.
+    site.pool.install(&grant(2, vec![line(2, 1, 2, 90)]), NOW, &TimeTable::DEFAULT);
     assert_eq!(site.take(ask("studio.gui", 1, "c"), from(1)), Err(D::NoSeats));
     // Restarted from disk, it is the same.
     let leases: Vec<_> = ids.iter().map(|id| site.pool.lease(*id).unwrap().clone()).collect();
@@ -219,10 +219,24 @@ fn leases_on_a_line_that_left_the_document_still_count_against_its_license() {
 }
 
 #[test]
+fn the_oldest_move_to_what_is_left_of_their_license() {
+    let mut site = Site::new(vec![line(1, 1, 4, 90)]);
+    let ids: Vec<_> = ["a", "b", "c", "d"].map(|user| site.take(ask("studio.gui", 1, user), from(1)).unwrap()).into();
+    let two = vec![line(1, 1, 1, 90), line(2, 1, 2, 30)];
+    let installed = site.pool.install(&grant(2, two), NOW, &TimeTable::DEFAULT);
+    assert_eq!((installed.moved, installed.withdrawn), (ids[1..3].to_vec(), ids[3..].to_vec()));
+    assert_eq!(site.in_use("studio.gui"), 4);
+    site.pool.remove(ids[3]);
+    assert_eq!(site.take(ask("studio.gui", 1, "e"), from(1)), Err(D::NoSeats));
+    site.pool.remove(ids[0]);
+    assert!(site.take(ask("studio.gui", 1, "e"), from(1)).is_ok());
+}
+
+#[test]
 fn a_line_that_left_moves_its_leases_to_another_license_with_room() {
     let mut site = Site::new(vec![line(1, 1, 1, 90), line(2, 2, 1, 10)]);
     let id = site.take(ask("studio.gui", 1, "a"), from(1)).unwrap();
-    let installed = site.pool.install(&grant(2, vec![line(2, 2, 1, 10)]), NOW);
+    let installed = site.pool.install(&grant(2, vec![line(2, 2, 1, 10)]), NOW, &TimeTable::DEFAULT);
     assert_eq!((installed.moved, installed.withdrawn), (vec![id], vec![]));
     assert_eq!(site.take(ask("studio.gui", 1, "b"), from(1)), Err(D::NoSeats));
 }
@@ -243,7 +257,7 @@ fn several_lines_of_one_license_do_not_give_its_free_seats_twice() {
     let mut site = Site::new(vec![line(1, 1, 2, 90)]);
     let first = site.take(ask("studio.gui", 1, "a"), from(1)).unwrap();
     site.take(ask("studio.gui", 1, "b"), from(1)).unwrap();
-    site.pool.install(&grant(2, vec![line(2, 1, 1, 90), line(3, 1, 1, 90)]), NOW);
+    site.pool.install(&grant(2, vec![line(2, 1, 1, 90), line(3, 1, 1, 90)]), NOW, &TimeTable::DEFAULT);
     site.pool.remove(first);
     assert_eq!(site.take(ask("studio.gui", 2, "c"), from(1)), Err(D::NoSeats), "one of the two still runs");
     assert!(site.take(ask("studio.gui", 1, "c"), from(1)).is_ok());

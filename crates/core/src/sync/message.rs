@@ -1,5 +1,6 @@
 //! What passes between license server and portal: absolute state, never differences.
 
+use super::PinState;
 use crate::ids::{LicenseId, WorkstationId};
 use crate::license::{Channel, FeatureBundle, Kind, words};
 use crate::time::{Ms, rfc3339};
@@ -156,6 +157,12 @@ pub struct SyncAnswer {
     pub grant: Option<String>,
     /// Every license of which the server may have seats.
     pub pools: Vec<PoolShare>,
+    /// Seats that are kept there for use without a portal.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub pins: Vec<PinState>,
+    /// How often these were changed: whoever changes them says what they were.
+    #[serde(default)]
+    pub pins_rev: u64,
     /// What to wait beyond with the next long poll.
     pub bell: u64,
     /// With `forked`: the machine that synced with this key since. Hostile text.

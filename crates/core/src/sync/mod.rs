@@ -7,11 +7,13 @@
 mod allot;
 mod message;
 mod part;
+mod pin;
 mod settle;
 
 pub use allot::{Allotment, Holder, PoolFacts, Want, allot};
 pub use message::{PoolShare, Report, SYNC_VERSION, ServerFacts, SyncAnswer, SyncRequest, Verdict};
 pub use part::{Part, Shared};
+pub use pin::{PIN_WARNING_MS, PINS_MAX, Pin, PinFacts, PinRefusal, PinState, PinWish, judge_pin};
 pub use settle::{AssignmentFacts, LicenseSeats, Settled, settle};
 
 use crate::time::{MINUTE_MS, SECOND_MS};

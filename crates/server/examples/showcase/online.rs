@@ -170,6 +170,8 @@ fn said(play: &Play, pools: &[PoolShare], body: &[u8]) -> Option<SyncAnswer> {
         at: SystemClock::new().wall().floor_to_second(),
         grant: None,
         pools: if verdict == Verdict::Ok { pools.to_vec() } else { Vec::new() },
+        pins: Vec::new(),
+        pins_rev: 0,
         bell: 1,
         other_host: if play.scene == Scene::Copy {
             "hall3-lic-restored.brightframe.example".to_owned()

@@ -236,6 +236,8 @@ impl FakePortal {
             at: self.clock.wall().floor_to_second(),
             grant: None,
             pools: if taken { known.pools.clone() } else { Vec::new() },
+            pins: Vec::new(),
+            pins_rev: 0,
             bell: 0,
             other_host: known.other_host.clone(),
         };

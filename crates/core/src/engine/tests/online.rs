@@ -1,5 +1,7 @@
 //! The server's end of online licensing against a portal of a few lines.
 
+mod pins;
+
 use super::*;
 use crate::sync::{
     FIRST_SYNC_MS, NO_MS, PoolShare, Report, SAID_MS, SYNC_EVERY_MS, ServerFacts, SyncAnswer, SyncRequest, Verdict,
@@ -88,6 +90,8 @@ impl Online {
             at,
             grant: None,
             pools: vec![share],
+            pins: Vec::new(),
+            pins_rev: 0,
             bell: 0,
             other_host: "twin".into(),
         };
