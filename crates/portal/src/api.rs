@@ -76,6 +76,7 @@ fn routes() -> OpenApiRouter<Front> {
         .routes(routes!(workstations::take_receipt))
         .routes(routes!(sync::post))
         .routes(routes!(sync::receipt))
+        .routes(routes!(sync::own_pins, sync::keep_own))
         .routes(routes!(sync::enable))
         .routes(routes!(sync::enable_with_token))
         .layer(DefaultBodyLimit::max(FILE_BODY_BYTES_MAX));
@@ -104,6 +105,7 @@ fn routes() -> OpenApiRouter<Front> {
         .routes(routes!(workstations::renew))
         .routes(routes!(workstations::revoke))
         .routes(routes!(sync::recall))
+        .routes(routes!(sync::pins, sync::keep))
         .routes(routes!(sync::new_token))
         .routes(routes!(sync::wait))
         .routes(routes!(workstations::activation_file))

@@ -3,9 +3,12 @@
 //! Every variant says, through [`Failure::problem`], what happened, why, what to do next and who can do it. Unless the
 //! text says otherwise nothing was changed.
 
+mod pin;
+
 use leasehold_core::activation::Refusal;
 use leasehold_core::ids::WorkstationId;
 use leasehold_core::license::Scope;
+use leasehold_core::sync::PinRefusal;
 use leasehold_core::time::Ms;
 use leasehold_db::DbError;
 use leasehold_trust::FileProblem;
@@ -116,6 +119,17 @@ pub enum Failure {
         /// How the license is called; empty if it is not one of the account's.
         license: String,
     },
+    /// Seats cannot be kept at a server for use without a portal.
+    #[error("cannot be kept: {refusal:?}")]
+    PinRefused {
+        /// Why.
+        refusal: PinRefusal,
+        /// How the license is called.
+        license: String,
+    },
+    /// What is kept at a server is not what it was when somebody decided to change it.
+    #[error("what is kept was changed")]
+    PinsChanged,
     /// A sync or long poll was not signed by the key of a workstation here.
     #[error("not signed by a workstation's key: {0}")]
     WorkstationKey(String),
@@ -246,6 +260,8 @@ impl Failure {
                     .next(problem.what_to_do(), problem.who())
             }
             Failure::Refused { refusal, license } => refused(refusal, license),
+            Failure::PinRefused { refusal, license } => pin::refused(*refusal, license),
+            Failure::PinsChanged => pin::changed(),
             Failure::AlreadyEnded { at } => Problem::new(409, "ALREADY_ENDED", "The license was ended before.")
                 .detail(format!("It was ended on {}.", sentence_time(*at)))
                 .next("Nothing needs to be done. Sell a new license if it should run again.", OPERATOR),

@@ -82,6 +82,8 @@ fn pages() -> Vec<Page> {
         read("/workstations/{workstation}/live", get(workstations::one::live)),
         read("/workstations/{workstation}/recall", get(workstations::recall::form)),
         send("/workstations/{workstation}/recall", post(workstations::recall::confirm)),
+        read("/workstations/{workstation}/offline", get(workstations::offline::form)),
+        send("/workstations/{workstation}/offline", post(workstations::offline::submit)),
         read("/workstations/{workstation}/certificate", get(workstations::one::download)),
         read("/workstations/{workstation}/renew", get(workstations::renew::form)),
         send("/workstations/{workstation}/renew", post(workstations::renew::confirm)),

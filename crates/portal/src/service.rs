@@ -14,6 +14,7 @@ mod issue;
 pub mod licenses;
 pub mod organizations;
 pub mod overview;
+pub mod pins;
 mod pools;
 pub mod products;
 pub(crate) mod restore;

@@ -13,6 +13,7 @@ pub mod idempotency;
 pub mod licenses;
 pub mod organizations;
 pub mod overview;
+pub mod pins;
 pub mod schema;
 pub mod sessions;
 pub mod state;

@@ -12,6 +12,7 @@ pub mod headers;
 pub mod listener;
 pub mod live;
 pub mod page;
+pub mod pins;
 pub mod problem;
 pub mod proxy;
 pub mod session;

@@ -35,6 +35,9 @@ pub struct Holder {
     pub workstation: WorkstationId,
     /// Seats that it may be using ([`crate::grant::counted_seats`]); what it keeps, for the one that syncs.
     pub counted: u32,
+    /// Seats of these that are kept there for use without a portal: it cannot hand them over for the asking. Its report
+    /// counts them as used.
+    pub kept: u32,
     /// What it said last. `keep` and `want` are not looked at.
     pub report: Report,
     /// What was asked for there and did not come yet.
@@ -302,7 +305,7 @@ fn recalls<'a>(pool: &'a PoolFacts, shares: &Shares, free: u32) -> Vec<(&'a Hold
         let before = queue.before_next_at(holder).saturating_add(pool.reserved);
         // What lies idle where somebody waits is not enough for one of these yet.
         let most = if holder.waiting() > 0 { holder.used() } else { holder.counted };
-        *seats = seats.saturating_add(before.saturating_sub(found)).min(most);
+        *seats = seats.saturating_add(before.saturating_sub(found)).min(most.saturating_sub(holder.kept));
     }
     asked
 }

@@ -5,7 +5,7 @@ use super::{Created, Key};
 use crate::bells;
 use crate::failure::Failure;
 use crate::front::{Front, SignedIn};
-use crate::service::{enable, sync};
+use crate::service::{enable, pins, sync};
 use axum::body::Bytes;
 use axum::extract::State;
 use axum::http::{HeaderMap, StatusCode, header};
@@ -14,8 +14,8 @@ use leasehold_web::extract::{ApiJson, ApiPath, ApiQuery};
 use leasehold_web::listener::Connection;
 use leasehold_web::problem::ApiProblem;
 use leasehold_wire::portal::{
-    Enable, EnableToken, Enabled, NewEnableToken, Recall, Released, Rung, SyncAnswered, TakeReceipt, UseEnableToken,
-    WaitQuery,
+    Enable, EnableToken, Enabled, KeepSeats, NewEnableToken, Pins, Recall, Released, Rung, SeatsKept, SyncAnswered,
+    TakeReceipt, UseEnableToken, WaitQuery,
 };
 use leasehold_wire::problem::Problem;
 use std::time::Duration;
@@ -69,6 +69,63 @@ pub(super) async fn wait(
     };
     let bell = bells::wait(front.portal(), sender.workstation, query.since, patience).await?;
     Ok(ApiJson(Rung { bell }))
+}
+
+/// What is kept at the license server that asks for use without a portal, and what could be. The token is a `sync+jwt`
+/// with number 0 over an empty body.
+#[utoipa::path(
+    get, path = "/api/v1/sync/pins", operation_id = "own_pins", tag = "sync",
+    responses((status = 200, body = Pins), (status = "default", body = Problem, content_type = "application/problem+json"))
+)]
+pub(super) async fn own_pins(State(front): State<Front>, headers: HeaderMap) -> Result<ApiJson<Pins>, ApiProblem> {
+    let token = bearer(&headers)?;
+    Ok(ApiJson(front.portal().run(move |portal| pins::list_signed(portal, &token)).await?))
+}
+
+/// Keep seats at the license server that asks, or release them. The token is a `sync+jwt` with number 0 over the body,
+/// which must name `pins_rev`.
+#[utoipa::path(
+    post, path = "/api/v1/sync/pins", operation_id = "keep_own_seats", tag = "sync", request_body = KeepSeats,
+    responses((status = 200, body = SeatsKept), (status = "default", body = Problem, content_type = "application/problem+json"))
+)]
+pub(super) async fn keep_own(
+    State(front): State<Front>,
+    connection: Connection,
+    headers: HeaderMap,
+    body: Bytes,
+) -> Result<ApiJson<SeatsKept>, ApiProblem> {
+    let (token, address) = (bearer(&headers)?, front.address(&connection, &headers));
+    Ok(ApiJson(front.portal().run(move |portal| pins::keep_signed(portal, address, &token, &body)).await?))
+}
+
+/// What is kept at an online license server for use without a portal, and what could be.
+#[utoipa::path(
+    get, path = "/api/v1/workstations/{workstation}/pins", operation_id = "list_pins", tag = "workstations",
+    params(("workstation" = String, Path)),
+    responses((status = 200, body = Pins), (status = "default", body = Problem, content_type = "application/problem+json"))
+)]
+pub(super) async fn pins(
+    State(front): State<Front>,
+    SignedIn(caller): SignedIn,
+    ApiPath(workstation): ApiPath<WorkstationId>,
+) -> Result<ApiJson<Pins>, ApiProblem> {
+    Ok(ApiJson(front.portal().run(move |portal| pins::list(portal, &caller, workstation)).await?))
+}
+
+/// Borrow seats to an online license server for use without a portal, or recall them. It is given them as soon as it
+/// syncs.
+#[utoipa::path(
+    post, path = "/api/v1/workstations/{workstation}/pins", operation_id = "keep_seats", tag = "workstations",
+    params(("workstation" = String, Path)), request_body = KeepSeats,
+    responses((status = 200, body = SeatsKept), (status = "default", body = Problem, content_type = "application/problem+json"))
+)]
+pub(super) async fn keep(
+    State(front): State<Front>,
+    SignedIn(caller): SignedIn,
+    ApiPath(workstation): ApiPath<WorkstationId>,
+    ApiJson(wish): ApiJson<KeepSeats>,
+) -> Result<ApiJson<SeatsKept>, ApiProblem> {
+    Ok(ApiJson(front.portal().run(move |portal| pins::keep(portal, &caller, workstation, &wish)).await?))
 }
 
 /// Take the receipt of a license server that was disabled. It is signed by the key that it ends, so whoever has it may

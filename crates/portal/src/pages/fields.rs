@@ -45,6 +45,11 @@ impl Fields {
         self.0.iter().find(|(known, _)| known == name).map(|(_, value)| value.as_str())
     }
 
+    /// All of them.
+    pub(super) fn sent_all(&self) -> &[(String, String)] {
+        &self.0
+    }
+
     /// All of them, as they came.
     pub(super) fn iter(&self) -> impl Iterator<Item = (&str, &str)> {
         self.0.iter().map(|(name, value)| (name.as_str(), value.as_str()))

@@ -2,6 +2,7 @@
 
 pub(super) mod activate;
 mod choice;
+pub(super) mod offline;
 pub(super) mod one;
 pub(super) mod recall;
 pub(super) mod receipt;

@@ -10,6 +10,7 @@ use crate::failure::Failure;
 use crate::store::audit::Stamp;
 use crate::store::documents::{self, DocumentRow, StoredLine};
 use crate::store::licenses::{self, LicenseRow};
+use crate::store::pins;
 use crate::store::state;
 use crate::store::workstations::Owned;
 use leasehold_core::activation::{Choice, LicenseFacts, Refusal, admit, preset};
@@ -155,6 +156,7 @@ impl Desk {
             return Err(Failure::NothingToGive);
         }
         workstation.row.mode = Mode::File;
+        pins::clear(tx, workstation.row.id, now)?;
         let lines = self.admitted_lines(tx, workstation.row.id, licenses, &admitted)?;
         let document = self.document(workstation, lines, occasion.request())?;
         // No sync will ever report a document that is carried by file, so each is also kept in `grants.log`: nothing else
@@ -200,16 +202,17 @@ impl Desk {
         newest: Option<&DocumentRow>,
     ) -> Result<Vec<StoredLine>, Failure> {
         let mut random = Seeded::new(self.line_seed);
-        let named = |license: LicenseId| {
-            let lines = newest.iter().flat_map(|document| &document.lines);
-            lines.map(|stored| &stored.line).find(|line| line.license == license).map(|line| line.line)
+        let named = |license: LicenseId, pinned: bool| {
+            let lines = newest.iter().flat_map(|document| &document.lines).map(|stored| &stored.line);
+            let mut lines = lines.filter(|line| line.license == license && line.terms.pinned == pinned);
+            lines.next().map(|line| line.line)
         };
         let mut lines = Vec::new();
         for WantedLine { license, seats, until, terms } in wanted {
             let new = LineId::draw(self.stamp.now, &mut random);
-            let name = match named(license.id) {
+            let name = match named(license.id, terms.pinned) {
                 Some(name) => Some(name),
-                None => documents::line_id(tx, workstation, license.id)?,
+                None => documents::line_id(tx, workstation, license.id, terms.pinned)?,
             };
             let line = Line {
                 line: name.unwrap_or(new),

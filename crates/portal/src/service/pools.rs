@@ -9,7 +9,7 @@ use crate::store::licenses::LicenseRow;
 use crate::store::sync::{self, Heard, Stated, WantRow};
 use crate::store::workstations::{self, WorkstationRow};
 use leasehold_core::activation::LicenseFacts;
-use leasehold_core::grant::counted_seats;
+use leasehold_core::grant::{counted_pinned, counted_seats};
 use leasehold_core::ids::{AccountId, LicenseId, WorkstationId};
 use leasehold_core::license::Scope;
 use leasehold_core::sync::{
@@ -31,6 +31,8 @@ pub(super) struct Counted {
     pub(super) workstation: WorkstationId,
     pub(super) part: Part,
     pub(super) seats: u32,
+    /// Seats of these that are kept for use without a portal.
+    pub(super) kept: u32,
     /// Seats of these that its newest document does not have: it knows that they are to come back.
     taken_back: u32,
 }
@@ -87,6 +89,7 @@ impl LicensePools {
                     workstation: claim.workstation,
                     part: part(&license, &assignments, claim.owner, claim.scope),
                     seats,
+                    kept: counted_pinned(&claim.documents, claim.acknowledged_rev, license.id, now).min(seats),
                     taken_back: seats.saturating_sub(counted_seats(
                         &claim.documents,
                         claim.newest_rev,
@@ -208,6 +211,11 @@ impl LicensePools {
         rows.map(|(row, active)| row.target.saturating_sub(*active)).fold(0, u32::saturating_add)
     }
 
+    /// Seats that a workstation may be using on what is kept there for use without a portal.
+    pub(super) fn kept_at(&self, workstation: WorkstationId) -> u32 {
+        self.counted.iter().find(|one| one.workstation == workstation).map_or(0, |one| one.kept)
+    }
+
     /// What deciding about a file for `workstation` needs to know.
     pub(super) fn facts(&self, workstation: Option<WorkstationId>) -> LicenseFacts {
         let floating = self.counted_in(Part::Floating);
@@ -252,10 +260,21 @@ impl LicensePools {
             found.ok().and_then(|at| self.counted.get(at))
         };
         let counted_at = |workstation: WorkstationId| counted(workstation).map_or(0, |one| one.seats);
+        let kept_at = |workstation: WorkstationId| counted(workstation).map_or(0, |one| one.kept);
+        // What is kept for use without a portal is in no report: it is used, whether or not anybody works on it.
+        let with_kept = |report: Report, kept: u32| Report {
+            keep: report.keep.saturating_add(kept),
+            used: report.used.saturating_add(kept),
+            peak: report.peak.saturating_add(kept),
+            ..report
+        };
+        let kept = kept_at(asker.id);
+        let said = with_kept(said, kept);
         let mut holders = vec![Holder {
             workstation: asker.id,
             // Never more than it was granted: what it still counts on lines that have ended is nobody's any more.
             counted: said.keep.min(counted_at(asker.id)),
+            kept,
             report: said,
             want,
             told: 0,
@@ -271,7 +290,8 @@ impl LicensePools {
             holders.push(Holder {
                 workstation: heard.workstation,
                 counted: counted_at(heard.workstation),
-                report: stated.report,
+                kept: kept_at(heard.workstation),
+                report: with_kept(stated.report, kept_at(heard.workstation)),
                 want: want_of(heard.workstation),
                 told: stated.told.saturating_add(counted(heard.workstation).map_or(0, |one| one.taken_back)),
                 takes: !heard.draining && self.now.since(heard.seen_at) < SILENT_MS,
@@ -285,10 +305,11 @@ impl LicensePools {
         for counted in self.counted.iter().filter(|counted| counted.part == part) {
             if !syncing.contains(&counted.workstation) {
                 let report = Report { used: counted.seats, ..Report::default() };
-                let (workstation, counted) = (counted.workstation, counted.seats);
+                let (workstation, kept, counted) = (counted.workstation, counted.kept, counted.seats);
                 holders.push(Holder {
                     workstation,
                     counted,
+                    kept,
                     report,
                     want: None,
                     told: 0,

@@ -15,11 +15,11 @@ use crate::store::documents::{self, DocumentRow, StoredLine};
 use crate::store::licenses::{self, LicenseRow};
 use crate::store::sync::{self, Stated, SyncRow};
 use crate::store::workstations::{self, Owned, WorkstationRow};
-use crate::store::{assignments, audit, catalog, organizations, state};
+use crate::store::{assignments, audit, catalog, organizations, pins, state};
 use leasehold_core::access::PortalAction;
 use leasehold_core::ids::{AccountId, LicenseId, WorkstationId};
 use leasehold_core::license::{Mode, Scope};
-use leasehold_core::sync::{PoolShare, SYNC_VERSION, SyncAnswer, SyncRequest, Verdict};
+use leasehold_core::sync::{Pin, PinState, PoolShare, SYNC_VERSION, SyncAnswer, SyncRequest, Verdict};
 use leasehold_core::text;
 use leasehold_core::time::{HOUR_MS, MINUTE_MS, Ms, SECOND_MS};
 use leasehold_core::times::TimeTable;
@@ -93,8 +93,11 @@ pub fn sync(portal: &Portal, address: IpAddr, token: &str, body: &[u8]) -> Resul
             counter.sync(tx, &request, &look, licenses).map(Some)
         })?;
         match taken {
-            Some((answer, rung)) => {
+            Some(Answered { answer, rung, gives }) => {
                 portal.bells().ring(&rung);
+                if gives {
+                    crate::grants_log::hand_out(portal, found.id)?;
+                }
                 return Ok(answer);
             }
             None => found = identify(portal, token, body)?.1,
@@ -103,7 +106,7 @@ pub fn sync(portal: &Portal, address: IpAddr, token: &str, body: &[u8]) -> Resul
 }
 
 /// The licenses of which a workstation may have seats, or has some.
-fn licenses_of(tx: &mut Tx<'_>, row: &WorkstationRow, now: Ms) -> Result<BTreeSet<LicenseId>, Failure> {
+pub(super) fn licenses_of(tx: &mut Tx<'_>, row: &WorkstationRow, now: Ms) -> Result<BTreeSet<LicenseId>, Failure> {
     let mut ids: BTreeSet<LicenseId> = licenses::ids_of(tx, row.owner)?.into_iter().collect();
     if row.scope == Scope::Person {
         ids.extend(assignments::of_account(tx, row.owner)?.into_iter().map(|assignment| assignment.license));
@@ -168,7 +171,14 @@ struct Counter<'a> {
     moved: bool,
 }
 
-type Answered = (String, BTreeSet<WorkstationId>);
+/// What comes of a sync.
+struct Answered {
+    /// Signed.
+    answer: String,
+    rung: BTreeSet<WorkstationId>,
+    /// There may be a document in it.
+    gives: bool,
+}
 
 impl Counter<'_> {
     fn sync(
@@ -187,7 +197,7 @@ impl Counter<'_> {
             return Ok(self.only(request, Verdict::ByFile, ""));
         }
         if request.seq == last.seq && last.request_sha256 == self.sha256 {
-            return Ok((last.answer, BTreeSet::new()));
+            return Ok(Answered { answer: last.answer, rung: BTreeSet::new(), gives: true });
         }
         let next = request.seq == last.seq + 1 && request.prev == last.answer_sha256;
         // Numbers that this portal never saw: it lost them, not the server.
@@ -197,9 +207,9 @@ impl Counter<'_> {
         }
         let stated = sync::stated_by(tx, id)?;
         if look.is_nothing() && next {
-            let answer = self.answer(request, Verdict::Ok, None, (look, last.pools.clone()));
+            let answer = self.answer(tx, request, Verdict::Ok, None, (look, last.pools.clone()))?;
             let signed = self.take(tx, request, last, answer, (look, &stated, &BTreeMap::new()))?;
-            return Ok((signed, BTreeSet::new()));
+            return Ok(Answered { answer: signed, rung: BTreeSet::new(), gives: false });
         }
         let row_before = self.workstation.row.clone();
         let newest = self.hear(tx, request, lost)?;
@@ -222,8 +232,9 @@ impl Counter<'_> {
         let rung = bells::ring_of(tx, &plan.rung, &plan.noted, now)?;
         let verdict = if revoked && newest.is_none() { Verdict::Ended } else { Verdict::Ok };
         last.repeat_until = plan.repeat_until;
-        let answer = self.answer(request, verdict, newest, (look, plan.shares));
-        Ok((self.take(tx, request, last, answer, (look, &stated, &plan.taken))?, rung))
+        let answer = self.answer(tx, request, verdict, newest, (look, plan.shares))?;
+        let gives = answer.grant.is_some();
+        Ok(Answered { answer: self.take(tx, request, last, answer, (look, &stated, &plan.taken))?, rung, gives })
     }
 
     fn bare(&self, request: &SyncRequest, verdict: Verdict, other_host: &str) -> SyncAnswer {
@@ -235,6 +246,8 @@ impl Counter<'_> {
             at: self.desk.stamp.now.floor_to_second(),
             grant: None,
             pools: Vec::new(),
+            pins: Vec::new(),
+            pins_rev: 0,
             bell: 0,
             other_host: other_host.to_owned(),
         }
@@ -242,17 +255,22 @@ impl Counter<'_> {
 
     /// An answer that changes nothing.
     fn only(&self, request: &SyncRequest, verdict: Verdict, other_host: &str) -> Answered {
-        (self.desk.signer.sign_answer(&self.bare(request, verdict, other_host)), BTreeSet::new())
+        let answer = self.desk.signer.sign_answer(&self.bare(request, verdict, other_host));
+        Answered { answer, rung: BTreeSet::new(), gives: false }
     }
 
     fn answer(
         &self,
+        tx: &mut Tx<'_>,
         request: &SyncRequest,
         verdict: Verdict,
         grant: Option<String>,
         (look, pools): (&Look, Vec<PoolShare>),
-    ) -> SyncAnswer {
-        SyncAnswer { grant, pools, bell: look.bell.rung, ..self.bare(request, verdict, "") }
+    ) -> Result<SyncAnswer, Failure> {
+        let id = self.workstation.row.id;
+        let pins = pins::of(tx, id)?.into_iter().map(|(license, pin)| PinState { license, pin }).collect();
+        let pins_rev = pins::rev_of(tx, id)?;
+        Ok(SyncAnswer { grant, pools, pins, pins_rev, bell: look.bell.rung, ..self.bare(request, verdict, "") })
     }
 
     /// Stores that a sync was taken and what was answered; `last` was the one before, and `stated` what was said with it.
@@ -330,7 +348,7 @@ impl Counter<'_> {
         // More than was signed cannot be kept: of the newest, whose rows are at hand, only what is less is looked at.
         let signed = |license: LicenseId| {
             let lines = newest.iter().flat_map(|newest| &newest.lines).map(|stored| &stored.line);
-            lines.filter(|line| line.license == license).map(|line| line.seats).max()
+            lines.filter(|line| line.license == license && line.terms.recallable).map(|line| line.seats).max()
         };
         for (license, report) in &request.licenses {
             if !presents_newest || signed(*license).is_some_and(|seats| report.keep < seats) {
@@ -367,8 +385,10 @@ impl Counter<'_> {
             }
             let licenses: BTreeSet<LicenseId> = older.lines.iter().map(|stored| stored.line.license).collect();
             for license in licenses {
-                let mut lines = older.lines.iter().filter(|stored| stored.line.license == license);
-                // What stands on lines that came by file is not in the report.
+                let lines = older.lines.iter().filter(|stored| stored.line.license == license);
+                // What stands on lines that came by file is not in the report; nor what is kept for use without a portal,
+                // which `lower` leaves as it is.
+                let mut lines = lines.filter(|stored| !stored.line.terms.pinned);
                 if lines.all(|stored| stored.line.terms.recallable) {
                     let kept = request.licenses.get(&license).map_or(0, |report| report.keep);
                     documents::lower(tx, id, older.rev, license, kept)?;
@@ -409,12 +429,30 @@ impl Counter<'_> {
             };
             documents::insert(tx, &document, false)?;
         }
+        self.learn_pins(tx, &request.document)?;
         let row = &mut self.workstation.row;
         row.newest_rev = row.newest_rev.max(rev);
         let detail = json!({ "alarm": "adopted", "rev": rev, "seq": request.seq, "name": row.name });
         audit::insert(tx, &self.desk.stamp, "grant.adopt", &id.to_string(), &detail)?;
         learn(tx, now, &self.desk.times)?;
         Ok(rev)
+    }
+
+    /// A portal that lost something keeps what the document that the server obeys says is kept.
+    fn learn_pins(&self, tx: &mut Tx<'_>, document: &str) -> Result<(), Failure> {
+        let (id, now) = (self.workstation.row.id, self.desk.stamp.now);
+        let damaged = |why: leasehold_trust::DocumentError| Failure::invalid("document", why.to_string());
+        let lines = verify_grant(document, self.root, now).map_err(damaged)?.grant.lines;
+        let known = pins::of(tx, id)?;
+        pins::clear(tx, id, now)?;
+        for line in lines.into_iter().filter(|line| line.terms.pinned && line.until > now) {
+            let before = known.get(&line.license);
+            let days = before.map_or(line.terms.borrow_days_max.max(1), |pin| pin.days);
+            let auto_renew = before.is_some_and(|pin| pin.auto_renew);
+            pins::put(tx, id, line.license, Pin { seats: line.seats, days, auto_renew, until: line.until })?;
+        }
+        pins::raise_rev(tx, id, now)?;
+        Ok(())
     }
 
     /// The newest document, if the server does not obey it: a new one if what it holds, or until when, is to change.
@@ -430,7 +468,9 @@ impl Counter<'_> {
             Some(newest) => newest.token,
             None => {
                 let document = self.desk.document(&mut self.workstation, lines, None)?;
-                if !documents::insert(tx, &document, false)? {
+                // What lasts longer than a portal takes to learn what is out is in `grants.log` before anybody has it.
+                let lasts = document.lines.iter().any(|stored| stored.line.terms.pinned);
+                if !documents::insert(tx, &document, lasts)? {
                     return Err(Failure::Internal("a document number was given twice".to_owned()));
                 }
                 document.token
@@ -445,8 +485,11 @@ impl Counter<'_> {
             let (old, new) = (&old.line, &new.line);
             let gained_ms = new.until.since(old.until);
             let term_ms = new.until.since(self.desk.stamp.now);
-            let lowered = request.licenses.get(&old.license).is_some_and(|report| report.keep < old.seats);
             let renamed = leasehold_core::grant::Line { until: old.until, ..new.clone() } != *old;
+            if old.terms.pinned {
+                return !renamed && old.until == new.until;
+            }
+            let lowered = request.licenses.get(&old.license).is_some_and(|report| report.keep < old.seats);
             !renamed && !lowered && gained_ms >= 0 && gained_ms < (term_ms / RENEW_PART).max(MINUTE_MS)
         };
         let fits = newest.lines.len() == lines.len() && newest.lines.iter().zip(lines).all(|(old, new)| same(old, new));

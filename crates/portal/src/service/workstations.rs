@@ -6,7 +6,7 @@ use crate::Portal;
 use crate::failure::Failure;
 use crate::store::bells::Due;
 use crate::store::workstations::{self, Owned};
-use crate::store::{audit, bells, documents, sync};
+use crate::store::{audit, bells, documents, pins, sync};
 use leasehold_core::access::PortalAction;
 use leasehold_core::grant::{counted_seats, counted_until};
 use leasehold_core::ids::{LicenseId, WorkstationId};
@@ -62,6 +62,8 @@ pub(super) fn view(tx: &mut Tx<'_>, workstation: &Owned, now: Ms) -> Result<Work
     let mut held = Vec::new();
     for stored in lines.unwrap_or_default() {
         let license = stored.line.license;
+        // Of what is kept for use without a portal a server says nothing, and nothing is asked back.
+        let stated = stated.as_ref().filter(|_| stored.line.terms.recallable);
         let recalled = match stated {
             Some(_) => sync::recalled(tx, license, now)?.get(&row.id).copied().unwrap_or(0),
             None => 0,
@@ -72,7 +74,7 @@ pub(super) fn view(tx: &mut Tx<'_>, workstation: &Owned, now: Ms) -> Result<Work
             product_name: stored.line.product_name,
             channel: stored.line.channel,
             seats: stored.line.seats,
-            used: stated.as_ref().map(|stated| stated.get(&license).map_or(0, |stated| stated.report.used)),
+            used: stated.map(|stated| stated.get(&license).map_or(0, |stated| stated.report.used)),
             recalled: recalled.min(stored.line.seats),
             until: Time(stored.line.until),
             free_at: Time(stored.freed_at),
@@ -248,6 +250,7 @@ pub fn revoke(portal: &Portal, caller: &Caller, workstation: WorkstationId) -> R
             return Err(Failure::NotActive { workstation: row.id, name: row.name.clone(), status: row.status });
         }
         row.status = WorkstationStatus::Revoked;
+        pins::clear(tx, workstation, stamp.now)?;
         workstations::update(tx, row)?;
         let Standing { seats, runs_until, free_at } = standing(tx, &found, stamp.now)?;
         let detail = json!({ "name": found.row.name, "seats": seats, "runs_until": runs_until });
@@ -303,6 +306,7 @@ pub(super) fn take_receipt_of(
         workstations::use_receipt(tx, facts.receipt, found.row.id, stamp.now)?;
         let Standing { seats, .. } = standing(tx, &found, stamp.now)?;
         found.row.status = WorkstationStatus::Released;
+        pins::clear(tx, found.row.id, stamp.now)?;
         // Above every number that was issued: none of its documents can be obeyed without the key.
         found.row.acknowledged_rev = found.row.newest_rev + 1;
         workstations::update(tx, &found.row)?;

@@ -94,8 +94,8 @@ pub fn insert(tx: &mut Tx<'_>, new: &DocumentRow, to_log: bool) -> Result<bool, 
     }
     for StoredLine { line, freed_at } in &new.lines {
         tx.exec(
-            "INSERT INTO grant_line (document, line, license, seats, until_ms, freed_at_ms, workstation, rev)
-             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)",
+            "INSERT INTO grant_line (document, line, license, seats, until_ms, freed_at_ms, workstation, rev, pinned)
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)",
             &[
                 text(new.id),
                 text(line.line),
@@ -105,6 +105,7 @@ pub fn insert(tx: &mut Tx<'_>, new: &DocumentRow, to_log: bool) -> Result<bool, 
                 freed_at.0.into(),
                 text(new.workstation),
                 rev(new.rev),
+                line.terms.pinned.into(),
             ],
         )?;
     }
@@ -145,7 +146,7 @@ pub fn token(tx: &mut Tx<'_>, workstation: WorkstationId, number: u64) -> Result
 }
 
 /// A server promised to use no more than `seats` of a license by one of its documents: from now on it counts for no
-/// more. The signed document stays as it is.
+/// more, but for what is kept for use without a portal. The signed document stays as it is.
 pub fn lower(
     tx: &mut Tx<'_>,
     workstation: WorkstationId,
@@ -154,7 +155,8 @@ pub fn lower(
     seats: u32,
 ) -> Result<(), DbError> {
     tx.exec(
-        "UPDATE grant_line SET seats = ?4 WHERE workstation = ?1 AND rev = ?2 AND license = ?3 AND seats > ?4",
+        "UPDATE grant_line SET seats = ?4 WHERE workstation = ?1 AND rev = ?2 AND license = ?3 AND seats > ?4
+            AND pinned = 0",
         &[text(workstation), rev(number), text(license), seats.into()],
     )?;
     Ok(())
@@ -233,11 +235,17 @@ pub fn licenses_alive_from(
     )
 }
 
-/// The row id under which a workstation has held seats of a license, so that a renewed line keeps its name.
-pub fn line_id(tx: &mut Tx<'_>, workstation: WorkstationId, license: LicenseId) -> Result<Option<LineId>, DbError> {
+/// The row id under which a workstation has held seats of a license, `pinned` or not, so that a renewed line keeps its
+/// name.
+pub fn line_id(
+    tx: &mut Tx<'_>,
+    workstation: WorkstationId,
+    license: LicenseId,
+    pinned: bool,
+) -> Result<Option<LineId>, DbError> {
     tx.one(
-        "SELECT line FROM grant_line WHERE workstation = ?1 AND license = ?2 ORDER BY rev DESC LIMIT 1",
-        &[text(workstation), text(license)],
+        "SELECT line FROM grant_line WHERE workstation = ?1 AND license = ?2 AND pinned = ?3 ORDER BY rev DESC LIMIT 1",
+        &[text(workstation), text(license), pinned.into()],
         |row| id(row, 0),
     )
 }
@@ -246,7 +254,7 @@ pub fn line_id(tx: &mut Tx<'_>, workstation: WorkstationId, license: LicenseId) 
 pub fn claims(tx: &mut Tx<'_>, license: LicenseId, now: Ms) -> Result<Vec<Claim>, DbError> {
     let rows = tx.all(
         "SELECT w.id, w.name, w.status, w.acknowledged_rev, l.rev, l.seats, l.freed_at_ms, w.owner, w.scope, w.mode,
-             w.newest_rev
+             w.newest_rev, l.pinned
          FROM grant_line l JOIN workstation w ON w.id = l.workstation
          WHERE l.license = ?1 AND l.freed_at_ms > ?2 AND l.rev >= w.acknowledged_rev
          ORDER BY l.workstation, l.rev",
@@ -263,7 +271,8 @@ pub fn claims(tx: &mut Tx<'_>, license: LicenseId, now: Ms) -> Result<Vec<Claim>
                 newest_rev: whole(row, 10)?,
                 documents: Vec::new(),
             };
-            Ok((claim, whole::<u64>(row, 4)?, CountedLine { license, seats: whole(row, 5)?, freed_at: ms(row, 6)? }))
+            let line = CountedLine { license, seats: whole(row, 5)?, freed_at: ms(row, 6)?, pinned: row.bool(11)? };
+            Ok((claim, whole::<u64>(row, 4)?, line))
         },
     )?;
     let mut claims: Vec<Claim> = Vec::new();
@@ -295,11 +304,16 @@ pub fn counted_of(
     now: Ms,
 ) -> Result<(Vec<IssuedDocument>, Option<Ms>), DbError> {
     let rows = tx.all(
-        "SELECT rev, license, seats, freed_at_ms, until_ms FROM grant_line
+        "SELECT rev, license, seats, freed_at_ms, until_ms, pinned FROM grant_line
          WHERE workstation = ?1 AND rev >= ?2 AND freed_at_ms > ?3 AND seats > 0 ORDER BY rev, license",
         &[text(workstation), rev(from), now.0.into()],
         |row| {
-            let line = CountedLine { license: id(row, 1)?, seats: whole(row, 2)?, freed_at: ms(row, 3)? };
+            let line = CountedLine {
+                license: id(row, 1)?,
+                seats: whole(row, 2)?,
+                freed_at: ms(row, 3)?,
+                pinned: row.bool(5)?,
+            };
             Ok((whole::<u64>(row, 0)?, line, ms(row, 4)?))
         },
     )?;

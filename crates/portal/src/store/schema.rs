@@ -13,6 +13,7 @@ pub const MIGRATIONS: Migrations = Migrations(&[
     Migration { version: 7, name: "syncs of which nothing has changed", sql: REPEATED },
     Migration { version: 8, name: "what servers said and are to hear, by license", sql: BY_LICENSE },
     Migration { version: 9, name: "borrowing", sql: BORROWING },
+    Migration { version: 10, name: "seats kept for use without a portal", sql: PINS },
 ]);
 
 const ACCOUNTS: &str = "
@@ -261,6 +262,20 @@ const BORROWING: &str = "
 ALTER TABLE product ADD COLUMN borrow_days_max BIGINT NOT NULL DEFAULT 14;
 ALTER TABLE product ADD COLUMN return_at_end BIGINT NOT NULL DEFAULT 0;
 ALTER TABLE product ADD COLUMN write_offs BIGINT NOT NULL DEFAULT 0;
+";
+
+const PINS: &str = "
+CREATE TABLE pin (
+    workstation TEXT NOT NULL REFERENCES workstation (id),
+    license TEXT NOT NULL,
+    seats BIGINT NOT NULL,
+    days BIGINT NOT NULL,
+    auto_renew BIGINT NOT NULL,
+    until_ms BIGINT NOT NULL,
+    PRIMARY KEY (workstation, license)
+);
+ALTER TABLE sync ADD COLUMN pins_rev BIGINT NOT NULL DEFAULT 0;
+ALTER TABLE grant_line ADD COLUMN pinned BIGINT NOT NULL DEFAULT 0;
 ";
 
 const AUDIT: &str = "

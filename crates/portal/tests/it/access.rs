@@ -72,10 +72,14 @@ const TABLE: &[Row] = &[
     ("post", "/api/v1/organizations/{organization}/members", OWNER_CREATES),
     ("delete", "/api/v1/organizations/{organization}/members/{account}", OWNER_EMPTY),
     ("post", "/api/v1/workstations/{workstation}/recall", OWNER_EMPTY),
+    ("get", "/api/v1/workstations/{workstation}/pins", OWNER),
+    ("post", "/api/v1/workstations/{workstation}/pins", OWNER),
     ("post", "/api/v1/workstations/online", OWN_ORGANIZATION),
     ("post", "/api/v1/workstations/tokens", OWN_ORGANIZATION),
     ("post", "/api/v1/sync", WORKSTATION_KEY),
     ("get", "/api/v1/sync/wait", WORKSTATION_KEY),
+    ("get", "/api/v1/sync/pins", WORKSTATION_KEY),
+    ("post", "/api/v1/sync/pins", WORKSTATION_KEY),
     // What stands in the body says who may: a token that was made for this, and a receipt that the ended key signed.
     ("post", "/api/v1/sync/enable", [201; 6]),
     ("post", "/api/v1/sync/receipts", [200; 6]),
@@ -128,7 +132,8 @@ fn every_route_answers_everybody_as_the_table_says() {
             "/api/v1/licenses/{license}/assignments/{account}" => &mia,
             _ => &ada,
         };
-        let workstation = if template.ends_with("/recall") { online.workstation } else { workstation };
+        let of_online = template.ends_with("/recall") || template.ends_with("/pins");
+        let workstation = if of_online { online.workstation } else { workstation };
         let path = template
             .replace("{account}", &id(account).to_string())
             .replace("{organization}", &organization.to_string())
@@ -163,6 +168,9 @@ fn every_route_answers_everybody_as_the_table_says() {
             ("put", "/api/v1/licenses/{license}/assignments/{account}") => json!({ "seats": 3 }),
             ("post", "/api/v1/organizations/{organization}/members") => json!({ "email": "user@studio.example" }),
             ("post", "/api/v1/workstations/{workstation}/recall") => json!({ "license": license, "seats": 1 }),
+            ("post", "/api/v1/workstations/{workstation}/pins" | "/api/v1/sync/pins") => {
+                json!({ "pins": [{ "license": license, "seats": 1 }] })
+            }
             ("post", "/api/v1/workstations/online") => json!({ "request": fresh_request, "scope": "organization" }),
             ("post", "/api/v1/workstations/tokens") => json!({ "scope": "organization" }),
             ("post", "/api/v1/sync/enable") => json!({ "request": fresh_request, "token": enable_token }),

@@ -9,6 +9,7 @@ mod licenses;
 mod online;
 mod pages;
 mod people;
+mod pins;
 mod race;
 mod sign_in;
 mod store;

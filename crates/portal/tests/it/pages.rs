@@ -134,6 +134,8 @@ const TABLE: &[Row] = &[
     ("GET", "/workstations/{workstation}/live", OWNER),
     ("GET", "/workstations/{workstation}/recall", OWNER),
     ("POST", "/workstations/{workstation}/recall", OWNER_DOES),
+    ("GET", "/workstations/{workstation}/offline", OWNER),
+    ("POST", "/workstations/{workstation}/offline", OWNER_DOES),
     ("GET", "/workstations/{workstation}/certificate", OWNER),
     ("GET", "/workstations/{workstation}/renew", OWNER),
     ("POST", "/workstations/{workstation}/renew", OWNER_DOES),
@@ -194,7 +196,8 @@ fn every_page_answers_everybody_as_the_table_says() {
             of_license if of_license.starts_with("/licenses/") => id(&mia).to_string(),
             _ => id(&max).to_string(),
         };
-        let workstation = if template.ends_with("/recall") { online.workstation } else { workstation };
+        let of_online = template.ends_with("/recall") || template.ends_with("/offline");
+        let workstation = if of_online { online.workstation } else { workstation };
         let path = template
             .replace("{account}", &account)
             .replace("{organization}", &organization.to_string())
@@ -235,6 +238,7 @@ fn every_page_answers_everybody_as_the_table_says() {
             }
             "/organizations/{organization}/members" => browser.post(&path, &[("email", "user@studio.example")]),
             "/workstations/{workstation}/recall" => browser.post(&path, &[("license", &license), ("seats", "1")]),
+            "/workstations/{workstation}/offline" => browser.post(&path, &[("step", "confirm"), (&seats, "1")]),
             "/workstations/token" => browser.post(&path, &[("scope", "person")]),
             "/accounts/new" => browser.post(
                 &path,

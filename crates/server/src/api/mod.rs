@@ -10,6 +10,7 @@ mod leases;
 mod metrics;
 mod online;
 mod passes;
+mod pins;
 mod status;
 mod usage;
 
@@ -96,6 +97,7 @@ fn other_routes() -> OpenApiRouter<Server> {
         .routes(routes!(online::test_connection))
         .routes(routes!(online::enable))
         .routes(routes!(online::refresh))
+        .routes(routes!(pins::pins, pins::keep))
         .routes(routes!(administrator::set_up))
         .routes(routes!(administrator::reset))
         .routes(routes!(administrator::sign_in, administrator::sign_out))

@@ -82,6 +82,8 @@ fn all_pages() -> Vec<Page> {
         send("/online/enable", post(online::enable::enable)),
         send("/online/test", post(online::connection::test)),
         send("/online/refresh", post(online::refresh)),
+        read(online::offline::PATH, get(online::offline::form)),
+        send(online::offline::PATH, post(online::offline::submit)),
         read("/passes", get(passes::overview)),
         send("/passes", post(passes::upload)),
         send("/passes/file", post(passes::file)),

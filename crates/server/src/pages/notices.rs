@@ -48,6 +48,11 @@ fn notices_with(seen: &StatusResponse, portal: Option<Notice>) -> Vec<Notice> {
         notices.extend(ended(&all, seen));
         notices.extend(ends_soon(&all, seen));
     }
+    let kept = seen.online.iter().filter(|_| seen.state != ServerState::Draining);
+    let ending = kept.filter_map(|online| leasehold_web::pins::warning(&online.kept, seen.server_time.0));
+    notices.extend(ending.map(|text| {
+        Notice::new(Tone::Warning, html! { (text) " " a href="/online/offline" { "Use licenses offline" } })
+    }));
     notices.extend(over(&all));
     if seen.setup_needed && !all.is_empty() {
         let text = html! {

@@ -3,6 +3,7 @@
 
 pub(super) mod connection;
 pub(super) mod enable;
+pub(super) mod offline;
 
 use super::notices::notices_but_of_the_portal;
 use super::portal_line::{asks, chip};

@@ -23,6 +23,7 @@ const ONLINE_LICENSING: Menu = Menu::Group {
     items: &[
         Link { label: "Overview", href: "/online" },
         Link { label: "Enable", href: "/online/enable" },
+        Link { label: "Use licenses offline", href: "/online/offline" },
         Link { label: "Activate offline", href: "/activate" },
         Link { label: "Borrowed by machines", href: "/passes" },
         Link { label: "Disable", href: "/disable" },
@@ -51,6 +52,7 @@ const WAYS_BACK: &[&str] = &[
     "/",
     "/online",
     "/online/enable",
+    "/online/offline",
     "/activate",
     "/disable",
     "/settings",

@@ -151,7 +151,8 @@ fn post<T: DeserializeOwned>(link: &PortalLink, path: &str, wish: &impl Serializ
     read(link, link.post_json(path, None, &body, wait).map_err(told)?)
 }
 
-fn read<T: DeserializeOwned>(link: &PortalLink, answer: Answer) -> Asked<T> {
+/// What the portal answered, as what was asked for.
+pub(super) fn read<T: DeserializeOwned>(link: &PortalLink, answer: Answer) -> Asked<T> {
     if answer.status == 404 {
         return Err(Box::new(ConnectionProblem {
             code: "PORTAL_ADDRESS_BAD".to_owned(),
@@ -167,7 +168,7 @@ fn read<T: DeserializeOwned>(link: &PortalLink, answer: Answer) -> Asked<T> {
     serde_json::from_slice(&answer.body).map_err(|error| unreadable(&error))
 }
 
-fn told(problem: LinkProblem) -> Box<ConnectionProblem> {
+pub(super) fn told(problem: LinkProblem) -> Box<ConnectionProblem> {
     Box::new(problem.told())
 }
 

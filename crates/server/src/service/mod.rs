@@ -14,6 +14,7 @@ mod metrics;
 mod online;
 mod passes;
 mod passwords;
+mod pins;
 mod releases;
 mod status;
 mod throttle;

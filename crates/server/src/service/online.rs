@@ -3,6 +3,7 @@
 use super::access::Caller;
 use super::enable::{sign_in, sign_out};
 use super::failure::Failure;
+use super::pins;
 use crate::server::Server;
 use crate::store;
 use crate::upstream::link::{LinkSettings, PortalLink, not_reached};
@@ -118,10 +119,16 @@ impl Server {
             let document = engine.document()?;
             let online = engine.online(now)?;
             let lines = document.grant.lines.iter().filter(|line| line.terms.renew == Renew::Sync);
-            let here: BTreeMap<LicenseId, u32> = lines.clone().map(|line| (line.license, line.seats)).collect();
-            Some((online, here, lines.map(|line| line.until).min()))
+            let mut here: BTreeMap<LicenseId, u32> = BTreeMap::new();
+            for line in lines.clone() {
+                let seats = here.entry(line.license).or_default();
+                *seats = seats.saturating_add(line.seats);
+            }
+            let kept = pins::kept(&online, document, now);
+            let ends_at = lines.filter(|line| !line.terms.pinned).map(|line| line.until).min();
+            Some((online, here, kept, ends_at))
         };
-        let Some((online, here, ends_at)) = self.0.engine.look(look).await? else { return Ok(None) };
+        let Some((online, here, kept, ends_at)) = self.0.engine.look(look).await? else { return Ok(None) };
         let link = self.link_to(None).await?;
         let trouble = self.0.trouble.get();
         let shares = online.pools.into_iter().filter(|share| !share.is_for_others());
@@ -158,6 +165,7 @@ impl Server {
                 .filter(|_| online.failures > 0 && caller.is_administrator())
                 .map(|(_, problem)| fit_to_read(problem)),
             pools: pools.collect(),
+            kept,
         }))
     }
 

@@ -1,5 +1,6 @@
 //! The license server's own way to the portal: whether it works, step by step.
 
+use crate::portal::{KeptSeats, Pins};
 use crate::time::Time;
 use leasehold_core::ids::LicenseId;
 use leasehold_core::license::{Channel, FeatureBundle, Scope};
@@ -76,6 +77,19 @@ pub struct OnlineStatus {
     pub copy_on: Option<String>,
     /// The licenses of which it may have seats.
     pub pools: Vec<PoolStatus>,
+    /// Seats that are kept for use without the portal.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub kept: Vec<KeptSeats>,
+}
+
+/// What is kept at a server for use without the portal.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize, ToSchema)]
+pub struct OfflineUse {
+    /// What is kept and what could be; without offers if the portal is not reached.
+    pub pins: Pins,
+    /// Why the portal is not reached, if it is not: then `pins` is what it said last.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub portal: Option<ConnectionProblem>,
 }
 
 /// Seats of one license as far as this server may have some.

@@ -58,11 +58,15 @@ fn lines(workstation: &Workstation, viewer: &Viewer) -> Markup {
             channel_badge(line.channel.word()),
             html! {
                 strong { (number(line.seats.into())) }
+                @if line.terms.pinned { " " (tooltip("kept offline", "Borrowed to it for use without the portal: not asked back before its end")) }
                 @if line.recalled > 0 { " " (badge(&format!("{} recalled", number(line.recalled.into())), Tone::Info)) }
             },
         ];
         if online {
-            cells.push(html! { (number(line.used.unwrap_or(0).into())) });
+            cells.push(match line.used {
+                Some(used) => html! { (number(used.into())) },
+                None => html! { span.muted { "not told" } },
+            });
         }
         cells.extend([when(line.until.0, now), when(line.free_at.0, now)]);
         Row::from(cells)
@@ -289,6 +293,11 @@ fn said(workstation: &Workstation, query: &ListQuery, now: Ms) -> Vec<Notice> {
             (seats(count)) " asked back. Idle ones come within seconds, those in use when they are freed."
         }));
     }
+    if query.get("kept").is_some() && is_online(workstation) {
+        notices.push(done(html! {
+            (named("", &workstation.name, " hears of it with its next sync, ")) "within seconds if it is reached."
+        }));
+    }
     notices.extend(copied(workstation, now));
     notices.extend(silent(workstation, now));
     match workstation.status {
@@ -314,6 +323,7 @@ fn actions(workstation: &Workstation, just_issued: bool) -> Markup {
         @if is_online(workstation) {
             // No .crt file here: one that is carried to the server by accident would end its syncs.
             @if !workstation.lines.is_empty() { (link_button("Recall seats", &format!("{here}/recall"), Button::Plain)) }
+            (link_button("Use offline", &format!("{here}/offline"), Button::Plain))
             (link_button("Switch to files", &format!("{here}/renew"), Button::Plain))
         } @else if active {
             @if !just_issued { (link_button("Download .crt File", &format!("{here}/certificate"), Button::Primary)) }

@@ -7,15 +7,16 @@ use crate::service::pools::{LicensePools, OnLicense};
 use crate::store::bells::{self, Due};
 use crate::store::documents::{self, DocumentRow, StoredLine};
 use crate::store::licenses::LicenseRow;
+use crate::store::pins;
 use crate::store::state;
 use crate::store::sync::{self, Stated, SyncRow, WantRow};
 use crate::store::workstations::{self, Owned, WorkstationRow};
 use leasehold_core::grant::{Terms, counted_seats};
 use leasehold_core::ids::{LicenseId, WorkstationId};
 use leasehold_core::license::Scope;
-use leasehold_core::sync::{Part, PoolShare, Report, SyncRequest, Want, allot};
+use leasehold_core::sync::{Part, Pin, PoolShare, Report, SyncRequest, Want, allot};
 use leasehold_core::time::{Ms, SECOND_MS};
-use leasehold_db::Tx;
+use leasehold_db::{DbError, Tx};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// What a server says, and what it had before.
@@ -33,7 +34,8 @@ impl Said<'_> {
     }
 }
 
-/// Seats of each license that a server had when it made a request, where `last` is what it said before.
+/// Seats of each license that a server had when it made a request, of those that it reports on, where `last` is what it
+/// said before.
 pub(super) fn held(
     request: &SyncRequest,
     newest: Option<&DocumentRow>,
@@ -44,7 +46,8 @@ pub(super) fn held(
         last.iter().map(|(license, stated)| (*license, stated.report.keep)).collect();
     let mut granted: BTreeMap<LicenseId, u32> = BTreeMap::new();
     let newest = newest.filter(|newest| newest.token == request.document);
-    for line in newest.iter().flat_map(|newest| &newest.lines).map(|stored| &stored.line) {
+    let lines = newest.iter().flat_map(|newest| &newest.lines).map(|stored| &stored.line);
+    for line in lines.filter(|line| line.terms.recallable) {
         let seats = granted.entry(line.license).or_default();
         *seats = seats.saturating_add(line.seats);
     }
@@ -55,9 +58,20 @@ pub(super) fn held(
     held
 }
 
+/// Seats of a license that a server is to hold.
+pub(super) struct Planned {
+    license: LicenseRow,
+    /// Renewed at each sync.
+    seats: u32,
+    /// Beside these: how many are kept for use without a portal, until when.
+    kept: Option<(u32, Ms)>,
+    /// For the workstation's own person.
+    assigned: bool,
+}
+
 /// What a server is to hold.
 pub(super) struct Plan {
-    pub(super) lines: Vec<(LicenseRow, u32, bool)>,
+    pub(super) lines: Vec<Planned>,
     /// Rows that stay as they are.
     pub(super) unchanged: Vec<StoredLine>,
     pub(super) shares: Vec<PoolShare>,
@@ -86,8 +100,10 @@ impl Plan {
         let lines = newest.iter().flat_map(|newest| &newest.lines);
         for stored in lines.filter(|stored| !looked.contains(&stored.line.license)) {
             let mut stored = stored.clone();
-            let kept = said.get(&stored.line.license).map_or(0, |report| report.keep);
-            stored.line.seats = stored.line.seats.min(kept);
+            if stored.line.terms.recallable {
+                let keep = said.get(&stored.line.license).map_or(0, |report| report.keep);
+                stored.line.seats = stored.line.seats.min(keep);
+            }
             if stored.line.seats > 0 {
                 self.unchanged.push(stored);
             }
@@ -121,6 +137,7 @@ pub(super) fn plan(
         noted: Due::new(),
         repeat_until: now.plus(repeat_ms),
     };
+    let mut pins = pins::of(tx, workstation.id)?;
     for license in licenses {
         let is_open = license.shared().open_to(workstation.scope);
         let term_ms = i64::from(license.product.online_term_s) * SECOND_MS;
@@ -150,7 +167,12 @@ pub(super) fn plan(
         }
         let on = OnLicense::load(tx, id, now)?;
         let before = on.wants.get(&workstation.id);
-        let want = want_of(report, before, now).filter(|_| !draining);
+        let pin = pins.remove(&id).map(|pin| keep_up(tx, workstation.id, &pools, pin, (draining, now)));
+        let pin = pin.transpose()?.flatten();
+        plan.repeat_until = pin.map_or(plan.repeat_until, |pin| plan.repeat_until.min(pin.changes_at(now)));
+        let pinned = pin.filter(|pin| pin.stands(now)).map_or(0, |pin| pin.seats);
+        let missing = pinned.saturating_sub(report.keep.saturating_add(pools.kept_at(workstation.id)));
+        let want = want_of(report, missing, before, now).filter(|_| !draining);
         let facts = pools.pool(part, workstation, (report, draining), want, &on, &heard);
         let mut allotment = allot(&facts, workstation.id);
         match want.map(|want| want.served(allotment.served, now)).filter(|left| left.seats > 0) {
@@ -164,7 +186,8 @@ pub(super) fn plan(
             allotment.recall = allotment.recall.max(left).min(allotment.seats);
         }
         let others = || facts.holders.iter().filter(|holder| holder.workstation != workstation.id);
-        let bound = others().filter(|holder| !holder.heard).map(|holder| holder.counted).fold(0, u32::saturating_add);
+        let bound = others().map(|holder| if holder.heard { holder.kept } else { holder.counted });
+        let bound = bound.fold(0, u32::saturating_add);
         let elsewhere = others().map(|holder| holder.counted).fold(0, u32::saturating_add);
         let share = PoolShare {
             // A restored portal that learns what is out gives none of it.
@@ -183,7 +206,13 @@ pub(super) fn plan(
             plan.shares.push(share);
         }
         if allotment.seats > 0 {
-            plan.lines.push((pools.license, allotment.seats, workstation.scope == Scope::Person));
+            let pinned = pinned.min(allotment.seats);
+            plan.lines.push(Planned {
+                license: pools.license,
+                seats: allotment.seats - pinned,
+                kept: pin.filter(|_| pinned > 0).map(|pin| (pinned, pin.until)),
+                assigned: workstation.scope == Scope::Person,
+            });
         }
     }
     plan.rung.retain(|(server, _)| *server != workstation.id);
@@ -210,10 +239,33 @@ fn share(license: &LicenseRow, (seats, elsewhere): (u32, u32)) -> PoolShare {
     }
 }
 
-/// What a server wants by what it says; it keeps its place if it wanted something `before`.
-fn want_of(said: Report, before: Option<&WantRow>, now: Ms) -> Option<Want> {
+/// What is kept of a license at a server, as it stands now; `None` once that is over.
+fn keep_up(
+    tx: &mut Tx<'_>,
+    workstation: WorkstationId,
+    pools: &LicensePools,
+    pin: Pin,
+    (draining, now): (bool, Ms),
+) -> Result<Option<Pin>, DbError> {
+    let id = pools.license.id;
+    let kept = pin.kept_up(pools.license.term.ends_at(), now);
+    if draining || !pools.running() || kept.until <= now {
+        pins::remove(tx, workstation, id)?;
+        pins::raise_rev(tx, workstation, now)?;
+        return Ok(None);
+    }
+    if kept != pin {
+        pins::put(tx, workstation, id, kept)?;
+    }
+    Ok(Some(kept))
+}
+
+/// What a server wants by what it says, and what is `missing` of what is to be kept there; it keeps its place if it
+/// wanted something `before`.
+fn want_of(said: Report, missing: u32, before: Option<&WantRow>, now: Ms) -> Option<Want> {
     let since = before.map_or(now, |before| before.want.since);
-    Some(Want { seats: said.want, waiting: said.waiting, since }).filter(|want| want.seats > 0)
+    let (seats, waiting) = (said.want.saturating_add(missing), said.waiting.saturating_add(missing));
+    Some(Want { seats, waiting, since }).filter(|want| want.seats > 0)
 }
 
 impl Desk {
@@ -226,21 +278,20 @@ impl Desk {
         newest: Option<&DocumentRow>,
     ) -> Result<Vec<StoredLine>, Failure> {
         let now = self.stamp.now;
-        let wanted = plan.lines.iter().map(|(license, seats, assigned)| {
+        let wanted = plan.lines.iter().flat_map(|Planned { license, seats, kept, assigned }| {
             let longest = now.plus(i64::from(license.product.online_term_s) * SECOND_MS);
-            WantedLine {
-                license,
-                seats: *seats,
-                until: license.term.ends_at().map_or(longest, |end| end.min(longest)).floor_to_second(),
-                terms: lending(
-                    Terms::by_sync(license.product.share, license.term.maintenance_until(), *assigned),
-                    &license.product,
-                ),
-            }
+            let until = license.term.ends_at().map_or(longest, |end| end.min(longest)).floor_to_second();
+            let terms = lending(
+                Terms::by_sync(license.product.share, license.term.maintenance_until(), *assigned),
+                &license.product,
+            );
+            let kept = kept.map(|(seats, until)| WantedLine { license, seats, until, terms: terms.clone().kept() });
+            let by_sync = (*seats > 0).then_some(WantedLine { license, seats: *seats, until, terms });
+            [by_sync, kept].into_iter().flatten()
         });
         let mut lines = self.lines(tx, row.id, wanted.collect(), newest)?;
         lines.extend(plan.unchanged.iter().cloned());
-        lines.sort_by_key(|stored| stored.line.license);
+        lines.sort_by_key(|stored| (stored.line.license, stored.line.terms.pinned));
         Ok(lines)
     }
 

@@ -1,0 +1,204 @@
+//! Seats kept at one server for use without a portal: borrowed to it, renewed, recalled, and never counted twice.
+
+use crate::online::{Online, report};
+use crate::world::{HOME, World, code, id};
+use leasehold_core::grant::Line;
+use leasehold_core::ids::LicenseId;
+use leasehold_core::license::Scope;
+use leasehold_core::sync::SyncAnswer;
+use leasehold_core::time::{DAY_MS, HOUR_MS, Ms};
+use leasehold_db::testing::{fresh_in_line, on_both};
+use leasehold_portal::Caller;
+use leasehold_portal::Failure;
+use leasehold_portal::service::{licenses, pins, workstations};
+use leasehold_trust::sync::sign_request;
+use leasehold_wire::portal::{KeepLicense, KeepSeats, Pins, SeatsKept};
+
+struct Studio {
+    world: World,
+    ada: Caller,
+    license: LicenseId,
+}
+
+impl Studio {
+    fn new(db: &leasehold_db::Db, seats: u32) -> Studio {
+        let world = World::new(db);
+        let ada = world.customer("ada");
+        let license = world.license(&ada, world.product("studio"), seats);
+        Studio { world, ada, license }
+    }
+
+    fn wish(&self, seats: u32, days: u32, auto_renew: bool) -> KeepSeats {
+        let pin = KeepLicense { license: self.license, seats, days: Some(days), auto_renew };
+        KeepSeats { pins_rev: None, preview: false, pins: vec![pin] }
+    }
+
+    fn keep(&self, online: &Online, seats: u32, days: u32, auto_renew: bool) -> Result<SeatsKept, Failure> {
+        pins::keep(&self.world.portal, &self.ada, online.workstation, &self.wish(seats, days, auto_renew))
+    }
+
+    fn pins(&self, online: &Online) -> Pins {
+        pins::list(&self.world.portal, &self.ada, online.workstation).unwrap()
+    }
+
+    /// A sync of a server that uses so many of its seats that are not kept.
+    fn sync(&self, online: &mut Online, used: u32, want: u32) -> SyncAnswer {
+        let keep = by_sync(online).map_or(0, |line| line.seats);
+        online.sync(&self.world, &[(self.license, report(keep, used, want))])
+    }
+
+    fn counted(&self) -> u32 {
+        self.world.look(self.license).seats_out
+    }
+}
+
+fn by_sync(online: &Online) -> Option<&Line> {
+    online.grant.grant.lines.iter().find(|line| !line.terms.pinned)
+}
+
+fn kept(online: &Online) -> Option<(u32, Ms)> {
+    let line = online.grant.grant.lines.iter().find(|line| line.terms.pinned)?;
+    assert!(!line.terms.recallable);
+    Some((line.seats, line.until))
+}
+
+#[test]
+fn seats_are_kept_cut_at_the_licenses_end_and_given_back() {
+    on_both(|db| {
+        let studio = Studio::new(db, 5);
+        let now = studio.world.now();
+        let mut first = Online::enable(&studio.world, &studio.ada, Scope::Organization);
+        let offer = studio.pins(&first).offers.remove(0);
+        assert_eq!((offer.seats, offer.available, offer.days_max), (5, 5, 14));
+        let preview = KeepSeats { preview: true, ..studio.wish(2, 14, false) };
+        let told =
+            pins::keep(&studio.world.portal, &studio.ada, first.workstation, &preview).unwrap().changes.remove(0);
+        let until = now.plus(14 * DAY_MS).floor_to_second();
+        assert_eq!((told.seats, told.until.unwrap().0, told.cut), (2, until, false));
+        assert!(studio.pins(&first).kept.is_empty(), "a preview changes nothing");
+
+        studio.keep(&first, 2, 14, false).unwrap();
+        let answer = studio.sync(&mut first, 3, 0);
+        assert_eq!(answer.pins.len(), 1);
+        assert_eq!((by_sync(&first).unwrap().seats, kept(&first)), (3, Some((2, until))));
+        assert_eq!(studio.counted(), 5);
+
+        studio.keep(&first, 0, 0, false).unwrap();
+        studio.sync(&mut first, 3, 0);
+        assert_eq!((by_sync(&first).unwrap().seats, kept(&first)), (5, None));
+        assert!(studio.pins(&first).kept.is_empty());
+    });
+}
+
+#[test]
+fn what_is_kept_is_counted_until_its_server_says_that_it_uses_it_no_more() {
+    let db = fresh_in_line();
+    let studio = Studio::new(&db, 5);
+    let mut first = Online::enable(&studio.world, &studio.ada, Scope::Organization);
+    let mut second = Online::enable(&studio.world, &studio.ada, Scope::Organization);
+    studio.keep(&first, 4, 14, false).unwrap();
+    studio.sync(&mut first, 0, 0);
+    // Somebody waits at the other server: what is kept is not asked back.
+    let answer = studio.sync(&mut second, 0, 5);
+    assert_eq!((second.holds(studio.license), answer.pools[0].bound), (0, 4));
+    let answer = studio.sync(&mut first, 0, 0);
+    assert!(answer.pools[0].recall <= 1, "{:?}", answer.pools);
+    // Recalled at the portal. The server has yet to hear of it, and then to say that nothing stands on it.
+    studio.keep(&first, 0, 0, false).unwrap();
+    studio.sync(&mut second, 0, 5);
+    assert!(second.holds(studio.license) <= 1);
+    let presented = first.grant.grant.rev;
+    studio.sync(&mut first, 0, 0);
+    // A pass stands on it: the server obeys the new document and cannot say that the one before is void.
+    let mut request = first.request(&studio.world, &[(studio.license, report(0, 0, 0))]);
+    request.rev = presented;
+    let sent = first.sent(&studio.world, &request);
+    let answer = leasehold_portal::service::sync::sync(&studio.world.portal, HOME, &sent.token, &sent.body).unwrap();
+    first.take(&studio.world, &sent, &answer);
+    let used = second.holds(studio.license);
+    studio.sync(&mut second, used, 5);
+    assert!(second.holds(studio.license) <= 1, "the pass is counted");
+    studio.world.clock.advance(15 * DAY_MS + HOUR_MS);
+    let used = second.holds(studio.license);
+    studio.sync(&mut second, used, 5);
+    assert_eq!(second.holds(studio.license), 5, "what was kept has ended");
+}
+
+#[test]
+fn it_renews_itself_from_half_of_its_term_on_and_goes_back_before_it_ends() {
+    let db = fresh_in_line();
+    let studio = Studio::new(&db, 5);
+    let mut first = Online::enable(&studio.world, &studio.ada, Scope::Organization);
+    let begun = studio.world.now();
+    studio.keep(&first, 2, 10, true).unwrap();
+    studio.sync(&mut first, 0, 0);
+    studio.world.clock.advance(4 * DAY_MS);
+    studio.sync(&mut first, 0, 0);
+    assert_eq!(kept(&first), Some((2, begun.plus(10 * DAY_MS).floor_to_second())));
+    studio.world.clock.advance(DAY_MS + HOUR_MS);
+    studio.sync(&mut first, 0, 0);
+    let renewed = begun.plus(15 * DAY_MS + HOUR_MS).floor_to_second();
+    assert_eq!(kept(&first), Some((2, renewed)));
+    // Not any more: it ends when it does, and in good time its seats are renewed at each sync again.
+    let change = studio.keep(&first, 2, 10, false).unwrap().changes.remove(0);
+    assert_eq!((change.until.unwrap().0, change.auto_renew), (renewed, false));
+    for _ in 0..9 {
+        studio.world.clock.advance(DAY_MS);
+        studio.sync(&mut first, 1, 0);
+        assert_eq!(kept(&first), Some((2, renewed)));
+    }
+    assert!(studio.pins(&first).kept[0].ends_soon);
+    studio.world.clock.advance(23 * HOUR_MS + HOUR_MS / 2);
+    studio.sync(&mut first, 1, 0);
+    assert_eq!((kept(&first), by_sync(&first).unwrap().seats), (None, 5));
+}
+
+#[test]
+fn a_server_speaks_for_itself_and_a_copy_of_what_it_said_is_worth_nothing() {
+    let db = fresh_in_line();
+    let studio = Studio::new(&db, 5);
+    let world = &studio.world;
+    let first = Online::enable(world, &studio.ada, Scope::Organization);
+    let second = Online::enable(world, &studio.ada, Scope::Organization);
+    let look = sign_request(&first.server.key, first.workstation, 0, b"", world.now());
+    let rev = pins::list_signed(&world.portal, &look).unwrap().pins_rev;
+    let body = |rev: Option<u64>| serde_json::to_vec(&KeepSeats { pins_rev: rev, ..studio.wish(2, 3, false) }).unwrap();
+    let signed = |body: &[u8]| sign_request(&first.server.key, first.workstation, 0, body, world.now());
+    let keep = |token: &str, body: &[u8]| pins::keep_signed(&world.portal, HOME, token, body);
+    let good = body(Some(rev));
+    assert_eq!(code(keep(&signed(&body(None)), &body(None))), "BAD_FIELD");
+    assert_eq!(code(keep(&look, &good)), "WRONG_KEY", "a token is for one body");
+    let strange = sign_request(&second.server.key, first.workstation, 0, &good, world.now());
+    assert_eq!(code(keep(&strange, &good)), "WRONG_KEY");
+    let token = signed(&good);
+    assert!(keep(&token, &good).unwrap().pins_rev > rev);
+    assert_eq!(code(keep(&token, &good)), "PINS_CHANGED");
+    assert_eq!(studio.pins(&first).kept.len(), 1);
+    assert!(studio.pins(&second).kept.is_empty());
+}
+
+#[test]
+fn what_cannot_be_kept_is_refused_whole() {
+    let db = fresh_in_line();
+    let studio = Studio::new(&db, 5);
+    let world = &studio.world;
+    let mut first = Online::enable(world, &studio.ada, Scope::Organization);
+    let mut second = Online::enable(world, &studio.ada, Scope::Organization);
+    studio.sync(&mut first, 3, 0);
+    studio.sync(&mut second, 0, 0);
+    assert_eq!(code(studio.keep(&second, 3, 3, false)), "NO_SEATS");
+    assert_eq!(code(studio.keep(&first, 1, 15, false)), "BORROW_TOO_LONG");
+    let bob = world.customer("bob");
+    let others = world.license(&bob, world.product("other"), 5);
+    let mut wish = studio.wish(1, 3, false);
+    wish.pins.push(KeepLicense { license: others, seats: 1, days: None, auto_renew: false });
+    assert_eq!(code(pins::keep(&world.portal, &studio.ada, first.workstation, &wish)), "NOT_FOUND");
+    assert_eq!(code(pins::keep(&world.portal, &bob, first.workstation, &studio.wish(1, 3, false))), "NOT_FOUND");
+    assert!(studio.pins(&first).kept.is_empty(), "nothing of it was done");
+    studio.keep(&first, 2, 14, true).unwrap();
+    licenses::end(&world.portal, &world.operator, studio.license).unwrap();
+    assert_eq!(code(studio.keep(&first, 3, 14, true)), "NOT_RUNNING");
+    workstations::revoke(&world.portal, &studio.ada, first.workstation).unwrap();
+    assert_eq!(code(pins::list(&world.portal, &studio.ada, first.workstation)), "NOT_ONLINE");
+    assert_ne!(id(&bob), id(&studio.ada));
+}
