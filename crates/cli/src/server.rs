@@ -1,6 +1,7 @@
 //! `leasehold server ...`: the customer's side. Every command but `serve` asks the server that runs on the data folder,
 //! or opens the folder itself if none does.
 
+mod offline;
 mod seats;
 mod serve;
 mod told;
@@ -134,6 +135,8 @@ enum What {
     /// Take seats back from their holders: an application that runs is told, has two minutes to save, and gets none again
     /// for a while
     Release(seats::ReleaseArgs),
+    /// Use licenses offline: keep seats here for a while, also if the portal cannot be reached
+    Offline(offline::Offline),
     /// Show how many seats were in use of those owned, day by day, and who used most
     Usage(usage::UsageArgs),
     /// Ask the running server whether it can do its work; exit code 0 if so. For health checks
@@ -354,6 +357,7 @@ pub(crate) fn server(command: ServerCommand) -> Result<u8, Failure> {
             })?;
         }
         What::Release(args) => seats::release(args)?,
+        What::Offline(command) => offline::offline(command)?,
         What::Usage(args) => usage::usage(args)?,
         What::Holders { folder, feature, json } => seats::holders(folder, feature, Output { json })?,
         What::Health { folder } => {

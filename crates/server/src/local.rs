@@ -9,12 +9,13 @@ use leasehold_core::license::FeatureCode;
 use leasehold_core::random::Random;
 use leasehold_core::time::Clock;
 use leasehold_host::{FolderLock, LockError, private_file};
+use leasehold_wire::portal::{KeepSeats, SeatsKept};
 use leasehold_wire::problem::Problem;
 use leasehold_wire::server::{
     ActivationResponse, BackupRequest, BorrowRequest, ConnectionTest, DisableResponse, EnableRequest, LeaseQuery,
-    LeaseView, LostRequest, LostResponse, Page, PassQuery, PassResponse, PassView, ReleaseRequest, ReleaseResponse,
-    ResetResponse, ReturnRequest, ReturnResponse, StatusResponse, TestConnectionRequest, UsagePart, UsageQuery,
-    UsageResponse,
+    LeaseView, LostRequest, LostResponse, OfflineUse, Page, PassQuery, PassResponse, PassView, ReleaseRequest,
+    ReleaseResponse, ResetResponse, ReturnRequest, ReturnResponse, StatusResponse, TestConnectionRequest, UsagePart,
+    UsageQuery, UsageResponse,
 };
 use serde::de::DeserializeOwned;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
@@ -275,6 +276,28 @@ pub fn release(local: Local, wish: &ReleaseRequest) -> Result<ReleaseResponse, L
     local.run(
         |running| running.post("/v1/releases", wish),
         async |server, caller| server.release(&caller, wish.clone()).await,
+    )
+}
+
+/// What is kept for use without the portal, and what could be; see [`Server::pins`].
+///
+/// # Errors
+/// See [`LocalError`].
+pub fn pins(local: Local) -> Result<OfflineUse, LocalError> {
+    local.run(
+        |running| running.json(Method::GET, "/v1/pins", "", b""),
+        async |server, caller| server.pins(&caller).await,
+    )
+}
+
+/// Keeps seats for use without the portal, or releases them; see [`Server::keep_seats`].
+///
+/// # Errors
+/// See [`LocalError`].
+pub fn keep_seats(local: Local, wish: &KeepSeats) -> Result<SeatsKept, LocalError> {
+    local.run(
+        |running| running.post("/v1/pins", wish),
+        async |server, caller| server.keep_seats(&caller, wish.clone()).await,
     )
 }
 

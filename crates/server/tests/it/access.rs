@@ -65,6 +65,8 @@ const TABLE: &[Row] = &[
     ("post", "/v1/online/enable", [401, 401, 401, 502, 401]),
     // It has its seats by file.
     ("post", "/v1/online/refresh", [401, 401, 401, 409, 401]),
+    ("get", "/v1/pins", [401, 401, 401, 409, 401]),
+    ("post", "/v1/pins", [401, 401, 401, 409, 401]),
     ("post", "/v1/activation/disable", ADMINISTRATOR),
 ];
 
@@ -153,6 +155,7 @@ fn body_of(method: &str, template: &str, lease: &Reply, copy: &std::path::Path) 
         ("POST", "/v1/backups") => Some(json!({"to": copy})),
         ("PUT", "/v1/password") => Some(json!({"current": PASSWORD, "new": PASSWORD})),
         ("POST", "/v1/online/test-connection") => Some(json!({})),
+        ("POST", "/v1/pins") => Some(json!({"pins": []})),
         ("POST", "/v1/online/enable") => Some(json!({"token": "a-token"})),
         ("POST", "/v1/sessions") => Some(json!({"password": PASSWORD})),
         _ => None,

@@ -11,6 +11,7 @@ const LOOK: &[&str] = &[
     "/online",
     "/online/live",
     "/online/enable",
+    "/online/offline",
     "/activate",
     "/activate/request",
     "/disable",
@@ -25,6 +26,7 @@ const SEND: &[(&str, &str)] = &[
     ("/online/enable", "account=a&password=b"),
     ("/online/test", ""),
     ("/online/refresh", ""),
+    ("/online/offline", ""),
     ("/disable", ""),
     ("/settings/usage", "usage_open=on"),
     ("/settings/password", "current=a&password=b&again=b"),
@@ -83,6 +85,8 @@ const DOORS: &[Row] = &[
     ("POST", "/online/test", "", [401, 401, 401, 200, 401]),
     // It has its seats by file.
     ("POST", "/online/refresh", "next=/", [401, 401, 401, 409, 401]),
+    ("GET", "/online/offline", "", ADMINISTRATOR),
+    ("POST", "/online/offline", "", [401, 401, 401, 409, 401]),
     ("GET", "/passes", "", ADMINISTRATOR),
     // No file.
     ("POST", "/passes", "", [401, 401, 401, 422, 401]),

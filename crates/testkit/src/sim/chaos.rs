@@ -69,6 +69,7 @@ enum Trouble {
     CutPortal,
     Stolen,
     Recall,
+    Keep,
     Assign,
     Switch,
     TakeBack,
@@ -106,6 +107,7 @@ const CHAOS: &[(Trouble, u64)] = &[
     (Trouble::CutPortal, 6),
     (Trouble::Stolen, 3),
     (Trouble::Recall, 2),
+    (Trouble::Keep, 4),
     (Trouble::Assign, 3),
     (Trouble::Switch, 1),
     (Trouble::TakeBack, 4),
@@ -280,6 +282,11 @@ impl World<'_, '_> {
             Trouble::LosePass => self.lose_pass(server),
             Trouble::TakeBack => self.take_back(server),
             Trouble::Recall => self.portal_act(0, PortalWhat::Recall { server }),
+            Trouble::Keep => {
+                let (seats, days) = (u32::try_from(self.below(4)).unwrap_or(0), 1 + self.below(3));
+                let (days, auto_renew) = (u32::try_from(days).unwrap_or(1), self.per_mille(300));
+                self.portal_act(0, PortalWhat::Keep { server, seats, days, auto_renew });
+            }
             Trouble::Assign => {
                 let (member, seats) = (self.per_mille(500), u32::try_from(self.below(4)).unwrap_or(0));
                 self.portal_act(0, PortalWhat::Assign { member, seats });

@@ -99,6 +99,8 @@ pub(super) enum PortalWhat {
     Renew { server: usize },
     /// Idle seats are asked back from a server.
     Recall { server: usize },
+    /// Seats are kept at a server for use without the portal, or released.
+    Keep { server: usize, seats: u32, days: u32, auto_renew: bool },
     /// Seats of a license are assigned to its owner or to the member; none takes them back.
     Assign { member: bool, seats: u32 },
     /// The revoke button.
@@ -116,6 +118,9 @@ impl std::fmt::Debug for PortalWhat {
             PortalWhat::Activate { server, rev, .. } => write!(f, "upload the request of server{server} (rev {rev:?})"),
             PortalWhat::Enable { server, rev, .. } => write!(f, "enable server{server} (rev {rev:?})"),
             PortalWhat::Recall { server } => write!(f, "recall from server{server}"),
+            PortalWhat::Keep { server, seats, days, auto_renew } => {
+                write!(f, "keep {seats} seats at server{server} for {days} days (auto-renew: {auto_renew})")
+            }
             PortalWhat::Assign { member, seats } => write!(f, "assign {seats} seats (member: {member})"),
             PortalWhat::Renew { server } => write!(f, "renew server{server}"),
             PortalWhat::Revoke { server } => write!(f, "revoke server{server}"),

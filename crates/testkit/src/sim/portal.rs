@@ -13,12 +13,14 @@ use leasehold_core::time::{DAY_MS, HOUR_MS, MINUTE_MS, SECOND_MS};
 use leasehold_db::DbError;
 use leasehold_portal::service::activation::{self, Wish};
 use leasehold_portal::service::{
-    IdempotencyKey, assignments, enable, licenses, organizations, sync, workstations as desk,
+    IdempotencyKey, assignments, enable, licenses, organizations, pins, sync, workstations as desk,
 };
 use leasehold_portal::store::workstations::Owned;
 use leasehold_portal::store::{Keyset, documents, licenses as store_licenses, state, workstations};
 use leasehold_portal::{Failure, admin};
-use leasehold_wire::portal::{Activated, ChosenLine, Enable, NewLicense, NewMember, WorkstationStatus};
+use leasehold_wire::portal::{
+    Activated, ChosenLine, Enable, KeepLicense, KeepSeats, NewLicense, NewMember, WorkstationStatus,
+};
 use leasehold_wire::time::Time;
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -165,6 +167,15 @@ impl World<'_, '_> {
                 assignments::assign(&portal, &operator, license, to, *seats)?;
                 Ok("seats assigned")
             }
+            PortalWhat::Keep { server, seats, days, auto_renew } => {
+                let Some(workstation) = self.servers[*server].workstation else { return Ok("nothing to keep") };
+                let ids: Vec<LicenseId> = self.truth.bought.keys().copied().collect();
+                let license = ids[self.pick(ids.len())];
+                let keep = KeepLicense { license, seats: *seats, days: Some(*days), auto_renew: *auto_renew };
+                let wish = KeepSeats { pins_rev: None, preview: false, pins: vec![keep] };
+                pins::keep(&portal, &operator, workstation, &wish)?;
+                Ok(if *seats > 0 { "seats kept" } else { "kept seats released" })
+            }
             PortalWhat::Recall { server } => {
                 let Some(workstation) = self.servers[*server].workstation else { return Ok("nothing to recall") };
                 let ids: Vec<LicenseId> = self.truth.bought.keys().copied().collect();
@@ -244,9 +255,11 @@ impl World<'_, '_> {
                     license: stored.line.license,
                     seats: stored.line.seats,
                     freed_at: stored.freed_at,
+                    pinned: stored.line.terms.pinned,
                 };
                 let lines = document.lines.iter().map(line).collect();
-                let by_sync = document.lines.iter().all(|stored| stored.line.terms.recallable);
+                let terms = || document.lines.iter().map(|stored| &stored.line.terms);
+                let by_sync = terms().all(|terms| terms.recallable || terms.pinned);
                 if self.truth.issued(row.id, document.id, IssuedDocument { rev: document.rev, lines }, by_sync) {
                     self.newly_issued = Some(row.id);
                 }

@@ -269,9 +269,14 @@ impl Truth {
     pub(super) fn counted(&self, workstation: WorkstationId, license: LicenseId, now: Ms) -> u32 {
         let Some(truth) = self.workstations.get(&workstation) else { return 0 };
         let one = |issued: &IssuedTruth| {
-            let seats = counted_seats(std::slice::from_ref(&issued.document), truth.acknowledged_rev, license, now);
+            // Of what is kept for use without the portal a server promises nothing.
+            let of = |pinned: bool| {
+                let lines = issued.document.lines.iter().filter(|line| line.pinned == pinned).copied().collect();
+                let part = IssuedDocument { rev: issued.document.rev, lines };
+                counted_seats(&[part], truth.acknowledged_rev, license, now)
+            };
             let kept = truth.kept.get(&(issued.document.rev, license)).copied().unwrap_or(u32::MAX);
-            seats.min(kept)
+            of(false).min(kept) + of(true)
         };
         truth.issued.iter().map(one).max().unwrap_or(0)
     }

@@ -4,6 +4,7 @@
 mod day;
 mod evening;
 mod laptop;
+mod offline;
 mod proxy;
 mod site;
 mod window;

@@ -7,6 +7,7 @@ use leasehold_host::{OsRandom, SystemClock};
 use leasehold_trust::SigningKey;
 use leasehold_trust::request::{RequestFacts, build_request};
 use serde_json::{Value, json};
+use std::cell::RefCell;
 use std::fs::File;
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
@@ -79,7 +80,7 @@ const HOLDERS: &[(&str, &str, &str, &str)] = &[
 /// Both services.
 pub(super) struct Site {
     // Before the folder, so that they end before it goes.
-    _portal: Serving,
+    portal_process: RefCell<Option<Serving>>,
     _server: Serving,
     _nginx: Option<Nginx>,
     folder: TempDir,
@@ -134,7 +135,7 @@ impl Site {
 
         let nginx = doors.as_ref().map(|doors| Nginx::start(at, doors, &portal_api, &server_api));
         let mut site = Site {
-            _portal: serving_portal,
+            portal_process: RefCell::new(Some(serving_portal)),
             _server: serving_server,
             _nginx: nginx,
             portal,
@@ -149,6 +150,20 @@ impl Site {
         };
         site.sell();
         site
+    }
+
+    /// The portal's machine is switched off.
+    pub(super) fn stop_portal(&self) {
+        self.portal_process.take();
+    }
+
+    /// A command about the license server that is refused: what it says.
+    pub(super) fn server_says(&self, arguments: &[&str]) -> String {
+        let (verb, rest) = arguments.split_at(arguments.len().min(2));
+        let all = [&["server"], verb, &["--data", "server"], rest].concat();
+        let output = command(self.folder.path(), &all).output().unwrap();
+        assert!(!output.status.success(), "it was done");
+        String::from_utf8_lossy(&output.stderr).into_owned() + &String::from_utf8_lossy(&output.stdout)
     }
 
     fn sell(&mut self) {
