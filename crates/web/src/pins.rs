@@ -227,7 +227,7 @@ pub fn preview(told: &SeatsKept, (action, cancel): (&str, &str), of: Option<&str
             @if let Some(of) = of { p { "At " strong { (wrapped(of)) } ":" } }
             ul.effects { @for change in &told.changes { li { (effect(change, now)) } } }
             @if keeps {
-                p.hint { "Until then nobody can ask them back, also not by revoking this server: they are counted as used here, whether or not anybody works." }
+                p.hint { "Until then they are not asked back for other servers, and count as used here, whether or not anybody works. They can be released early, here or at the portal." }
             } @else {
                 p.hint { "They are renewed at each sync again. Seats that laptops have borrowed beyond that come back when their passes end or are returned." }
             }
