@@ -12,6 +12,8 @@ use leasehold_host::OsRandom;
 use leasehold_trust::{LeaseClaims, PublicKey, verify_lease};
 use leasehold_wire::server::LeaseResponse;
 use std::net::SocketAddr;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 use tokio::runtime::Runtime;
 use tokio::time::Instant;
@@ -44,13 +46,23 @@ impl Load {
 
     /// Checks out `leases` seats that nobody gives back while it is measured.
     pub(crate) fn fill(&self, address: SocketAddr, leases: u32) -> Result<()> {
+        self.fill_from(address, leases, 1)
+    }
+
+    /// The same from so many machines.
+    pub(crate) fn fill_from(&self, address: SocketAddr, leases: u32, hosts: u32) -> Result<()> {
         let clients = u32::try_from(self.clients).unwrap_or(1);
         self.runtime.block_on(async {
             let tasks: Vec<_> = (0..self.clients)
                 .map(|client| {
                     tokio::spawn(async move {
                         let mut connection = Connection::open(address, client).await?;
-                        for _ in 0..share(leases, client, clients) {
+                        for nth in 0..share(leases, client, clients) {
+                            if hosts > 1 {
+                                let number = nth.wrapping_mul(clients).wrapping_add(u32::try_from(client)?) % hosts;
+                                connection.host = format!("node-{number:05}.studio.example");
+                                connection.user = format!("user-{:05}", number / 2);
+                            }
                             connection.checkout(None).await?;
                         }
                         anyhow::Ok(())
@@ -75,6 +87,41 @@ impl Load {
                 us.push(u32::try_from(start.elapsed().as_micros()).unwrap_or(u32::MAX));
             }
             Ok(us)
+        })
+    }
+
+    /// Checks out and in `per_s` times a second over all connections until `stop` says so; a request that is due while the
+    /// one before it has no answer yet waits for it.
+    pub(crate) fn paced(&self, address: SocketAddr, per_s: u64, stop: &Arc<AtomicBool>) -> Result<Samples> {
+        let every = Duration::from_micros(1_000_000 * self.clients as u64 / per_s.max(1));
+        self.runtime.block_on(async {
+            let start = Instant::now();
+            let tasks: Vec<_> = (0..self.clients)
+                .map(|client| {
+                    let stop = Arc::clone(stop);
+                    tokio::spawn(async move {
+                        let mut connection = Connection::open(address, client).await?;
+                        let mut due = tokio::time::interval(every);
+                        let mut checkout_us = Vec::new();
+                        while !stop.load(Ordering::Relaxed) {
+                            due.tick().await;
+                            let start = Instant::now();
+                            let lease = connection.checkout(None).await?;
+                            checkout_us.push(u32::try_from(start.elapsed().as_micros()).unwrap_or(u32::MAX));
+                            connection.checkin(&lease).await?;
+                        }
+                        anyhow::Ok(checkout_us)
+                    })
+                })
+                .collect();
+            let mut samples = Samples::default();
+            for task in tasks {
+                let mut checkout_us = task.await??;
+                samples.ops += checkout_us.len() as u64;
+                samples.checkout_us.append(&mut checkout_us);
+            }
+            samples.seconds = start.elapsed().as_secs_f64();
+            Ok(samples)
         })
     }
 
@@ -130,6 +177,7 @@ async fn drive(address: SocketAddr, client: usize, end: Instant, key: Option<Pub
 struct Connection {
     http: Http,
     user: String,
+    host: String,
     signed: bool,
     random: OsRandom,
 }
@@ -137,15 +185,16 @@ struct Connection {
 impl Connection {
     async fn open(address: SocketAddr, client: usize) -> Result<Connection> {
         let user = format!("user-{client:05}");
-        Ok(Connection { http: Http::open(address).await?, user, signed: false, random: OsRandom })
+        let host = "node.studio.example".to_owned();
+        Ok(Connection { http: Http::open(address).await?, user, host, signed: false, random: OsRandom })
     }
 
     async fn checkout(&mut self, verify: Option<&PublicKey>) -> Result<LeaseResponse> {
         let token = BASE64_URL_SAFE_NO_PAD.encode(random::bytes::<32>(&mut self.random as &mut dyn Random));
         let (key, nonce) = token.split_at(22);
         let body = format!(
-            r#"{{"feature":"bench.seat","seats":1,"version":"1.0","user":"{}","host":"node.studio.example","host_id":"0123456789abcdef0123456789abcdef","boot_id":"fedcba98-7654-3210-fedc-ba9876543210","pid":4711,"nonce":"{nonce}"}}"#,
-            self.user
+            r#"{{"feature":"bench.seat","seats":1,"version":"1.0","user":"{}","host":"{}","host_id":"0123456789abcdef0123456789abcdef","boot_id":"fedcba98-7654-3210-fedc-ba9876543210","pid":4711,"nonce":"{nonce}"}}"#,
+            self.user, self.host
         );
         let request = Request::builder()
             .method(Method::POST)

@@ -4,11 +4,13 @@
 //!
 //! Owns the floor, the load and the figures. Starts everything it measures as a process of its own, on a real disk.
 
+mod crowd;
 mod figures;
 mod fleet;
 mod floor;
 mod http;
 mod load;
+mod pages;
 mod portal;
 mod site;
 mod sync;
@@ -33,6 +35,10 @@ enum Command {
     Checkout(Checkout),
     /// Syncs a second and what each costs the portal, with few and with many license servers.
     Sync(sync::Sync),
+    /// Every page and list of a full license server while seats come and go.
+    Pages(pages::Pages),
+    /// Seats for those who behave, among ten thousand silent connections, slow senders, absurd bodies and a flood.
+    Crowd(crowd::Crowd),
     /// The floor as a process; started by `checkout`.
     #[command(hide = true)]
     Floor {
@@ -68,6 +74,8 @@ fn main() -> Result<()> {
     match Cli::parse().command {
         Command::Floor { dir } => floor::run(&dir),
         Command::Checkout(options) => checkout(&options),
+        Command::Pages(options) => pages::run(&options, fresh_folder(&options.dir)?.path()),
+        Command::Crowd(options) => crowd::run(&options, fresh_folder(&options.dir)?.path()),
         Command::Sync(options) => sync::run(&options, fresh_folder(&options.dir)?.path()),
     }
 }
@@ -75,7 +83,8 @@ fn main() -> Result<()> {
 fn checkout(options: &Checkout) -> Result<()> {
     let folder = fresh_folder(&options.dir)?;
     let floor = site::Process::floor(&folder.path().join("floor"))?;
-    let mut server = site::LicenseServer::activate(&folder.path().join("server"), options)?;
+    let seats = options.leases_out.saturating_add(u32::try_from(options.clients)?).saturating_add(64);
+    let mut server = site::LicenseServer::activate(&folder.path().join("server"), seats)?;
     server.start()?;
     let load = load::Load::new(options.clients)?;
     load.fill(server.address(), options.leases_out)?;

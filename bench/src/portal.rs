@@ -99,7 +99,7 @@ impl Portal {
             .args(["portal", "admin", "create-operator", "--email", "operator@bench.example", "--name", "Operator"])
             .arg("--password-file")
             .arg(&secret))?;
-        let process = Process::serve(binary, "portal", &data, site::free_address()?)?;
+        let process = Process::serve(binary, "portal", &data, site::free_address()?, &[])?;
         let operator = signed_in(process.address(), "operator@bench.example")?;
         let product = json!({ "code": "bench", "name": "Bench", "share": "none", "features": { FEATURE: 1 } });
         let product = operator.call("POST", "/api/v1/products", Some(&product))?["id"].clone();

@@ -1,6 +1,5 @@
 //! What is measured, as processes: the floor, and a license server activated through its real files.
 
-use crate::Checkout;
 use crate::load::Load;
 use anyhow::{Context as _, Result, ensure};
 use leasehold_core::grant::{Grant, Line, Terms};
@@ -36,9 +35,9 @@ impl Process {
     }
 
     /// Starts `leasehold KIND serve` on a data folder, and waits until it answers at the address.
-    pub(crate) fn serve(binary: &Path, kind: &str, dir: &Path, address: SocketAddr) -> Result<Process> {
+    pub(crate) fn serve(binary: &Path, kind: &str, dir: &Path, address: SocketAddr, more: &[&str]) -> Result<Process> {
         let mut command = Command::new(binary);
-        command.args([kind, "serve", "--listen", &address.to_string(), "--dir"]).arg(dir);
+        command.args([kind, "serve", "--listen", &address.to_string(), "--dir"]).arg(dir).args(more);
         let child = command.env("LEASEHOLD_LOG", "warn").stdout(Stdio::null()).spawn();
         let process = Process { child: child.with_context(|| format!("starting leasehold {kind}"))?, address };
         let deadline = Instant::now() + Duration::from_secs(30);
@@ -89,7 +88,7 @@ pub(crate) struct LicenseServer {
 
 impl LicenseServer {
     /// Builds the binary, makes a vendor, and activates a server by request file and activation file.
-    pub(crate) fn activate(dir: &Path, options: &Checkout) -> Result<LicenseServer> {
+    pub(crate) fn activate(dir: &Path, seats: u32) -> Result<LicenseServer> {
         let binary = build()?;
         std::fs::create_dir_all(dir)?;
         let request = run(Command::new(&binary).args(["server", "request", "--dir"]).arg(dir))?;
@@ -100,7 +99,6 @@ impl LicenseServer {
         let signer = vendor.signer(now)?;
         let random = &mut OsRandom;
         let workstation = WorkstationId::draw(now, random);
-        let seats = options.leases_out.saturating_add(u32::try_from(options.clients)?).saturating_add(64);
         let line = Line {
             line: LineId::draw(now, random),
             license: LicenseId::draw(now, random),
@@ -144,7 +142,12 @@ impl LicenseServer {
 
     /// Starts it and waits until it answers.
     pub(crate) fn start(&mut self) -> Result<()> {
-        self.process = Some(Process::serve(&self.binary, "server", &self.dir, self.address)?);
+        self.start_with(&[])
+    }
+
+    /// The same with more arguments.
+    pub(crate) fn start_with(&mut self, more: &[&str]) -> Result<()> {
+        self.process = Some(Process::serve(&self.binary, "server", &self.dir, self.address, more)?);
         Ok(())
     }
 

@@ -46,7 +46,7 @@ impl Server {
         let data = dir.join(name);
         std::fs::create_dir_all(&data)?;
         std::fs::write(data.join("server.toml"), format!("portal_url = \"http://{}\"\n", portal.address()))?;
-        let process = Process::serve(portal.binary(), "server", &data, site::free_address()?)?;
+        let process = Process::serve(portal.binary(), "server", &data, site::free_address()?, &[])?;
         // By which the command line finds it; written when it serves.
         until("the license server", || Ok(data.join("admin.address").exists()))?;
         let password = secret_file(dir)?;

@@ -15,6 +15,6 @@ pub mod stopwatch;
 pub use clock::SystemClock;
 pub use file_error::FileError;
 pub use folder_lock::{FolderLock, LockError};
-pub use machine::{boot_id, fingerprint, free_bytes, host_name, machine_id_hash, user_name};
+pub use machine::{boot_id, fingerprint, free_bytes, host_name, machine_id_hash, raise_open_files, user_name};
 pub use random::OsRandom;
 pub use stopwatch::Stopwatch;

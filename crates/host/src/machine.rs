@@ -91,6 +91,22 @@ pub fn free_bytes(folder: &Path) -> Result<u64, FileError> {
     free.map_err(|error| FileError::io("measure the free space of", folder, error.into()))
 }
 
+/// Lets this process have as many files and sockets open as the operating system allows it, and says how many that is.
+/// Without this it is 1,024 in most shells.
+pub fn raise_open_files() -> u64 {
+    #[cfg(unix)]
+    {
+        use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+        let limit = getrlimit(Resource::Nofile);
+        // No limit where none is told.
+        let (now, most) = (limit.current.unwrap_or(u64::MAX), limit.maximum.unwrap_or(u64::MAX));
+        let raised = now < most && setrlimit(Resource::Nofile, Rlimit { current: Some(most), ..limit }).is_ok();
+        if raised { most } else { now }
+    }
+    #[cfg(not(unix))]
+    u64::MAX
+}
+
 fn first_line(path: &Path) -> Option<String> {
     printable(std::fs::read_to_string(path).ok()?.lines().next()?)
 }

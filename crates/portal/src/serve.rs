@@ -95,7 +95,8 @@ pub async fn serve_on(
     let (trigger, shutdown) = shutdown_pair();
     let router = router(&Front::new(portal.clone(), &config).until(shutdown.clone()), &config)?;
     let jobs = tokio::spawn(jobs::run(portal.clone(), shutdown.clone()));
-    let serving = tokio::spawn(listener::serve_all(ports, router, mode, Limits::default(), shutdown));
+    let limits = Limits::for_open_files(leasehold_host::raise_open_files());
+    let serving = tokio::spawn(listener::serve_all(ports, router, mode, limits, shutdown));
     tracing::info!(%address, vendor = portal.vendor(), "the portal takes requests");
     on_ready(address);
     let failed = tokio::select! {

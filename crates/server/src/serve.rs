@@ -115,7 +115,8 @@ async fn run(
     for port in &ports {
         tracing::info!(address = %port.address(), "the license server takes requests");
     }
-    let serving = tokio::spawn(listener::serve_all(ports, router, Mode::Both(tls), Limits::default(), shutdown));
+    let limits = Limits::for_open_files(leasehold_host::raise_open_files());
+    let serving = tokio::spawn(listener::serve_all(ports, router, Mode::Both(tls), limits, shutdown));
     on_ready(Ready {
         address,
         setup_secret: server.0.administrator.take_setup_secret(),

@@ -2,10 +2,12 @@
 //! graceful end; knows no route. Every request carries a [`Connection`] extension that says what it came in on.
 
 mod connection;
+mod crowd;
 
 use crate::shutdown::Shutdown;
 use crate::tls::Tls;
 use axum::Router;
+use crowd::Crowd;
 use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -52,8 +54,25 @@ pub struct Limits {
     pub header_bytes_max: usize,
     /// Connections open at once; more wait in the operating system's queue.
     pub connections_max: usize,
+    /// Of these, from one address; more are closed at once. A proxy is one address.
+    pub per_address_max: usize,
     /// How long a stopping listener lets running requests finish.
     pub drain: Duration,
+}
+
+/// Connections open at once, if the operating system allows as many open files.
+const CONNECTIONS_MAX: usize = 16_384;
+/// Open files that are for other things than connections.
+const OTHER_FILES: usize = 256;
+
+impl Limits {
+    /// The limits of a process that may have `open_files` files open.
+    #[must_use]
+    pub fn for_open_files(open_files: u64) -> Limits {
+        let all = usize::try_from(open_files).unwrap_or(usize::MAX).saturating_sub(OTHER_FILES);
+        let connections_max = all.clamp(64, CONNECTIONS_MAX);
+        Limits { connections_max, per_address_max: connections_max / 4 * 3, ..Limits::default() }
+    }
 }
 
 impl Default for Limits {
@@ -63,7 +82,8 @@ impl Default for Limits {
             handshake: Duration::from_secs(10),
             header_read: Duration::from_secs(30),
             header_bytes_max: 16 * 1024,
-            connections_max: 8192,
+            connections_max: CONNECTIONS_MAX,
+            per_address_max: CONNECTIONS_MAX / 4 * 3,
             drain: Duration::from_secs(10),
         }
     }
@@ -174,7 +194,9 @@ impl Bound {
     /// Serves until `shutdown`, then closes the port, lets running requests finish and answers how that went.
     pub async fn serve(self, router: Router, mode: Mode, limits: Limits, mut shutdown: Shutdown) -> Drained {
         let slots = Arc::new(Semaphore::new(limits.connections_max));
-        let drain = limits.drain;
+        let (drain, per_address_max) = (limits.drain, limits.per_address_max);
+        let crowd = Crowd::default();
+        let mut turned_away = 0_u64;
         let serving = Arc::new(connection::Serving::new(router, mode, limits));
         let mut open = JoinSet::new();
         let mut full = false;
@@ -192,10 +214,18 @@ impl Bound {
             };
             match accepted {
                 Ok((stream, peer, slot)) => {
+                    let Some(place) = crowd.enter(peer.ip(), per_address_max) else {
+                        // The first of many is said, then every thousandth: whoever floods must not flood the log.
+                        if turned_away.is_multiple_of(1_000) {
+                            tracing::warn!(%peer, turned_away, "too many connections from one address; more are closed");
+                        }
+                        turned_away += 1;
+                        continue;
+                    };
                     let (serving, shutdown) = (Arc::clone(&serving), shutdown.clone());
                     open.spawn(async move {
                         serving.run(stream, peer, shutdown).await;
-                        drop(slot);
+                        drop((slot, place));
                     });
                 }
                 Err(error) => pause_after(error, &mut shutdown).await,

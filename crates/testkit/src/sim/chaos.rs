@@ -107,7 +107,7 @@ const CHAOS: &[(Trouble, u64)] = &[
     (Trouble::CutPortal, 6),
     (Trouble::Stolen, 3),
     (Trouble::Recall, 2),
-    (Trouble::Keep, 4),
+    (Trouble::Keep, 8),
     (Trouble::Assign, 3),
     (Trouble::Switch, 1),
     (Trouble::TakeBack, 4),

@@ -134,6 +134,32 @@ async fn connections_beyond_the_cap_wait_for_a_slot() {
     assert!(read_to_end(second).await.starts_with("HTTP/1.1 200"));
 }
 
+#[tokio::test]
+async fn one_address_does_not_take_the_places_of_others() {
+    let service = Running::start(who_asks(), Mode::Plain, Limits { per_address_max: 2, ..Limits::default() }).await;
+    let first = service.connect().await;
+    let second = service.connect().await;
+    let mut third = service.connect().await;
+    // Closed without an answer: nothing is worked for it.
+    let closed = tokio::time::timeout(PATIENCE, third.read(&mut [0; 1])).await.expect("closed at once");
+    assert!(matches!(closed, Ok(0) | Err(_)));
+    let socket = tokio::net::TcpSocket::new_v4().unwrap();
+    socket.bind("127.0.0.2:0".parse().unwrap()).unwrap();
+    let other = socket.connect(service.address).await.unwrap();
+    assert!(converse(other, &get("/who")).await.starts_with("HTTP/1.1 200"), "another address is served");
+    drop((first, second));
+    // Its places are free again once the service has noticed.
+    for _ in 0..100 {
+        let mut again = service.connect().await;
+        let sent = again.write_all(get("/who").as_bytes()).await.is_ok();
+        if sent && read_to_end(again).await.starts_with("HTTP/1.1 200") {
+            return;
+        }
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+    panic!("the places did not come back");
+}
+
 /// A route that says when it was entered and answers when it is let go.
 fn slow_route() -> (Router, Arc<Notify>, Arc<Notify>) {
     let (entered, leave) = (Arc::new(Notify::new()), Arc::new(Notify::new()));
