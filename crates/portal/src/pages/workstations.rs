@@ -134,6 +134,7 @@ fn held(line: &HeldLine) -> Markup {
         li {
             (number(line.seats.into())) " × " (clip(&line.product_name))
             @if let Some(used) = line.used.filter(|used| *used > 0) { span.muted { "· " (number(used.into())) " in use" } }
+            @if line.terms.pinned { span.muted { "· kept offline" } }
         }
     }
 }

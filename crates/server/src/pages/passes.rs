@@ -227,7 +227,7 @@ fn content(passes: &Page<PassView>, seen: &StatusResponse, outcome: &Outcome, qu
         (page_header("Borrowed by machines", "Seats that laptops use out of reach of this server. Each has a hard end; a day later its seats are free at the latest.", html! {}))
         @match outcome {
             Outcome::None => {}
-            Outcome::Lent(pass, request) => (lent(pass, request, now)),
+            Outcome::Lent(pass, request) => (lent(pass, request, seen.online.is_some(), now)),
             Outcome::Returned(returned) => (returned_panel(returned, now)),
             Outcome::Refused(problem) => {
                 div #upload-refused.group { (problem_panel(problem)) p { strong { "Nothing was changed." } } }
@@ -259,7 +259,7 @@ fn content(passes: &Page<PassView>, seen: &StatusResponse, outcome: &Outcome, qu
     }
 }
 
-fn lent(pass: &PassResponse, request: &str, now: Ms) -> Markup {
+fn lent(pass: &PassResponse, request: &str, online: bool, now: Ms) -> Markup {
     html! {
         section.card #lent {
             h2 { (status("Lent", Tone::Good)) }
@@ -267,6 +267,7 @@ fn lent(pass: &PassResponse, request: &str, now: Ms) -> Markup {
                 strong { (words::seats(u64::from(pass.seats))) " of " code { (pass.feature.as_str()) } }
                 " until " (when(pass.until.0, now)) "."
                 @if pass.cut { " It was asked for until " (words::minute(pass.wanted_until.0)) ", and ends earlier because what this server holds does." }
+                @if pass.cut && online { " To lend for longer, keep seats here for longer first: " a href="/online/offline" { "Use licenses offline" } "." }
                 @if pass.known { " This machine's key had the pass already." }
             }
             form method="post" action="/passes/file" {

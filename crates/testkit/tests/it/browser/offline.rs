@@ -75,7 +75,7 @@ async fn borrow(site: &Site, window: &Window) {
 async fn portal(site: &Site, window: &Window) {
     window.sign_in(&site.portal, CUSTOMER).await;
     window.open(&format!("{}/workstations", site.portal)).await;
-    window.find(By::Css("#workstations a, main table a")).await.click().await.unwrap();
+    window.find(By::Css("main td a")).await.click().await.unwrap();
     window.see("#lines", "kept offline").await;
     window.follow("Use offline").await;
     window.see("#kept", "Nimbus Animate").await;
@@ -90,7 +90,7 @@ async fn portal(site: &Site, window: &Window) {
     // And to it again, another product.
     let paint = &site.licenses[1];
     window.open(&format!("{}/workstations", site.portal)).await;
-    window.find(By::Css("#workstations a, main table a")).await.click().await.unwrap();
+    window.find(By::Css("main td a")).await.click().await.unwrap();
     window.follow("Use offline").await;
     window.fill(&format!("seats-{paint}"), "2").await;
     window.fill(&format!("days-{paint}"), "2").await;

@@ -163,7 +163,7 @@ impl Site {
         let all = [&["server"], verb, &["--data", "server"], rest].concat();
         let output = command(self.folder.path(), &all).output().unwrap();
         assert!(!output.status.success(), "it was done");
-        String::from_utf8_lossy(&output.stderr).into_owned() + &String::from_utf8_lossy(&output.stdout)
+        format!("{}{}", String::from_utf8_lossy(&output.stderr), String::from_utf8_lossy(&output.stdout))
     }
 
     fn sell(&mut self) {
