@@ -144,7 +144,7 @@ fn days(count: u32) -> String {
 }
 
 /// The form: preset as it is, or as it was `entered`.
-pub fn form(pins: &Pins, entered: &Sent, action: &str, now: Ms) -> Markup {
+pub fn form(pins: &Pins, entered: &Sent, action: &str) -> Markup {
     let lendable = pins.offers.iter().any(|offer| offer.days_max > 0);
     html! {
         form #keep method="post" action=(action) {
@@ -154,7 +154,7 @@ pub fn form(pins: &Pins, entered: &Sent, action: &str, now: Ms) -> Markup {
                 id: "offers",
                 caption: "Keep seats",
                 columns: OFFER_COLUMNS,
-                rows: pins.offers.iter().map(|offer| offer_row(offer, pins, entered, now)).collect(),
+                rows: pins.offers.iter().map(|offer| offer_row(offer, pins, entered)).collect(),
                 query: &ListQuery::default(),
                 next: None,
                 empty: empty_state(
@@ -168,7 +168,7 @@ pub fn form(pins: &Pins, entered: &Sent, action: &str, now: Ms) -> Markup {
     }
 }
 
-fn offer_row(offer: &PinOffer, pins: &Pins, entered: &Sent, now: Ms) -> Row {
+fn offer_row(offer: &PinOffer, pins: &Pins, entered: &Sent) -> Row {
     let id = offer.license.to_string();
     let kept = pins.kept.iter().find(|kept| kept.license == offer.license);
     let field = |prefix: &str, preset: String| sent(entered, &format!("{prefix}{id}")).map_or(preset, str::to_owned);
@@ -182,7 +182,7 @@ fn offer_row(offer: &PinOffer, pins: &Pins, entered: &Sent, now: Ms) -> Row {
     let product = html! {
         div.two-lines {
             (wrapped(&offer.product_name))
-            @if let Some(end) = offer.license_end { div.muted { "license ends " (when(end.0, now)) } }
+            @if let Some(end) = offer.license_end { div.muted { "license ends " (end.0.minute()) } }
         }
     };
     let available = html! { (number(offer.available.into())) " of " (number(offer.seats.into())) };

@@ -79,7 +79,14 @@ impl Product<'_> {
 
     /// When the first of the seats from a file end, or of those that the portal renews by itself.
     pub(super) fn first_end_of(&self, offline: bool) -> Option<Ms> {
-        self.alive().filter(|line| line.offline == offline).map(|line| line.until.0).min()
+        let is = |line: &&LineStatus| if offline { is_by_file(line) } else { !line.offline };
+        self.alive().filter(|line| is(&line)).map(|line| line.until.0).min()
+    }
+
+    /// Seats that are kept for use without the portal, and when the first of them end.
+    fn kept(&self) -> Option<(u64, Ms)> {
+        let end = self.alive().filter(|line| line.kept).map(|line| line.until.0).min()?;
+        Some((self.alive().filter(|line| line.kept).map(|line| u64::from(line.seats)).sum(), end))
     }
 
     /// Seats that end first, and when, if that is soon. Those that the portal renews always end within days, and do not.
@@ -90,7 +97,7 @@ impl Product<'_> {
     /// The same for any time to come, in milliseconds.
     pub(super) fn ending_within(&self, within_ms: i64) -> Option<(u64, Ms)> {
         let end = self.first_end_of(true).filter(|end| end.since(self.now) <= within_ms)?;
-        let first = self.alive().filter(|line| line.offline && line.until.0 == end);
+        let first = self.alive().filter(|line| is_by_file(line) && line.until.0 == end);
         Some((first.map(|line| u64::from(line.seats)).sum(), end))
     }
 
@@ -323,6 +330,7 @@ fn expiry(product: &Product<'_>) -> Markup {
             div.two-lines {
                 @if let Some(end) = online {
                     (end_of_online(end, product))
+                    (kept_until(product))
                 } @else if let Some(ended) = product.last_end() {
                     div { (badge("expired", Tone::Bad)) }
                     (when(ended, product.now))
@@ -332,7 +340,7 @@ fn expiry(product: &Product<'_>) -> Markup {
             }
         };
     };
-    let by_file = product.alive().filter(|line| line.offline).map(|line| line.until.0).max();
+    let by_file = product.alive().filter(|line| is_by_file(line)).map(|line| line.until.0).max();
     let later = by_file.filter(|last| *last != first);
     let covered = product.alive().filter_map(|line| line.maintenance_until).max();
     html! {
@@ -341,6 +349,7 @@ fn expiry(product: &Product<'_>) -> Markup {
             @if let Some((seats, _)) = product.ending_soon() { div { (badge(&words::count(seats, "seat ends soon", "seats end soon"), Tone::Warning)) } }
             @if let Some(last) = later { div.muted { "the last " (relative(last, product.now)) } }
             @if let Some(end) = online { (end_of_online(end, product)) }
+            (kept_until(product))
             @if let Some(date) = covered {
                 div.muted title="A perpetual license: releases after this date need a renewal of the maintenance." { "releases to " (date) }
             }
@@ -349,6 +358,18 @@ fn expiry(product: &Product<'_>) -> Markup {
 }
 
 /// Seats that the portal renews by itself, unless something is wrong.
+fn is_by_file(line: &LineStatus) -> bool {
+    line.offline && !line.kept
+}
+
+fn kept_until(product: &Product<'_>) -> Markup {
+    html! {
+        @if let Some((seats, end)) = product.kept() {
+            div.muted title="Kept for use without the portal" { (words::count(seats, "seat kept, ends", "seats kept, the first end")) " " (relative(end, product.now)) }
+        }
+    }
+}
+
 fn end_of_online(end: Ms, product: &Product<'_>) -> Markup {
     html! {
         @if product.kept_up {

@@ -267,6 +267,7 @@ fn line(view: LineView) -> LineStatus {
         seats_in_use,
         until: line.until.into(),
         offline: line.terms.pinned || line.terms.renew != Renew::Sync,
+        kept: line.terms.pinned,
         assigned: line.terms.assigned,
         share: line.terms.share,
         maintenance_until: line.terms.released_before,

@@ -161,6 +161,9 @@ pub struct LineStatus {
     pub until: Time,
     /// From a file (or pinned), not renewed at each sync.
     pub offline: bool,
+    /// Kept for use without the portal: it renews it, or turns it into one that is renewed at each sync.
+    #[serde(default)]
+    pub kept: bool,
     /// For the person at the server's own machine only.
     pub assigned: bool,
     /// `user_host` if leases of one user on one machine share a seat.

@@ -36,7 +36,7 @@ fn overview(
         h2 { "Kept now" }
         (pins::kept(known, Some(&here), now))
         h2 { "Borrow to it" }
-        (pins::form(known, fields.sent_all(), &here, now))
+        (pins::form(known, fields.sent_all(), &here))
         p.hint {
             "It is given them with its next sync, within seconds if it is reached. To recall seats before their end, release them above: \
              they count as its own until it has said that nothing stands on them any more."

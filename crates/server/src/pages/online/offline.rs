@@ -118,7 +118,7 @@ fn content(
                 h2 { "Kept now" }
                 (pins::kept(pins, Some(PATH), visit.now))
                 h2 { "Keep seats" }
-                (pins::form(pins, entered, PATH, visit.now))
+                (pins::form(pins, entered, PATH))
                 p.hint { "The other seats here last without the portal as well, until the time that the overview says." }
             }
         }
