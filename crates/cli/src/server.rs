@@ -1,6 +1,7 @@
 //! `leasehold server ...`: the customer's side. Every command but `serve` asks the server that runs on the data folder,
 //! or opens the folder itself if none does.
 
+mod manage;
 mod offline;
 mod seats;
 mod serve;
@@ -203,6 +204,8 @@ enum What {
     Install(InstallArgs),
     /// Take the service away; the data stays
     Uninstall(UninstallArgs),
+    /// Show the settings and where each stands, or change them
+    Settings(manage::SettingsArgs),
     /// The administrator of this server
     Admin(Admin),
     /// Print the OpenAPI document of the REST API
@@ -248,19 +251,7 @@ enum ForWhom {
 #[derive(Args, Debug)]
 struct Admin {
     #[command(subcommand)]
-    what: AdminWhat,
-}
-
-#[derive(Subcommand, Debug)]
-enum AdminWhat {
-    /// The password is lost: forget it, end every sign-in, and print a new setup secret
-    Reset {
-        #[command(flatten)]
-        folder: Folder,
-        /// Print one JSON document instead of text
-        #[arg(long)]
-        json: bool,
-    },
+    what: manage::AdminWhat,
 }
 
 impl Folder {
@@ -424,18 +415,8 @@ pub(crate) fn server(command: ServerCommand) -> Result<u8, Failure> {
             Output { json }.print(&test, || steps(&test))?;
             return Ok(if test.ok { 0 } else { NO_SERVER });
         }
-        What::Admin(Admin { what: AdminWhat::Reset { folder, json } }) => {
-            let secret = local::reset_administrator(folder.open())?;
-            Output { json }.print(&json!({ "setup_secret": secret }), || match &secret {
-                Some(secret) => format!(
-                    "The administrator's password is forgotten and nobody is signed in. Set a new one on the server's page \
-                     (Set the password) with this setup secret, good for one use:\n\n  {secret}"
-                ),
-                None => "The administrator's password is forgotten. Start the server: it prints a setup secret, with which \
-                         a new one is set."
-                    .to_owned(),
-            })?;
-        }
+        What::Admin(Admin { what }) => manage::admin(what)?,
+        What::Settings(args) => manage::settings(args)?,
         What::Install(args) => installing::install(args)?,
         What::Uninstall(args) => installing::uninstall(args)?,
         What::Openapi => line_out(&pretty(&leasehold_server::openapi())?)?,

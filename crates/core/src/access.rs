@@ -3,6 +3,7 @@
 //! Knows no sessions, tokens or SQL: whoever calls has found out who is asking.
 
 use crate::ids::AccountId;
+use crate::license::words;
 
 /// Who asks something of the portal.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -77,13 +78,34 @@ pub fn portal_may(actor: PortalActor, action: PortalAction, owner: Option<Accoun
     }
 }
 
+words! {
+    /// What an account of a license server's administrators may do.
+    AdministratorKind {
+        /// Everything.
+        Administrator = "administrator",
+        /// See everything and change nothing.
+        ReadOnly = "read_only",
+    }
+}
+
 /// Who asks something of a license server. (Holders of a lease show its secret instead; see `PROTOCOL.md` section 7.)
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum ServerActor {
     /// Anyone who can reach the port.
     Anyone,
-    /// Signed in as the administrator of this server, over loopback or TLS.
+    /// Signed in to look, over loopback or TLS.
+    ReadOnly,
+    /// Signed in as an administrator of this server, over loopback or TLS.
     Administrator,
+}
+
+impl From<AdministratorKind> for ServerActor {
+    fn from(kind: AdministratorKind) -> ServerActor {
+        match kind {
+            AdministratorKind::Administrator => ServerActor::Administrator,
+            AdministratorKind::ReadOnly => ServerActor::ReadOnly,
+        }
+    }
 }
 
 /// What is asked of a license server.
@@ -91,17 +113,39 @@ pub enum ServerActor {
 pub enum ServerAction {
     /// See features with their totals, without who holds what.
     ReadTotals,
-    /// See who holds what.
+    /// See who holds what now.
+    ReadHolders,
+    /// See who used what: log, figures, denials.
     ReadUsage,
-    /// Request, import, disable; settings; backup; audit log.
+    /// See settings, accounts, sessions, backups, the audit log.
+    Inspect,
+    /// Sign out, change one's own password, end one's own sign-ins.
+    UseOwnAccount,
+    /// Request, import, disable, release; settings; accounts; backup.
     Administer,
 }
 
-/// Whether `actor` may do `action`; `usage_open` is the administrator's setting that lets everybody see who uses what.
-pub fn server_may(actor: ServerActor, action: ServerAction, usage_open: bool) -> Verdict {
+/// What everybody who reaches a license server may see without signing in.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Openness {
+    /// Features with their totals.
+    pub totals: bool,
+    /// Who holds what now.
+    pub holders: bool,
+    /// Who used what.
+    pub usage: bool,
+}
+
+/// Whether `actor` may do `action`; `open` is what the administrators let everybody see.
+pub fn server_may(actor: ServerActor, action: ServerAction, open: Openness) -> Verdict {
+    use ServerAction as A;
     match (actor, action) {
-        (ServerActor::Administrator, _) | (_, ServerAction::ReadTotals) => Verdict::Allowed,
-        (ServerActor::Anyone, ServerAction::ReadUsage) if usage_open => Verdict::Allowed,
+        (ServerActor::Administrator, _) => Verdict::Allowed,
+        (ServerActor::ReadOnly, A::Administer) => Verdict::Forbidden,
+        (ServerActor::ReadOnly, _) => Verdict::Allowed,
+        (ServerActor::Anyone, A::ReadTotals) if open.totals => Verdict::Allowed,
+        (ServerActor::Anyone, A::ReadHolders) if open.holders => Verdict::Allowed,
+        (ServerActor::Anyone, A::ReadUsage) if open.usage => Verdict::Allowed,
         (ServerActor::Anyone, _) => Verdict::SignIn,
     }
 }
@@ -125,9 +169,26 @@ mod tests {
     }
 
     #[test]
-    fn who_uses_what_is_closed_until_the_administrator_opens_it() {
-        assert_eq!(server_may(ServerActor::Anyone, ServerAction::ReadUsage, false), Verdict::SignIn);
-        assert_eq!(server_may(ServerActor::Anyone, ServerAction::ReadUsage, true), Verdict::Allowed);
-        assert_eq!(server_may(ServerActor::Anyone, ServerAction::Administer, true), Verdict::SignIn);
+    fn each_kind_may_what_the_table_says() {
+        use ServerAction as A;
+        use Verdict::{Allowed, Forbidden, SignIn};
+        let closed = Openness { totals: false, holders: false, usage: false };
+        let open = Openness { totals: true, holders: true, usage: true };
+        for (action, anyone, anyone_open, read_only) in [
+            (A::ReadTotals, SignIn, Allowed, Allowed),
+            (A::ReadHolders, SignIn, Allowed, Allowed),
+            (A::ReadUsage, SignIn, Allowed, Allowed),
+            (A::Inspect, SignIn, SignIn, Allowed),
+            (A::UseOwnAccount, SignIn, SignIn, Allowed),
+            (A::Administer, SignIn, SignIn, Forbidden),
+        ] {
+            assert_eq!(server_may(ServerActor::Anyone, action, closed), anyone, "{action:?}");
+            assert_eq!(server_may(ServerActor::Anyone, action, open), anyone_open, "{action:?}");
+            assert_eq!(server_may(ServerActor::ReadOnly, action, closed), read_only, "{action:?}");
+            assert_eq!(server_may(ServerActor::Administrator, action, closed), Allowed, "{action:?}");
+        }
+        let holders = Openness { holders: true, ..closed };
+        assert_eq!(server_may(ServerActor::Anyone, A::ReadHolders, holders), Allowed);
+        assert_eq!(server_may(ServerActor::Anyone, A::ReadUsage, holders), SignIn);
     }
 }

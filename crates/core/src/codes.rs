@@ -2,6 +2,7 @@
 //! can do it. Values, not errors.
 
 use crate::license::words;
+use crate::site::SiteLimit;
 
 words! {
     /// Why no seat was given.
@@ -40,6 +41,10 @@ words! {
         PassOver = "PASS_OVER",
         /// An administrator took a seat back from this user at this host, who is to wait a while.
         Withdrawn = "WITHDRAWN",
+        /// A list of this server's administrator keeps this user or host from seats.
+        NotAllowed = "NOT_ALLOWED",
+        /// As many seats are borrowed as this server's administrator lends at once.
+        BorrowLimit = "BORROW_LIMIT",
     }
 }
 
@@ -156,6 +161,16 @@ impl DenialCode {
                 "Ask the administrator, or try again when the time is over.",
                 ADMINISTRATOR,
             ),
+            DenialCode::NotAllowed => (
+                "The administrator of this license server does not let this user or this host have its seats.",
+                "Ask the administrator: the lists are in Settings, Who gets seats, on the license server's page.",
+                ADMINISTRATOR,
+            ),
+            DenialCode::BorrowLimit => (
+                "As many seats of this feature are borrowed as the administrator of this license server lends at once.",
+                "Wait until somebody returns a pass, or ask the administrator for more: Settings, Borrowing, on the license server's page.",
+                ADMINISTRATOR,
+            ),
             DenialCode::Forked => (
                 "Another license server runs with the same key, so this one gives no new seats.",
                 "Stop the copy that should not run. If both should: disable this one, which ends its copy of the key only, and enable it again.",
@@ -257,6 +272,24 @@ pub fn explain_taken_back() -> Explanation {
     }
 }
 
+impl SiteLimit {
+    /// What a person reads who may borrow less than the vendor would allow.
+    pub(crate) fn explain(self) -> Explanation {
+        let (what, what_to_do) = match self {
+            SiteLimit::BorrowDays(0) => (
+                "The administrator of this license server lends no seats to machines that go away.",
+                "Work where the license server is in reach, or ask the administrator: Settings, Borrowing, on its page.",
+            ),
+            SiteLimit::BorrowDays(_) => (
+                "The administrator of this license server does not lend seats for so long.",
+                "Ask for fewer days, or ask the administrator for more: Settings, Borrowing, on the license server's page.",
+            ),
+            SiteLimit::BorrowSeats(_) => return DenialCode::BorrowLimit.explain(),
+        };
+        Explanation { what, what_to_do, who: ADMINISTRATOR }
+    }
+}
+
 impl LeaseEnd {
     /// What a person reads about it.
     pub fn explain(self) -> Explanation {
@@ -298,7 +331,8 @@ mod tests {
             },
         );
         let no_seats = accounts.iter().flat_map(|account| [account.explain(0), account.explain(3)]);
-        let no_seats = no_seats.chain([AccountSeats::explain_named()]);
+        let limits = [SiteLimit::BorrowDays(0), SiteLimit::BorrowDays(3), SiteLimit::BorrowSeats(2)];
+        let no_seats = no_seats.chain([AccountSeats::explain_named()]).chain(limits.map(SiteLimit::explain));
         for text in denials.chain(no_seats).chain(LeaseEnd::ALL.iter().map(|code| code.explain())) {
             assert!(text.what.ends_with('.') && text.what_to_do.ends_with('.') && !text.who.is_empty(), "{text:?}");
         }

@@ -16,6 +16,7 @@ pub mod pass;
 pub mod pool;
 pub mod random;
 pub mod session;
+pub mod site;
 pub mod sync;
 pub mod text;
 pub mod time;

@@ -2,6 +2,14 @@
 //!
 //! These functions block; call them outside of an async runtime.
 
+mod manage;
+
+pub use manage::{
+    add_administrator, administrators, change_settings, confirm_settings, remove_administrator, settings,
+    take_back_settings,
+};
+
+use crate::config::{Setting, Values};
 use crate::server::{Server, StartError};
 use crate::service::{Caller, Failure};
 use leasehold_core::ids::{LeaseId, PassId};
@@ -105,6 +113,12 @@ pub(crate) fn reachable(address: SocketAddr) -> SocketAddr {
         ip => ip,
     };
     SocketAddr::new(ip, address.port())
+}
+
+/// Of several addresses one that this machine reaches over loopback, if there is one.
+pub(crate) fn nearest(addresses: &[SocketAddr]) -> Option<SocketAddr> {
+    let near = |address: &&SocketAddr| address.ip().is_unspecified() || address.ip().is_loopback();
+    addresses.iter().find(near).or(addresses.first()).copied()
 }
 
 /// The activation request file, to be uploaded at the portal.
@@ -323,16 +337,20 @@ pub fn receipt(local: Local) -> Result<String, LocalError> {
     )
 }
 
-/// Forgets the administrator's password; see [`Server::reset_administrator`]. The setup secret, or `None` if no server
-/// runs on the folder: then its next start draws one.
+/// Draws a new setup secret; see [`Server::reset_administrator`].
 ///
 /// # Errors
 /// See [`LocalError`].
-pub fn reset_administrator(local: Local) -> Result<Option<String>, LocalError> {
+pub fn reset_administrator(local: Local) -> Result<String, LocalError> {
     local.run(
-        |running| running.json(Method::POST, "/v1/setup/reset", "", b"").map(|reset: ResetResponse| Some(reset.secret)),
-        async |server, caller| server.reset_administrator(&caller).await.map(|_| None),
+        |running| running.json(Method::POST, "/v1/setup/reset", "", b"").map(|reset: ResetResponse| reset.secret),
+        async |server, caller| server.reset_administrator(&caller).await,
     )
+}
+
+/// What a text means as the value of a setting; `None` if there is no such setting.
+pub fn setting_value(name: &str, text: &str) -> Option<serde_json::Value> {
+    Setting::named(name).map(|setting| setting.value_of(text))
 }
 
 /// Copies the data folder to a new folder; see [`Server::back_up`].
@@ -427,7 +445,7 @@ impl Local {
         }
         let runtime =
             tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(LocalError::Process)?;
-        let server = Server::open(&self.folder, self.clock, &self.fingerprint, self.random)?;
+        let server = Server::open(&self.folder, self.clock, &self.fingerprint, self.random, Values::new())?;
         let done = runtime.block_on(here(server.clone(), Caller::command_line()));
         server.close();
         Ok(done?)

@@ -16,6 +16,8 @@ enum ReloadProblem {
     Config(#[from] ConfigError),
     #[error(transparent)]
     Tls(#[from] TlsError),
+    #[error("settings are on trial on the page Settings. Confirm them or take them back there, then reload again")]
+    OnTrial,
 }
 
 /// What came of reading the settings again.
@@ -33,10 +35,19 @@ impl Server {
     /// # Errors
     /// See [`ReloadError`]; nothing has changed then.
     pub fn reload(&self) -> Result<Reloaded, ReloadError> {
-        let read = Config::open(&self.0.folder).map_err(ReloadProblem::from)?;
+        let trial = self.0.trial.try_lock().map_err(|_| ReloadProblem::OnTrial)?;
+        if trial.is_some() {
+            return Err(ReloadProblem::OnTrial.into());
+        }
+        let now = self.0.settings.get();
+        let (page, start) = (now.layers.page.clone(), now.layers.start.clone());
+        let mut read = Config::open(&self.0.folder, page, start).map_err(ReloadProblem::from)?;
         // Before the settings: they are taken only with a certificate that fits them.
         self.0.certificates.reload(&self.0.folder, &read, self.now()).map_err(ReloadProblem::from)?;
-        let from_next_start = self.0.settings.replace(read);
+        let listens_elsewhere = read.listen != now.listen;
+        read.listen.clone_from(&now.listen);
+        let mut from_next_start = self.follow_blocking(read);
+        from_next_start.extend(listens_elsewhere.then_some("listen"));
         Ok(Reloaded { from_next_start, fingerprint: self.0.certificates.fingerprint() })
     }
 }

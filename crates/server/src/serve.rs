@@ -1,20 +1,22 @@
 //! The running license server: opens its data folder, listens, and ends in order.
 
+use crate::config::{Values, listen_default};
 use crate::local::{ADDRESS_FILE, TOKEN_FILE};
+use crate::ports::{Ports, reduced};
 use crate::server::{Server, StartError};
 use crate::{api, local, pages};
 use axum::Router;
 use leasehold_core::random::Random;
 use leasehold_core::time::Clock;
 use leasehold_host::private_file;
-use leasehold_web::listener::{self, Bound, Limits, Mode};
+use leasehold_web::listener::{self, BindError, Bound, Gate, Limits};
 use leasehold_web::problem::{catch_panic, method_not_allowed};
 use leasehold_web::session::SessionToken;
 use leasehold_web::shutdown::{Shutdown, shutdown_pair};
 use std::future::Future;
 use std::net::{SocketAddr, TcpListener};
 use std::path::PathBuf;
-use std::sync::Arc;
+use std::sync::{Arc, PoisonError, Weak};
 
 /// How a license server is run.
 pub struct ServeOptions {
@@ -88,35 +90,42 @@ pub async fn serve(
     on_ready: impl FnOnce(Ready) + Send,
 ) -> Result<(), ServeError> {
     let ServeOptions { folder, listen, sockets, clock, fingerprint, random } = options;
-    let opening = tokio::task::spawn_blocking(move || Server::open(&folder, clock, &fingerprint, random)).await;
+    let start = started_with(listen, &sockets);
+    let opening = tokio::task::spawn_blocking(move || Server::open(&folder, clock, &fingerprint, random, start)).await;
     let server = opening.map_err(|died| ServeError::Failed(died.to_string()))??;
-    let ended = run(&server, (listen, sockets), stop, on_ready).await;
+    let ended = run(&server, sockets, stop, on_ready).await;
     let closing = server.clone();
     // Whatever ended it: what was answered is on disk already, and the thread must not outlive the folder's lock.
     let _ = tokio::task::spawn_blocking(move || closing.close()).await;
     ended
 }
 
+/// What the way of starting says of settings, so that nobody changes on a page what the next start would undo.
+fn started_with(listen: Option<SocketAddr>, sockets: &[TcpListener]) -> Values {
+    let passed: Vec<String> =
+        sockets.iter().filter_map(|socket| socket.local_addr().ok()).map(|address| address.to_string()).collect();
+    let listen = if passed.is_empty() { listen.map(|address| vec![address.to_string()]) } else { Some(passed) };
+    listen.map(|listen| ("listen".to_owned(), listen.into())).into_iter().collect()
+}
+
 async fn run(
     server: &Server,
-    (listen, sockets): (Option<SocketAddr>, Vec<TcpListener>),
+    sockets: Vec<TcpListener>,
     stop: impl Future<Output = ()> + Send,
     on_ready: impl FnOnce(Ready) + Send,
 ) -> Result<(), ServeError> {
     let tls = server.0.certificates.tls().map_err(StartError::from)?;
-    let listen = listen.unwrap_or(server.0.settings.get().listen);
-    let ports = listener::take_or_bind(sockets, listen).await.map_err(StartError::from)?;
-    let address = local_first(&ports, listen);
+    let bound = open_ports(server, sockets).await.map_err(StartError::from)?;
+    let addresses: Vec<SocketAddr> = bound.iter().map(|(_, bound)| bound.address()).collect();
+    let address = local::nearest(&addresses).unwrap_or_else(listen_default);
     announce(server, address)?;
     server.go_online()?;
     server.go_counting()?;
     let (trigger, shutdown) = shutdown_pair();
     let router = router(server, shutdown.clone())?;
-    for port in &ports {
-        tracing::info!(address = %port.address(), "the license server takes requests");
-    }
-    let limits = Limits::for_open_files(leasehold_host::raise_open_files());
-    let serving = tokio::spawn(listener::serve_all(ports, router, Mode::Both(tls), limits, shutdown));
+    let limits = Limits { gate: gate(server), ..Limits::for_open_files(leasehold_host::raise_open_files()) };
+    let ports = Arc::new(Ports::serve(bound, router, tls, limits));
+    *server.0.ports.lock().unwrap_or_else(PoisonError::into_inner) = Arc::downgrade(&ports);
     on_ready(Ready {
         address,
         setup_secret: server.0.administrator.take_setup_secret(),
@@ -129,9 +138,10 @@ async fn run(
         error = server.0.db.until_failed() => Some(error.to_string()),
     };
     trigger.stop();
-    if let Ok(drained) = serving.await {
-        tracing::info!(cut_off = drained.cut_off, "the license server has stopped");
-    }
+    // Nobody changes addresses any more.
+    *server.0.ports.lock().unwrap_or_else(PoisonError::into_inner) = Weak::new();
+    let cut_off = ports.stop().await;
+    tracing::info!(cut_off, "the license server has stopped");
     for name in [ADDRESS_FILE, TOKEN_FILE] {
         // Of no use to anybody now; the next start writes new ones.
         let _ = std::fs::remove_file(server.0.folder.join(name));
@@ -142,11 +152,31 @@ async fn run(
     }
 }
 
-/// Of several ports one that commands on this machine reach over loopback, if there is one.
-fn local_first(ports: &[Bound], otherwise: SocketAddr) -> SocketAddr {
-    let mut addresses = ports.iter().map(Bound::address);
-    let first = addresses.clone().next().unwrap_or(otherwise);
-    addresses.find(|address| address.ip().is_unspecified() || address.ip().is_loopback()).unwrap_or(first)
+/// The ports that were passed on, or those of the settings.
+async fn open_ports(server: &Server, sockets: Vec<TcpListener>) -> Result<Vec<(SocketAddr, Bound)>, BindError> {
+    if !sockets.is_empty() {
+        let taken = sockets.into_iter().map(|socket| listener::take(socket).map(|bound| (bound.address(), bound)));
+        return taken.collect();
+    }
+    let mut bound = Vec::new();
+    for address in reduced(&server.0.settings.get().listen) {
+        bound.push((address, listener::bind(address).await?));
+    }
+    Ok(bound)
+}
+
+/// Who is heard at all. A trusted proxy is: whoever stands behind it is judged by what it says.
+fn gate(server: &Server) -> Gate {
+    let (settings, neighbors, clock) = (server.0.settings.clone(), server.0.neighbors.clone(), server.0.clock.clone());
+    Gate::new(move |peer| {
+        let (config, address) = (settings.get(), peer.ip());
+        let heard =
+            config.networks.admit(address) || config.trusted_proxies.trusts(address) || neighbors.holds(address);
+        if !heard && neighbors.turn_away(address, clock.now()) {
+            tracing::warn!(%address, "turned away: the lists of networks shut it out; told once for each address");
+        }
+        heard
+    })
 }
 
 /// Tells the command line on this machine where the server is and how to be believed.

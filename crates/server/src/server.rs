@@ -1,12 +1,14 @@
 //! The running license server: everything that its use cases share, and how it is opened on a data folder.
 
 use crate::clock::ServerClock;
-use crate::config::{Config, ConfigError, Settings};
+use crate::config::{Config, ConfigError, Layers, SettingProblem, Settings, Values};
 use crate::engine::{self, EngineHandle, EngineParts, RestoreError, Restorer};
 use crate::keys::{Keys, KeysError, WORKSTATION_KEY_FILE};
 use crate::meters::Meters;
+use crate::networks::Neighbors;
+use crate::ports::Ports;
 use crate::random::SharedRandom;
-use crate::service::{Administrator, Serials};
+use crate::service::{Administrator, Serials, Trial};
 use crate::store;
 use crate::tls::{Certificates, TlsError};
 use crate::trust::Trust;
@@ -25,8 +27,7 @@ use leasehold_host::{FolderLock, LockError};
 use leasehold_trust::VendorRoot;
 use leasehold_web::listener::BindError;
 use std::path::{Path, PathBuf};
-use std::sync::atomic::AtomicBool;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError, RwLock, Weak};
 use std::thread::JoinHandle;
 
 /// Name of the database in a data folder.
@@ -51,6 +52,8 @@ enum StartProblem {
     Lock(#[from] LockError),
     #[error(transparent)]
     Config(#[from] ConfigError),
+    #[error(transparent)]
+    Setting(#[from] SettingProblem),
     #[error(transparent)]
     Db(#[from] DbError),
     #[error(
@@ -109,7 +112,14 @@ pub(crate) struct Inner {
     /// The vendor's root.
     pub(crate) trust: Trust,
     pub(crate) administrator: Administrator,
-    pub(crate) usage_open: AtomicBool,
+    /// The settings as of the start, or as confirmed since, for what only a start can change.
+    pub(crate) started: RwLock<Layers>,
+    /// A change of settings that nobody has confirmed yet. Held while settings are changed.
+    pub(crate) trial: tokio::sync::Mutex<Option<Trial>>,
+    /// The open addresses, while the server serves. What is served there holds the server, so it holds them weakly.
+    pub(crate) ports: Mutex<Weak<Ports>>,
+    /// Addresses beside the lists of networks.
+    pub(crate) neighbors: Neighbors,
     pub(crate) serials: Serials,
     /// What is counted and timed.
     pub(crate) meters: Meters,
@@ -134,12 +144,15 @@ impl Server {
         machine: Arc<dyn Clock>,
         fingerprint: &str,
         random: Box<dyn Random>,
+        start: Values,
     ) -> Result<Server, StartError> {
         make_folder(folder)?;
         let lock = FolderLock::acquire(folder)?;
-        let config = Config::open(folder)?;
+        // Before the database: a file that is not understood leaves everything as it is.
+        Config::open(folder, Values::new(), start.clone())?;
         refuse_lost_database(folder)?;
         let (db, state, receipts) = open_database(&folder.join(DATABASE_FILE))?;
+        let config = Config::open(folder, db.read(store::settings)?, start)?;
         let wall = machine.wall();
         let clock = ServerClock::start(machine, state.mark);
         let verdict = clock.verdict();
@@ -163,7 +176,10 @@ impl Server {
             key: keys.key().map(|key| key.public()),
             machine: fingerprint.into(),
         };
-        let engine = restore(&restorer, &keys, now, verdict)?;
+        let mut engine = restore(&restorer, &keys, now, verdict)?;
+        engine.set_rules(Arc::clone(&config.rules));
+        let (set_up, reset_open) =
+            db.read(|tx| Ok::<_, DbError>((store::is_set_up(tx)?, store::setup_secret(tx)?.is_some())))?;
         let (due, meters) = (Due::default(), Meters::new(clock.machine().boottime_ms()));
         let owned = Owned::default();
         let (engine, thread) = engine::start(EngineParts {
@@ -180,9 +196,12 @@ impl Server {
             usage_keep_days: config.usage_keep_days,
         })
         .map_err(StartProblem::Thread)?;
-        Ok(Server(Arc::new(Inner {
+        let server = Server(Arc::new(Inner {
             folder: folder.to_owned(),
-            usage_open: AtomicBool::new(state.usage_open.unwrap_or(config.usage_open)),
+            started: RwLock::new(config.layers.clone()),
+            trial: tokio::sync::Mutex::default(),
+            ports: Mutex::default(),
+            neighbors: Neighbors::default(),
             settings: Settings::new(config),
             db,
             clock,
@@ -191,7 +210,7 @@ impl Server {
             keys,
             certificates,
             trust,
-            administrator: Administrator::new(state.password_hash.is_some(), &random),
+            administrator: Administrator::new(set_up, reset_open, &random),
             serials: Serials::new(&random),
             random,
             meters,
@@ -203,7 +222,10 @@ impl Server {
             portal_threads: Mutex::new(None),
             thread: Mutex::new(Some(thread)),
             _lock: lock,
-        })))
+        }));
+        server.keep_holders_heard();
+        server.sweep_certificates();
+        Ok(server)
     }
 
     /// Begins to keep itself up to date with the portal. A server that is only opened for a command does not.

@@ -54,9 +54,13 @@ impl Certificates {
 
     /// Reads again what browsers are shown; new connections see it. If it cannot be used, the old one stays.
     pub(crate) fn reload(&self, folder: &Path, config: &Config, now: Ms) -> Result<(), TlsError> {
-        let read = Arc::new(for_browsers(folder, config, now)?);
-        *self.browsers.write().unwrap_or_else(PoisonError::into_inner) = read;
+        self.show_browsers(Arc::new(for_browsers(folder, config, now)?));
         Ok(())
+    }
+
+    /// From now on new connections of browsers see this one.
+    pub(crate) fn show_browsers(&self, certificate: Arc<CertifiedKey>) {
+        *self.browsers.write().unwrap_or_else(PoisonError::into_inner) = certificate;
     }
 
     /// SHA-256 of the certificate that browsers are shown, as people compare it.
@@ -93,11 +97,15 @@ impl Certificates {
 
     /// The TLS side of the port. New connections see what is shown at that moment.
     pub(crate) fn tls(self: &Arc<Self>) -> Result<Tls, rustls::Error> {
-        let config = ServerConfig::builder_with_provider(crypto_provider())
+        self.config().map(Tls::new)
+    }
+
+    /// The same as a configuration, with which nothing that was agreed on before is resumed.
+    pub(crate) fn config(self: &Arc<Self>) -> Result<ServerConfig, rustls::Error> {
+        Ok(ServerConfig::builder_with_provider(crypto_provider())
             .with_safe_default_protocol_versions()?
             .with_no_client_auth()
-            .with_cert_resolver(Arc::clone(self) as Arc<dyn ResolvesServerCert>);
-        Ok(Tls::new(config))
+            .with_cert_resolver(Arc::clone(self) as Arc<dyn ResolvesServerCert>))
     }
 }
 
@@ -112,14 +120,16 @@ impl ResolvesServerCert for Certificates {
     }
 }
 
-fn for_browsers(folder: &Path, config: &Config, now: Ms) -> Result<CertifiedKey, TlsError> {
+/// What browsers are to see by the settings.
+pub(crate) fn for_browsers(folder: &Path, config: &Config, now: Ms) -> Result<CertifiedKey, TlsError> {
     let Some(files) = &config.tls else { return self_signed(folder, now) };
     let certificate = read_public(&files.certificate)?;
     let key = private_file::read(&files.key)?;
     certified(&certificate, &key).map_err(|source| TlsError::Unusable { path: files.certificate.clone(), source })
 }
 
-fn certified(certificate: &[u8], key: &[u8]) -> Result<CertifiedKey, TlsFileError> {
+/// A certificate, PEM with its intermediates, and its key, if they can be used together.
+pub(crate) fn certified(certificate: &[u8], key: &[u8]) -> Result<CertifiedKey, TlsFileError> {
     let chain: Vec<_> = CertificateDer::pem_slice_iter(certificate)
         .collect::<Result<_, _>>()
         .map_err(|_| TlsFileError::NoCertificate)?;

@@ -25,6 +25,9 @@ pub struct Connection {
     pub local: SocketAddr,
     /// Whether TLS ends here.
     pub tls: bool,
+    /// Which of the configurations that were in use one after the other its TLS was begun with; see
+    /// [`crate::tls::Tls::epoch`].
+    pub tls_epoch: u64,
     /// The server name that the TLS client asked for; hostile text.
     pub sni: Option<Arc<str>>,
 }
@@ -38,6 +41,30 @@ pub enum Mode {
     Tls(Tls),
     /// Both on the one port.
     Both(Tls),
+}
+
+/// Says for each new connection whether its other end is heard at all, before anything is read from it. Must not block.
+#[derive(Clone)]
+pub struct Gate(Arc<dyn Fn(SocketAddr) -> bool + Send + Sync>);
+
+impl Gate {
+    /// Heard is for whom `heard` says so; all others are closed without a word.
+    pub fn new(heard: impl Fn(SocketAddr) -> bool + Send + Sync + 'static) -> Gate {
+        Gate(Arc::new(heard))
+    }
+}
+
+impl Default for Gate {
+    /// Open to everybody.
+    fn default() -> Gate {
+        Gate::new(|_| true)
+    }
+}
+
+impl std::fmt::Debug for Gate {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Gate(..)")
+    }
 }
 
 /// Limits of a listener; `Default` is right for production.
@@ -58,6 +85,8 @@ pub struct Limits {
     pub per_address_max: usize,
     /// How long a stopping listener lets running requests finish.
     pub drain: Duration,
+    /// Who is heard.
+    pub gate: Gate,
 }
 
 /// Connections open at once, if the operating system allows as many open files.
@@ -85,6 +114,7 @@ impl Default for Limits {
             connections_max: CONNECTIONS_MAX,
             per_address_max: CONNECTIONS_MAX / 4 * 3,
             drain: Duration::from_secs(10),
+            gate: Gate::default(),
         }
     }
 }
@@ -194,7 +224,7 @@ impl Bound {
     /// Serves until `shutdown`, then closes the port, lets running requests finish and answers how that went.
     pub async fn serve(self, router: Router, mode: Mode, limits: Limits, mut shutdown: Shutdown) -> Drained {
         let slots = Arc::new(Semaphore::new(limits.connections_max));
-        let (drain, per_address_max) = (limits.drain, limits.per_address_max);
+        let (drain, per_address_max, gate) = (limits.drain, limits.per_address_max, limits.gate.clone());
         let crowd = Crowd::default();
         let mut turned_away = 0_u64;
         let serving = Arc::new(connection::Serving::new(router, mode, limits));
@@ -213,6 +243,8 @@ impl Bound {
                 accepted = accept(&self.listener, &slots) => accepted,
             };
             match accepted {
+                // Closed at once: whoever is shut out costs no task, no timer and no byte that is read.
+                Ok((_, peer, _)) if !(gate.0)(peer) => {}
                 Ok((stream, peer, slot)) => {
                     let Some(place) = crowd.enter(peer.ip(), per_address_max) else {
                         // The first of many is said, then every thousandth: whoever floods must not flood the log.

@@ -71,7 +71,8 @@ impl TrustedProxies {
         list.iter().map(|text| text.as_ref().trim().parse()).collect::<Result<_, _>>().map(TrustedProxies)
     }
 
-    fn trusts(&self, address: IpAddr) -> bool {
+    /// Whether what `address` says about clients is believed.
+    pub fn trusts(&self, address: IpAddr) -> bool {
         self.0.iter().any(|network| network.contains(address))
     }
 }

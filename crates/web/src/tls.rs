@@ -6,25 +6,47 @@ use rustls::crypto::{CryptoProvider, aws_lc_rs};
 use rustls_pki_types::pem::PemObject;
 use rustls_pki_types::{CertificateDer, PrivateKeyDer};
 use std::sync::{Arc, PoisonError, RwLock};
+use tokio::sync::watch;
 
-/// The TLS configuration in use; replacing it affects new connections only. Cheap to clone.
+/// The TLS configuration in use. Replacing it lets connections that were begun with another one end after the answer that
+/// they wait for, so that whoever goes on has seen the new one. Cheap to clone.
 #[derive(Clone, Debug)]
-pub struct Tls(Arc<RwLock<Arc<ServerConfig>>>);
+pub struct Tls(Arc<InUse>);
+
+#[derive(Debug)]
+struct InUse {
+    config: RwLock<Arc<ServerConfig>>,
+    epoch: watch::Sender<u64>,
+}
 
 impl Tls {
     /// Starts with `config`. Protocol names (h2, http/1.1) and session tickets are set here.
     pub fn new(config: ServerConfig) -> Tls {
-        Tls(Arc::new(RwLock::new(prepare(config))))
+        Tls(Arc::new(InUse { config: RwLock::new(prepare(config)), epoch: watch::Sender::new(0) }))
     }
 
-    /// From now on new connections see `config`.
+    /// From now on new connections see `config`; nobody resumes what was agreed on before.
     pub fn replace(&self, config: ServerConfig) {
         let config = prepare(config);
-        *self.0.write().unwrap_or_else(PoisonError::into_inner) = config;
+        *self.0.config.write().unwrap_or_else(PoisonError::into_inner) = config;
+        // After the configuration: whoever sees the number sees what it stands for.
+        self.0.epoch.send_modify(|epoch| *epoch += 1);
+    }
+
+    /// How often it was replaced.
+    pub fn epoch(&self) -> u64 {
+        *self.0.epoch.borrow()
+    }
+
+    /// Returns once what was in use at `epoch` is not any more.
+    pub(crate) async fn replaced(&self, epoch: u64) {
+        let mut watched = self.0.epoch.subscribe();
+        // The sender is held by `self`.
+        let _ = watched.wait_for(|now| *now != epoch).await;
     }
 
     pub(crate) fn current(&self) -> Arc<ServerConfig> {
-        Arc::clone(&self.0.read().unwrap_or_else(PoisonError::into_inner))
+        Arc::clone(&self.0.config.read().unwrap_or_else(PoisonError::into_inner))
     }
 }
 

@@ -103,12 +103,12 @@ fn administrator(places: &Places, folder: &Folder, sign_ins: &SignIns) -> Result
     let signed_in: SignInResponse = if status.setup_needed {
         let secret = leasehold_host::private_file::read(&folder.setup_secret()).map_err(Failure::of)?;
         let secret = String::from_utf8_lossy(&secret).trim().to_owned();
-        let signed_in = server.post("/v1/setup", None, &SetupRequest { secret, password })?;
+        let signed_in = server.post("/v1/setup", None, &SetupRequest { secret, name: None, password })?;
         // Of no use any more.
         std::fs::remove_file(folder.setup_secret()).map_err(Failure::of)?;
         signed_in
     } else {
-        server.post("/v1/sessions", None, &SignInRequest { password })?
+        server.post("/v1/sessions", None, &SignInRequest { name: None, password })?
     };
     Ok(server.signed_in(signed_in.token))
 }

@@ -41,6 +41,8 @@ impl Engine {
             code,
             feature: ask.feature.clone(),
             seats: ask.seats,
+            user: ask.user.clone(),
+            host: ask.host.clone(),
             capacity: self.pool.capacity_for(ask, source, now),
             free_at: match code {
                 DenialCode::NoSeats => self.pool.next_freed_of(&ask.feature),
@@ -50,6 +52,8 @@ impl Engine {
             account: self.online.as_ref().map(|online| online.account_seats(&ask.feature)),
             released: self.bars.of(ask, now).filter(|_| code == DenialCode::Withdrawn).cloned(),
             borrow_days_max: None,
+            refused_by: self.rules.refuses(&ask.user, &ask.host).filter(|_| code == DenialCode::NotAllowed),
+            site_limit: None,
         }
     }
 }

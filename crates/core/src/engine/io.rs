@@ -5,6 +5,7 @@ use crate::grant::Grant;
 use crate::ids::{LeaseId, PassId, RequestId};
 use crate::license::FeatureCode;
 use crate::pool::{Ask, Capacity, Pass, Release, Source};
+use crate::site::{NameList, SiteLimit, SiteRules};
 use crate::sync::{ServerFacts, SyncAnswer};
 use crate::time::Ms;
 use crate::times::LeaseTimes;
@@ -150,6 +151,11 @@ pub enum Input {
         /// Random, as above.
         jitter: u64,
     },
+    /// The administrator changed what this server allows. Changes memory only: the settings are on disk already.
+    Rules {
+        /// From now on.
+        rules: Arc<SiteRules>,
+    },
     /// Sync soon: the portal rang, or somebody asked for it.
     Refresh,
     /// Time has passed.
@@ -257,6 +263,10 @@ pub struct Denial {
     pub feature: FeatureCode,
     /// How many were asked for.
     pub seats: u32,
+    /// For whom. Hostile text.
+    pub user: Box<str>,
+    /// Where. Hostile text.
+    pub host: Box<str>,
     /// The feature's seats.
     pub capacity: Capacity,
     /// When the next seat is free at the latest if its holder is gone, or new ones are given at all; `None` if nothing is
@@ -268,11 +278,18 @@ pub struct Denial {
     pub released: Option<Arc<Release>>,
     /// The longest time for which seats of the feature may be borrowed, in days; `None` if nobody asked to borrow.
     pub borrow_days_max: Option<u32>,
+    /// The list of this server's administrator that keeps the asker from a seat.
+    pub refused_by: Option<NameList>,
+    /// How this server's administrator narrowed borrowing, if that is why.
+    pub site_limit: Option<SiteLimit>,
 }
 
 impl Denial {
     /// What a person reads about it.
     pub fn explain(&self) -> Explanation {
+        if let Some(limit) = self.site_limit {
+            return limit.explain();
+        }
         match self.account {
             Some(account) if self.code == DenialCode::NoSeats => account.explain(self.capacity.total),
             Some(account) if self.code == DenialCode::FeatureUnknown && account.named => AccountSeats::explain_named(),

@@ -29,6 +29,7 @@ use crate::codes::{DenialCode, LeaseEnd};
 use crate::grant::Line;
 use crate::ids::{LeaseId, LicenseId, RequestId};
 use crate::pool::{Ask, Lease, Pool, Source};
+use crate::site::SiteRules;
 use crate::time::Ms;
 use crate::times::{LeaseTimes, TimeTable};
 use documents::moved_since;
@@ -104,6 +105,8 @@ pub struct Engine {
     keys_unwritten: Option<(Ms, Ms)>,
     /// From whom seats were taken back.
     bars: Bars,
+    /// What the administrator of this server allows.
+    rules: Arc<SiteRules>,
     /// Passes that are over.
     passes_over: PassesOver,
     /// Until when no pass is freed, because a clock looked wrong at a start.
@@ -155,6 +158,7 @@ impl Engine {
             ended: EndedKeys::default(),
             keys_unwritten: (!restored.ended.is_empty()).then(|| (restored.ended_since, now.plus(times.key_memory_ms))),
             bars: Bars::restore(restored.bars),
+            rules: Arc::default(),
             passes_over: PassesOver::restore(restored.passes_over),
             passes_held_until: held_until,
             passes_held_unwritten: held_until != restored.passes_held_until,
@@ -176,6 +180,11 @@ impl Engine {
     /// The seats, to look at.
     pub fn pool(&self) -> &Pool {
         &self.pool
+    }
+
+    /// From now on this is what the administrator of the server allows. Nothing that runs ends for it.
+    pub fn set_rules(&mut self, rules: Arc<SiteRules>) {
+        self.rules = rules;
     }
 
     /// The document in force.
@@ -213,6 +222,7 @@ impl Engine {
         // Whatever the clock says now: so much of the time is still to pass.
         self.no_new = former.no_new(former_now).map(|(until, code)| (now.plus(until.since(former_now)), code));
         self.ended.take_over(now, &former.ended);
+        self.rules = former.rules.clone();
         // Unless that time was wrong, and it is known now.
         if let Some(until) = former.passes_held_until.filter(|until| former_now == now && now < *until) {
             self.hold_passes(until);
@@ -269,6 +279,10 @@ impl Engine {
             }
             Input::SyncFailed { jitter } => self.sync_failed(now, jitter),
             Input::Refresh => self.refresh(now),
+            Input::Rules { rules } => {
+                self.set_rules(rules);
+                Output::Done
+            }
             Input::Tick => self.tick(now, writes),
         }
     }

@@ -10,6 +10,7 @@ use crate::clock::StartVerdict;
 use crate::codes::DenialCode;
 use crate::ids::{LeaseId, LicenseId, PassId};
 use crate::pool::{Ask, Borrowable, Lease, Pass, Source, Standing, Term};
+use crate::site::SiteLimit;
 use crate::time::{DAY_MS, HOUR_MS, Ms};
 use crate::times::TimeTable;
 use std::collections::HashMap;
@@ -140,7 +141,7 @@ impl Engine {
         if let Some(code) = self.closed(now).or_else(|| self.barred(&ask, now)) {
             return self.deny_borrow(now, code, (id, lease_key), (&ask, source), writes);
         }
-        match self.find_borrow(&ask, source, term) {
+        match self.find_new_borrow(&ask, source, term) {
             Ok(found) => {
                 if let Some(online) = &mut self.online {
                     online.served(&ask);
@@ -188,7 +189,33 @@ impl Engine {
     pub(super) fn find_borrow(&self, ask: &Ask, source: Source, term: Term) -> Result<Borrowable, DenialCode> {
         // As for a checkout: nothing before the first answer since the start.
         self.may_find(term.now)?;
-        self.pool.find_borrow(ask, source, term, &self.times)
+        let mut found = self.pool.find_borrow(ask, source, term, &self.times)?;
+        match self.rules.borrow_days_max {
+            Some(0) => Err(DenialCode::BorrowDenied),
+            Some(days) if term.is_longer_than(days) => Err(DenialCode::BorrowTooLong),
+            _ => {
+                found.days_max = self.rules.borrow_days(found.days_max);
+                Ok(found)
+            }
+        }
+    }
+
+    /// The same for a pass that is not out yet, which counts against what is lent at once.
+    pub(super) fn find_new_borrow(&self, ask: &Ask, source: Source, term: Term) -> Result<Borrowable, DenialCode> {
+        let found = self.find_borrow(ask, source, term)?;
+        let lent = self.pool.capacity_for(ask, source, term.now).borrowed;
+        if self.rules.lends(lent, ask.seats) { Ok(found) } else { Err(DenialCode::BorrowLimit) }
+    }
+
+    /// How the administrator of this server narrowed what the vendor allows, if that is why.
+    fn site_limit(&self, code: DenialCode, vendor_days: u32) -> Option<SiteLimit> {
+        match code {
+            DenialCode::BorrowLimit => self.rules.borrow_seats_max.map(SiteLimit::BorrowSeats),
+            DenialCode::BorrowDenied | DenialCode::BorrowTooLong => {
+                self.rules.borrow_days_max.filter(|days| *days < vendor_days).map(SiteLimit::BorrowDays)
+            }
+            _ => None,
+        }
     }
 
     pub(super) fn deny_borrow(
@@ -203,7 +230,8 @@ impl Engine {
         let days_max = self.pool.borrow_days_max(ask, source, now);
         match self.deny(now, code, named, ask, source, writes) {
             Output::Denied(mut denial) => {
-                denial.borrow_days_max = Some(days_max);
+                denial.borrow_days_max = Some(self.rules.borrow_days(days_max));
+                denial.site_limit = self.site_limit(code, days_max);
                 Output::Denied(denial)
             }
             other => other,
@@ -222,7 +250,12 @@ impl Engine {
         }
         let wanted_until = now.plus(term.wanted_ms);
         let closed = self.closed(now).is_some() || self.barred(&ask, now).is_some();
-        let here = if closed { None } else { self.pool.extend_borrow(&placement, &ask, source, term, &self.times) };
+        let narrowed = self.rules.borrow_days_max.is_some_and(|days| term.is_longer_than(days));
+        let here = if closed || narrowed {
+            None
+        } else {
+            self.pool.extend_borrow(&placement, &ask, source, term, &self.times)
+        };
         let mut until = here.unwrap_or(pass.until).max(pass.until);
         // Other lines may run longer, if they have seats.
         if !closed

@@ -52,8 +52,10 @@ impl Bars {
 }
 
 impl Engine {
+    /// Why this user at this host gets nothing, whatever is free.
     pub(super) fn barred(&self, ask: &Ask, now: Ms) -> Option<DenialCode> {
-        self.bars.of(ask, now).map(|_| DenialCode::Withdrawn)
+        let withdrawn = self.bars.of(ask, now).map(|_| DenialCode::Withdrawn);
+        withdrawn.or_else(|| self.rules.refuses(&ask.user, &ask.host).map(|_| DenialCode::NotAllowed))
     }
 
     pub(super) fn release(

@@ -287,7 +287,7 @@ impl Engine {
             return Some(self.deny(now, code, (id, key), &ask, source, writes));
         }
         let code = match &borrow {
-            Some(wish) => match self.find_borrow(&ask, source, wish.term(now)) {
+            Some(wish) => match self.find_new_borrow(&ask, source, wish.term(now)) {
                 Ok(found) => return Some(self.lend(now, (id, key), wish, (ask, source), found, writes)),
                 Err(code) => code,
             },

@@ -4,6 +4,7 @@ mod denials;
 mod online;
 mod passes;
 mod release;
+mod site;
 
 use super::*;
 use crate::grant::{Grant, Terms};

@@ -8,6 +8,7 @@ use crate::codes::DenialCode;
 use crate::grant::Line;
 use crate::ids::{LeaseId, LicenseId};
 use crate::pool::{Ask, LineVerdict, Placement, Release, Source, Standing};
+use crate::site::NameList;
 use crate::time::Ms;
 use std::sync::Arc;
 
@@ -18,6 +19,8 @@ pub struct Trial {
     pub closed: Option<DenialCode>,
     /// Why this user at this host gets nothing for a while, if so.
     pub barred: Option<Arc<Release>>,
+    /// The list of this server's administrator that keeps the asker from a seat, if one does.
+    pub refused_by: Option<NameList>,
     /// Each line with the feature, in the order in which they are tried.
     pub lines: Vec<TrialLine>,
     /// An application of the same user on the same machine holds a seat that it would share.
@@ -63,6 +66,7 @@ impl Engine {
     pub fn trial(&self, now: Ms, id: LeaseId, ask: &Ask, source: Source) -> Trial {
         let closed = self.closed(now);
         let barred = self.bars.of(ask, now).cloned();
+        let refused_by = self.rules.refuses(&ask.user, &ask.host);
         let lines = self.pool.weighed(ask, source, now);
         let lines =
             lines.into_iter().map(|(line, out, verdict)| TrialLine { line: line.clone(), out, verdict }).collect();
@@ -84,6 +88,6 @@ impl Engine {
             },
             Err((code, false)) => TrialVerdict::Denied(denied(code)),
         };
-        Trial { closed, barred, lines, shares, verdict }
+        Trial { closed, barred, refused_by, lines, shares, verdict }
     }
 }

@@ -32,7 +32,12 @@ impl Term {
     }
 
     fn is_allowed_by(self, state: &LineState) -> bool {
-        self.wanted_ms <= i64::from(state.line.terms.borrow_days_max) * DAY_MS
+        !self.is_longer_than(state.line.terms.borrow_days_max)
+    }
+
+    /// Whether more than `days` are wanted.
+    pub(crate) fn is_longer_than(self, days: u32) -> bool {
+        self.wanted_ms > i64::from(days) * DAY_MS
     }
 }
 

@@ -5,6 +5,8 @@ use crate::grant::{Line, Renew};
 use crate::ids::LeaseId;
 use crate::license::FeatureCode;
 use crate::time::Ms;
+use std::collections::HashSet;
+use std::net::IpAddr;
 
 /// Holders looked at when some are to be shown: enough for people, and a busy feature has thousands.
 const HOLDERS_LOOKED_AT: usize = 256;
@@ -100,6 +102,11 @@ impl Pool {
     /// How many passes are out.
     pub fn passes_out(&self) -> usize {
         self.passes.len()
+    }
+
+    /// Where seats are held or were asked for from, each address once.
+    pub fn addresses(&self) -> HashSet<IpAddr> {
+        self.leases().map(|lease| lease.source.address).collect()
     }
 
     /// How many leases `which` picks. Looks at all of them: for an administrator's question.

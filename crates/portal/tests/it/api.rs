@@ -76,7 +76,7 @@ impl Http {
         let peer = SocketAddr::from((HOME, 4000));
         let local = SocketAddr::from(([127, 0, 0, 1], 8080));
         request.headers_mut().entry(header::HOST).or_insert(header::HeaderValue::from_static("localhost:8080"));
-        request.extensions_mut().insert(Connection { peer, local, tls: false, sni: None });
+        request.extensions_mut().insert(Connection { peer, local, tls: false, tls_epoch: 0, sni: None });
         let router = self.router.clone();
         self.runtime.block_on(async move {
             let response = router.oneshot(request).await.unwrap();
@@ -93,7 +93,7 @@ impl Http {
             .header(header::COOKIE, format!("leasehold_portal={token}"));
         let mut request = request.body(Body::empty()).unwrap();
         let (peer, local) = (SocketAddr::from((HOME, 4000)), SocketAddr::from(([127, 0, 0, 1], 8080)));
-        request.extensions_mut().insert(Connection { peer, local, tls: false, sni: None });
+        request.extensions_mut().insert(Connection { peer, local, tls: false, tls_epoch: 0, sni: None });
         let response = self.runtime.block_on(self.router.clone().oneshot(request)).unwrap();
         Stream { http: self, status: response.status(), body: response.into_body(), text: String::new() }
     }

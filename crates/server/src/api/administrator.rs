@@ -1,4 +1,4 @@
-//! Setup, signing in, settings, logs, backup.
+//! Setup, signing in, logs, backup.
 
 use super::{Asking, Refused};
 use crate::server::Server;
@@ -7,11 +7,12 @@ use axum::http::StatusCode;
 use leasehold_web::extract::{ApiJson, ApiQuery};
 use leasehold_wire::problem::Problem;
 use leasehold_wire::server::{
-    AuditView, BackupRequest, EventQuery, EventView, Page, PageQuery, PasswordRequest, ResetResponse, SettingsRequest,
-    SettingsResponse, SetupRequest, SignInRequest, SignInResponse,
+    AuditView, BackupRequest, EventQuery, EventView, Page, PageQuery, PasswordRequest, ResetResponse, SetupRequest,
+    SignInRequest, SignInResponse,
 };
 
-/// Set the administrator's first password with the secret that the server printed, and sign in.
+/// Make an account with a setup secret and sign in: the first one, with the secret that the server printed; or, with that
+/// of a reset, a new one, or a new password for one that is there.
 #[utoipa::path(
     post, path = "/v1/setup", tag = "administrator", security(()), request_body = SetupRequest,
     responses((status = 201, body = SignInResponse), (status = "default", body = Problem, content_type = "application/problem+json"))
@@ -21,10 +22,13 @@ pub(super) async fn set_up(
     Asking(caller): Asking,
     ApiJson(wish): ApiJson<SetupRequest>,
 ) -> Result<(StatusCode, ApiJson<SignInResponse>), Refused> {
-    Ok((StatusCode::CREATED, ApiJson(server.set_up(&caller, &wish.secret, &wish.password).await?)))
+    Ok((
+        StatusCode::CREATED,
+        ApiJson(server.set_up(&caller, &wish.secret, wish.name.as_deref(), &wish.password).await?),
+    ))
 }
 
-/// Forget the administrator's password and every sign-in, and draw a new setup secret, which is shown this once.
+/// Draw a new setup secret, which is shown this once. Accounts and sign-ins stay.
 #[utoipa::path(
     post, path = "/v1/setup/reset", tag = "administrator",
     responses((status = 200, body = ResetResponse), (status = "default", body = Problem, content_type = "application/problem+json"))
@@ -36,7 +40,7 @@ pub(super) async fn reset(
     Ok(ApiJson(ResetResponse { secret: server.reset_administrator(&caller).await? }))
 }
 
-/// Sign in as the administrator of this server.
+/// Sign in as an administrator of this server.
 ///
 /// Repeating it makes another session, so it takes no `Idempotency-Key`.
 #[utoipa::path(
@@ -48,7 +52,7 @@ pub(super) async fn sign_in(
     Asking(caller): Asking,
     ApiJson(wish): ApiJson<SignInRequest>,
 ) -> Result<(StatusCode, ApiJson<SignInResponse>), Refused> {
-    Ok((StatusCode::CREATED, ApiJson(server.sign_in(&caller, &wish.password).await?)))
+    Ok((StatusCode::CREATED, ApiJson(server.sign_in(&caller, wish.name.as_deref(), &wish.password).await?)))
 }
 
 /// Sign out: end the session whose token is sent.
@@ -61,7 +65,7 @@ pub(super) async fn sign_out(State(server): State<Server>, Asking(caller): Askin
     Ok(StatusCode::NO_CONTENT)
 }
 
-/// Change the administrator's password; all other sign-ins end.
+/// Change the password of the account that asks; its other sign-ins end.
 #[utoipa::path(
     put, path = "/v1/password", tag = "administrator", request_body = PasswordRequest,
     responses((status = 204), (status = "default", body = Problem, content_type = "application/problem+json"))
@@ -73,19 +77,6 @@ pub(super) async fn change_password(
 ) -> Result<StatusCode, Refused> {
     server.change_password(&caller, &wish.current, &wish.new).await?;
     Ok(StatusCode::NO_CONTENT)
-}
-
-/// Change settings; what is not given stays.
-#[utoipa::path(
-    patch, path = "/v1/settings", tag = "administrator", request_body = SettingsRequest,
-    responses((status = 200, body = SettingsResponse), (status = "default", body = Problem, content_type = "application/problem+json"))
-)]
-pub(super) async fn settings(
-    State(server): State<Server>,
-    Asking(caller): Asking,
-    ApiJson(change): ApiJson<SettingsRequest>,
-) -> Result<ApiJson<SettingsResponse>, Refused> {
-    Ok(ApiJson(server.change_settings(&caller, change).await?))
 }
 
 /// What administrators did, newest first.

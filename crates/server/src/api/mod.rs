@@ -5,12 +5,14 @@
 
 mod activation;
 mod administrator;
+mod administrators;
 mod health;
 mod leases;
 mod metrics;
 mod online;
 mod passes;
 mod pins;
+mod settings;
 mod status;
 mod usage;
 
@@ -100,9 +102,16 @@ fn other_routes() -> OpenApiRouter<Server> {
         .routes(routes!(pins::pins, pins::keep))
         .routes(routes!(administrator::set_up))
         .routes(routes!(administrator::reset))
-        .routes(routes!(administrator::sign_in, administrator::sign_out))
+        .routes(routes!(administrator::sign_in, administrator::sign_out, administrators::sessions))
+        .routes(routes!(administrators::end_session))
+        .routes(routes!(administrators::end_others))
+        .routes(routes!(administrators::list, administrators::add))
+        .routes(routes!(administrators::change, administrators::remove))
         .routes(routes!(administrator::change_password))
-        .routes(routes!(administrator::settings))
+        .routes(routes!(settings::settings, settings::change))
+        .routes(routes!(settings::confirm))
+        .routes(routes!(settings::take_back))
+        .routes(routes!(settings::certificate))
         .routes(routes!(administrator::audit))
         .routes(routes!(administrator::events))
         .routes(routes!(administrator::back_up))

@@ -179,7 +179,8 @@ impl Thread {
             match message {
                 Message::Step { input, reply } => {
                     let beat = self.beat(&input);
-                    if paused && beat.is_none() {
+                    let needs_disk = !matches!(input, Input::Rules { .. });
+                    if paused && beat.is_none() && needs_disk {
                         reply.send(Err(Refusal::Stalled));
                         continue;
                     }

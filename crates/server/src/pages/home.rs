@@ -47,14 +47,14 @@ impl Home {
 
 async fn look(visit: &Visit) -> Result<Home, Failure> {
     let seen = visit.server.status(&visit.caller).await?;
-    let leases = match visit.sees_usage() {
+    let leases = match visit.sees_holders() {
         false => None,
         true => {
             let wanted = LeaseQuery { feature: feature(&visit.query), after: None, limit: Some(HOLDERS_SHOWN) };
             Some(visit.server.leases(&visit.caller, wanted).await?)
         }
     };
-    Ok(Home { seen, leases, administrator: visit.caller.is_administrator() })
+    Ok(Home { seen, leases, administrator: visit.caller.may_change() })
 }
 
 /// The feature that an address asks for; nonsense asks for none.
@@ -327,7 +327,7 @@ fn not_shown() -> Markup {
 /// `GET /holders`: all of them, page by page.
 pub(super) async fn holders(visit: Visit) -> Result<Response, ApiProblem> {
     use axum::response::{IntoResponse, Redirect};
-    if !visit.sees_usage() {
+    if !visit.sees_holders() {
         return Ok(Redirect::to("/sign-in?next=/holders").into_response());
     }
     let chosen = feature(&visit.query);
@@ -352,7 +352,7 @@ pub(super) async fn holders(visit: Visit) -> Result<Response, ApiProblem> {
                 }
             }
         }
-        (holders_table(&leases, visit.now, &visit.query, leases.next.as_deref(), visit.caller.is_administrator()))
+        (holders_table(&leases, visit.now, &visit.query, leases.next.as_deref(), visit.caller.may_change()))
     };
     Ok(page::page(&visit.frame("Who holds what", &notices), content).into_response())
 }

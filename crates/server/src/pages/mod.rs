@@ -24,7 +24,7 @@ mod usage;
 mod visit;
 mod words;
 
-use crate::config::ConfigError;
+use crate::config::SettingProblem;
 use crate::server::Server;
 use axum::Router;
 use axum::extract::{DefaultBodyLimit, Request, State};
@@ -93,9 +93,26 @@ fn all_pages() -> Vec<Page> {
         send("/disable", post(disable::disable)),
         read("/disable/live", get(disable::live)),
         read("/disable/receipt", get(disable::receipt_file)),
-        read("/settings", get(settings::form)),
-        send("/settings/usage", post(settings::change_usage)),
+        read("/settings", get(settings::general)),
+        read("/settings/network", get(settings::network)),
+        read("/settings/portal", get(settings::portal)),
+        read("/settings/seats", get(settings::seats)),
+        read("/settings/administrators", get(settings::accounts)),
+        read("/settings/live", get(settings::live)),
+        send("/settings/save", post(settings::save)),
+        send("/settings/test", post(settings::test)),
+        send("/settings/confirm", post(settings::keep)),
+        send("/settings/take-back", post(settings::take_back)),
+        send("/settings/certificate", post(settings::certificate)),
+        send("/settings/certificate/self-signed", post(settings::self_signed)),
         send("/settings/password", post(settings::change_password)),
+        send("/settings/administrators", post(settings::add)),
+        read("/settings/administrators/account", get(settings::ask_removal)),
+        send("/settings/administrators/kind", post(settings::change_kind)),
+        send("/settings/administrators/password", post(settings::change_password_of)),
+        send("/settings/administrators/remove", post(settings::remove)),
+        send("/settings/sessions/end", post(settings::end_session)),
+        send("/settings/sessions/end-others", post(settings::end_others)),
         read("/usage", get(usage::usage)),
         read("/usage/data", get(usage::data)),
         read("/usage/log", get(logs::usage)),
@@ -111,10 +128,10 @@ pub fn page_routes() -> Vec<(Method, &'static str)> {
 /// Every page, with its layers. Addresses that no page has answer 404, as a page.
 ///
 /// # Errors
-/// `public_url` in the configuration is more than an origin.
-pub(crate) fn router(server: Server, shutdown: Shutdown) -> Result<Router, ConfigError> {
+/// `public_url` in the configuration is more than an origin: the check of settings should have found it.
+pub(crate) fn router(server: Server, shutdown: Shutdown) -> Result<Router, SettingProblem> {
     let public_url = server.public_url().map(|url| url.trim_end_matches('/').to_owned());
-    let csrf = csrf::layer(public_url.as_deref()).map_err(|_| ConfigError::PublicUrl)?;
+    let csrf = csrf::layer(public_url.as_deref()).map_err(|_| SettingProblem::not_an_origin())?;
     let host = leasehold_host::host_name().into();
     let pages = Pages { server, streams: Streams::new(shutdown), host };
     let routes =

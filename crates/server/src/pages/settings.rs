@@ -1,141 +1,101 @@
-//! Settings of this server, and what an administrator wants to know about its machine.
+//! Settings of this server: one page for each part of them, one form for each card, all through one use case.
 
-use super::sign_in::{NewPassword, Refused, new_password_hint};
-use super::visit::{Administrator, Visit};
-use super::words;
-use crate::service::Installation;
-use axum::response::{IntoResponse, Redirect, Response};
-use leasehold_web::components::{
-    Button, Field, Tone, badge, button, card, clip, code_block, definitions, page_header, wrapped,
+mod accounts;
+mod fields;
+mod forms;
+mod general;
+mod network;
+mod on_trial;
+mod portal;
+
+pub(super) use accounts::{
+    accounts, add, ask_removal, change_kind, change_password_of, end_others, end_session, remove,
 };
-use leasehold_web::extract::PageForm;
+pub(super) use forms::save;
+pub(super) use general::{change_password, general};
+pub(super) use network::{certificate, network, self_signed};
+pub(super) use on_trial::{keep, live, take_back};
+pub(super) use portal::{portal, test};
+
+use super::visit::Visit;
+use fields::Part;
+use leasehold_web::components::{Tone, page_header};
 use leasehold_web::maud::{Markup, html};
-use leasehold_web::page::{Notice, page};
+use leasehold_web::page::{Frame, Notice, page};
 use leasehold_web::problem::ApiProblem;
-use leasehold_wire::server::SettingsRequest;
-use serde::Deserialize;
+use leasehold_wire::server::SettingsResponse;
+use std::collections::BTreeMap;
 
-/// Less than this is pointed out, in bytes.
-const FREE_BYTES_LOW: u64 = 1024 * 1024 * 1024;
-
-/// Who may see usage; a checkbox that is not checked is not sent.
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-pub(super) struct Usage {
-    #[serde(default)]
-    usage_open: Option<String>,
+/// What stands on a page of settings beside the settings themselves.
+#[derive(Default)]
+struct Shown {
+    /// What was entered and refused, by field.
+    entered: BTreeMap<String, String>,
+    /// The field that is wrong, and why.
+    wrong: Option<(String, String)>,
 }
 
-/// `GET /settings`
-pub(super) async fn form(Administrator(visit): Administrator) -> Result<Markup, ApiProblem> {
-    let saved = match visit.query.get("saved") {
-        Some("usage") if visit.server.usage_open() => {
-            Some("Saved: everybody who reaches this server sees who uses what.")
-        }
-        Some("usage") => Some("Saved: who uses what is shown to the administrator only."),
-        Some("password") => Some("Saved: the new password is in force. Every other browser was signed out."),
-        _ => None,
-    };
-    draw(&visit, saved, None).await
-}
-
-/// `POST /settings/usage`
-pub(super) async fn change_usage(
-    Administrator(visit): Administrator,
-    PageForm(form): PageForm<Usage>,
-) -> Result<Redirect, ApiProblem> {
-    let change = SettingsRequest { usage_open: Some(form.usage_open.is_some()) };
-    visit.server.change_settings(&visit.caller, change).await?;
-    Ok(Redirect::to("/settings?saved=usage"))
-}
-
-/// `POST /settings/password`
-pub(super) async fn change_password(
-    Administrator(visit): Administrator,
-    PageForm(form): PageForm<NewPassword>,
-) -> Result<Response, ApiProblem> {
-    match form.change(&visit).await? {
-        None => Ok(Redirect::to("/settings?saved=password").into_response()),
-        Some(refused) => Ok((refused.status(), draw(&visit, None, Some(&refused)).await?).into_response()),
+impl Shown {
+    fn at(&self, field: &str) -> Option<&str> {
+        self.wrong.as_ref().filter(|(name, _)| name == field).map(|(_, why)| why.as_str())
     }
 }
 
-async fn draw(visit: &Visit, saved: Option<&str>, refused: Option<&Refused>) -> Result<Markup, ApiProblem> {
-    let installation = visit.server.installation(&visit.caller).await?;
+/// What was done, by the address that a form leads to.
+fn done(visit: &Visit) -> Option<&'static str> {
+    Some(match visit.query.get("saved")? {
+        "settings" => "Saved, and in force.",
+        "kept" => "Kept: the new settings stay.",
+        "back" => "Taken back: the settings from before are in force.",
+        "password" => "Saved: the new password is in force. Every other browser of your account was signed out.",
+        "added" => "Added: the account can sign in.",
+        "removed" => "Removed, and signed out everywhere.",
+        "changed" => "Saved.",
+        "ended" => "Signed out there.",
+        _ => return None,
+    })
+}
+
+/// A page of settings: its head, the way to the other ones, what is on trial, and the cards.
+fn frame_of(visit: &Visit, part: Part, seen: &SettingsResponse, cards: Markup) -> Markup {
+    let saved = done(visit).filter(|_| seen.trial.is_none());
     let notices: Vec<Notice> = saved.iter().map(|text| Notice::new(Tone::Good, html! { (text) })).collect();
-    Ok(page(&visit.frame("Settings", &notices), content(&installation, visit.server.usage_open(), refused)))
-}
-
-fn content(installation: &Installation, usage_open: bool, refused: Option<&Refused>) -> Markup {
-    html! {
-        (page_header("Settings", "Of this license server. What is set before the start stands in server.toml in its data folder.", html! {}))
-        div.columns {
-            div.group {
-                (card("Who may see usage", usage_form(usage_open)))
-                (card("Administrator's password", password_form(refused)))
-            }
-            div.group {
-                (card("This server", about(installation)))
-                (card("Backup", backup(installation)))
+    let content = html! {
+        (page_header("Settings", part.lead(), html! {}))
+        nav.filters aria-label="Parts of the settings" {
+            @for other in Part::ALL {
+                a href=(other.path()) aria-current=[(*other == part).then_some("page")] { (other.label()) }
             }
         }
-    }
-}
-
-fn usage_form(usage_open: bool) -> Markup {
-    html! {
-        form #usage-form method="post" action="/settings/usage" {
-            (Field::new("usage_open", "Show everybody who uses what")
-                .hint("Users, machines, addresses and times, on the home page and in the API, to everybody who reaches this server. A refused application then also names the holders. Otherwise only totals are shown without signing in.")
-                .checkbox(usage_open))
-            div.actions { (button("Save", Button::Primary)) }
+        (on_trial::banner(visit, seen.trial.as_ref()))
+        @if !visit.caller.may_change() {
+            div.notice.info role="status" { div { "Your account may look at everything and change nothing." } }
         }
-    }
-}
-
-fn password_form(refused: Option<&Refused>) -> Markup {
-    let error = |field: &str| refused.and_then(|refused| refused.at(field));
-    let hint = new_password_hint();
-    html! {
-        form #password-form method="post" action="/settings/password" {
-            (Field::new("current", "Current password").required().autocomplete("current-password").error(error("current")).password())
-            (Field::new("password", "New password").required().autocomplete("new-password").hint(&hint).error(error("password")).password())
-            (Field::new("again", "New password again").required().autocomplete("new-password").error(error("again")).password())
-            div.actions { (button("Change the password", Button::Primary)) }
-        }
-    }
-}
-
-fn about(installation: &Installation) -> Markup {
-    let free = match installation.free_bytes {
-        None => html! { span.muted { "not known" } },
-        Some(free) => html! {
-            (words::bytes(free)) " free"
-            @if free < FREE_BYTES_LOW { " " (badge("little", Tone::Warning)) }
-            div.hint { "When the disk is full, running applications keep their seats and new ones are refused." }
-        },
+        (cards)
     };
-    html! {
-        (definitions(&[
-            ("Machine", clip(&installation.host)),
-            ("Version", html! { "Leasehold " (installation.version) }),
-            ("Data folder", html! { code { (wrapped(&installation.folder)) } }),
-            ("Disk", free),
-            ("Usage log", html! { "kept for " (words::count(installation.usage_keep_days, "day", "days")) }),
-            ("Certificate", html! {
-                @if installation.tls_self_signed { "Self-signed, made at the first start. Browsers warn of it once." } @else { "Yours, from " code { "server.toml" } "." }
-            }),
-        ]))
-        (code_block("tls-fingerprint", "Its SHA-256 fingerprint, to compare with what browsers show", &installation.tls_fingerprint))
+    let title = format!("Settings: {}", part.label());
+    let live = seen.trial.as_ref().map(|_| "/settings/live");
+    page(&Frame { live, ..visit.frame(&title, &notices) }, content)
+}
+
+async fn settings_of(visit: &Visit) -> Result<SettingsResponse, ApiProblem> {
+    Ok(visit.server.settings(&visit.caller).await?)
+}
+
+/// Draws a page anew, with what was refused.
+async fn draw(visit: &Visit, part: Part, shown: &Shown) -> Result<Markup, ApiProblem> {
+    match part {
+        Part::General => general::draw(visit, shown, None).await,
+        Part::Network => network::draw(visit, shown).await,
+        Part::Portal => portal::draw(visit, shown, None).await,
+        Part::Seats => forms::seats_page(visit, shown).await,
+        Part::Accounts => accounts::draw(visit, shown).await,
     }
 }
 
-fn backup(installation: &Installation) -> Markup {
-    html! {
-        p {
-            "A backup is a copy of the data folder, made while the server runs: database, keys and settings. "
-            "Keep it as safe as the server itself. To restore, `leasehold server restore` makes a new folder of it; never run two servers on copies of the same folder."
-        }
-        (code_block("backup-command", "On the server's own machine", &format!("leasehold server backup --data {} --to NEW_FOLDER", installation.folder)))
-    }
+/// `GET /settings/seats`
+pub(super) async fn seats(
+    super::visit::Administrator(visit): super::visit::Administrator,
+) -> Result<Markup, ApiProblem> {
+    forms::seats_page(&visit, &Shown::default()).await
 }

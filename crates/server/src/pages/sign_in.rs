@@ -1,7 +1,7 @@
 //! The first password, signing in and signing out, for the administrator of this server.
 
 use super::visit::{Visit, way_back};
-use crate::service::{Failure, PASSWORD_CHARS_MAX, PASSWORD_CHARS_MIN};
+use crate::service::{ADMINISTRATOR_NAME, Failure, PASSWORD_CHARS_MAX, PASSWORD_CHARS_MIN};
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Redirect, Response};
 use leasehold_web::components::{Button, Field, Tone, button, card, link_button, page_header};
@@ -16,6 +16,8 @@ use serde::Deserialize;
 #[serde(deny_unknown_fields)]
 pub(super) struct Setup {
     secret: String,
+    #[serde(default)]
+    name: Option<String>,
     password: String,
     again: String,
 }
@@ -24,13 +26,15 @@ pub(super) struct Setup {
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct SignIn {
+    #[serde(default)]
+    name: Option<String>,
     password: String,
     next: String,
 }
 
 /// `GET /setup`
 pub(super) async fn setup_form(visit: Visit) -> Response {
-    if !visit.server.setup_needed() {
+    if !visit.server.setup_open() {
         return Redirect::to("/sign-in").into_response();
     }
     if !visit.caller.is_safe() {
@@ -42,7 +46,7 @@ pub(super) async fn setup_form(visit: Visit) -> Response {
 /// `POST /setup`
 pub(super) async fn set_up(visit: Visit, PageForm(form): PageForm<Setup>) -> Result<Response, ApiProblem> {
     let refused = if form.password == form.again {
-        match visit.server.set_up(&visit.caller, &form.secret, &form.password).await {
+        match visit.server.set_up(&visit.caller, &form.secret, form.name.as_deref(), &form.password).await {
             Ok(session) => return visit.signed_in(&session.token, "/online"),
             Err(Failure::AlreadySetUp) => return Ok(Redirect::to("/sign-in").into_response()),
             Err(failure) => Refused::of(failure, ("secret", "This is not the secret that this server printed."))?,
@@ -59,31 +63,32 @@ pub(super) async fn form(visit: Visit) -> Response {
     if visit.server.setup_needed() {
         return Redirect::to("/setup").into_response();
     }
-    if visit.caller.is_administrator() {
+    if visit.caller.is_signed_in() {
         return Redirect::to(next).into_response();
     }
     if !visit.caller.is_safe() {
         return not_here(&visit, "Sign in", &format!("/sign-in?next={next}"));
     }
-    sign_in_page(&visit, next, None).into_response()
+    sign_in_page(&visit, next, ADMINISTRATOR_NAME, None).into_response()
 }
 
 /// `POST /sign-in`
 pub(super) async fn sign_in(visit: Visit, PageForm(form): PageForm<SignIn>) -> Result<Response, ApiProblem> {
     let next = way_back(Some(&form.next));
-    match visit.server.sign_in(&visit.caller, &form.password).await {
+    match visit.server.sign_in(&visit.caller, form.name.as_deref(), &form.password).await {
         Ok(session) => visit.signed_in(&session.token, next),
         Err(Failure::SetupNeeded) => Ok(Redirect::to("/setup").into_response()),
         Err(failure) => {
-            let refused = Refused::of(failure, ("password", "This is not the administrator's password."))?;
-            Ok((refused.status(), sign_in_page(&visit, next, Some(&refused))).into_response())
+            let refused = Refused::of(failure, ("password", "No account has this name and this password."))?;
+            let name = form.name.as_deref().unwrap_or(ADMINISTRATOR_NAME);
+            Ok((refused.status(), sign_in_page(&visit, next, name, Some(&refused))).into_response())
         }
     }
 }
 
 /// `POST /sign-out`
 pub(super) async fn sign_out(visit: Visit) -> Result<Response, ApiProblem> {
-    if visit.caller.is_administrator() {
+    if visit.caller.is_signed_in() {
         visit.server.sign_out(&visit.caller).await?;
     }
     Ok(visit.signed_out())
@@ -109,6 +114,9 @@ impl Refused {
         let (field, sentence) = match &failure {
             Failure::WrongPassword => (secret.0, secret.1.to_owned()),
             Failure::TooManyTries { .. } => (secret.0, format!("{} {}", problem.title, problem.detail)),
+            Failure::BadField(why) if why.starts_with("`name`") => {
+                ("name", format!("The name{}.", why.trim_start_matches("`name`")))
+            }
             Failure::BadField(_) => {
                 ("password", format!("The password must have {PASSWORD_CHARS_MIN} to {PASSWORD_CHARS_MAX} characters."))
             }
@@ -132,14 +140,29 @@ impl Refused {
 fn setup_page(visit: &Visit, refused: Option<&Refused>) -> Markup {
     let error = |field| refused.and_then(|refused| refused.at(field));
     let hint = new_password_hint();
+    let (title, lead, whence, whose) = if visit.server.setup_needed() {
+        (
+            "Set up this server",
+            "Make the account of its first administrator.",
+            "The server printed it in its log when it started. If it is lost, restart the server: it prints a new one.",
+            "What is entered to sign in. More accounts can be added later.",
+        )
+    } else {
+        (
+            "Use a setup secret",
+            "It makes another account, or sets the password of one anew. All others stay.",
+            "`leasehold server admin reset` printed it on the server's own machine.",
+            "Of an account that is there, to set its password; or a new one.",
+        )
+    };
     let content = card(
         "",
         html! {
-            (page_header("Set up this server", "Choose the password of the administrator of this server.", html! {}))
+            (page_header(title, lead, html! {}))
             form #setup-form method="post" action="/setup" {
-                (Field::new("secret", "Setup secret").required()
-                    .hint("The server printed it in its log when it started. If it is lost, restart the server: it prints a new one.")
-                    .error(error("secret")).text())
+                (Field::new("secret", "Setup secret").required().hint(whence).error(error("secret")).text())
+                (Field::new("name", "Name").required().value(ADMINISTRATOR_NAME).autocomplete("username")
+                    .hint(whose).error(error("name")).text())
                 (Field::new("password", "New password").required().autocomplete("new-password")
                     .hint(&hint).error(error("password")).password())
                 (Field::new("again", "New password again").required().autocomplete("new-password")
@@ -148,7 +171,7 @@ fn setup_page(visit: &Visit, refused: Option<&Refused>) -> Markup {
             }
         },
     );
-    visit.narrow_page("Set up this server", content)
+    visit.narrow_page(title, content)
 }
 
 /// What a new password must be like.
@@ -158,17 +181,21 @@ pub(super) fn new_password_hint() -> String {
     )
 }
 
-fn sign_in_page(visit: &Visit, next: &str, refused: Option<&Refused>) -> Markup {
+fn sign_in_page(visit: &Visit, next: &str, name: &str, refused: Option<&Refused>) -> Markup {
     let error = refused.and_then(|refused| refused.at("password"));
     let content = card(
         "",
         html! {
-            (page_header("Sign in", "As the administrator of this server. Accounts at the portal do not work here.", html! {}))
+            (page_header("Sign in", "As an administrator of this server. Accounts at the portal do not work here.", html! {}))
             form #sign-in-form method="post" action="/sign-in" {
                 input type="hidden" name="next" value=(next);
-                (Field::new("password", "Administrator's password").required().autocomplete("current-password")
+                (Field::new("name", "Name").required().value(name).autocomplete("username").text())
+                (Field::new("password", "Password").required().autocomplete("current-password")
                     .error(error).password())
                 div.actions { (button("Sign in", Button::Primary)) }
+                @if visit.server.setup_open() {
+                    p.hint { a href="/setup" { "Use a setup secret" } " that `leasehold server admin reset` printed." }
+                }
             }
         },
     );

@@ -115,7 +115,7 @@ fn verdict(answer: &SimulateResponse, visit: &Visit) -> Markup {
                             li { (wrapped(&holder.user)) " on " (wrapped(&holder.host)) @if holder.seats > 1 { ", " (words::seats(u64::from(holder.seats))) } }
                         }
                     }
-                    @if visit.sees_usage() { p { a href={ "/holders" (ListQuery::default().with("feature", Some(denial.feature.as_str()))) } { "All holders of this feature" } } }
+                    @if visit.sees_holders() { p { a href={ "/holders" (ListQuery::default().with("feature", Some(denial.feature.as_str()))) } { "All holders of this feature" } } }
                 }
             }
         }

@@ -29,9 +29,9 @@ pub(super) async fn usage(visit: Visit) -> Result<Response, ApiProblem> {
     if !visit.sees_usage() {
         return Ok(Redirect::to("/sign-in?next=/usage").into_response());
     }
-    let wanted = wanted(&visit.query, visit.now, visit.caller.is_administrator());
+    let wanted = wanted(&visit.query, visit.now, visit.caller.is_signed_in());
     let usage = visit.server.usage(&visit.caller, &wanted).await?;
-    let content = content(&usage, &wanted, &visit.query, visit.caller.is_administrator(), visit.now);
+    let content = content(&usage, &wanted, &visit.query, visit.caller.is_signed_in(), visit.now);
     Ok(visit.page("Usage", content).into_response())
 }
 
@@ -41,7 +41,7 @@ pub(super) async fn data(visit: Visit) -> Result<Response, ApiProblem> {
         return Ok(Redirect::to("/sign-in?next=/usage").into_response());
     }
     let usage =
-        visit.server.usage(&visit.caller, &wanted(&visit.query, visit.now, visit.caller.is_administrator())).await?;
+        visit.server.usage(&visit.caller, &wanted(&visit.query, visit.now, visit.caller.is_signed_in())).await?;
     let name = visit.query.get("part").and_then(|name| PARTS.iter().find(|(known, _)| *known == name));
     let (kind, file, text) = match name {
         Some((name, part)) => ("text/csv; charset=utf-8", format!("usage-{name}.csv"), usage_csv(&usage, *part)),

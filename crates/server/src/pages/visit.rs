@@ -56,6 +56,10 @@ const WAYS_BACK: &[&str] = &[
     "/activate",
     "/disable",
     "/settings",
+    "/settings/network",
+    "/settings/portal",
+    "/settings/seats",
+    "/settings/administrators",
     "/usage",
     "/usage/log",
     "/audit",
@@ -82,6 +86,8 @@ pub(super) struct Visit {
     pub(super) now: Ms,
     /// This server's address with `https://`, without a path, if the request says how it is called.
     pub(super) https_origin: Option<String>,
+    /// The host that the request asks for, if it is written as one.
+    requested_host: Option<String>,
     path: String,
     version: String,
     cookie: SessionCookie,
@@ -104,6 +110,7 @@ impl Visit {
             query: ListQuery::of(uri),
             now: server.now(),
             https_origin: https_origin(&server, uri, headers),
+            requested_host: plain_host(uri, headers),
             path: uri.path().to_owned(),
             version: format!("Leasehold {} · {}", crate::VERSION, pages.host),
             cookie,
@@ -118,24 +125,43 @@ impl Visit {
         Ok(())
     }
 
-    /// Whether the caller may see who uses what.
+    /// Whether the caller may see who used what.
     pub(super) fn sees_usage(&self) -> bool {
-        self.caller.is_administrator() || self.server.usage_open()
+        self.caller.is_signed_in() || self.server.openness().usage
+    }
+
+    /// Whether the caller may see who holds what now.
+    pub(super) fn sees_holders(&self) -> bool {
+        self.caller.is_signed_in() || self.server.openness().holders
+    }
+
+    /// This server as the request calls it, without the port.
+    pub(super) fn host_name(&self) -> String {
+        let origin = self.requested_host.as_deref().unwrap_or("localhost");
+        match origin.rsplit_once(':') {
+            Some((host, port)) if port.bytes().all(|b| b.is_ascii_digit()) => host.to_owned(),
+            _ => origin.to_owned(),
+        }
     }
 
     /// A frame with the menus of whoever asks.
     pub(super) fn frame<'a>(&'a self, title: &'a str, notices: &'a [Notice]) -> Frame<'a> {
-        let administrator = self.caller.is_administrator();
+        let administrator = self.caller.is_signed_in();
+        let open = self.server.openness();
         Frame {
-            menu: match (administrator, self.server.usage_open()) {
+            menu: match (administrator, open.usage || open.holders) {
                 (true, _) => MENU_ADMINISTRATOR,
                 (false, true) => MENU_OPEN,
                 (false, false) => MENU,
             },
             current: &self.path,
             account: administrator.then_some(Account {
-                name: "Administrator",
-                detail: "of this license server",
+                name: self.caller.account().unwrap_or("Administrator"),
+                detail: if self.caller.may_change() {
+                    "administrator of this license server"
+                } else {
+                    "may look at this license server"
+                },
                 links: ACCOUNT_LINKS,
                 sign_out: "/sign-out",
             }),
@@ -195,7 +221,7 @@ async fn caller(
 ) -> Result<Caller, ApiProblem> {
     if let Some(token) = cookie.read(headers) {
         let caller = server.caller(connection, headers, Credential::Token(token)).await?;
-        if caller.is_administrator() {
+        if caller.is_signed_in() {
             return Ok(caller);
         }
     }
@@ -207,9 +233,14 @@ fn https_origin(server: &Server, uri: &Uri, headers: &HeaderMap) -> Option<Strin
     if let Some(url) = public {
         return Some(url.trim_end_matches('/').to_owned());
     }
+    plain_host(uri, headers).map(|host| format!("https://{host}"))
+}
+
+/// The host that is asked for, if nothing in it is but a host and a port.
+fn plain_host(uri: &Uri, headers: &HeaderMap) -> Option<String> {
     let host = proxy::requested_host(uri, headers)?;
     let plain = host.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'.' | b'-' | b':' | b'[' | b']'));
-    (plain && !host.is_empty()).then(|| format!("https://{host}"))
+    (plain && !host.is_empty()).then(|| host.to_owned())
 }
 
 impl<S: Send + Sync> FromRequestParts<S> for Visit {
@@ -221,7 +252,8 @@ impl<S: Send + Sync> FromRequestParts<S> for Visit {
     }
 }
 
-/// A visit of the administrator; anybody else is led to the sign-in and back.
+/// A visit to a page of administrators; whoever is not signed in is led to the sign-in and back. A read-only account sees
+/// the pages, and what it sends is refused.
 #[derive(Clone, Debug)]
 pub(super) struct Administrator(pub(super) Visit);
 
@@ -229,9 +261,26 @@ impl<S: Send + Sync> FromRequestParts<S> for Administrator {
     type Rejection = Response;
 
     async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Response> {
-        let visit = Visit::from_request_parts(parts, state).await.map_err(IntoResponse::into_response)?;
-        if visit.caller.is_administrator() {
+        let SignedIn(visit) = SignedIn::from_request_parts(parts, state).await?;
+        // Before the form is read: what is wrong with it is nobody's concern who may not send it.
+        if visit.caller.may_change() || parts.method == Method::GET || parts.method == Method::HEAD {
             return Ok(Administrator(visit));
+        }
+        Err(ApiProblem::from(crate::service::Failure::ReadOnly).into_response())
+    }
+}
+
+/// A visit of somebody who is signed in, for what everybody may do with the own account.
+#[derive(Clone, Debug)]
+pub(super) struct SignedIn(pub(super) Visit);
+
+impl<S: Send + Sync> FromRequestParts<S> for SignedIn {
+    type Rejection = Response;
+
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Response> {
+        let visit = Visit::from_request_parts(parts, state).await.map_err(IntoResponse::into_response)?;
+        if visit.caller.is_signed_in() {
+            return Ok(SignedIn(visit));
         }
         if parts.method == Method::GET || parts.method == Method::HEAD {
             return Err(Redirect::to(&format!("/sign-in?next={}", way_back(Some(&visit.path)))).into_response());

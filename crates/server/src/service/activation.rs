@@ -82,7 +82,7 @@ impl Server {
     /// # Errors
     /// [`Failure::SignIn`], [`Failure::NoReceipt`], or the database's.
     pub async fn receipt_file(&self, caller: &Caller) -> Result<String, Failure> {
-        self.authorize(caller, ServerAction::Administer)?;
+        self.authorize(caller, ServerAction::Inspect)?;
         self.0.db.read_async(store::newest_receipt).await?.ok_or(Failure::NoReceipt)
     }
 

@@ -1,4 +1,5 @@
-//! The administrator of this server: first password with the setup secret, sign in and out, settings.
+//! Signing in and out, the first account with the setup secret, one's own password. Accounts of others are in
+//! [`super::administrators`].
 
 use super::access::Caller;
 use super::failure::Failure;
@@ -6,16 +7,17 @@ use super::passwords::Passwords;
 use super::throttle::Throttle;
 use crate::random::SharedRandom;
 use crate::server::Server;
-use crate::store::{self, Session};
-use leasehold_core::access::ServerAction;
+use crate::store::{self, Account, Session};
+use leasehold_core::access::{AdministratorKind, ServerAction};
 use leasehold_core::engine::{Act, Audit};
 use leasehold_core::ids::SessionId;
 use leasehold_core::random::{self, Random};
+use leasehold_core::text;
 use leasehold_core::time::{HOUR_MS, Ms};
 use leasehold_db::DbError;
-use leasehold_trust::secret::sha256;
+use leasehold_trust::secret::{sha256, sha256_hex};
 use leasehold_web::session::SessionToken;
-use leasehold_wire::server::{SettingsRequest, SettingsResponse, SignInResponse};
+use leasehold_wire::server::SignInResponse;
 use std::net::IpAddr;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, OnceLock, PoisonError};
@@ -24,6 +26,10 @@ use std::sync::{Mutex, OnceLock, PoisonError};
 pub const PASSWORD_CHARS_MIN: usize = 12;
 /// Characters a password may have at most.
 pub const PASSWORD_CHARS_MAX: usize = 256;
+/// The account that is meant where no name is given.
+pub(crate) const ADMINISTRATOR_NAME: &str = "administrator";
+/// Longest name of an account, in characters.
+pub(crate) const NAME_CHARS_MAX: usize = 64;
 /// How long a sign-in lasts, in milliseconds.
 const SESSION_MS: i64 = 12 * HOUR_MS;
 /// Wrong passwords, tokens and setup secrets from one address in five minutes.
@@ -31,29 +37,33 @@ const WRONG_MAX: u32 = 10;
 /// Wrong secrets of leases from one address in five minutes: a studio's gateway has many machines behind it.
 const WRONG_LEASE_SECRETS_MAX: u32 = 100;
 
-/// What is known about the administrator while the server runs.
+/// What is known about administrators while the server runs.
 #[derive(Debug)]
 pub(crate) struct Administrator {
-    passwords: Passwords,
+    pub(super) passwords: Passwords,
     wrong: Throttle,
     wrong_lease_secrets: Throttle,
-    /// A password was set; cached, because every page asks.
+    /// There is an account; cached, because every page asks.
     set_up: AtomicBool,
-    /// SHA-256 of the one-time secret; `None` once it was used, or if it was not needed.
+    /// A reset drew a setup secret that nobody has used yet.
+    reset_open: AtomicBool,
+    /// SHA-256 of this start's one-time secret; `None` once it was used, or if it was not needed.
     setup_secret: Mutex<Option<[u8; 32]>>,
     setup_secret_text: Mutex<Option<String>>,
     token_file: OnceLock<SessionToken>,
 }
 
 impl Administrator {
-    /// `set_up` tells whether there is a password; without one a setup secret is drawn.
-    pub(crate) fn new(set_up: bool, random: &SharedRandom) -> Administrator {
+    /// `set_up` tells whether there is an account; without one a setup secret is drawn. `reset_open`: one that a reset
+    /// drew is still good.
+    pub(crate) fn new(set_up: bool, reset_open: bool, random: &SharedRandom) -> Administrator {
         let secret = (!set_up).then(|| random.draw(secret_text));
         Administrator {
             passwords: Passwords::new(),
             wrong: Throttle::new(WRONG_MAX),
             wrong_lease_secrets: Throttle::new(WRONG_LEASE_SECRETS_MAX),
             set_up: AtomicBool::new(set_up),
+            reset_open: AtomicBool::new(reset_open),
             setup_secret: Mutex::new(secret.as_ref().map(|secret| sha256(secret.as_bytes()))),
             setup_secret_text: Mutex::new(secret),
             token_file: OnceLock::new(),
@@ -65,9 +75,14 @@ impl Administrator {
         self.setup_secret_text.lock().unwrap_or_else(PoisonError::into_inner).take()
     }
 
-    /// No password was set yet.
+    /// There is no account yet.
     pub(crate) fn setup_needed(&self) -> bool {
         !self.set_up.load(Ordering::Relaxed)
+    }
+
+    /// Whoever has a setup secret may use it.
+    pub(crate) fn setup_open(&self) -> bool {
+        self.setup_needed() || self.reset_open.load(Ordering::Relaxed)
     }
 
     /// Takes the token of this start's token file.
@@ -108,7 +123,7 @@ pub(crate) fn secret_text(random: &mut dyn Random) -> String {
     chars.chunks(5).map(|group| group.iter().collect::<String>()).collect::<Vec<_>>().join("-")
 }
 
-fn check_new(password: &str) -> Result<(), Failure> {
+pub(super) fn check_new_password(password: &str) -> Result<(), Failure> {
     let chars = password.chars().count();
     if (PASSWORD_CHARS_MIN..=PASSWORD_CHARS_MAX).contains(&chars) {
         return Ok(());
@@ -116,45 +131,77 @@ fn check_new(password: &str) -> Result<(), Failure> {
     Err(Failure::BadField(format!("`password` must have {PASSWORD_CHARS_MIN} to {PASSWORD_CHARS_MAX} characters")))
 }
 
+/// The name of an account as it is kept.
+pub(super) fn check_name(name: &str) -> Result<String, Failure> {
+    let name = name.trim();
+    text::name(name).map_err(|why| Failure::BadField(format!("`name` {why}")))?;
+    if name.chars().count() > NAME_CHARS_MAX {
+        return Err(Failure::BadField(format!("`name` must have at most {NAME_CHARS_MAX} characters")));
+    }
+    Ok(name.to_owned())
+}
+
 impl Server {
-    /// Sets the administrator's first password, with the secret that the server printed, and signs in.
+    /// Makes an account with a setup secret, and signs it in: the first one, with the secret that the server printed; or,
+    /// with that of a reset, a new one, or a new password for one that is there. All others stay.
     ///
     /// # Errors
     /// [`Failure::AlreadySetUp`], [`Failure::WrongPassword`], [`Failure::BadField`], [`Failure::TlsRequired`],
     /// [`Failure::TooManyTries`], or the database's.
-    pub async fn set_up(&self, caller: &Caller, secret: &str, password: &str) -> Result<SignInResponse, Failure> {
+    pub async fn set_up(
+        &self,
+        caller: &Caller,
+        secret: &str,
+        name: Option<&str>,
+        password: &str,
+    ) -> Result<SignInResponse, Failure> {
         let administrator = &self.0.administrator;
         self.may_try(caller)?;
-        if !administrator.setup_needed() {
+        if !administrator.setup_open() {
             return Err(Failure::AlreadySetUp);
         }
-        check_new(password)?;
-        let expected = *administrator.setup_secret.lock().unwrap_or_else(PoisonError::into_inner);
-        if expected != Some(sha256(secret.trim().as_bytes())) {
+        let name = check_name(name.unwrap_or(ADMINISTRATOR_NAME))?;
+        check_new_password(password)?;
+        let shown = secret.trim().to_owned();
+        let printed = *administrator.setup_secret.lock().unwrap_or_else(PoisonError::into_inner);
+        let is_printed = printed == Some(sha256(shown.as_bytes()));
+        let drawn = self.0.db.read_async(store::setup_secret).await?;
+        let is_drawn = drawn.is_some_and(|drawn| drawn == sha256_hex(shown.as_bytes()));
+        if !is_printed && !is_drawn {
             administrator.wrong.failed(caller.address(), self.now());
             return Err(Failure::WrongPassword);
         }
         let salt = self.0.random.draw(random::bytes);
         let hash = administrator.passwords.hash(password.to_owned(), salt).await?;
-        let who = Act { who: "administrator".into(), ..caller.act() };
-        let audit = Audit { act: who, ..self.audit(caller, "administrator_setup", "with the setup secret".to_owned()) };
-        let set = hash.clone();
+        let (kind, created_at) = (AdministratorKind::Administrator, self.now());
+        let account = Account { name: name.clone(), kind, password_hash: hash.clone(), created_at };
+        let act = Act { who: name.as_str().into(), ..caller.act() };
+        let audit = Audit { act, ..self.audit(caller, "administrator_setup", "with the setup secret".to_owned()) };
         let stored = move |tx: &mut leasehold_db::Tx<'_>| {
-            let first = store::set_first_password(tx, &set)?;
-            if first {
-                store::add_audit(tx, &audit)?;
+            // Looked at again: two may have shown the same secret at once.
+            let drawn = store::setup_secret(tx)?.is_some_and(|drawn| drawn == sha256_hex(shown.as_bytes()));
+            if !drawn && store::is_set_up(tx)? {
+                return Ok(false);
             }
-            Ok::<_, DbError>(first)
+            if !store::add_administrator(tx, &account)? {
+                store::set_administrator(tx, &account.name, kind, &account.password_hash)?;
+                store::end_sessions_of(tx, &account.name, "")?;
+            }
+            store::set_setup_secret(tx, None)?;
+            store::add_audit(tx, &audit)?;
+            Ok::<_, DbError>(true)
         };
-        let first = self.0.db.write_async(stored).await?;
+        if !self.0.db.write_async(stored).await? {
+            return Err(Failure::AlreadySetUp);
+        }
         administrator.set_up.store(true, Ordering::Relaxed);
+        administrator.reset_open.store(false, Ordering::Relaxed);
         *administrator.setup_secret.lock().unwrap_or_else(PoisonError::into_inner) = None;
-        if first { self.begin_session(caller, hash).await } else { Err(Failure::AlreadySetUp) }
+        self.begin_session(caller, name, hash).await
     }
 
-    /// Forgets the administrator's password and every sign-in, and draws a new setup secret: for whoever has the data
-    /// folder in hand, when the password is lost. Somebody who is merely signed in has to know the password to change
-    /// it. Answers the secret.
+    /// Draws a new setup secret, with which whoever has the data folder in hand makes an account or sets the password of
+    /// one anew. Nobody else loses anything. Somebody who is merely signed in cannot do this. Answers the secret.
     ///
     /// # Errors
     /// [`Failure::SignIn`], [`Failure::NotHere`], or the database's.
@@ -165,71 +212,85 @@ impl Server {
         }
         // To its end, also if the caller does not wait for it: memory and disk say the same.
         let (server, caller) = (self.clone(), caller.clone());
-        let done = tokio::spawn(async move { server.forget_password(&caller).await }).await;
+        let done = tokio::spawn(async move { server.draw_setup_secret(&caller).await }).await;
         done.map_err(|error| Failure::Internal(error.to_string()))?
     }
 
-    async fn forget_password(&self, caller: &Caller) -> Result<String, Failure> {
+    async fn draw_setup_secret(&self, caller: &Caller) -> Result<String, Failure> {
+        let secret = self.0.random.draw(secret_text);
+        let hash = sha256_hex(secret.as_bytes());
         let audit = self.audit(caller, "administrator_reset", "a new setup secret was drawn".to_owned());
         let stored = move |tx: &mut leasehold_db::Tx<'_>| {
-            store::clear_password(tx)?;
-            store::end_all_sessions(tx)?;
+            store::set_setup_secret(tx, Some(&hash))?;
             store::add_audit(tx, &audit)
         };
         self.0.db.write_async(stored).await?;
-        let secret = self.0.random.draw(secret_text);
-        let administrator = &self.0.administrator;
-        let hash = Some(sha256(secret.as_bytes()));
-        *administrator.setup_secret.lock().unwrap_or_else(PoisonError::into_inner) = hash;
-        administrator.set_up.store(false, Ordering::Relaxed);
+        self.0.administrator.reset_open.store(true, Ordering::Relaxed);
         Ok(secret)
     }
 
-    /// Signs the administrator of this server in.
+    /// Signs an administrator of this server in.
     ///
     /// # Errors
     /// [`Failure::WrongPassword`], [`Failure::SetupNeeded`], [`Failure::TlsRequired`], [`Failure::TooManyTries`], or
     /// the database's.
-    pub async fn sign_in(&self, caller: &Caller, password: &str) -> Result<SignInResponse, Failure> {
-        let verified = self.check_password(caller, password).await?;
-        self.begin_session(caller, verified).await
+    pub async fn sign_in(
+        &self,
+        caller: &Caller,
+        name: Option<&str>,
+        password: &str,
+    ) -> Result<SignInResponse, Failure> {
+        let account = self.check_password(caller, name.unwrap_or(ADMINISTRATOR_NAME), password).await?;
+        self.begin_session(caller, account.name, account.password_hash).await
     }
 
-    /// Changes the administrator's password. All other sign-ins end.
+    /// Changes the password of the account that is signed in. Its other sign-ins end.
     ///
     /// # Errors
     /// [`Failure::SignIn`], [`Failure::WrongPassword`], [`Failure::BadField`], [`Failure::TooManyTries`], or the
     /// database's.
     pub async fn change_password(&self, caller: &Caller, current: &str, new: &str) -> Result<(), Failure> {
-        self.authorize(caller, ServerAction::Administer)?;
-        self.check_password(caller, current).await?;
-        check_new(new)?;
+        self.authorize(caller, ServerAction::UseOwnAccount)?;
+        let name = caller.account().ok_or(Failure::SignIn)?;
+        let account = self.check_password(caller, name, current).await?;
+        check_new_password(new)?;
         let salt = self.0.random.draw(random::bytes);
         let hash = self.0.administrator.passwords.hash(new.to_owned(), salt).await?;
         let kept = caller.session().map(SessionToken::hash).unwrap_or_default();
-        let audit = self.audit(caller, "administrator_password", "changed; all other sign-ins ended".to_owned());
+        let audit = self.audit(caller, "administrator_password", "changed; all other sign-ins of it ended".to_owned());
         let stored = move |tx: &mut leasehold_db::Tx<'_>| {
-            store::set_password(tx, &hash)?;
-            store::end_other_sessions(tx, &kept)?;
+            store::set_administrator(tx, &account.name, account.kind, &hash)?;
+            store::end_sessions_of(tx, &account.name, &kept)?;
             store::add_audit(tx, &audit)
         };
         Ok(self.0.db.write_async(stored).await?)
     }
 
-    /// Answers the hash of the password that was shown.
-    async fn check_password(&self, caller: &Caller, password: &str) -> Result<String, Failure> {
+    /// Answers the account whose password was shown.
+    async fn check_password(&self, caller: &Caller, name: &str, password: &str) -> Result<Account, Failure> {
         let administrator = &self.0.administrator;
         self.may_try(caller)?;
-        let stored = self.0.db.read_async(store::state).await?.password_hash.ok_or(Failure::SetupNeeded)?;
+        if administrator.setup_needed() {
+            return Err(Failure::SetupNeeded);
+        }
+        let wanted = name.to_owned();
+        let account = self.0.db.read_async(move |tx| store::administrator(tx, &wanted)).await?;
         // Counted before it is checked, so that many tries at once do not all slip through; overlong input is nobody's
         // password and costs no hashing.
         administrator.wrong.failed(caller.address(), self.now());
-        let plausible = password.chars().count() <= PASSWORD_CHARS_MAX;
-        if !plausible || !administrator.passwords.verify(password.to_owned(), stored.clone()).await? {
+        if password.chars().count() > PASSWORD_CHARS_MAX {
+            return Err(Failure::WrongPassword);
+        }
+        let Some(account) = account else {
+            // As long as for a name that is there: which names are is nobody's to learn.
+            administrator.passwords.hash(password.to_owned(), [0; 16]).await?;
+            return Err(Failure::WrongPassword);
+        };
+        if !administrator.passwords.verify(password.to_owned(), account.password_hash.clone()).await? {
             return Err(Failure::WrongPassword);
         }
         administrator.wrong.forget(caller.address());
-        Ok(stored)
+        Ok(account)
     }
 
     fn may_try(&self, caller: &Caller) -> Result<(), Failure> {
@@ -242,23 +303,26 @@ impl Server {
         }
     }
 
-    /// Signs in whoever has shown the password with the hash `verified`, if it is still the password: it may have been
+    /// Signs in whoever has shown the password with the hash `verified`, if it is still the account's: it may have been
     /// changed, and every session ended, while it was being verified.
-    async fn begin_session(&self, caller: &Caller, verified: String) -> Result<SignInResponse, Failure> {
+    async fn begin_session(&self, caller: &Caller, name: String, verified: String) -> Result<SignInResponse, Failure> {
         let now = self.now();
         let (token, id) = self.0.random.draw(|random| (SessionToken::draw(random), SessionId::draw(now, random)));
         let session = Session {
             token_sha256: token.hash(),
             id,
+            administrator: name.clone(),
             created_at: now,
             expires_at: now.plus(SESSION_MS),
+            seen_at: now,
             address: caller.address().to_string(),
         };
         let response = SignInResponse { token: token.text(), session: id, expires_at: session.expires_at.into() };
-        let who = Act { who: "administrator".into(), ..caller.act() };
-        let audit = Audit { at: now, act: who, action: "administrator_sign_in", detail: String::new() };
+        let act = Act { who: name.as_str().into(), ..caller.act() };
+        let audit = Audit { at: now, act, action: "administrator_sign_in", detail: String::new() };
         let stored = move |tx: &mut leasehold_db::Tx<'_>| {
-            if store::state(tx)?.password_hash.as_deref() != Some(&*verified) {
+            let account = store::administrator(tx, &name)?;
+            if account.is_none_or(|account| account.password_hash != verified) {
                 return Ok(false);
             }
             store::add_session(tx, &session)?;
@@ -273,31 +337,12 @@ impl Server {
     /// # Errors
     /// [`Failure::SignIn`], or the database's.
     pub async fn sign_out(&self, caller: &Caller) -> Result<(), Failure> {
-        self.authorize(caller, ServerAction::Administer)?;
+        self.authorize(caller, ServerAction::UseOwnAccount)?;
         if let Some(token) = caller.session() {
             let hash = token.hash();
             self.0.db.write_async(move |tx| store::end_session(tx, &hash)).await?;
         }
         Ok(())
-    }
-
-    /// Changes settings; what is not given stays.
-    ///
-    /// # Errors
-    /// [`Failure::SignIn`], or the database's.
-    pub async fn change_settings(&self, caller: &Caller, change: SettingsRequest) -> Result<SettingsResponse, Failure> {
-        self.authorize(caller, ServerAction::Administer)?;
-        if let Some(open) = change.usage_open {
-            let detail = if open { "everybody may see who uses what" } else { "who uses what needs a sign-in" };
-            let audit = self.audit(caller, "settings_change", detail.to_owned());
-            let stored = move |tx: &mut leasehold_db::Tx<'_>| {
-                store::set_usage_open(tx, open)?;
-                store::add_audit(tx, &audit)
-            };
-            self.0.db.write_async(stored).await?;
-            self.0.usage_open.store(open, Ordering::Relaxed);
-        }
-        Ok(SettingsResponse { usage_open: self.usage_open() })
     }
 
     pub(super) fn audit(&self, caller: &Caller, action: &'static str, detail: String) -> Audit {

@@ -1,14 +1,17 @@
 //! Why a use case did not happen, and the one place where that becomes the problem a person reads. Unless the text says
 //! otherwise nothing was changed.
 
+use crate::config::SettingProblem;
 use crate::engine::Refusal;
 use leasehold_core::engine::InstallRefusal;
 use leasehold_core::time::{Ms, SECOND_MS};
 use leasehold_db::DbError;
 use leasehold_host::FileError;
 use leasehold_trust::FileProblem;
+use leasehold_web::listener::BindError;
 use leasehold_web::problem::{ApiProblem, Problem, internal, who};
 use leasehold_wire::server::{ConnectionProblem, DenialResponse, codes};
+use std::net::IpAddr;
 
 /// Who keeps the machine.
 const ADMINISTRATOR: &str = "the administrator of the license server";
@@ -43,6 +46,61 @@ pub enum Failure {
     /// No password was set yet.
     #[error("not set up")]
     SetupNeeded,
+    /// Signed in to look only.
+    #[error("a read-only account")]
+    ReadOnly,
+    /// The address is shut out by the lists of networks.
+    #[error("{0} is shut out")]
+    ShutOut(IpAddr),
+    /// A setting cannot be used.
+    #[error("`{name}` {why}")]
+    Setting {
+        /// Which.
+        name: &'static str,
+        /// The rest of the sentence, without its full stop.
+        why: String,
+    },
+    /// A setting stands where it is not changed from here.
+    #[error("`{name}` is fixed in {place}")]
+    SettingFixed {
+        /// Which.
+        name: &'static str,
+        /// Where it stands.
+        place: String,
+    },
+    /// A setting names a file of the server's own machine.
+    #[error("`{0}` is set on the server's own machine")]
+    SettingOfMachine(&'static str),
+    /// Other settings are on trial.
+    #[error("settings are on trial")]
+    OnTrial {
+        /// Seconds until they come back by themselves.
+        left_s: i64,
+    },
+    /// Nothing is on trial.
+    #[error("nothing is on trial")]
+    NoTrial,
+    /// The trial is not confirmed from the new way. What to do, as a sentence without its full stop.
+    #[error("{0}")]
+    NotTheNewWay(String),
+    /// An address cannot be listened on.
+    #[error(transparent)]
+    Bind(BindError),
+    /// A certificate cannot be used. Why, as a sentence without its full stop.
+    #[error("{0}")]
+    BadCertificate(String),
+    /// No account of that name.
+    #[error("no such administrator")]
+    AdministratorUnknown,
+    /// The name is an account's already.
+    #[error("the name is taken")]
+    NameTaken,
+    /// Nobody would be left who may change things.
+    #[error("the last administrator")]
+    LastAdministrator,
+    /// No such sign-in.
+    #[error("no such session")]
+    SessionUnknown,
     /// A field is out of bounds. The text begins with its name.
     #[error("{0}")]
     BadField(String),
@@ -139,6 +197,12 @@ impl From<DbError> for Failure {
     }
 }
 
+impl From<SettingProblem> for Failure {
+    fn from(problem: SettingProblem) -> Failure {
+        Failure::Setting { name: problem.name, why: problem.why }
+    }
+}
+
 impl From<Refusal> for Failure {
     fn from(refusal: Refusal) -> Failure {
         match refusal {
@@ -164,6 +228,66 @@ impl Failure {
                 .next("Put https:// in front of the address, or work on the server's own machine.", who::YOU),
             Failure::NotHere => Problem::new(403, "NOT_HERE", "This is done on the server's own machine only.")
                 .next("Run the command on the machine of the license server.", ADMINISTRATOR),
+            Failure::ReadOnly => Problem::new(403, "READ_ONLY", "Your account may look at everything and change nothing.")
+                .detail("Nothing was changed.")
+                .next("Ask an administrator of this license server to do it, or to give your account more rights: Settings, Administrators.", ADMINISTRATOR),
+            Failure::ShutOut(address) => {
+                Problem::new(403, "SHUT_OUT", "This license server does not answer to your address.")
+                    .detail(format!("{address} is shut out by `allow_networks` or `deny_networks`."))
+                    .next("Ask for it to be let in: Settings, Network, on the license server's page.", ADMINISTRATOR)
+            }
+            Failure::Setting { name, why } => {
+                Problem::new(422, "BAD_SETTING", "A setting cannot be used, so nothing was changed.")
+                    .detail(format!("`{name}` {why}."))
+                    .next("Correct the setting that is named.", who::YOU)
+            }
+            Failure::SettingFixed { name, place } => {
+                Problem::new(409, "SETTING_FIXED", "This setting is fixed elsewhere, so it is not changed here.")
+                    .detail(format!("`{name}` is set in {place}."))
+                    .next("Change it there and reload or restart the server, or remove it there and set it here.", ADMINISTRATOR)
+            }
+            Failure::SettingOfMachine(name) => {
+                Problem::new(403, "SETTING_OF_MACHINE", "This setting names a file on the server's own machine.")
+                    .detail(format!("`{name}` is changed there only."))
+                    .next(format!("On that machine: leasehold server settings {name}=PATH, or server.toml."), ADMINISTRATOR)
+            }
+            Failure::OnTrial { left_s } => {
+                Problem::new(409, "ON_TRIAL", "Other settings are on trial, so nothing was changed.")
+                    .detail(format!("Without a word from you the former ones are back in {left_s} s."))
+                    .next("Keep them or take them back first.", who::YOU)
+            }
+            Failure::NoTrial => Problem::new(409, "NOT_ON_TRIAL", "No settings are on trial.")
+                .detail("They were kept or taken back, or their minute was over and the former ones are back.")
+                .next("Look at the settings as they are now.", who::YOU),
+            Failure::NotTheNewWay(what_to_do) => {
+                Problem::new(409, "NOT_THE_NEW_WAY", "This is not yet proof that the new settings let you in.")
+                    .detail("They are confirmed by the new way only: otherwise they could lock you out for good.")
+                    .next(format!("{what_to_do}."), who::YOU)
+            }
+            Failure::Bind(error) => {
+                Problem::new(409, "CANNOT_LISTEN", "The server cannot listen there, so nothing was changed.")
+                    .detail(format!("{error}."))
+                    .next("Give another address or port.", who::YOU)
+            }
+            Failure::BadCertificate(why) => {
+                Problem::new(422, "BAD_CERTIFICATE", "The certificate cannot be used, so nothing was changed.")
+                    .detail(format!("{why}."))
+                    .next("Give the certificate with its intermediates and the key that belongs to it, both as PEM.", who::YOU)
+            }
+            Failure::AdministratorUnknown => {
+                Problem::new(404, "ADMINISTRATOR_UNKNOWN", "There is no account of that name.")
+                    .next("Look at the list of accounts.", who::YOU)
+            }
+            Failure::NameTaken => Problem::new(409, "TAKEN", "There is an account of that name.")
+                .next("Choose another name.", who::YOU),
+            Failure::LastAdministrator => {
+                Problem::new(409, "LAST_ADMINISTRATOR", "This is the last account that may change things.")
+                    .detail("Without it nobody could administer this server.")
+                    .next("Add another administrator first.", who::YOU)
+            }
+            Failure::SessionUnknown => Problem::new(404, "SESSION_UNKNOWN", "There is no such sign-in.")
+                .detail("It has ended.")
+                .next("Nothing needs to be done.", who::YOU),
             Failure::WrongPassword => {
                 Problem::new(401, codes::WRONG_PASSWORD, "That is not the right password or secret.")
                     .next("Check it and try again.", who::YOU)

@@ -4,6 +4,8 @@ use super::access::Caller;
 use super::failure::Failure;
 use crate::server::Server;
 use leasehold_core::access::ServerAction;
+use leasehold_core::time::Ms;
+use leasehold_trust::certificate_ends_at;
 
 /// Where and how this server is installed.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -20,6 +22,8 @@ pub struct Installation {
     pub tls_fingerprint: String,
     /// It is the one that the server made itself.
     pub tls_self_signed: bool,
+    /// When it ends.
+    pub tls_ends_at: Option<Ms>,
     /// How long usage events are kept.
     pub usage_keep_days: u64,
 }
@@ -30,7 +34,7 @@ impl Server {
     /// # Errors
     /// [`Failure::SignIn`].
     pub async fn installation(&self, caller: &Caller) -> Result<Installation, Failure> {
-        self.authorize(caller, ServerAction::Administer)?;
+        self.authorize(caller, ServerAction::Inspect)?;
         let folder = self.0.folder.clone();
         // A network volume may take its time.
         let free = tokio::task::spawn_blocking(move || leasehold_host::free_bytes(&folder).ok()).await;
@@ -41,13 +45,19 @@ impl Server {
             folder: folder.display().to_string(),
             free_bytes: free.map_err(|error| Failure::Internal(error.to_string()))?,
             tls_fingerprint: self.0.certificates.fingerprint(),
+            tls_ends_at: self.0.certificates.browsers().and_then(|der| certificate_ends_at(&der)),
             tls_self_signed: self.0.settings.get().tls.is_none(),
             usage_keep_days: u64::from(self.0.settings.get().usage_keep_days),
         })
     }
 
-    /// Whether no administrator's password was set yet.
+    /// Whether there is no administrator yet.
     pub fn setup_needed(&self) -> bool {
         self.0.administrator.setup_needed()
+    }
+
+    /// Whether whoever has a setup secret may use it.
+    pub fn setup_open(&self) -> bool {
+        self.0.administrator.setup_open()
     }
 }

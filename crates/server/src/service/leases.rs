@@ -12,6 +12,7 @@ use leasehold_core::engine::{Denial, Engine, Input, LeaseAnswer, Output};
 use leasehold_core::ids::LeaseId;
 use leasehold_core::pool::{Ask, Lease, Release, Source};
 use leasehold_core::random;
+use leasehold_core::site::SiteLimit;
 use leasehold_core::text;
 use leasehold_core::time::Ms;
 use leasehold_core::times::TimeTable;
@@ -76,6 +77,7 @@ impl Server {
         if key.is_empty() || text::token(&key).is_err() {
             return Err(Failure::KeyMissing);
         }
+        self.hear(source)?;
         let (ask, nonce) = split(request)?;
         let now = self.now();
         let id = self.0.random.draw(|random| LeaseId::draw(now, random));
@@ -231,7 +233,7 @@ impl Server {
 
     /// With the holders whom the asker may see: those at the same address, and the others if that was opened.
     pub(super) async fn denied(&self, denial: Denial, asker: Asker) -> Result<DenialResponse, Failure> {
-        let (open, feature) = (asker.sees_all || self.usage_open(), denial.feature.clone());
+        let (open, feature) = (asker.sees_all || self.openness().holders, denial.feature.clone());
         let holders = if denial.code == DenialCode::NoSeats {
             let look = move |engine: &Engine, _| {
                 let may_see = |lease: &Lease| open || lease.source.address == asker.address;
@@ -280,6 +282,20 @@ fn denial_response(denial: Denial, holders: Vec<Holder>, now: Ms) -> DenialRespo
             let why = denial.released.as_ref().map(|release| &*release.reason).filter(|reason| !reason.is_empty());
             let why = why.map(|reason| format!(" The reason given: {reason}")).unwrap_or_default();
             format!("`{}` was asked for; again in {in_s} s.{why}", denial.feature)
+        }
+        (DenialCode::NotAllowed, _) => denial.refused_by.map_or_else(
+            || format!("`{}` was asked for.", denial.feature),
+            |list| list.sentence(&denial.user, &denial.host),
+        ),
+        (DenialCode::BorrowLimit, _) => {
+            let max = match denial.site_limit {
+                Some(SiteLimit::BorrowSeats(max)) => max,
+                _ => 0,
+            };
+            format!(
+                "`{}`: {} asked for, {} of at most {max} are borrowed. `borrow_seats_max` of this license server says so.",
+                denial.feature, denial.seats, capacity.borrowed
+            )
         }
         (DenialCode::BorrowTooLong, _) => {
             let days = denial.borrow_days_max.unwrap_or(0);

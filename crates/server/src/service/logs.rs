@@ -16,7 +16,7 @@ impl Server {
     /// # Errors
     /// [`Failure::SignIn`], [`Failure::BadField`], or the database's.
     pub async fn audit_log(&self, caller: &Caller, query: &PageQuery) -> Result<Page<AuditView>, Failure> {
-        self.authorize(caller, ServerAction::Administer)?;
+        self.authorize(caller, ServerAction::Inspect)?;
         let (below, wanted) = position(query.after.as_deref(), query.limit)?;
         let rows = self.0.db.read_async(move |tx| store::audit_page(tx, below, fetched(wanted))).await?;
         Ok(page(rows, wanted, |row| row.id))

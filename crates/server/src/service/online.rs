@@ -61,7 +61,7 @@ impl Server {
     /// # Errors
     /// [`Failure::SignIn`], or the database's.
     pub(crate) async fn known_portal(&self, caller: &Caller) -> Result<KnownPortal, Failure> {
-        self.authorize(caller, ServerAction::Administer)?;
+        self.authorize(caller, ServerAction::Inspect)?;
         Ok(match self.portal_url() {
             Some(url) => KnownPortal::Fixed(url),
             None => KnownPortal::Used(self.0.db.read_async(store::portal_url).await?),
@@ -159,10 +159,10 @@ impl Server {
                 _ => OnlineState::Ok,
             },
             // Where the other copy runs, and why the portal is not reached, may tell more than everybody should know.
-            copy_on: online.forked.filter(|_| caller.is_administrator()),
+            copy_on: online.forked.filter(|_| caller.is_signed_in()),
             trouble_since: trouble.as_ref().filter(|_| online.failures > 0).map(|(since, _)| (*since).into()),
             trouble: trouble
-                .filter(|_| online.failures > 0 && caller.is_administrator())
+                .filter(|_| online.failures > 0 && caller.is_signed_in())
                 .map(|(_, problem)| fit_to_read(problem)),
             pools: pools.collect(),
             kept,
@@ -177,7 +177,7 @@ impl Server {
             Some(2) => ReceiptState::Brought,
             Some(_) => ReceiptState::ByHand,
         };
-        let trouble = self.0.trouble.get().filter(|_| state == ReceiptState::Waiting && caller.is_administrator());
+        let trouble = self.0.trouble.get().filter(|_| state == ReceiptState::Waiting && caller.is_signed_in());
         Ok(Some(ReceiptStatus { state, trouble: trouble.map(|(_, problem)| fit_to_read(problem)) }))
     }
 }

@@ -32,6 +32,11 @@ pub(crate) enum BorrowOutcome {
 impl Server {
     /// Lends seats to a machine, or extends its pass. `request` is the signed request, or the text of a request file.
     pub(crate) async fn borrow(&self, source: Source, request: &str) -> Result<BorrowOutcome, Failure> {
+        self.hear(source)?;
+        self.borrow_from(source, request).await
+    }
+
+    async fn borrow_from(&self, source: Source, request: &str) -> Result<BorrowOutcome, Failure> {
         let token = if request.starts_with("-----") {
             read_pass_request_file(request.as_bytes()).map_err(Failure::File)?
         } else {
@@ -87,7 +92,7 @@ impl Server {
         self.authorize(caller, ServerAction::Administer)?;
         // The machine is elsewhere: where the file comes from says nothing of it.
         let source = Source { address: caller.address(), loopback: false };
-        match self.borrow(source, request).await? {
+        match self.borrow_from(source, request).await? {
             BorrowOutcome::Borrowed(pass) => Ok(*pass),
             BorrowOutcome::Refused(LeaseOutcome::Denied(denial)) => Err(Failure::Denied(denial)),
             BorrowOutcome::Refused(other) => Err(Failure::Internal(format!("a wish to borrow came to {other:?}"))),
@@ -185,7 +190,7 @@ impl Server {
     /// # Errors
     /// [`Failure::SignIn`] unless the administrator asks or opened it to everybody.
     pub async fn passes(&self, caller: &Caller, query: PassQuery) -> Result<Page<PassView>, Failure> {
-        self.authorize(caller, ServerAction::ReadUsage)?;
+        self.authorize(caller, ServerAction::ReadHolders)?;
         let limit = limit(query.limit)?;
         let after = query.after.map(PassId::lease);
         let look = move |engine: &Engine, now| {
@@ -210,7 +215,7 @@ impl Server {
     /// # Errors
     /// [`Failure::SignIn`] unless the administrator asks or opened it to everybody.
     pub(crate) async fn pass_of(&self, caller: &Caller, pass: PassId) -> Result<Option<PassView>, Failure> {
-        self.authorize(caller, ServerAction::ReadUsage)?;
+        self.authorize(caller, ServerAction::ReadHolders)?;
         let look = move |engine: &Engine, now| {
             let lease = engine.pool().lease(pass.lease())?;
             let (allowed, used) = engine.write_offs(lease, now);

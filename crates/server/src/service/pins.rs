@@ -90,7 +90,7 @@ impl Server {
     /// # Errors
     /// [`Failure::SignIn`], [`Failure::NotOnline`].
     pub async fn pins(&self, caller: &Caller) -> Result<OfflineUse, Failure> {
-        self.authorize(caller, ServerAction::Administer)?;
+        self.authorize(caller, ServerAction::Inspect)?;
         let way = self.way_to_portal().await?;
         match self.ask_portal::<Pins>(way, Vec::new()).await {
             Ok(pins) => Ok(OfflineUse { pins, portal: None }),

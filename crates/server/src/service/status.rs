@@ -89,7 +89,7 @@ impl Server {
     /// The same for a caller: where the server keeps its files is for the administrator to read.
     fn storage_as_told_to(&self, caller: &Caller) -> StorageStatus {
         let storage = self.storage();
-        if storage.ok || caller.is_administrator() {
+        if storage.ok || caller.is_signed_in() {
             return storage;
         }
         StorageStatus { problem: "The license server cannot store changes for now.".to_owned(), ..storage }
@@ -127,7 +127,7 @@ impl Server {
                 .map(|until| RestoredStatus { new_leases_from: until.into() }),
             clock: self.clock(seen.now, no_new_because(DenialCode::ClockSuspect)),
             storage: self.storage_as_told_to(caller),
-            usage_open: self.usage_open(),
+            usage_open: self.openness().usage,
             setup_needed: self.0.administrator.setup_needed(),
         })
     }
@@ -181,7 +181,7 @@ impl Server {
     /// # Errors
     /// [`Failure::SignIn`] unless the administrator asks or opened it to everybody.
     pub async fn leases(&self, caller: &Caller, query: LeaseQuery) -> Result<Page<LeaseView>, Failure> {
-        self.authorize(caller, ServerAction::ReadUsage)?;
+        self.authorize(caller, ServerAction::ReadHolders)?;
         let limit = limit(query.limit)?;
         let look = move |engine: &Engine, _| {
             // One more than wanted tells whether there is a next page.
@@ -212,7 +212,7 @@ impl Server {
     /// # Errors
     /// [`Failure::SignIn`] unless the administrator asks or opened it to everybody.
     pub(crate) async fn lease(&self, caller: &Caller, id: LeaseId) -> Result<Option<LeaseAmong>, Failure> {
-        self.authorize(caller, ServerAction::ReadUsage)?;
+        self.authorize(caller, ServerAction::ReadHolders)?;
         let look = move |engine: &Engine, _| {
             let pool = engine.pool();
             pool.lease(id).cloned().map(|lease| {

@@ -45,7 +45,7 @@ impl Server {
         };
         let denial = match denial {
             Some(denial) => {
-                let asker = Asker { address: caller.address(), sees_all: caller.is_administrator() };
+                let asker = Asker { address: caller.address(), sees_all: caller.is_signed_in() };
                 Some(Box::new(self.denied(*denial, asker).await?))
             }
             None => None,
@@ -81,6 +81,17 @@ fn steps(trial: &Trial, ask: &Ask, now: Ms) -> Vec<SimulateStep> {
             return steps;
         }
         None => steps.push(step(StepState::Passed, "No seat was taken back from this user at this host lately.")),
+    }
+    match trial.refused_by {
+        Some(list) => {
+            let what = format!(
+                "{} The administrator can change it: Settings, Who gets seats.",
+                list.sentence(&ask.user, &ask.host)
+            );
+            steps.push(step(StepState::Stopped, what));
+            return steps;
+        }
+        None => steps.push(step(StepState::Passed, "The lists of this server let this user at this host have seats.")),
     }
     let code = |denied: &TrialVerdict| match denied {
         TrialVerdict::Denied(denial) => Some(denial.code),

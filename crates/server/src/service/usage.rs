@@ -144,10 +144,10 @@ impl Server {
         self.authorize(caller, ServerAction::ReadUsage)?;
         let named = query.user.is_some() || query.host.is_some();
         if named {
-            self.authorize(caller, ServerAction::Administer)?;
+            self.authorize(caller, ServerAction::Inspect)?;
         }
         let period = Period::read(query, self.now())?;
-        let names = caller.is_administrator();
+        let names = caller.is_signed_in();
         let (counting, db, catch_up) = (self.0.counting.clone(), self.0.db.clone(), !self.counts());
         let feature = query.feature.as_ref().map(|feature| feature.as_str().to_owned());
         let of = feature.clone();

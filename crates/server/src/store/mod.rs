@@ -3,6 +3,7 @@
 //! Decides nothing. Leases, documents, usage events and the server's mode are written only in batches of the engine
 //! ([`commit`]); sessions and settings by their own use cases.
 
+mod administrators;
 mod audit;
 mod denials;
 mod documents;
@@ -12,11 +13,17 @@ mod online;
 mod passes;
 mod schema;
 mod sessions;
+mod settings;
 mod state;
 mod usage;
 mod usage_keep;
 mod usage_read;
 
+pub(crate) use administrators::{
+    Account, add as add_administrator, all as administrators, find as administrator, is_set_up,
+    others as other_administrators, remove as remove_administrator, set as set_administrator, set_setup_secret,
+    setup_secret,
+};
 pub(crate) use audit::{add as add_audit, page as audit_page};
 pub(crate) use denials::{DenialFilter, bars, open as open_denials, page as denials_page};
 pub(crate) use documents::{
@@ -30,13 +37,11 @@ pub(crate) use online::{
 pub(crate) use passes::over as passes_over;
 pub(crate) use schema::MIGRATIONS;
 pub(crate) use sessions::{
-    Session, add as add_session, end as end_session, end_all as end_all_sessions, end_others as end_other_sessions,
-    is_open as session_is_open,
+    Session, add as add_session, end as end_session, end_by_id as end_session_by_id, end_of as end_sessions_of,
+    open as open_sessions, seen as session_seen, whose as session_of,
 };
-pub(crate) use state::{
-    State, asked, clear_password, load as state, newest_receipt, receipts, set_first_password, set_password,
-    set_restored, set_usage_open, start_after_restore,
-};
+pub(crate) use settings::{all as settings, change as change_settings};
+pub(crate) use state::{State, asked, load as state, newest_receipt, receipts, set_restored, start_after_restore};
 
 pub(crate) use usage::{
     Roll, add_gap as add_usage_gap, draw_secret as draw_usage_secret, events_after, forget_gaps, leases_counted,

@@ -4,7 +4,7 @@ use leasehold_db::{Migration, Migrations};
 
 /// Every step of the schema, oldest first. The license server lives on SQLite alone, so rows that are found by a text
 /// key have no row id beside it.
-pub(crate) const MIGRATIONS: Migrations = Migrations(&[FIRST, MOVED, ONLINE, DENIALS, PASSES, USAGE]);
+pub(crate) const MIGRATIONS: Migrations = Migrations(&[FIRST, MOVED, ONLINE, DENIALS, PASSES, USAGE, SETTINGS]);
 
 const FIRST: Migration = Migration {
     version: 1,
@@ -181,6 +181,38 @@ const PASSES: Migration = Migration {
             -- Seats of licenses that were written off, as JSON: [[license, seats]].
             written_off TEXT NOT NULL
         ) WITHOUT ROWID;
+    ",
+};
+
+const SETTINGS: Migration = Migration {
+    version: 7,
+    name: "settings, several administrators",
+    sql: "
+        -- What administrators set while the server runs; the value is JSON.
+        CREATE TABLE setting (
+            name TEXT PRIMARY KEY,
+            value TEXT NOT NULL
+        ) WITHOUT ROWID;
+        INSERT INTO setting (name, value)
+        SELECT 'usage_open', CASE usage_open WHEN 0 THEN 'false' ELSE 'true' END FROM state WHERE usage_open IS NOT NULL;
+        ALTER TABLE state DROP COLUMN usage_open;
+        CREATE TABLE administrator (
+            -- The name in lower case.
+            key TEXT PRIMARY KEY,
+            name TEXT NOT NULL,
+            kind TEXT NOT NULL,
+            -- Argon2id, PHC form.
+            password_hash TEXT NOT NULL,
+            created_at_ms BIGINT NOT NULL
+        ) WITHOUT ROWID;
+        INSERT INTO administrator (key, name, kind, password_hash, created_at_ms)
+        SELECT 'administrator', 'administrator', 'administrator', password_hash, COALESCE(mark_ms, 0)
+        FROM state WHERE password_hash IS NOT NULL;
+        ALTER TABLE state DROP COLUMN password_hash;
+        -- SHA-256 of the setup secret that a reset drew, in hex; NULL if none is open.
+        ALTER TABLE state ADD COLUMN setup_secret_sha256 TEXT;
+        ALTER TABLE session ADD COLUMN administrator TEXT NOT NULL DEFAULT 'administrator';
+        ALTER TABLE session ADD COLUMN seen_at_ms BIGINT NOT NULL DEFAULT 0;
     ",
 };
 

@@ -12,10 +12,6 @@ pub(crate) struct State {
     pub(crate) mark: Option<Ms>,
     /// The server is being disabled.
     pub(crate) draining: bool,
-    /// The administrator's choice; `None` leaves it to the configuration.
-    pub(crate) usage_open: Option<bool>,
-    /// Argon2id, PHC form; `None` until setup.
-    pub(crate) password_hash: Option<String>,
     /// Since when the server has been on another machine than its document was issued to.
     pub(crate) moved_since: Option<Ms>,
     /// The newest start remembers the keys of leases that ended after the first until the second.
@@ -28,19 +24,17 @@ pub(crate) struct State {
 
 /// Reads it.
 pub(crate) fn load(tx: &mut Tx<'_>) -> Result<State, DbError> {
-    let sql = "SELECT mark_ms, draining, usage_open, password_hash, moved_since_ms, keys_since_ms, keys_until_ms,
-                      restored_at_ms, passes_held_until_ms
+    let sql = "SELECT mark_ms, draining, moved_since_ms, keys_since_ms, keys_until_ms, restored_at_ms,
+                      passes_held_until_ms
                FROM state WHERE id = 1";
     let state = tx.one(sql, &[], |row| {
         Ok(State {
             mark: row.opt_int(0)?.map(Ms),
             draining: row.bool(1)?,
-            usage_open: row.opt_int(2)?.map(|open| open != 0),
-            password_hash: row.opt_text(3)?,
-            moved_since: row.opt_int(4)?.map(Ms),
-            keys_kept: row.opt_int(5)?.map(Ms).zip(row.opt_int(6)?.map(Ms)),
-            restored_at: row.opt_int(7)?.map(Ms),
-            passes_held_until: row.opt_int(8)?.map(Ms),
+            moved_since: row.opt_int(2)?.map(Ms),
+            keys_kept: row.opt_int(3)?.map(Ms).zip(row.opt_int(4)?.map(Ms)),
+            restored_at: row.opt_int(5)?.map(Ms),
+            passes_held_until: row.opt_int(6)?.map(Ms),
         })
     })?;
     state.ok_or(super::damaged("state without its row"))
@@ -88,6 +82,8 @@ pub(super) fn set_back(tx: &mut Tx<'_>, from: Ms, to: Ms) -> Result<(), DbError>
         "UPDATE audit SET at_ms = at_ms - ?1 WHERE at_ms > ?2",
         "UPDATE session SET created_at_ms = created_at_ms - ?1, expires_at_ms = expires_at_ms - ?1
          WHERE created_at_ms > ?2",
+        "UPDATE session SET seen_at_ms = seen_at_ms - ?1 WHERE seen_at_ms > ?2",
+        "UPDATE administrator SET created_at_ms = created_at_ms - ?1 WHERE created_at_ms > ?2",
         "UPDATE state SET keys_since_ms = keys_since_ms - ?1 WHERE keys_since_ms > ?2",
         "UPDATE state SET keys_until_ms = keys_until_ms - ?1 WHERE keys_until_ms > ?2",
         "UPDATE state SET restored_at_ms = restored_at_ms - ?1 WHERE restored_at_ms > ?2",
@@ -130,30 +126,6 @@ pub(crate) fn start_after_restore(tx: &mut Tx<'_>, now: Ms) -> Result<(), DbErro
 
 pub(super) fn set_draining(tx: &mut Tx<'_>, draining: bool) -> Result<(), DbError> {
     tx.exec("UPDATE state SET draining = ?1 WHERE id = 1", &[draining.into()])?;
-    Ok(())
-}
-
-/// Everybody may see who uses what, or not.
-pub(crate) fn set_usage_open(tx: &mut Tx<'_>, open: bool) -> Result<(), DbError> {
-    tx.exec("UPDATE state SET usage_open = ?1 WHERE id = 1", &[open.into()])?;
-    Ok(())
-}
-
-/// Sets the administrator's password, unless there is one: then nothing changes and the answer is `false`.
-pub(crate) fn set_first_password(tx: &mut Tx<'_>, hash: &str) -> Result<bool, DbError> {
-    let set = tx.exec("UPDATE state SET password_hash = ?1 WHERE id = 1 AND password_hash IS NULL", &[hash.into()])?;
-    Ok(set == 1)
-}
-
-/// Replaces the administrator's password.
-pub(crate) fn set_password(tx: &mut Tx<'_>, hash: &str) -> Result<(), DbError> {
-    tx.exec("UPDATE state SET password_hash = ?1 WHERE id = 1", &[hash.into()])?;
-    Ok(())
-}
-
-/// Forgets the administrator's password: it is set anew with a setup secret.
-pub(crate) fn clear_password(tx: &mut Tx<'_>) -> Result<(), DbError> {
-    tx.exec("UPDATE state SET password_hash = NULL WHERE id = 1", &[])?;
     Ok(())
 }
 

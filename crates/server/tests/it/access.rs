@@ -1,20 +1,31 @@
 //! No open door: every route of the OpenAPI document x everybody who may ask. A route without a row fails.
 
 use crate::support::{Call, Reply, Running, Site, ask};
-use leasehold_core::time::{Clock, DAY_MS, MINUTE_MS};
+use leasehold_core::ids::SessionId;
+use leasehold_core::time::{Clock, DAY_MS, MINUTE_MS, Ms};
 use leasehold_host::OsRandom;
 use leasehold_web::session::SessionToken;
 use serde_json::{Value, json};
 use std::collections::BTreeSet;
 
-/// Statuses for nobody, a user (who holds the lease in the address), another user (who holds another lease), the
-/// administrator of this server, an operator of the portal.
-type Row = (&'static str, &'static str, [u16; 5]);
+/// Statuses for nobody, a user (who holds the lease in the address), another user (who holds another lease), an
+/// administrator of this server, a read-only account of this server, an operator of the portal.
+type Row = (&'static str, &'static str, [u16; 6]);
 
-const ANYBODY: [u16; 5] = [200; 5];
-const ANYBODY_EMPTY: [u16; 5] = [204; 5];
-const ADMINISTRATOR: [u16; 5] = [401, 401, 401, 200, 401];
-const ADMINISTRATOR_EMPTY: [u16; 5] = [401, 401, 401, 204, 401];
+const ANYBODY: [u16; 6] = [200; 6];
+const ANYBODY_EMPTY: [u16; 6] = [204; 6];
+/// To look at.
+const LOOK: [u16; 6] = [401, 401, 401, 200, 200, 401];
+/// To change something.
+const CHANGE: [u16; 6] = changes(200);
+const CHANGE_EMPTY: [u16; 6] = changes(204);
+/// One's own account.
+const OWN: [u16; 6] = [401, 401, 401, 204, 204, 401];
+
+/// What an administrator does that comes to `status`, and a read-only account may not.
+const fn changes(status: u16) -> [u16; 6] {
+    [401, 401, 401, status, 403, 401]
+}
 
 const TABLE: &[Row] = &[
     ("get", "/healthz", ANYBODY_EMPTY),
@@ -25,49 +36,64 @@ const TABLE: &[Row] = &[
     ("get", "/v1/status", ANYBODY),
     ("get", "/v1/grants/{sha256}", ANYBODY),
     // Seats are for whoever reaches the port; who gives one back must know what nobody else knows.
-    ("post", "/v1/leases", [201; 5]),
+    ("post", "/v1/leases", [201; 6]),
     ("delete", "/v1/leases", ANYBODY_EMPTY),
-    ("post", "/v1/leases/{lease}/heartbeat", [401, 200, 401, 401, 401]),
-    ("post", "/v1/leases/{lease}/resume", [401, 200, 401, 401, 401]),
-    ("delete", "/v1/leases/{lease}", [401, 204, 401, 401, 401]),
-    ("get", "/v1/leases", ADMINISTRATOR),
+    ("post", "/v1/leases/{lease}/heartbeat", [401, 200, 401, 401, 401, 401]),
+    ("post", "/v1/leases/{lease}/resume", [401, 200, 401, 401, 401, 401]),
+    ("delete", "/v1/leases/{lease}", [401, 204, 401, 401, 401, 401]),
+    ("get", "/v1/leases", LOOK),
     // Guarded by what is in the body: a signature of the key that the pass has.
-    ("post", "/v1/passes", [422; 5]),
-    ("post", "/v1/passes/{pass}/return", [422; 5]),
-    ("post", "/v1/passes/receipts", [422; 5]),
-    ("get", "/v1/passes", ADMINISTRATOR),
+    ("post", "/v1/passes", [422; 6]),
+    ("post", "/v1/passes/{pass}/return", [422; 6]),
+    ("post", "/v1/passes/receipts", [422; 6]),
+    ("get", "/v1/passes", LOOK),
     // Files that are none, and a pass that is none.
-    ("post", "/v1/passes/lend", [401, 401, 401, 422, 401]),
-    ("post", "/v1/passes/{pass}/lost", [401, 401, 401, 404, 401]),
-    ("get", "/v1/events", ADMINISTRATOR),
-    ("get", "/v1/denials", ADMINISTRATOR),
-    ("get", "/v1/usage", ADMINISTRATOR),
+    ("post", "/v1/passes/lend", changes(422)),
+    ("post", "/v1/passes/{pass}/lost", changes(404)),
+    ("get", "/v1/events", LOOK),
+    ("get", "/v1/denials", LOOK),
+    ("get", "/v1/usage", LOOK),
     // It says no more than a checkout would.
     ("post", "/v1/simulate", ANYBODY),
-    ("post", "/v1/releases", ADMINISTRATOR),
-    ("get", "/v1/audit", ADMINISTRATOR),
-    ("patch", "/v1/settings", ADMINISTRATOR),
-    ("post", "/v1/backups", ADMINISTRATOR_EMPTY),
-    ("put", "/v1/password", ADMINISTRATOR_EMPTY),
+    ("post", "/v1/releases", CHANGE),
+    ("get", "/v1/audit", LOOK),
+    ("get", "/v1/settings", LOOK),
+    ("patch", "/v1/settings", CHANGE),
+    ("put", "/v1/settings/certificate", CHANGE),
+    // Nothing is on trial.
+    ("post", "/v1/settings/confirm", changes(409)),
+    ("post", "/v1/settings/take-back", changes(409)),
+    ("get", "/v1/administrators", LOOK),
+    ("post", "/v1/administrators", changes(201)),
+    // Nobody of that name.
+    ("patch", "/v1/administrators/{name}", changes(404)),
+    ("delete", "/v1/administrators/{name}", changes(404)),
+    ("get", "/v1/sessions", LOOK),
+    ("post", "/v1/sessions/end-others", LOOK),
+    // No such sign-in.
+    ("delete", "/v1/sessions/{session}", [401, 401, 401, 404, 404, 401]),
+    ("post", "/v1/backups", CHANGE_EMPTY),
+    ("put", "/v1/password", OWN),
     // Guarded by what is in the body: the setup secret, which is used up here, and the password.
-    ("post", "/v1/setup", [409; 5]),
-    ("post", "/v1/sessions", [201; 5]),
-    ("delete", "/v1/sessions", ADMINISTRATOR_EMPTY),
-    ("get", "/v1/activation/request", ADMINISTRATOR),
-    ("post", "/v1/activation", ADMINISTRATOR),
+    ("post", "/v1/setup", [409; 6]),
+    ("post", "/v1/sessions", [201; 6]),
+    ("delete", "/v1/sessions", OWN),
+    // It makes the server's key.
+    ("get", "/v1/activation/request", CHANGE),
+    ("post", "/v1/activation", CHANGE),
     // There is none yet.
-    ("get", "/v1/activation/receipt", [401, 401, 401, 404, 401]),
+    ("get", "/v1/activation/receipt", [401, 401, 401, 404, 404, 401]),
     // For the command line on the server's own machine: a sign-in alone does not forget a password.
-    ("post", "/v1/setup/reset", [401, 401, 401, 403, 401]),
+    ("post", "/v1/setup/reset", changes(403)),
     // No portal is set, which is an answer.
-    ("post", "/v1/online/test-connection", ADMINISTRATOR),
+    ("post", "/v1/online/test-connection", CHANGE),
     // Without a portal it comes to nothing.
-    ("post", "/v1/online/enable", [401, 401, 401, 502, 401]),
+    ("post", "/v1/online/enable", changes(502)),
     // It has its seats by file.
-    ("post", "/v1/online/refresh", [401, 401, 401, 409, 401]),
-    ("get", "/v1/pins", [401, 401, 401, 409, 401]),
-    ("post", "/v1/pins", [401, 401, 401, 409, 401]),
-    ("post", "/v1/activation/disable", ADMINISTRATOR),
+    ("post", "/v1/online/refresh", changes(409)),
+    ("get", "/v1/pins", [401, 401, 401, 409, 409, 401]),
+    ("post", "/v1/pins", changes(409)),
+    ("post", "/v1/activation/disable", CHANGE),
 ];
 
 const PASSWORD: &str = "correct horse battery";
@@ -82,6 +108,10 @@ fn every_route_answers_everybody_as_the_table_says() {
     let setup = json!({"secret": secret, "password": PASSWORD});
     let set_up = server.call(Call { method: "POST", path: "/v1/setup", json: Some(setup.clone()), ..Call::default() });
     assert_eq!(set_up.status, 201, "{set_up:?}");
+    let reader = json!({"name": "reader", "kind": "read_only", "password": PASSWORD});
+    let token = server.admin_token();
+    let call = Call { method: "POST", path: "/v1/administrators", bearer: Some(&token), ..Call::default() };
+    assert_eq!(server.call(Call { json: Some(reader), ..call }).status, 201);
     let next_crt = site.portal.crt(&server.request_file(), &seats(2));
     let operator = SessionToken::draw(&mut OsRandom).text();
     let copies = tempfile::tempdir().unwrap();
@@ -93,11 +123,14 @@ fn every_route_answers_everybody_as_the_table_says() {
         let session = json!({"password": PASSWORD});
         let session =
             server.call(Call { method: "POST", path: "/v1/sessions", json: Some(session), ..Call::default() });
+        let reader = json!({"name": "reader", "password": PASSWORD});
+        let reader = server.call(Call { method: "POST", path: "/v1/sessions", json: Some(reader), ..Call::default() });
         let who = [
             ("nobody", None),
             ("user", Some(lease.str("secret"))),
             ("other user", Some(other.str("secret"))),
             ("administrator", Some(session.str("token"))),
+            ("read-only account", Some(reader.str("token"))),
             ("operator", Some(&*operator)),
         ];
         for (column, ((who, token), expected)) in who.into_iter().zip(expected).enumerate() {
@@ -114,8 +147,8 @@ fn every_route_answers_everybody_as_the_table_says() {
             let before = changed_by_administrators(&server);
             let reply = server.call(call);
             assert_eq!(reply.status, *expected, "{who}: {method} {template}: {reply:?}");
-            if reply.status == 401 {
-                assert!(matches!(reply.code(), "SIGN_IN" | "WRONG_SECRET"), "{who}: {reply:?}");
+            if matches!(reply.status, 401 | 403) && who != "administrator" {
+                assert!(matches!(reply.code(), "SIGN_IN" | "WRONG_SECRET" | "READ_ONLY"), "{who}: {reply:?}");
                 assert_eq!(changed_by_administrators(&server), before, "{who} was refused and changed something");
                 assert!(!copies.path().join(&key).exists());
             }
@@ -134,7 +167,8 @@ fn every_route_answers_everybody_as_the_table_says() {
 
 fn path_of(method: &str, template: &str, lease: &Reply, key: &str) -> String {
     let pass = lease.str("lease").replace("lease_", "pass_");
-    let template = template.replace("{pass}", &pass);
+    let session = SessionId::draw(Ms(1), &mut OsRandom).to_string();
+    let template = template.replace("{pass}", &pass).replace("{name}", "nobody").replace("{session}", &session);
     let path = template.replace("{lease}", lease.str("lease")).replace("{sha256}", lease.str("grant_sha256"));
     if (method, &*template) == ("delete", "/v1/leases") { format!("{path}?key={key}") } else { path }
 }
@@ -153,6 +187,11 @@ fn body_of(method: &str, template: &str, lease: &Reply, copy: &std::path::Path) 
         ("POST", "/v1/releases") => Some(json!({"lease": lease.str("lease"), "not_again_s": 0})),
         ("PATCH", "/v1/settings") => Some(json!({"usage_open": false})),
         ("POST", "/v1/backups") => Some(json!({"to": copy})),
+        ("PUT", "/v1/settings/certificate") | ("PATCH", "/v1/administrators/{name}") => Some(json!({})),
+        ("POST", "/v1/administrators") => {
+            let name = copy.file_name().unwrap().to_str().unwrap();
+            Some(json!({"name": name, "kind": "read_only", "password": PASSWORD}))
+        }
         ("PUT", "/v1/password") => Some(json!({"current": PASSWORD, "new": PASSWORD})),
         ("POST", "/v1/online/test-connection") => Some(json!({})),
         ("POST", "/v1/pins") => Some(json!({"pins": []})),

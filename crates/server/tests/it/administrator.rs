@@ -69,6 +69,90 @@ fn a_password_can_be_changed_and_ends_all_other_sign_ins() {
     assert_eq!(post(&server, "/v1/sessions", json!({"password": "another password"})).status, 201);
 }
 
+fn as_user(server: &Running, method: &str, path: &str, token: &str, json: Option<Value>) -> Reply {
+    server.call(Call { method, path, bearer: Some(token), json, ..Call::default() })
+}
+
+#[test]
+fn several_administrators_each_with_a_name_in_the_audit_log() {
+    let site = Site::new();
+    let server = site.start();
+    let secret = server.ready.setup_secret.clone().unwrap();
+    let ada = post(&server, "/v1/setup", json!({"secret": secret, "name": "Ada", "password": PASSWORD}));
+    let ada = ada.str("token").to_owned();
+    let add = |token: &str, name: &str, kind: &str| {
+        let wish = json!({"name": name, "kind": kind, "password": "another password"});
+        as_user(&server, "POST", "/v1/administrators", token, Some(wish))
+    };
+    assert_eq!(add(&ada, "ben", "read_only").status, 201);
+    assert_eq!(add(&ada, "BEN", "administrator").code(), "TAKEN");
+    assert_eq!(add(&ada, "x".repeat(65).as_str(), "administrator").code(), "BAD_FIELD");
+    let sign_in =
+        |name: &str, password: &str| post(&server, "/v1/sessions", json!({"name": name, "password": password}));
+    assert_eq!(sign_in("ada", "another password").code(), "WRONG_PASSWORD");
+    assert_eq!(sign_in("nobody", PASSWORD).code(), "WRONG_PASSWORD", "which names there are is not told");
+    let ben = sign_in("Ben", "another password").str("token").to_owned();
+
+    // To look, and nothing else.
+    assert_eq!(as_user(&server, "GET", "/v1/audit", &ben, None).status, 200);
+    assert_eq!(add(&ben, "carl", "administrator").code(), "READ_ONLY");
+    let patch = as_user(&server, "PATCH", "/v1/settings", &ben, Some(json!({"usage_open": true})));
+    assert_eq!((patch.status, patch.code()), (403, "READ_ONLY"));
+
+    // Somebody who may change things always stays.
+    let remove = |name: &str| as_user(&server, "DELETE", &format!("/v1/administrators/{name}"), &ada, None);
+    let kind = |name: &str, kind: &str| {
+        as_user(&server, "PATCH", &format!("/v1/administrators/{name}"), &ada, Some(json!({"kind": kind})))
+    };
+    assert_eq!((remove("ada").code(), kind("ada", "read_only").code()), ("LAST_ADMINISTRATOR", "LAST_ADMINISTRATOR"));
+    assert_eq!(kind("ben", "administrator").status, 204);
+    assert_eq!(add(&ben, "carl", "read_only").status, 201, "at once");
+    let log = audit(&server, &ada).json["items"].clone();
+    assert_eq!((&log[0]["who"], &log[0]["action"]), (&json!("ben"), &json!("administrator_add")), "{log}");
+
+    // Sign-ins: seen, and ended.
+    let sessions = as_user(&server, "GET", "/v1/sessions", &ada, None).json["items"].clone();
+    let of_ben = sessions.as_array().unwrap().iter().find(|session| session["administrator"] == "ben").unwrap().clone();
+    assert_eq!(of_ben["address"], "127.0.0.1");
+    let path = format!("/v1/sessions/{}", of_ben["session"].as_str().unwrap());
+    assert_eq!(as_user(&server, "DELETE", &path, &ada, None).status, 204);
+    assert_eq!(audit(&server, &ben).status, 401);
+    let second = sign_in("ada", PASSWORD).str("token").to_owned();
+    let ended = as_user(&server, "POST", "/v1/sessions/end-others", &ada, None);
+    assert_eq!((ended.json["ended"].as_u64(), audit(&server, &second).status), (Some(1), 401));
+    assert_eq!(remove("ben").status, 204);
+    assert_eq!(sign_in("ben", "another password").code(), "WRONG_PASSWORD");
+}
+
+#[test]
+fn a_reset_lets_whoever_has_the_folder_in_and_takes_nothing_from_others() {
+    let site = Site::new();
+    let server = site.start();
+    let secret = server.ready.setup_secret.clone().unwrap();
+    let ada = post(&server, "/v1/setup", json!({"secret": secret, "name": "ada", "password": PASSWORD}));
+    let ada = ada.str("token").to_owned();
+    assert_eq!(as_user(&server, "POST", "/v1/setup/reset", &ada, None).code(), "NOT_HERE", "a sign-in alone does not");
+    let secret = local::reset_administrator(site.local()).unwrap();
+    assert_eq!(audit(&server, &ada).status, 200, "who is signed in stays");
+    server.stop();
+
+    // It is good for one use, also after a restart.
+    let server = site.start();
+    let wrong = post(&server, "/v1/setup", json!({"secret": "x", "name": "eve", "password": PASSWORD}));
+    assert_eq!(wrong.code(), "WRONG_PASSWORD");
+    let new = json!({"secret": secret, "name": "ADA", "password": "a new password"});
+    assert_eq!(post(&server, "/v1/setup", new.clone()).status, 201);
+    assert_eq!(audit(&server, &ada).status, 401, "the password was set anew: its former sign-ins end");
+    assert_eq!(post(&server, "/v1/setup", new).code(), "ALREADY_SET_UP");
+    assert_eq!(post(&server, "/v1/sessions", json!({"name": "ada", "password": "a new password"})).status, 201);
+    server.stop();
+    let secret = local::reset_administrator(site.local()).unwrap();
+    let server = site.start();
+    let added = post(&server, "/v1/setup", json!({"secret": secret, "name": "ben", "password": PASSWORD}));
+    assert_eq!(added.status, 201, "without a server as well: {added:?}");
+    assert_eq!(local::administrators(site.local()).unwrap().len(), 2);
+}
+
 #[test]
 fn guessing_passwords_is_slowed_down_and_sessions_end() {
     let site = Site::new();

@@ -1,6 +1,6 @@
 //! A browser as far as forms and cookies go.
 
-use crate::support::Running;
+use crate::support::{Call, Running};
 use std::io::{BufRead, BufReader, Lines};
 use std::time::Duration;
 
@@ -38,6 +38,23 @@ impl<'a> Browser<'a> {
         let done = browser.post("/setup", &format!("secret={secret}&password={PASSWORD}&again={PASSWORD}"));
         assert_eq!((done.status, done.to.as_str()), (303, "/online"), "{}", done.text);
         browser.cookie = done.cookie;
+        browser
+    }
+
+    /// A read-only account, which an administrator adds, signed in.
+    pub(crate) fn reader(server: &'a Running) -> Browser<'a> {
+        let wish = serde_json::json!({"name": "reader", "kind": "read_only", "password": PASSWORD});
+        let token = server.admin_token();
+        let added = server.call(Call {
+            method: "POST",
+            path: "/v1/administrators",
+            bearer: Some(&token),
+            json: Some(wish),
+            ..Call::default()
+        });
+        assert_eq!(added.status, 201, "{added:?}");
+        let mut browser = Browser::new(server);
+        browser.cookie = browser.post("/sign-in", &format!("name=reader&password={PASSWORD}&next=/")).cookie;
         browser
     }
 

@@ -17,6 +17,7 @@ mod metrics;
 mod online_pages;
 mod pages;
 mod releases;
+mod settings;
 mod startup;
 mod support;
 mod usage;

@@ -18,6 +18,12 @@ const LOOK: &[&str] = &[
     "/disable/live",
     "/disable/receipt",
     "/settings",
+    "/settings/network",
+    "/settings/portal",
+    "/settings/seats",
+    "/settings/administrators",
+    "/settings/administrators/account",
+    "/settings/live",
     "/audit",
 ];
 /// What the administrator's forms send.
@@ -28,7 +34,18 @@ const SEND: &[(&str, &str)] = &[
     ("/online/refresh", ""),
     ("/online/offline", ""),
     ("/disable", ""),
-    ("/settings/usage", "usage_open=on"),
+    ("/settings/save", "card=open&usage_open=on"),
+    ("/settings/test", ""),
+    ("/settings/confirm", ""),
+    ("/settings/take-back", ""),
+    ("/settings/certificate", "certificate=a&key=b"),
+    ("/settings/certificate/self-signed", ""),
+    ("/settings/administrators", "name=a&kind=administrator&password=b&again=b"),
+    ("/settings/administrators/kind", "name=a&kind=read_only"),
+    ("/settings/administrators/password", "name=a&password=b&again=b"),
+    ("/settings/administrators/remove", "name=a"),
+    ("/settings/sessions/end", "session=a"),
+    ("/settings/sessions/end-others", ""),
     ("/settings/password", "current=a&password=b&again=b"),
 ];
 
@@ -40,25 +57,26 @@ fn hostile() -> Value {
 }
 
 /// Method, address, form, and statuses for nobody, a user (who shows the secret of a lease), another user, the
-/// administrator of this server, an operator of the portal (who shows a session of there).
-type Row = (&'static str, &'static str, &'static str, [u16; 5]);
+/// administrator of this server, a read-only account of this server, an operator of the portal (who shows a session of
+/// there).
+type Row = (&'static str, &'static str, &'static str, [u16; 6]);
 
-const ANYBODY: [u16; 5] = [200; 5];
+const ANYBODY: [u16; 6] = [200; 6];
 /// Whoever is not signed in is led to the sign-in.
-const ADMINISTRATOR: [u16; 5] = [303, 303, 303, 200, 303];
+const ADMINISTRATOR: [u16; 6] = [303, 303, 303, 200, 200, 303];
 
 const DOORS: &[Row] = &[
     ("GET", "/", "", ANYBODY),
     ("GET", "/live", "", ANYBODY),
-    ("GET", "/sign-in", "", [200, 200, 200, 303, 200]),
-    ("POST", "/sign-in", "password=correct horse battery&next=/", [303; 5]),
+    ("GET", "/sign-in", "", [200, 200, 200, 303, 303, 200]),
+    ("POST", "/sign-in", "password=correct horse battery&next=/", [303; 6]),
     // Set up already: on to the sign-in.
-    ("GET", "/setup", "", [303; 5]),
-    ("POST", "/setup", "secret=a&password=a+long+enough+one&again=a+long+enough+one", [303; 5]),
+    ("GET", "/setup", "", [303; 6]),
+    ("POST", "/setup", "secret=a&password=a+long+enough+one&again=a+long+enough+one", [303; 6]),
     ("GET", "/holders", "", ADMINISTRATOR),
     ("GET", "/holders/release", "", ADMINISTRATOR),
     // It names no lease.
-    ("POST", "/holders/release", "lease=x", [401, 401, 401, 404, 401]),
+    ("POST", "/holders/release", "lease=x", [401, 401, 401, 404, 403, 401]),
     ("GET", "/denials", "", ADMINISTRATOR),
     ("GET", "/simulate", "", ANYBODY),
     ("GET", "/usage", "", ADMINISTRATOR),
@@ -66,40 +84,66 @@ const DOORS: &[Row] = &[
     ("GET", "/usage/log", "", ADMINISTRATOR),
     ("GET", "/audit", "", ADMINISTRATOR),
     ("GET", "/settings", "", ADMINISTRATOR),
-    ("POST", "/settings/usage", "", [401, 401, 401, 303, 401]),
+    ("GET", "/settings/network", "", ADMINISTRATOR),
+    ("GET", "/settings/portal", "", ADMINISTRATOR),
+    ("GET", "/settings/seats", "", ADMINISTRATOR),
+    ("GET", "/settings/administrators", "", ADMINISTRATOR),
+    ("GET", "/settings/administrators/account", "", ADMINISTRATOR),
+    ("GET", "/settings/live", "", ADMINISTRATOR),
+    ("POST", "/settings/save", "card=open&totals_open=on", [401, 401, 401, 303, 403, 401]),
+    ("POST", "/settings/test", "", [401, 401, 401, 200, 403, 401]),
+    // Nothing is on trial.
+    ("POST", "/settings/confirm", "", [401, 401, 401, 409, 403, 401]),
+    ("POST", "/settings/take-back", "", [401, 401, 401, 409, 403, 401]),
+    ("POST", "/settings/certificate", "certificate=a&key=b", [401, 401, 401, 422, 403, 401]),
+    ("POST", "/settings/certificate/self-signed", "", [401, 401, 401, 303, 403, 401]),
+    // Too short a password.
+    ("POST", "/settings/administrators", "name=a&kind=read_only&password=b&again=b", [401, 401, 401, 422, 403, 401]),
+    // Nobody of that name.
+    ("POST", "/settings/administrators/kind", "name=a&kind=read_only", [401, 401, 401, 404, 403, 401]),
+    (
+        "POST",
+        "/settings/administrators/password",
+        "name=a&password=correct horse battery&again=correct horse battery",
+        [401, 401, 401, 404, 403, 401],
+    ),
+    ("POST", "/settings/administrators/remove", "name=a", [401, 401, 401, 404, 403, 401]),
+    ("POST", "/settings/sessions/end", "session=a", [401, 401, 401, 404, 404, 401]),
+    ("POST", "/settings/sessions/end-others", "", [401, 401, 401, 303, 303, 401]),
     (
         "POST",
         "/settings/password",
         "current=correct horse battery&password=correct horse battery&again=correct horse battery",
-        [401, 401, 401, 303, 401],
+        [401, 401, 401, 303, 303, 401],
     ),
     ("GET", "/activate", "", ADMINISTRATOR),
-    ("POST", "/activate", "", [401, 401, 401, 422, 401]),
-    ("GET", "/activate/request", "", ADMINISTRATOR),
+    ("POST", "/activate", "", [401, 401, 401, 422, 403, 401]),
+    // It makes the server's key.
+    ("GET", "/activate/request", "", [303, 303, 303, 200, 403, 303]),
     ("GET", "/online", "", ADMINISTRATOR),
     ("GET", "/online/live", "", ADMINISTRATOR),
     ("GET", "/online/enable", "", ADMINISTRATOR),
     // Fields are missing.
-    ("POST", "/online/enable", "", [401, 401, 401, 422, 401]),
+    ("POST", "/online/enable", "", [401, 401, 401, 422, 403, 401]),
     // Without a portal the first step fails, which is an answer.
-    ("POST", "/online/test", "", [401, 401, 401, 200, 401]),
+    ("POST", "/online/test", "", [401, 401, 401, 200, 403, 401]),
     // It has its seats by file.
-    ("POST", "/online/refresh", "next=/", [401, 401, 401, 409, 401]),
+    ("POST", "/online/refresh", "next=/", [401, 401, 401, 409, 403, 401]),
     ("GET", "/online/offline", "", ADMINISTRATOR),
-    ("POST", "/online/offline", "", [401, 401, 401, 409, 401]),
+    ("POST", "/online/offline", "", [401, 401, 401, 409, 403, 401]),
     ("GET", "/passes", "", ADMINISTRATOR),
     // No file.
-    ("POST", "/passes", "", [401, 401, 401, 422, 401]),
-    ("POST", "/passes/file", "request=x", [401, 401, 401, 422, 401]),
+    ("POST", "/passes", "", [401, 401, 401, 422, 403, 401]),
+    ("POST", "/passes/file", "request=x", [401, 401, 401, 422, 403, 401]),
     ("GET", "/passes/lost", "", ADMINISTRATOR),
-    ("POST", "/passes/lost", "pass=x", [401, 401, 401, 404, 401]),
+    ("POST", "/passes/lost", "pass=x", [401, 401, 401, 404, 403, 401]),
     ("GET", "/disable", "", ADMINISTRATOR),
     ("GET", "/disable/live", "", ADMINISTRATOR),
     // There is none yet.
-    ("GET", "/disable/receipt", "", [303, 303, 303, 404, 303]),
-    ("POST", "/disable", "", [401, 401, 401, 303, 401]),
+    ("GET", "/disable/receipt", "", [303, 303, 303, 404, 404, 303]),
+    ("POST", "/disable", "", [401, 401, 401, 303, 403, 401]),
     // The last: it ends the sign-in.
-    ("POST", "/sign-out", "", [303; 5]),
+    ("POST", "/sign-out", "", [303; 6]),
 ];
 
 #[test]
@@ -109,12 +153,14 @@ fn every_page_answers_everybody_as_the_table_says() {
     let (lease, other) = (server.checkout("user"), server.checkout("other"));
     let administrator = Browser::signed_in(&server).cookie.unwrap();
     let name = administrator.split('=').next().unwrap().to_owned();
+    let reader = Browser::reader(&server).cookie.unwrap();
     let operator = leasehold_web::session::SessionToken::draw(&mut leasehold_host::OsRandom).text();
     let who = [
         ("nobody", None),
         ("user", Some(format!("{name}={}", lease.str("secret")))),
         ("other user", Some(format!("{name}={}", other.str("secret")))),
         ("administrator", Some(administrator)),
+        ("reader", Some(reader)),
         ("operator", Some(format!("{name}={operator}"))),
     ];
     let mut wrong = Vec::new();
@@ -184,9 +230,10 @@ fn who_holds_what_is_shown_to_the_administrator_only_and_escaped() {
     }
     assert!(!administrator.get("/?feature=other.feature").text.contains("alert(1)"), "others do not hold it");
 
-    assert_eq!(administrator.post("/settings/usage", "usage_open=on").to, "/settings?saved=usage");
+    let open = "card=open&totals_open=on&holders_open=on&usage_open=on";
+    assert_eq!(administrator.post("/settings/save", open).to, "/settings?saved=settings");
     assert!(nobody.get("/").text.contains("alert(1)"), "opened to everybody");
-    assert_eq!(administrator.post("/settings/usage", "").status, 303);
+    assert_eq!(administrator.post("/settings/save", "card=open&totals_open=on").status, 303);
     assert!(!nobody.get("/").text.contains("alert(1)"), "and closed again");
 }
 
@@ -209,7 +256,9 @@ fn setup_and_sign_in_say_beside_the_field_what_is_wrong() {
     assert_eq!(browser.post("/setup", &format!("secret={secret}&password={PASSWORD}&again={PASSWORD}")).status, 303);
     let wrong = browser.post("/sign-in", "password=wrong&next=/audit");
     assert!(
-        wrong.status == 401 && wrong.text.contains("not the administrator") && wrong.text.contains("value=\"/audit\"")
+        wrong.status == 401
+            && wrong.text.contains("No account has this name")
+            && wrong.text.contains("value=\"/audit\"")
     );
     for (next, to) in [("/audit", "/audit"), ("https://evil.example/", "/"), ("//evil.example", "/")] {
         assert_eq!(browser.post("/sign-in", &format!("password={PASSWORD}&next={next}")).to, to);

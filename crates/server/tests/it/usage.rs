@@ -323,7 +323,7 @@ fn everybody_sees_figures_if_that_is_open_and_only_the_administrator_sees_names(
     hold(&site, &server, "a", by("ann", "ws-1"), 6);
     count(&site, &server);
     assert_eq!(server.get("/v1/usage").status, 401);
-    assert_eq!(administrator.post("/settings/usage", "usage_open=on").status, 303);
+    assert_eq!(administrator.post("/settings/save", "card=open&totals_open=on&usage_open=on").status, 303);
     let open = server.get("/v1/usage");
     assert_eq!((open.status, &open.json["totals"]["checkouts"]), (200, &json!(1)), "{open:?}");
     assert!(!open.text.contains("ann") && !open.text.contains("ws-1"), "{open:?}");

@@ -83,7 +83,7 @@ impl Serving {
     async fn open(&self, stream: TcpStream, peer: SocketAddr, shutdown: &mut Shutdown) -> io::Result<Option<Opened>> {
         stream.set_nodelay(true)?;
         let local = stream.local_addr()?;
-        let about = Connection { peer, local, tls: false, sni: None };
+        let about = Connection { peer, local, tls: false, tls_epoch: 0, sni: None };
         tokio::select! {
             biased;
             () = shutdown.requested() => Ok(None),
@@ -107,6 +107,8 @@ impl Serving {
                 return Ok(None);
             }
         };
+        // Before the handshake, so that it is never newer than what the other end saw.
+        about.tls_epoch = tls.epoch();
         let stream = self.handshake(tls, stream).await?;
         about.tls = true;
         about.sni = stream.get_ref().1.server_name().map(Arc::from);
@@ -123,14 +125,31 @@ impl Serving {
         I: AsyncRead + AsyncWrite + Unpin + Send + 'static,
     {
         let router = self.router.clone();
+        let replaced = self.replaced(&about);
         let service = service_fn(move |request| answer(&router, &about, request));
         let mut connection = pin!(self.http1.serve_connection(TokioIo::new(io), service));
         tokio::select! {
             ended = connection.as_mut() => return Ok(ended?),
             () = shutdown.requested() => {}
+            () = replaced => {}
         }
         connection.as_mut().graceful_shutdown();
         Ok(connection.await?)
+    }
+
+    /// Returns once the connection's TLS was begun with a configuration that is not in use any more; never without TLS.
+    fn replaced(&self, about: &Connection) -> impl Future<Output = ()> + Send + use<> {
+        let tls = match &self.mode {
+            Mode::Tls(tls) | Mode::Both(tls) if about.tls => Some(tls.clone()),
+            _ => None,
+        };
+        let epoch = about.tls_epoch;
+        async move {
+            match tls {
+                Some(tls) => tls.replaced(epoch).await,
+                None => std::future::pending().await,
+            }
+        }
     }
 
     async fn http2<I>(&self, io: I, about: Connection, mut shutdown: Shutdown) -> Outcome
@@ -140,6 +159,7 @@ impl Serving {
         // hyper has no time limit for the first request of an HTTP/2 connection; without one, silence after the TLS
         // handshake would hold a slot for ever.
         let asked = Arc::new(AtomicBool::new(false));
+        let replaced = self.replaced(&about);
         let service = {
             let (router, asked) = (self.router.clone(), Arc::clone(&asked));
             service_fn(move |request| {
@@ -158,6 +178,7 @@ impl Serving {
             ended = connection.as_mut() => return Ok(ended?),
             () = silent => return Ok(()),
             () = shutdown.requested() => {}
+            () = replaced => {}
         }
         connection.as_mut().graceful_shutdown();
         Ok(connection.await?)

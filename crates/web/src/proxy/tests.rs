@@ -5,7 +5,7 @@ use std::net::SocketAddr;
 
 fn connection(peer: &str, local: &str) -> Connection {
     let at = |text: &str| text.parse::<SocketAddr>().unwrap();
-    Connection { peer: at(peer), local: at(local), tls: false, sni: None }
+    Connection { peer: at(peer), local: at(local), tls: false, tls_epoch: 0, sni: None }
 }
 
 fn headers(list: &[(&'static str, &str)]) -> HeaderMap {

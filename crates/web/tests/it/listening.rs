@@ -3,7 +3,7 @@
 use crate::support::{PATIENCE, Running, certificate, converse, get, read_to_end, shake_hands, tls_for};
 use axum::Router;
 use axum::routing;
-use leasehold_web::listener::{BindError, Connection, Drained, Limits, Mode, bind};
+use leasehold_web::listener::{BindError, Connection, Drained, Gate, Limits, Mode, bind};
 use leasehold_web::tls::{TlsFileError, config_from_pem};
 use std::sync::Arc;
 use std::time::Duration;
@@ -77,6 +77,33 @@ async fn a_replaced_certificate_is_shown_to_new_connections() {
     let (certificate, key) = certificate("localhost");
     tls.replace(config_from_pem(certificate.as_bytes(), key.as_bytes()).unwrap());
     assert!(shake_hands(&old, service.connect().await, "localhost").await.is_err(), "the old root knows it no more");
+}
+
+#[tokio::test]
+async fn a_connection_of_a_replaced_certificate_ends_after_its_answer() {
+    let (tls, connector) = tls_for("localhost");
+    let service = Running::start(who_asks(), Mode::Both(tls.clone()), Limits::default()).await;
+    let stream = shake_hands(&connector, service.connect().await, "localhost").await.unwrap();
+    let plain = service.connect().await;
+    let (certificate, key) = certificate("localhost");
+    tls.replace(config_from_pem(certificate.as_bytes(), key.as_bytes()).unwrap());
+    assert_eq!(tls.epoch(), 1);
+    read_to_end(stream).await;
+    assert!(converse(plain, &get("/who")).await.starts_with("HTTP/1.1 200"), "without TLS nothing was replaced");
+}
+
+#[tokio::test]
+async fn who_is_shut_out_is_closed_before_anything_is_read() {
+    let shut = Arc::new(std::sync::atomic::AtomicBool::new(true));
+    let asked = Arc::clone(&shut);
+    let gate = Gate::new(move |peer| !(peer.ip().is_loopback() && asked.load(std::sync::atomic::Ordering::Relaxed)));
+    let limits = Limits { gate, connections_max: 1, ..Limits::default() };
+    let service = Running::start(who_asks(), Mode::Plain, limits).await;
+    for _ in 0..20 {
+        assert_eq!(read_to_end(service.connect().await).await, "");
+    }
+    shut.store(false, std::sync::atomic::Ordering::Relaxed);
+    assert!(converse(service.connect().await, &get("/who")).await.starts_with("HTTP/1.1 200"), "no slot was lost");
 }
 
 #[tokio::test]

@@ -1,10 +1,12 @@
 //! What the administrator of a license server sends and gets.
 
 use crate::time::Time;
+use leasehold_core::access::AdministratorKind;
 use leasehold_core::engine::{DenialOutcome, EventKind};
 use leasehold_core::ids::{DenialId, LeaseId, SessionId, WorkstationId};
 use leasehold_core::license::FeatureCode;
 use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
 use std::fmt;
 use utoipa::{IntoParams, ToSchema};
 
@@ -51,19 +53,25 @@ pub struct DisableResponse {
 pub struct SetupRequest {
     /// The secret that the server printed when it started.
     pub secret: String,
-    /// The administrator's password, 12 to 256 characters.
+    /// The name of the account; `administrator` without one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub name: Option<String>,
+    /// Its password, 12 to 256 characters.
     pub password: String,
 }
 
-/// Signs the administrator of this server in.
+/// Signs an administrator of this server in.
 #[derive(Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct SignInRequest {
-    /// The administrator's password.
+    /// The name of the account; `administrator` without one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub name: Option<String>,
+    /// Its password.
     pub password: String,
 }
 
-/// Changes the administrator's password. All other sign-ins end.
+/// Changes the password of the account that is signed in. Its other sign-ins end.
 #[derive(Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct PasswordRequest {
@@ -102,22 +110,176 @@ macro_rules! hide_in_debug {
         }
     )*};
 }
-hide_in_debug!(SetupRequest, SignInRequest, PasswordRequest, SignInResponse, ResetResponse);
+hide_in_debug!(
+    SetupRequest,
+    SignInRequest,
+    PasswordRequest,
+    SignInResponse,
+    ResetResponse,
+    SettingsRequest,
+    CertificateRequest,
+    AddAdministratorRequest,
+    ChangeAdministratorRequest
+);
 
-/// What the administrator may set while the server runs. Absent members stay as they are.
-#[derive(Clone, Default, PartialEq, Eq, Debug, Serialize, Deserialize, ToSchema)]
-#[serde(deny_unknown_fields)]
-pub struct SettingsRequest {
-    /// Let everybody see who uses what.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub usage_open: Option<bool>,
+/// Changes settings, by name: the value, or `null` for the default. Settings that are not named stay.
+#[derive(Clone, Default, PartialEq, Serialize, Deserialize, ToSchema)]
+#[schema(value_type = Object)]
+pub struct SettingsRequest(pub BTreeMap<String, serde_json::Value>);
+
+/// When a change of a setting holds.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum SettingApplies {
+    /// At once.
+    AtOnce,
+    /// At once, on trial: it comes back by itself unless it is confirmed from the new way.
+    OnTrial,
+    /// From the next start on.
+    NextStart,
+}
+
+/// One setting.
+#[derive(Clone, PartialEq, Debug, Serialize, Deserialize, ToSchema)]
+pub struct SettingView {
+    /// Its name, as in `server.toml`.
+    pub name: String,
+    /// Its value; `null` for the default, and for a secret, which is never shown.
+    #[schema(value_type = Option<Object>)]
+    pub value: serde_json::Value,
+    /// It is a secret and has a value.
+    pub secret_set: bool,
+    /// Where it stands: `start`, `environment`, `server.toml`, `page` or `default`.
+    pub source: String,
+    /// Where it has to be changed, if not here.
+    pub fixed_in: Option<String>,
+    /// It names a file on the server's own machine and is changed there only.
+    pub machine_only: bool,
+    /// When a change holds.
+    pub applies: SettingApplies,
+    /// It was changed and holds from the next start on.
+    pub waits_for_start: bool,
+}
+
+/// A change that may have locked its maker out: it comes back by itself.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize, ToSchema)]
+pub struct TrialView {
+    /// What was changed.
+    pub settings: Vec<String>,
+    /// Seconds until the settings from before come back.
+    pub left_s: i64,
+    /// Where the server listens from now on, if that was changed: the change is confirmed from there.
+    pub listen: Vec<String>,
+    /// The certificate for browsers was changed: the change is confirmed over a new connection.
+    pub certificate: bool,
 }
 
 /// The settings as they are.
-#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize, ToSchema)]
+#[derive(Clone, PartialEq, Debug, Serialize, Deserialize, ToSchema)]
 pub struct SettingsResponse {
-    /// Everybody may see who uses what.
+    /// Everybody may see who used what.
     pub usage_open: bool,
+    /// Every setting.
+    pub settings: Vec<SettingView>,
+    /// What is on trial.
+    pub trial: Option<TrialView>,
+}
+
+/// A certificate for browsers and its key. Both absent: the self-signed one.
+#[derive(Clone, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct CertificateRequest {
+    /// PEM: the server's certificate, then its intermediates.
+    #[serde(default)]
+    pub certificate: Option<String>,
+    /// PEM: its private key, without a passphrase.
+    #[serde(default)]
+    pub key: Option<String>,
+}
+
+/// An account of this server's administrators.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize, ToSchema)]
+pub struct AdministratorView {
+    /// Its name. Hostile text.
+    pub name: String,
+    /// What it may do.
+    #[schema(value_type = String)]
+    pub kind: AdministratorKind,
+    /// When it was made.
+    pub created_at: Time,
+    /// Sign-ins that have not ended.
+    pub sessions: u32,
+    /// When one of them was used last.
+    pub seen_at: Option<Time>,
+    /// It is the one that is signed in.
+    pub you: bool,
+}
+
+/// Every account.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize, ToSchema)]
+pub struct AdministratorsResponse {
+    /// In order of name.
+    pub items: Vec<AdministratorView>,
+}
+
+/// Adds an account.
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct AddAdministratorRequest {
+    /// Its name, at most 64 characters; upper and lower case are the same.
+    pub name: String,
+    /// What it may do: `administrator` or `read_only`.
+    #[schema(value_type = String)]
+    pub kind: AdministratorKind,
+    /// Its password, 12 to 256 characters.
+    pub password: String,
+}
+
+/// Changes an account. Absent members stay as they are.
+#[derive(Clone, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct ChangeAdministratorRequest {
+    /// What it may do.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<String>)]
+    pub kind: Option<AdministratorKind>,
+    /// A new password, 12 to 256 characters; its sign-ins end.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub password: Option<String>,
+}
+
+/// A sign-in.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize, ToSchema)]
+pub struct SessionView {
+    /// Names it.
+    #[schema(value_type = String)]
+    pub session: SessionId,
+    /// Whose.
+    pub administrator: String,
+    /// Where it was made.
+    pub address: String,
+    /// When it began.
+    pub created_at: Time,
+    /// When it was used last, to a minute.
+    pub seen_at: Time,
+    /// When it ends, however much it is used.
+    pub expires_at: Time,
+    /// It is the one with which this was asked.
+    pub this: bool,
+}
+
+/// Every sign-in.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize, ToSchema)]
+pub struct SessionsResponse {
+    /// The last used first.
+    pub items: Vec<SessionView>,
+}
+
+/// Other sign-ins of the same account were ended.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize, ToSchema)]
+pub struct EndedSessionsResponse {
+    /// How many.
+    pub ended: u64,
 }
 
 /// One deed of an administrator.

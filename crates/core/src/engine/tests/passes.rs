@@ -4,23 +4,23 @@ use super::*;
 use crate::ids::PassId;
 use crate::time::HOUR_MS;
 
-fn lending(number: u64, seats: u32, until: Ms, days: u32) -> Line {
+pub(super) fn lending(number: u64, seats: u32, until: Ms, days: u32) -> Line {
     let terms = Terms { borrow_days_max: days, write_offs: 2, ..Terms::by_file(Share::None, None) };
     Line { terms, ..line(number, seats, until, Share::None) }
 }
 
-fn d(days: i64) -> Ms {
+pub(super) fn d(days: i64) -> Ms {
     NOW.plus(days * DAY_MS)
 }
 
 impl Server {
-    fn lending(lines: Vec<Line>) -> Server {
+    pub(super) fn lending(lines: Vec<Line>) -> Server {
         let mut server = Server::new(1);
         server.install(NOW, document(2, lines));
         server
     }
 
-    fn borrow_seats(&mut self, now: Ms, key: &str, days: i64, seats: u32) -> Output {
+    pub(super) fn borrow_seats(&mut self, now: Ms, key: &str, days: i64, seats: u32) -> Output {
         let id = LeaseId::draw(now, &mut self.random);
         let ask = Ask { seats, ..ask("ann") };
         let input = Input::Borrow {
@@ -35,7 +35,7 @@ impl Server {
         self.engine.step(now, input, &mut self.writes)
     }
 
-    fn borrow(&mut self, now: Ms, key: &str, days: i64) -> Output {
+    pub(super) fn borrow(&mut self, now: Ms, key: &str, days: i64) -> Output {
         self.borrow_seats(now, key, days, 1)
     }
 
@@ -52,7 +52,7 @@ impl Server {
     }
 }
 
-fn pass(output: Output) -> (PassId, Ms) {
+pub(super) fn pass(output: Output) -> (PassId, Ms) {
     match output {
         Output::Borrowed(answer) => (answer.pass, answer.terms.until),
         other => panic!("expected a pass, got {other:?}"),

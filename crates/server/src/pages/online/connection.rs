@@ -47,7 +47,7 @@ pub(super) fn card_for(known: &KnownPortal) -> Markup {
 }
 
 /// What came of it.
-pub(super) fn panel(test: &ConnectionTest) -> Markup {
+pub(in crate::pages) fn panel(test: &ConnectionTest) -> Markup {
     let failed = test.steps.iter().find(|step| step.state == ConnectionStepState::Failed);
     let rows: Vec<(&str, Markup)> = test.steps.iter().map(|step| (name(step.step), told(step))).collect();
     let edge = if failed.is_some() { "problem" } else { "done-edge" };
