@@ -10,6 +10,7 @@ mod doctor;
 mod failure;
 mod installing;
 mod left_seats;
+mod logging;
 mod output;
 mod portal;
 mod run;
@@ -23,9 +24,7 @@ mod supervisor;
 
 use clap::{Parser, Subcommand};
 use failure::Failure;
-use std::io::IsTerminal;
 use std::process::ExitCode;
-use tracing_subscriber::EnvFilter;
 
 /// Self-hosted software licensing: the vendor's portal, the customer's license server, and seats for applications
 #[derive(Parser, Debug)]
@@ -86,7 +85,7 @@ impl Command {
 
 fn main() -> ExitCode {
     let arguments = Arguments::parse();
-    log(arguments.command.log_level());
+    logging::start(arguments.command.log_level());
     // A failure that happens before a command knows its own options still has to be told as JSON.
     let json = std::env::args_os().take_while(|argument| argument != "--").any(|argument| argument == "--json");
     let exit = arguments.command.run().unwrap_or_else(|failure| {
@@ -97,14 +96,4 @@ fn main() -> ExitCode {
         failure.exit
     });
     ExitCode::from(exit)
-}
-
-/// Logs go to standard error, so that standard output is the command's own.
-fn log(level: &str) {
-    let filter = std::env::var("LEASEHOLD_LOG").ok().and_then(|text| EnvFilter::try_new(text).ok());
-    // A certificate that is not accepted is told as a sentence by whoever asked for the connection.
-    let filter = filter.unwrap_or_else(|| EnvFilter::new(format!("{level},rustls_platform_verifier=off")));
-    let ansi = std::io::stderr().is_terminal();
-    let logs = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).with_ansi(ansi);
-    logs.with_target(false).init();
 }

@@ -165,9 +165,9 @@ enum What {
     Backup {
         #[command(flatten)]
         folder: Folder,
-        /// The new folder
+        /// The new folder; without it, one with the time in its name is made in `backup_folder` of the settings
         #[arg(long, value_name = "FOLDER")]
-        to: PathBuf,
+        to: Option<PathBuf>,
         /// Print one JSON document instead of text
         #[arg(long)]
         json: bool,
@@ -204,6 +204,9 @@ enum What {
     Install(InstallArgs),
     /// Take the service away; the data stays
     Uninstall(UninstallArgs),
+    /// Write what somebody needs who is asked for help into a tar file: settings, status, the newest lines of the log. No
+    /// password, key or token is in it; users, hosts and addresses are replaced
+    SupportBundle(manage::SupportArgs),
     /// Show the settings and where each stands, or change them
     Settings(manage::SettingsArgs),
     /// The administrator of this server
@@ -386,9 +389,12 @@ pub(crate) fn server(command: ServerCommand) -> Result<u8, Failure> {
         }
         What::Receipt { folder } => line_out(&local::receipt(folder.open())?)?,
         What::Backup { folder, to, json } => {
-            local::backup(folder.open(), &to)?;
+            local::backup(folder.open(), to.as_deref())?;
             Output { json }.print(&json!({ "to": to }), || {
-                format!("Copied to {}. It holds the server's key: keep it as safe as the server.", to.display())
+                let place = to
+                    .as_ref()
+                    .map_or("the folder of the settings (`backup_folder`)".into(), |to| to.display().to_string());
+                format!("Copied to {place}. It holds the server's key: keep it as safe as the server.")
             })?;
         }
         What::Restore { from, folder, json } => {
@@ -416,6 +422,7 @@ pub(crate) fn server(command: ServerCommand) -> Result<u8, Failure> {
             return Ok(if test.ok { 0 } else { NO_SERVER });
         }
         What::Admin(Admin { what }) => manage::admin(what)?,
+        What::SupportBundle(args) => manage::support_bundle(args)?,
         What::Settings(args) => manage::settings(args)?,
         What::Install(args) => installing::install(args)?,
         What::Uninstall(args) => installing::uninstall(args)?,

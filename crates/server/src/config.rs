@@ -64,6 +64,14 @@ pub(crate) struct Config {
     pub(crate) usage_pseudonymize_days: u32,
     /// About how much room detail may take, in MiB; 0 for as much as there is.
     pub(crate) usage_detail_mb: u32,
+    /// How much is logged; `None` as the way of starting says.
+    pub(crate) log: Option<String>,
+    /// A backup is made every so many hours; `None` for never.
+    pub(crate) backup_every_h: Option<u32>,
+    /// So many backups are kept.
+    pub(crate) backup_keep: u32,
+    /// Where backups go, as seen from the data folder.
+    pub(crate) backup_folder: PathBuf,
     /// The values as they were written, and where.
     pub(crate) layers: Layers,
 }

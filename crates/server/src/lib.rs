@@ -10,6 +10,7 @@ mod config;
 mod engine;
 mod keys;
 pub mod local;
+mod logs;
 mod meters;
 mod networks;
 mod pages;
@@ -28,6 +29,7 @@ mod upstream;
 mod usage;
 
 pub use api::openapi;
+pub use logs::Logs;
 pub use pages::page_routes;
 pub use reload::{ReloadError, Reloaded};
 pub use serve::{Ready, ServeError, ServeOptions, serve};

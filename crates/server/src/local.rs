@@ -6,10 +6,11 @@ mod manage;
 
 pub use manage::{
     add_administrator, administrators, change_settings, confirm_settings, remove_administrator, settings,
-    take_back_settings,
+    support_bundle, take_back_settings,
 };
 
 use crate::config::{Setting, Values};
+use crate::logs::Logs;
 use crate::server::{Server, StartError};
 use crate::service::{Caller, Failure};
 use leasehold_core::ids::{LeaseId, PassId};
@@ -39,7 +40,7 @@ pub(crate) const ADDRESS_FILE: &str = "admin.address";
 /// Longest wait for the running server. A backup of a large database takes its time.
 const CALL_WAIT: Duration = Duration::from_secs(300);
 /// Longest answer that is read, in bytes.
-const ANSWER_BYTES_MAX: u64 = 4 * 1024 * 1024;
+const ANSWER_BYTES_MAX: u64 = 32 * 1024 * 1024;
 
 /// A data folder and what it takes to open it.
 pub struct Local {
@@ -353,19 +354,22 @@ pub fn setting_value(name: &str, text: &str) -> Option<serde_json::Value> {
     Setting::named(name).map(|setting| setting.value_of(text))
 }
 
-/// Copies the data folder to a new folder; see [`Server::back_up`].
+/// Copies the data folder to a new folder, or into that of the settings; see [`Server::back_up`].
 ///
 /// # Errors
 /// See [`LocalError`].
-pub fn backup(local: Local, to: &Path) -> Result<(), LocalError> {
-    let to = std::path::absolute(to).map_err(LocalError::Process)?;
+pub fn backup(local: Local, to: Option<&Path>) -> Result<(), LocalError> {
+    let to = to.map(std::path::absolute).transpose().map_err(LocalError::Process)?;
     local.run(
         |running| {
-            let wish = BackupRequest { to: to.to_string_lossy().into_owned() };
+            let wish = BackupRequest { to: to.as_ref().map(|to| to.to_string_lossy().into_owned()) };
             let body = serde_json::to_vec(&wish).map_err(|error| running.unreachable(&error))?;
             running.call(Method::POST, "/v1/backups", "application/json", &body).map(|_| ())
         },
-        async |server, caller| server.back_up(&caller, to.clone()).await,
+        async |server, caller| match to.clone() {
+            Some(to) => server.back_up(&caller, to).await,
+            None => server.back_up_now(&caller).await.map(drop),
+        },
     )
 }
 
@@ -445,7 +449,8 @@ impl Local {
         }
         let runtime =
             tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(LocalError::Process)?;
-        let server = Server::open(&self.folder, self.clock, &self.fingerprint, self.random, Values::new())?;
+        let server =
+            Server::open(&self.folder, self.clock, &self.fingerprint, self.random, Values::new(), Logs::default())?;
         let done = runtime.block_on(here(server.clone(), Caller::command_line()));
         server.close();
         Ok(done?)

@@ -2,6 +2,7 @@
 
 use crate::config::{Values, listen_default};
 use crate::local::{ADDRESS_FILE, TOKEN_FILE};
+use crate::logs::Logs;
 use crate::ports::{Ports, reduced};
 use crate::server::{Server, StartError};
 use crate::{api, local, pages};
@@ -32,6 +33,8 @@ pub struct ServeOptions {
     pub fingerprint: String,
     /// The machine's randomness.
     pub random: Box<dyn Random>,
+    /// The process's log, if the server may change how much is logged and remember the newest lines.
+    pub logs: Logs,
 }
 
 impl std::fmt::Debug for ServeOptions {
@@ -89,9 +92,10 @@ pub async fn serve(
     stop: impl Future<Output = ()> + Send,
     on_ready: impl FnOnce(Ready) + Send,
 ) -> Result<(), ServeError> {
-    let ServeOptions { folder, listen, sockets, clock, fingerprint, random } = options;
-    let start = started_with(listen, &sockets);
-    let opening = tokio::task::spawn_blocking(move || Server::open(&folder, clock, &fingerprint, random, start)).await;
+    let ServeOptions { folder, listen, sockets, clock, fingerprint, random, logs } = options;
+    let start = started_with(listen, &sockets, &logs);
+    let opening =
+        tokio::task::spawn_blocking(move || Server::open(&folder, clock, &fingerprint, random, start, logs)).await;
     let server = opening.map_err(|died| ServeError::Failed(died.to_string()))??;
     let ended = run(&server, sockets, stop, on_ready).await;
     let closing = server.clone();
@@ -101,11 +105,12 @@ pub async fn serve(
 }
 
 /// What the way of starting says of settings, so that nobody changes on a page what the next start would undo.
-fn started_with(listen: Option<SocketAddr>, sockets: &[TcpListener]) -> Values {
+fn started_with(listen: Option<SocketAddr>, sockets: &[TcpListener], logs: &Logs) -> Values {
     let passed: Vec<String> =
         sockets.iter().filter_map(|socket| socket.local_addr().ok()).map(|address| address.to_string()).collect();
     let listen = if passed.is_empty() { listen.map(|address| vec![address.to_string()]) } else { Some(passed) };
-    listen.map(|listen| ("listen".to_owned(), listen.into())).into_iter().collect()
+    let listen = listen.map(|listen| ("listen".to_owned(), listen.into()));
+    listen.into_iter().chain(logs.fixed().map(|log| ("log".to_owned(), log.into()))).collect()
 }
 
 async fn run(
@@ -121,6 +126,10 @@ async fn run(
     announce(server, address)?;
     server.go_online()?;
     server.go_counting()?;
+    server.go_backing_up();
+    if server.0.settings.get().log.is_some() {
+        server.set_log_level();
+    }
     let (trigger, shutdown) = shutdown_pair();
     let router = router(server, shutdown.clone())?;
     let limits = Limits { gate: gate(server), ..Limits::for_open_files(leasehold_host::raise_open_files()) };

@@ -4,11 +4,12 @@ use crate::clock::ServerClock;
 use crate::config::{Config, ConfigError, Layers, SettingProblem, Settings, Values};
 use crate::engine::{self, EngineHandle, EngineParts, RestoreError, Restorer};
 use crate::keys::{Keys, KeysError, WORKSTATION_KEY_FILE};
+use crate::logs::Logs;
 use crate::meters::Meters;
 use crate::networks::Neighbors;
 use crate::ports::Ports;
 use crate::random::SharedRandom;
-use crate::service::{Administrator, Serials, Trial};
+use crate::service::{Administrator, BackupState, Serials, Trial};
 use crate::store;
 use crate::tls::{Certificates, TlsError};
 use crate::trust::Trust;
@@ -118,6 +119,10 @@ pub(crate) struct Inner {
     pub(crate) trial: tokio::sync::Mutex<Option<Trial>>,
     /// The open addresses, while the server serves. What is served there holds the server, so it holds them weakly.
     pub(crate) ports: Mutex<Weak<Ports>>,
+    /// What became of backups.
+    pub(crate) backup: Mutex<BackupState>,
+    /// The process's log.
+    pub(crate) logs: Logs,
     /// Addresses beside the lists of networks.
     pub(crate) neighbors: Neighbors,
     pub(crate) serials: Serials,
@@ -145,6 +150,7 @@ impl Server {
         fingerprint: &str,
         random: Box<dyn Random>,
         start: Values,
+        logs: Logs,
     ) -> Result<Server, StartError> {
         make_folder(folder)?;
         let lock = FolderLock::acquire(folder)?;
@@ -201,6 +207,8 @@ impl Server {
             started: RwLock::new(config.layers.clone()),
             trial: tokio::sync::Mutex::default(),
             ports: Mutex::default(),
+            backup: Mutex::default(),
+            logs,
             neighbors: Neighbors::default(),
             settings: Settings::new(config),
             db,

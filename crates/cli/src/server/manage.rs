@@ -143,3 +143,21 @@ pub(super) fn admin(what: AdminWhat) -> Result<(), Failure> {
         }
     }
 }
+
+#[derive(Args, Debug)]
+pub(super) struct SupportArgs {
+    #[command(flatten)]
+    folder: Folder,
+    /// The file to write; it must not exist yet
+    file: PathBuf,
+    /// Leave the names of users and hosts, and addresses, as they are
+    #[arg(long)]
+    names: bool,
+}
+
+pub(super) fn support_bundle(args: SupportArgs) -> Result<(), Failure> {
+    let bundle = local::support_bundle(args.folder.open(), args.names)?;
+    leasehold_host::private_file::write_once(&args.file, &bundle).map_err(Failure::of)?;
+    let kept = if args.names { "Names are in it as they are" } else { "Names and addresses are replaced" };
+    line_out(&format!("Wrote {}. {kept}. Look through it before you send it on.", args.file.display()))
+}

@@ -34,7 +34,8 @@ pub(super) fn serve(args: ServeArgs) -> Result<u8, Failure> {
     let ServeArgs { folder, listen, setup_secret_file, parent } = args;
     let (clock, random) = (Arc::new(SystemClock::new()), Box::new(OsRandom));
     let fingerprint = leasehold_host::fingerprint();
-    let options = ServeOptions { folder: folder.data, listen, sockets, clock, fingerprint, random };
+    let logs = crate::logging::logs();
+    let options = ServeOptions { folder: folder.data, listen, sockets, clock, fingerprint, random, logs };
     serving::block_on(async {
         let ready = |ready: Ready| {
             announce(&ready, setup_secret_file.as_deref());

@@ -77,6 +77,7 @@ fn main() -> Result<(), Any> {
         clock: Arc::new(SystemClock::new()),
         fingerprint: String::new(),
         random: Box::new(OsRandom),
+        logs: leasehold_server::Logs::default(),
     };
     let leases = match scene.as_str() {
         "full" | "online-full" => 300,

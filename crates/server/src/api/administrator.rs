@@ -3,12 +3,13 @@
 use super::{Asking, Refused};
 use crate::server::Server;
 use axum::extract::State;
-use axum::http::StatusCode;
+use axum::http::{StatusCode, header};
+use axum::response::{IntoResponse, Response};
 use leasehold_web::extract::{ApiJson, ApiQuery};
 use leasehold_wire::problem::Problem;
 use leasehold_wire::server::{
-    AuditView, BackupRequest, EventQuery, EventView, Page, PageQuery, PasswordRequest, ResetResponse, SetupRequest,
-    SignInRequest, SignInResponse,
+    AuditView, BackupRequest, BackupsResponse, EventQuery, EventView, Page, PageQuery, PasswordRequest, ResetResponse,
+    SetupRequest, SignInRequest, SignInResponse, SupportQuery,
 };
 
 /// Make an account with a setup secret and sign in: the first one, with the secret that the server printed; or, with that
@@ -105,7 +106,8 @@ pub(super) async fn events(
     Ok(ApiJson(server.usage_log(&caller, &query).await?))
 }
 
-/// Copy the data folder to a new folder on the server's own machine, while the server runs.
+/// Copy the data folder while the server runs: to a new folder, if asked on the server's own machine, or into the folder of
+/// the settings.
 #[utoipa::path(
     post, path = "/v1/backups", tag = "administrator", request_body = BackupRequest,
     responses((status = 204), (status = "default", body = Problem, content_type = "application/problem+json"))
@@ -115,6 +117,36 @@ pub(super) async fn back_up(
     Asking(caller): Asking,
     ApiJson(wish): ApiJson<BackupRequest>,
 ) -> Result<StatusCode, Refused> {
-    server.back_up(&caller, wish.to.into()).await?;
+    match wish.to {
+        Some(to) => server.back_up(&caller, to.into()).await?,
+        None => server.back_up_now(&caller).await.map(drop)?,
+    }
     Ok(StatusCode::NO_CONTENT)
+}
+
+/// Backups in the folder of the settings, and when the next one is made.
+#[utoipa::path(
+    get, path = "/v1/backups", tag = "administrator",
+    responses((status = 200, body = BackupsResponse), (status = "default", body = Problem, content_type = "application/problem+json"))
+)]
+pub(super) async fn backups(
+    State(server): State<Server>,
+    Asking(caller): Asking,
+) -> Result<ApiJson<BackupsResponse>, Refused> {
+    Ok(ApiJson(server.backups(&caller).await?))
+}
+
+/// What somebody needs who is asked for help, as a tar file of texts: settings, status, the newest lines of the log.
+/// Nothing in it gives a right.
+#[utoipa::path(
+    get, path = "/v1/support-bundle", tag = "administrator", params(SupportQuery),
+    responses((status = 200, content_type = "application/x-tar"), (status = "default", body = Problem, content_type = "application/problem+json"))
+)]
+pub(super) async fn support_bundle(
+    State(server): State<Server>,
+    Asking(caller): Asking,
+    ApiQuery(query): ApiQuery<SupportQuery>,
+) -> Result<Response, Refused> {
+    let bundle = server.support_bundle(&caller, query.names).await?;
+    Ok(([(header::CONTENT_TYPE, "application/x-tar")], bundle).into_response())
 }

@@ -18,6 +18,8 @@ use std::path::Path;
 const LISTEN_MAX: usize = 16;
 /// Longest text of a setting, in characters.
 const TEXT_CHARS_MAX: usize = 2_000;
+/// So many backups are kept where nothing else is said.
+const BACKUP_KEEP_DEFAULT: u32 = 7;
 
 /// Why a setting cannot be used. Secrets are not repeated.
 #[derive(Clone, PartialEq, Eq, Debug, thiserror::Error)]
@@ -151,6 +153,10 @@ pub(super) fn check(folder: &Path, layers: Layers) -> Result<Config, SettingProb
         usage_names: read.flag("usage_names", true)?,
         usage_pseudonymize_days: read.number("usage_pseudonymize_days", 0..=3_650, ", where 0 is never")?.unwrap_or(90),
         usage_detail_mb: read.number("usage_detail_mb", 16..=u32::MAX, ", or 0 for no limit")?.unwrap_or(2_048),
+        log: if layers.start.contains_key("log") { read.text("log")? } else { log(&read)? },
+        backup_every_h: read.number("backup_every_h", 1..=8_760, "")?,
+        backup_keep: read.number("backup_keep", 1..=1_000, "")?.unwrap_or(BACKUP_KEEP_DEFAULT),
+        backup_folder: backup_folder(&read)?,
         layers,
     };
     public_url_is_an_origin(&config)?;
@@ -225,6 +231,31 @@ fn url(read: &Reader<'_>, name: &'static str) -> Result<Option<String>, SettingP
         }
         _ => Ok(url),
     }
+}
+
+/// `info`, or `warn,leasehold_server=debug`.
+fn log(read: &Reader<'_>) -> Result<Option<String>, SettingProblem> {
+    let level = |text: &str| matches!(text, "off" | "error" | "warn" | "info" | "debug" | "trace");
+    let target =
+        |text: &str| !text.is_empty() && text.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'_' | b':'));
+    let good = |part: &str| part.split_once('=').map_or(level(part), |(of, to)| target(of) && level(to));
+    match read.text("log")? {
+        Some(text) if !text.split(',').all(|part| good(part.trim())) => {
+            let why = "must be error, warn, info, debug or trace, or such as warn,leasehold_server=debug";
+            Err(SettingProblem::new("log", why))
+        }
+        log => Ok(log),
+    }
+}
+
+fn backup_folder(read: &Reader<'_>) -> Result<std::path::PathBuf, SettingProblem> {
+    let Some(text) = read.text("backup_folder")? else { return Ok(crate::service::BACKUP_FOLDER.into()) };
+    let path = std::path::PathBuf::from(&text);
+    if !path.is_absolute() {
+        return Err(SettingProblem::new("backup_folder", "must be an absolute path, such as /backup/leasehold"));
+    }
+    // Whether it is there is looked at when it is set: a disk that is missing at a start keeps no server from starting.
+    Ok(path)
 }
 
 fn public_url_is_an_origin(config: &Config) -> Result<(), SettingProblem> {

@@ -44,6 +44,7 @@ impl Place {
     /// Where `setting` has to be changed, for people.
     pub(crate) fn of(self, setting: &Setting) -> String {
         match self {
+            Place::Start if setting.name == "log" => "LEASEHOLD_LOG".to_owned(),
             Place::Start => {
                 "the way in which the server is started (--listen, LEASEHOLD_LISTEN, or sockets of systemd)".to_owned()
             }

@@ -143,6 +143,10 @@ pub(crate) const SETTINGS: &[Setting] = &[
     setting("usage_names", Flag, NextStart),
     setting("usage_pseudonymize_days", Number, AtOnce),
     setting("usage_detail_mb", Number, AtOnce),
+    setting("backup_every_h", Number, AtOnce),
+    setting("backup_keep", Number, AtOnce),
+    setting("backup_folder", Text, AtOnce),
+    setting("log", Text, AtOnce),
 ];
 
 #[cfg(test)]

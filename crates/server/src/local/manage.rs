@@ -92,3 +92,14 @@ pub fn remove_administrator(local: Local, name: &str) -> Result<(), LocalError> 
         async |server, caller| server.remove_administrator(&caller, name).await,
     )
 }
+
+/// A support bundle, as a tar file; see [`crate::Server::support_bundle`]. The log is only there where a server runs.
+///
+/// # Errors
+/// See [`LocalError`].
+pub fn support_bundle(local: Local, names: bool) -> Result<Vec<u8>, LocalError> {
+    local.run(
+        |running| running.call(Method::GET, &format!("/v1/support-bundle?names={names}"), "", b""),
+        async |server, caller| server.support_bundle(&caller, names).await,
+    )
+}

@@ -99,6 +99,9 @@ fn all_pages() -> Vec<Page> {
         read("/settings/seats", get(settings::seats)),
         read("/settings/administrators", get(settings::accounts)),
         read("/settings/live", get(settings::live)),
+        read("/settings/backup", get(settings::care)),
+        send("/settings/backup", post(settings::back_up)),
+        send("/settings/support", post(settings::bundle)),
         send("/settings/save", post(settings::save)),
         send("/settings/test", post(settings::test)),
         send("/settings/confirm", post(settings::keep)),
@@ -191,10 +194,14 @@ fn strange_host(pages: &Pages, connection: &Connection, request: &Request) -> Op
 
 /// A file to keep: not shown in the browser.
 fn download(name: &str, text: String) -> Response {
+    download_of("application/x-pem-file", name, text)
+}
+
+/// The same for a file of another kind.
+fn download_of(kind: &'static str, name: &str, content: impl IntoResponse) -> Response {
     // The name is made of the plain characters that `file_name` lets through.
     let disposition = format!("attachment; filename=\"{name}\"");
-    ([(header::CONTENT_TYPE, "application/x-pem-file".to_owned()), (header::CONTENT_DISPOSITION, disposition)], text)
-        .into_response()
+    ([(header::CONTENT_TYPE, kind.to_owned()), (header::CONTENT_DISPOSITION, disposition)], content).into_response()
 }
 
 /// `PREFIX-HOST.ENDING` with what is safe in a file name of any system.

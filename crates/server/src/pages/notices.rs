@@ -37,6 +37,7 @@ fn notices_with(seen: &StatusResponse, portal: Option<Notice>) -> Vec<Notice> {
     if !seen.storage.ok {
         notices.push(storage(&seen.storage.problem));
     }
+    notices.extend(seen.backup_problem.as_deref().map(no_backup));
     notices.extend(restored(seen));
     notices.extend(clock(seen));
     let all = products(seen);
@@ -70,6 +71,13 @@ fn storage(problem: &str) -> Notice {
         "Applications that hold a seat go on; new seats are refused. " (visible(problem))
     };
     Notice::new(Tone::Bad, text)
+}
+
+fn no_backup(problem: &str) -> Notice {
+    let text = html! {
+        strong { "The last backup was not made. " } (visible(problem)) " " a href="/settings/backup" { "Backups" }
+    };
+    Notice::new(Tone::Warning, text)
 }
 
 fn restored(seen: &StatusResponse) -> Option<Notice> {

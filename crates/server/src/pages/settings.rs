@@ -1,6 +1,7 @@
 //! Settings of this server: one page for each part of them, one form for each card, all through one use case.
 
 mod accounts;
+mod care;
 mod fields;
 mod forms;
 mod general;
@@ -11,6 +12,7 @@ mod portal;
 pub(super) use accounts::{
     accounts, add, ask_removal, change_kind, change_password_of, end_others, end_session, remove,
 };
+pub(super) use care::{back_up, bundle, care};
 pub(super) use forms::save;
 pub(super) use general::{change_password, general};
 pub(super) use network::{certificate, network, self_signed};
@@ -52,6 +54,7 @@ fn done(visit: &Visit) -> Option<&'static str> {
         "removed" => "Removed, and signed out everywhere.",
         "changed" => "Saved.",
         "ended" => "Signed out there.",
+        "backup" => "Made: the newest backup is on the list.",
         _ => return None,
     })
 }
@@ -90,6 +93,7 @@ async fn draw(visit: &Visit, part: Part, shown: &Shown) -> Result<Markup, ApiPro
         Part::Portal => portal::draw(visit, shown, None).await,
         Part::Seats => forms::seats_page(visit, shown).await,
         Part::Accounts => accounts::draw(visit, shown).await,
+        Part::Care => care::draw(visit, shown).await,
     }
 }
 

@@ -60,6 +60,7 @@ const WAYS_BACK: &[&str] = &[
     "/settings/portal",
     "/settings/seats",
     "/settings/administrators",
+    "/settings/backup",
     "/usage",
     "/usage/log",
     "/audit",

@@ -39,7 +39,7 @@ impl Server {
         copied.map_err(|error| Failure::Internal(error.to_string()))?
     }
 
-    fn copy_to(&self, to: &Path, audit: Audit) -> Result<(), Failure> {
+    pub(super) fn copy_to(&self, to: &Path, audit: Audit) -> Result<(), Failure> {
         let failed = |doing, path: &Path| {
             let path = path.to_owned();
             move |source| Failure::Disk(FileError::Io { doing, path, source })
@@ -62,6 +62,15 @@ impl Server {
         })?;
         Ok(private_file::sync_folder(to)?)
     }
+}
+
+/// The folder for backups, if it is missing and the one above is there.
+pub(super) fn make_folder(folder: &Path) -> Result<(), Failure> {
+    if folder.is_dir() {
+        return Ok(());
+    }
+    make_private(folder)
+        .map_err(|source| Failure::Disk(FileError::Io { doing: "create the folder", path: folder.to_owned(), source }))
 }
 
 /// A new folder, or an empty one: nothing is ever overwritten.

@@ -17,6 +17,8 @@ use std::collections::HashSet;
 use std::net::IpAddr;
 use std::sync::Arc;
 
+/// How much a service logs where nothing else is said.
+const LOG_DEFAULT: &str = "info";
 /// Longest text of a change in the audit log, in characters.
 const AUDIT_CHARS_MAX: usize = 1_000;
 
@@ -71,6 +73,9 @@ impl Server {
         if changed.is_empty() {
             return Ok(());
         }
+        if changed.iter().any(|setting| setting.name == "backup_folder") {
+            is_a_folder(&self.0.folder.join(&next.backup_folder))?;
+        }
         if changed.iter().any(|setting| setting.applies == Applies::OnTrial) && self.ports().is_some() {
             *trial = Some(self.begin_trial(caller, before, next, changes, &changed).await?);
             return Ok(());
@@ -106,7 +111,11 @@ impl Server {
         let networks_changed = before.networks != next.networks;
         let way_changed =
             before.portal_url != next.portal_url || before.proxy != next.proxy || before.portal_ca != next.portal_ca;
+        let log_changed = before.log != next.log;
         let from_next_start = self.0.settings.replace(next);
+        if log_changed {
+            self.set_log_level();
+        }
         // The engine is gone only where the process is about to end; the next start reads what is on disk.
         if rules_changed {
             let _ = self.0.engine.step_blocking(Input::Rules { rules });
@@ -118,6 +127,12 @@ impl Server {
             let _ = self.0.engine.step_blocking(Input::Refresh);
         }
         from_next_start
+    }
+
+    /// So much is logged as the settings say.
+    pub(crate) fn set_log_level(&self) {
+        let config = self.0.settings.get();
+        self.0.logs.set_level(config.log.as_deref().unwrap_or(LOG_DEFAULT));
     }
 
     /// Whoever holds a seat at an address that is shut out is heard until it is returned.
@@ -141,7 +156,8 @@ impl Server {
         let started = self.0.started.read().unwrap_or_else(std::sync::PoisonError::into_inner);
         let view = |setting: &Setting| {
             let (place, value) = (config.layers.place(setting), config.layers.value(setting));
-            let at_start = setting.applies == Applies::NextStart || setting.name == "listen";
+            // Another address on the page is opened at once; one in the file, at the next start.
+            let at_start = setting.applies == Applies::NextStart || (setting.name == "listen" && place.is_fixed());
             SettingView {
                 name: setting.name.to_owned(),
                 value: value.map_or(Value::Null, |value| shown(setting, value)),
@@ -189,6 +205,19 @@ fn wanted(wish: SettingsRequest, caller: &Caller) -> Result<Values, Failure> {
         changes.insert(name, if nothing { Value::Null } else { value });
     }
     Ok(changes)
+}
+
+/// Where backups are to go must be there: nobody is to find out later that there are none.
+fn is_a_folder(path: &std::path::Path) -> Result<(), Failure> {
+    let wrong = match std::fs::metadata(path) {
+        Ok(found) if found.is_dir() => return Ok(()),
+        Err(_) if path.ends_with(super::BACKUP_FOLDER) => return Ok(()),
+        Ok(_) => "is a file: name a folder".to_owned(),
+        Err(error) => {
+            format!("cannot be used: {error}. Make the folder on the server's own machine first, as the server's user")
+        }
+    };
+    Err(Failure::Setting { name: "backup_folder", why: format!("names {}, which {wrong}", path.display()) })
 }
 
 /// The password of one proxy goes to no other: a new address forgets it, unless it comes with one of its own.

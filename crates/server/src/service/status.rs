@@ -127,6 +127,7 @@ impl Server {
                 .map(|until| RestoredStatus { new_leases_from: until.into() }),
             clock: self.clock(seen.now, no_new_because(DenialCode::ClockSuspect)),
             storage: self.storage_as_told_to(caller),
+            backup_problem: self.backup_problem().filter(|_| caller.is_signed_in()),
             usage_open: self.openness().usage,
             setup_needed: self.0.administrator.setup_needed(),
         })

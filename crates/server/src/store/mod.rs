@@ -8,6 +8,7 @@ mod audit;
 mod denials;
 mod documents;
 mod events;
+mod facts;
 mod leases;
 mod online;
 mod passes;
@@ -30,6 +31,7 @@ pub(crate) use documents::{
     StoredDocument, by_sha256 as document_by_sha256, in_force, newest as newest_document, older,
 };
 pub(crate) use events::{EventFilter, ended_since, page as events_page};
+pub(crate) use facts::{counts, names_seen};
 pub(crate) use leases::all as leases;
 pub(crate) use online::{
     load as online, newest_receipt_way, peaks, portal_url, receipt_brought, receipts_to_bring, set_portal_url,

@@ -73,6 +73,8 @@ const TABLE: &[Row] = &[
     // No such sign-in.
     ("delete", "/v1/sessions/{session}", [401, 401, 401, 404, 404, 401]),
     ("post", "/v1/backups", CHANGE_EMPTY),
+    ("get", "/v1/backups", LOOK),
+    ("get", "/v1/support-bundle", CHANGE),
     ("put", "/v1/password", OWN),
     // Guarded by what is in the body: the setup secret, which is used up here, and the password.
     ("post", "/v1/setup", [409; 6]),

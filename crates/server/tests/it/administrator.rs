@@ -244,8 +244,8 @@ fn the_command_line_does_the_same_with_and_without_a_running_server() {
 
     let copies = tempfile::tempdir().unwrap();
     let copy = copies.path().join("copy");
-    local::backup(site.local(), &copy).unwrap();
-    let refused = local::backup(site.local(), &copy).unwrap_err().to_string();
+    local::backup(site.local(), Some(&copy)).unwrap();
+    let refused = local::backup(site.local(), Some(&copy)).unwrap_err().to_string();
     assert!(refused.contains("not empty"), "{refused}");
     assert!(!copy.join("admin.token").exists());
     server.stop();

@@ -227,7 +227,7 @@ fn a_running_lease_that_a_restored_server_does_not_know_is_taken_up_again() {
     let server = site.with_ten_seats();
     server.stop();
     let earlier = tempfile::tempdir().unwrap();
-    leasehold_server::local::backup(site.local(), &earlier.path().join("copy")).unwrap();
+    leasehold_server::local::backup(site.local(), Some(&earlier.path().join("copy"))).unwrap();
     let server = site.start();
     let lease = server.checkout("key");
     server.stop();

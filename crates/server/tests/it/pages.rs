@@ -24,6 +24,7 @@ const LOOK: &[&str] = &[
     "/settings/administrators",
     "/settings/administrators/account",
     "/settings/live",
+    "/settings/backup",
     "/audit",
 ];
 /// What the administrator's forms send.
@@ -36,6 +37,8 @@ const SEND: &[(&str, &str)] = &[
     ("/disable", ""),
     ("/settings/save", "card=open&usage_open=on"),
     ("/settings/test", ""),
+    ("/settings/backup", ""),
+    ("/settings/support", ""),
     ("/settings/confirm", ""),
     ("/settings/take-back", ""),
     ("/settings/certificate", "certificate=a&key=b"),
@@ -90,6 +93,9 @@ const DOORS: &[Row] = &[
     ("GET", "/settings/administrators", "", ADMINISTRATOR),
     ("GET", "/settings/administrators/account", "", ADMINISTRATOR),
     ("GET", "/settings/live", "", ADMINISTRATOR),
+    ("GET", "/settings/backup", "", ADMINISTRATOR),
+    ("POST", "/settings/backup", "", [401, 401, 401, 303, 403, 401]),
+    ("POST", "/settings/support", "", [401, 401, 401, 200, 403, 401]),
     ("POST", "/settings/save", "card=open&totals_open=on", [401, 401, 401, 303, 403, 401]),
     ("POST", "/settings/test", "", [401, 401, 401, 200, 403, 401]),
     // Nothing is on trial.

@@ -2,14 +2,15 @@
 //! trial until somebody confirms it by the new way.
 
 use crate::support::{Call, Reply, Running, Site, agent, ask, call_with, eventually};
-use leasehold_core::time::{MINUTE_MS, SECOND_MS};
-use leasehold_server::ServeOptions;
+use leasehold_core::time::{HOUR_MS, MINUTE_MS, SECOND_MS};
 use leasehold_server::local::{self, LocalError};
+use leasehold_server::{Logs, ServeOptions};
 use leasehold_trust::SigningKey;
 use leasehold_trust::secret::self_signed_certificate;
 use leasehold_wire::server::SettingsRequest;
 use serde_json::{Value, json};
 use std::net::{SocketAddr, TcpListener};
+use std::sync::{Arc, Mutex};
 
 /// A request as the administrator, by another way than the server's first one if it is given.
 fn by(server: &Running, address: Option<SocketAddr>, method: &str, path: &str, json: Option<Value>) -> Reply {
@@ -308,4 +309,133 @@ fn the_command_line_shows_and_changes_settings_with_and_without_a_server() {
     };
     assert_eq!(problem.code, "BAD_SETTING");
     assert!(local::take_back_settings(site.local()).is_err());
+}
+
+#[test]
+fn backups_are_made_by_schedule_kept_in_number_and_a_failure_is_said() {
+    let site = Site::new();
+    let server = site.with_ten_seats();
+    let relative = change(&server, json!({"backup_folder": "somewhere"}));
+    assert!(relative.code() == "BAD_SETTING" && relative.text.contains("absolute path"), "{relative:?}");
+    let missing = change(&server, json!({"backup_folder": "/nowhere/at/all"}));
+    assert!(missing.code() == "BAD_SETTING" && missing.text.contains("Make the folder"), "{missing:?}");
+    let disk = tempfile::tempdir().unwrap();
+    let folder = disk.path().join("copies");
+    std::fs::create_dir(&folder).unwrap();
+    let list = || by(&server, None, "GET", "/v1/backups", None).json["items"].clone();
+    assert_eq!(by(&server, None, "POST", "/v1/backups", Some(json!({}))).status, 204, "now, below the data folder");
+    assert_eq!(list().as_array().unwrap().len(), 1);
+    let set = json!({"backup_every_h": 24, "backup_keep": 2, "backup_folder": folder.to_str().unwrap()});
+    assert_eq!(change(&server, set).status, 200);
+    let there = || {
+        let entries = std::fs::read_dir(&folder).unwrap().flatten();
+        entries.filter(|one| one.path().join("server.db").exists()).count()
+    };
+    eventually("the first one", || there() == 1);
+    for _ in 0..3 {
+        let before = list()[0]["name"].clone();
+        site.clock.advance(25 * HOUR_MS);
+        eventually("the next one", || list()[0]["name"] != before);
+    }
+    eventually("the oldest are gone", || there() == 2);
+
+    // The disk is away.
+    std::fs::rename(&folder, disk.path().join("away")).unwrap();
+    std::fs::write(&folder, "not a folder").unwrap();
+    site.clock.advance(25 * HOUR_MS);
+    let problem = || by(&server, None, "GET", "/v1/status", None).json["backup_problem"].clone();
+    eventually("it is said", || problem().is_string());
+    assert_eq!(server.get("/v1/status").json["backup_problem"], Value::Null, "to who is signed in only");
+    std::fs::remove_file(&folder).unwrap();
+    std::fs::rename(disk.path().join("away"), &folder).unwrap();
+    assert_eq!(by(&server, None, "POST", "/v1/backups", Some(json!({}))).status, 204);
+    assert_eq!(problem(), Value::Null);
+
+    // One command makes a data folder of the newest one, elsewhere.
+    let newest = list()[0]["name"].as_str().unwrap().to_owned();
+    server.stop();
+    let restored = disk.path().join("restored");
+    local::restore(&folder.join(newest), &restored).unwrap();
+    let moved = Running::start(ServeOptions { folder: restored, ..site.options() }).unwrap();
+    assert_eq!(moved.get("/v1/status").json["activation"]["workstation_name"], "Hall 3");
+    moved.stop();
+}
+
+#[test]
+fn no_secret_and_no_name_is_in_a_support_bundle() {
+    let site = Site::new();
+    let logs = Logs::default();
+    let server = Running::start(ServeOptions { logs: logs.clone(), ..site.options() }).unwrap();
+    let crt = site.portal.crt(&server.request_file(), &site.portal.ten_seats(1));
+    assert_eq!(server.admin("POST", "/v1/activation", Some(&crt)).status, 200);
+    let planted = json!({"proxy": "http://proxyuser@proxy.example:3128", "proxy_password": "planted proxy secret"});
+    let session = session(&server);
+    assert_eq!(change(&server, planted).status, 200);
+    let lease = server.checkout("a-key-that-is-secret");
+    let mut denied = ask();
+    (denied["feature"], denied["user"], denied["host"]) =
+        (json!("other.feature"), json!("wilhelmina"), json!("secret-ws-9"));
+    server.checkout_with("k-denied", denied);
+    let reset = local::reset_administrator(site.local()).unwrap();
+    let key = std::fs::read_to_string(site.path().join("workstation.key")).unwrap();
+    let (token, key) = (server.admin_token(), key.lines().nth(1).unwrap().to_owned());
+    for line in [
+        format!("INFO zoë at hall3-ws7 from 10.1.2.3:4711 showed {}", lease.str("secret")),
+        format!("WARN proxy http://me:planted@proxy.example:3128 said planted proxy secret; bearer {session} {token}"),
+        "INFO wilhelmina was denied".to_owned(),
+    ] {
+        logs.remember(&line);
+    }
+    let bundle = |names: &str| by(&server, None, "GET", &format!("/v1/support-bundle?names={names}"), None);
+    let secrets = [
+        PASSWORD,
+        "planted proxy secret",
+        "me:planted",
+        "argon2",
+        lease.str("secret"),
+        &session,
+        &token,
+        &reset,
+        &key,
+        "a-key-that-is-secret",
+    ];
+    let parts =
+        ["about.json", "settings.json", "status.json", "database.json", "log.txt", "proxy.example", "was denied"];
+    for names in ["false", "true"] {
+        let said = bundle(names);
+        assert_eq!(said.status, 200, "{said:?}");
+        for secret in secrets {
+            assert!(!said.text.contains(secret), "{secret} is in the bundle");
+        }
+        for part in parts {
+            assert!(said.text.contains(part), "{part} is missing");
+        }
+    }
+    let without = bundle("false").text;
+    for name in ["zoë", "hall3-ws7", "wilhelmina", "secret-ws-9", "10.1.2.3"] {
+        assert!(!without.contains(name), "{name} is in the bundle");
+    }
+    assert!(bundle("true").text.contains("wilhelmina was denied"), "asked for");
+    assert!(by(&server, None, "GET", "/v1/audit", None).text.contains("support_bundle"));
+}
+
+#[test]
+fn how_much_is_logged_changes_while_the_server_runs() {
+    let site = Site::new();
+    let levels = Arc::new(Mutex::new(Vec::new()));
+    let told = Arc::clone(&levels);
+    let set = move |level: &str| {
+        told.lock().unwrap().push(level.to_owned());
+        Ok(())
+    };
+    let logs = Logs::new(set, None);
+    let server = Running::start(ServeOptions { logs, ..site.options() }).unwrap();
+    assert_eq!(change(&server, json!({"log": "loud"})).code(), "BAD_SETTING");
+    assert_eq!(change(&server, json!({"log": "warn,leasehold_server=debug"})).status, 200);
+    assert_eq!(change(&server, json!({"log": null})).status, 200);
+    assert_eq!(*levels.lock().unwrap(), ["warn,leasehold_server=debug", "info"]);
+    server.stop();
+    let logs = Logs::new(|_| Ok(()), Some("trace".to_owned()));
+    let server = Running::start(ServeOptions { logs, ..site.options() }).unwrap();
+    assert_eq!(view(&server, "log")["fixed_in"], "LEASEHOLD_LOG");
 }

@@ -7,7 +7,7 @@ use leasehold_core::random::{Random, Seeded, bytes};
 use leasehold_core::time::{Clock, DAY_MS, Ms};
 use leasehold_host::{OsRandom, SystemClock};
 use leasehold_server::local::Local;
-use leasehold_server::{Ready, ServeError, ServeOptions, serve};
+use leasehold_server::{Logs, Ready, ServeError, ServeOptions, serve};
 use leasehold_trust::activation_file::build_activation_file;
 use leasehold_trust::request::read_request;
 use leasehold_trust::{PortalSigner, PublicKey, Vendor, VendorRoot};
@@ -152,6 +152,7 @@ impl Site {
             clock: Arc::new(self.clock.clone()),
             fingerprint: MACHINE.to_owned(),
             random: Box::new(OsRandom),
+            logs: Logs::default(),
         }
     }
 

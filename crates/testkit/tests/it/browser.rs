@@ -6,6 +6,7 @@ mod evening;
 mod laptop;
 mod offline;
 mod proxy;
+mod settings;
 mod site;
 mod window;
 
@@ -293,6 +294,12 @@ async fn server_pages(site: &Site, judge: &mut Judge) {
         "/activate",
         "/disable",
         "/settings",
+        "/settings/network",
+        "/settings/portal",
+        "/settings/seats",
+        "/settings/administrators",
+        "/settings/administrators/account?name=administrator",
+        "/settings/backup",
         "/usage",
         "/usage?feature=animate.gui",
         "/usage/log",

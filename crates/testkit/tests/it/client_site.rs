@@ -118,7 +118,7 @@ impl Site {
     /// Copies the running server's data folder.
     pub(crate) fn back_up(&self) -> PathBuf {
         let to = self.folder.path().join("backup");
-        local::backup(self.local(), &to).unwrap();
+        local::backup(self.local(), Some(&to)).unwrap();
         to
     }
 

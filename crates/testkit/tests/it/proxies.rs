@@ -17,8 +17,8 @@ use tempfile::TempDir;
 
 /// Exit code of a test that failed.
 const UNREACHABLE: i32 = 121;
-const USER: &str = "render";
-const PASSWORD: &str = "sEcret-of-the-proxy";
+pub(crate) const USER: &str = "render";
+pub(crate) const PASSWORD: &str = "sEcret-of-the-proxy";
 /// Every variable by which the surroundings could have a say.
 const VARIABLES: [&str; 10] = [
     "http_proxy",
@@ -34,13 +34,13 @@ const VARIABLES: [&str; 10] = [
 ];
 
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-enum Kind {
+pub(crate) enum Kind {
     Http,
     Socks,
 }
 
 /// A running proxy; ended with the test.
-struct Proxy {
+pub(crate) struct Proxy {
     child: Child,
     kind: Kind,
     port: u16,
@@ -56,7 +56,7 @@ impl Drop for Proxy {
 
 impl Proxy {
     /// Starts one in `folder` that wants the password, or none.
-    fn start(folder: &Path, kind: Kind, password: bool) -> Proxy {
+    pub(crate) fn start(folder: &Path, kind: Kind, password: bool) -> Proxy {
         Proxy::start_with(folder, kind, password, "")
     }
 
@@ -93,13 +93,13 @@ impl Proxy {
     }
 
     /// Its address, with `login` in front of the host.
-    fn url(&self, login: &str) -> String {
+    pub(crate) fn url(&self, login: &str) -> String {
         let scheme = if self.kind == Kind::Http { "http" } else { "socks5" };
         format!("{scheme}://{login}127.0.0.1:{}", self.port)
     }
 
     /// How often it made a connection, by its log.
-    fn connections(&self) -> usize {
+    pub(crate) fn connections(&self) -> usize {
         let made = match self.kind {
             Kind::Http => "Established connection to host \"localhost\"",
             Kind::Socks => "connected to localhost:",
@@ -113,7 +113,7 @@ fn free_port() -> u16 {
 }
 
 /// A portal with HTTPS, and a license server's data folder `s` beside it.
-struct Site {
+pub(crate) struct Site {
     folder: TempDir,
     _portal: Service,
     port: u16,
@@ -152,7 +152,7 @@ const AT_PROXY: [&str; 6] = ["ok", "ok", "failed", "skipped", "skipped", "skippe
 const AT_TLS: [&str; 6] = ["ok", "ok", "ok", "failed", "skipped", "skipped"];
 
 impl Site {
-    fn new() -> Site {
+    pub(crate) fn new() -> Site {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path();
         make_portal(path);
@@ -171,12 +171,12 @@ impl Site {
         Site { folder, _portal: portal, port }
     }
 
-    fn path(&self) -> &Path {
+    pub(crate) fn path(&self) -> &Path {
         self.folder.path()
     }
 
     /// Sets the license server's way: lines of `server.toml` beside the portal's address and its authority.
-    fn set(&self, lines: &str) {
+    pub(crate) fn set(&self, lines: &str) {
         self.set_all(&format!("portal_ca = \"portal.crt\"\n{lines}"));
     }
 
@@ -186,7 +186,7 @@ impl Site {
     }
 
     /// A command of the binary whose surroundings say just that about proxies and trust.
-    fn command(&self, arguments: &[&str], environment: &[(&str, &str)]) -> Command {
+    pub(crate) fn command(&self, arguments: &[&str], environment: &[(&str, &str)]) -> Command {
         let mut command = leasehold(self.path(), arguments);
         for variable in VARIABLES {
             command.env_remove(variable);

@@ -413,10 +413,46 @@ pub struct DenialView {
     pub waited_s: Option<i64>,
 }
 
-/// Copies the data folder.
-#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize, ToSchema)]
+/// Makes a backup: into a new folder of one's choice, or, without one, into the folder of the settings.
+#[derive(Clone, Default, PartialEq, Eq, Debug, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct BackupRequest {
-    /// A folder on the server's own machine that does not exist yet, or is empty. An absolute path.
-    pub to: String,
+    /// A folder on the server's own machine that does not exist yet, or is empty. An absolute path. For whoever is on that
+    /// machine.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub to: Option<String>,
+}
+
+/// A backup in the folder of the settings.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize, ToSchema)]
+pub struct BackupView {
+    /// Name of its folder.
+    pub name: String,
+    /// When it was made.
+    pub made_at: Time,
+}
+
+/// Backups in the folder of the settings.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize, ToSchema)]
+pub struct BackupsResponse {
+    /// The folder.
+    pub folder: String,
+    /// The newest first.
+    pub items: Vec<BackupView>,
+    /// When the next one is made by itself; absent if none is.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub next_at: Option<Time>,
+    /// Why the last one was not made, or why the folder cannot be read.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub problem: Option<String>,
+}
+
+/// What of a support bundle is left out.
+#[derive(Clone, Copy, Default, PartialEq, Eq, Debug, Serialize, Deserialize, IntoParams, ToSchema)]
+#[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
+pub struct SupportQuery {
+    /// Users, hosts and addresses as they are; otherwise they are replaced.
+    #[serde(default)]
+    pub names: bool,
 }

@@ -66,6 +66,9 @@ pub struct StatusResponse {
     pub clock: ClockStatus,
     /// Whether it can store changes.
     pub storage: StorageStatus,
+    /// Why no backup is made by the schedule, if one should be; told to whoever is signed in.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub backup_problem: Option<String>,
     /// Everybody may see who uses what.
     pub usage_open: bool,
     /// No administrator's password was set yet.

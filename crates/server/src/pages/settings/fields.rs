@@ -9,10 +9,12 @@ pub(super) enum Part {
     Portal,
     Seats,
     Accounts,
+    Care,
 }
 
 impl Part {
-    pub(super) const ALL: &'static [Part] = &[Part::General, Part::Network, Part::Portal, Part::Seats, Part::Accounts];
+    pub(super) const ALL: &'static [Part] =
+        &[Part::General, Part::Network, Part::Portal, Part::Seats, Part::Accounts, Part::Care];
 
     pub(super) fn label(self) -> &'static str {
         match self {
@@ -21,6 +23,7 @@ impl Part {
             Part::Portal => "Portal",
             Part::Seats => "Who gets seats",
             Part::Accounts => "Administrators",
+            Part::Care => "Backup and support",
         }
     }
 
@@ -31,6 +34,7 @@ impl Part {
             Part::Portal => "The way from this server to the vendor's portal.",
             Part::Seats => "Which users and hosts get seats here, and how far seats may be borrowed.",
             Part::Accounts => "Who may sign in on this server, and who is signed in now.",
+            Part::Care => "Copies from which a server can be started, and what helps whoever is asked for help.",
         }
     }
 
@@ -41,6 +45,7 @@ impl Part {
             Part::Portal => "/settings/portal",
             Part::Seats => "/settings/seats",
             Part::Accounts => "/settings/administrators",
+            Part::Care => "/settings/backup",
         }
     }
 }
@@ -217,6 +222,37 @@ pub(super) const CARDS: &[Card] = &[
                 Secret,
             ),
         ],
+    },
+    Card {
+        name: "schedule",
+        title: "Schedule",
+        part: Part::Care,
+        items: &[
+            item(
+                "backup_every_h",
+                "Hours between backups",
+                "24 makes one each day. Empty: none is made by itself.",
+                Number(1, 8_760),
+            ),
+            item("backup_keep", "Backups to keep", "The oldest ones go. 7 if nothing is set.", Number(1, 1_000)),
+            item(
+                "backup_folder",
+                "Folder",
+                "An absolute path on the server's own machine, best on another disk; it must be there. Empty: the folder backups in the data folder.",
+                Line,
+            ),
+        ],
+    },
+    Card {
+        name: "log",
+        title: "Log",
+        part: Part::Care,
+        items: &[item(
+            "log",
+            "How much is logged",
+            "error, warn, info, debug or trace; or such as warn,leasehold_server=debug. info if nothing is set. More than info is for as long as something is looked for.",
+            Line,
+        )],
     },
     Card {
         name: "names",

@@ -136,7 +136,7 @@ pub(in crate::pages) async fn save(
         Ok(_) => Ok(Redirect::to(&format!("{}?saved=settings", card.part.path())).into_response()),
         Err(failure) => {
             let (name, why) = match &failure {
-                Failure::Setting { name, why } => (*name, format!("`{name}` {why}.")),
+                Failure::Setting { name, why } => (*name, format!("It {why}.")),
                 Failure::Bind(error) => ("listen", format!("{error}.")),
                 Failure::BadField(why) if why.starts_with("`proxy`") => ("proxy", format!("{why}.")),
                 _ => return Err(failure.into()),

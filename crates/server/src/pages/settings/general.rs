@@ -8,7 +8,7 @@ use crate::pages::visit::{Administrator, SignedIn, Visit};
 use crate::pages::words;
 use crate::service::Installation;
 use axum::response::{IntoResponse, Redirect, Response};
-use leasehold_web::components::{Button, Field, Tone, badge, button, card, clip, code_block, definitions, wrapped};
+use leasehold_web::components::{Button, Field, Tone, badge, button, card, clip, definitions, wrapped};
 use leasehold_web::extract::PageForm;
 use leasehold_web::maud::{Markup, html};
 use leasehold_web::problem::ApiProblem;
@@ -44,7 +44,6 @@ pub(super) async fn draw(visit: &Visit, shown: &Shown, refused: Option<&Refused>
             div.group {
                 (card("Your password", password_form(refused)))
                 (card("This server", about(&installation)))
-                (card("Backup", backup(&installation)))
             }
         }
     };
@@ -80,14 +79,4 @@ fn about(installation: &Installation) -> Markup {
         ("Disk", free),
         ("Usage log", html! { "kept for " (words::count(installation.usage_keep_days, "day", "days")) }),
     ])
-}
-
-fn backup(installation: &Installation) -> Markup {
-    html! {
-        p {
-            "A backup is a copy of the data folder, made while the server runs: database, keys and settings. "
-            "Keep it as safe as the server itself. To restore, `leasehold server restore` makes a new folder of it; never run two servers on copies of the same folder."
-        }
-        (code_block("backup-command", "On the server's own machine", &format!("leasehold server backup --data {} --to NEW_FOLDER", installation.folder)))
-    }
 }

@@ -15,10 +15,10 @@ use std::net::SocketAddr;
 
 /// The banner; an empty element where nothing is on trial, so that a live update can replace it.
 pub(super) fn banner(visit: &Visit, trial: Option<&TrialView>) -> Markup {
-    let Some(trial) = trial else { return html! { div #on-trial {} } };
+    let Some(trial) = trial else { return html! { div #on-trial.notices {} } };
     let elsewhere = ways(visit, trial);
     html! {
-        div #on-trial {
+        div #on-trial.notices {
             div.notice.warning role="status" {
                 (Tone::Warning.icon())
                 div {
@@ -38,7 +38,7 @@ pub(super) fn banner(visit: &Visit, trial: Option<&TrialView>) -> Markup {
                     }
                     @if visit.caller.may_change() {
                         div.actions {
-                            (post_button("/settings/confirm", "Keep these settings", Button::Primary, &[]))
+                            @if elsewhere.is_empty() { (post_button("/settings/confirm", "Keep these settings", Button::Primary, &[])) }
                             (post_button("/settings/take-back", "Take them back", Button::Plain, &[]))
                         }
                     }
@@ -101,7 +101,7 @@ impl Live for Countdown {
         self.visit.again(&self.connection, &self.headers).await.ok()?;
         let seen = self.visit.server.settings(&self.visit.caller).await.ok()?;
         let over = html! {
-            div #on-trial {
+            div #on-trial.notices {
                 div.notice.info role="status" {
                     div { "Nothing is on trial any more. " a href="/settings/network" { "See the settings that hold now" } }
                 }

@@ -143,6 +143,14 @@ impl ProxyServer {
 }
 
 impl Proxy {
+    /// The password at the proxy, if there is one.
+    pub(crate) fn password(&self) -> Option<&str> {
+        match self {
+            Proxy::Explicit(server) => server.password.as_deref(),
+            Proxy::Environment | Proxy::Direct => None,
+        }
+    }
+
     /// Reads the setting `proxy`: `none`, or an address as [`ProxyServer::parse`] reads it.
     pub(crate) fn parse(text: &str) -> Result<Proxy, &'static str> {
         if text.trim().eq_ignore_ascii_case("none") {

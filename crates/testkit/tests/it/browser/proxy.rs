@@ -48,7 +48,8 @@ impl Drop for Nginx {
 
 impl Nginx {
     /// Starts it in `folder`, between the doors and the services' own addresses, `http://...`.
-    pub(super) fn start(folder: &Path, doors: &Doors, portal: &str, server: &str) -> Nginx {
+    /// `from`: where it says that everybody comes from, if not from where they do.
+    pub(super) fn start(folder: &Path, doors: &Doors, portal: &str, server: &str, from: Option<&str>) -> Nginx {
         let key = SigningKey::generate();
         let names = [PORTAL_NAME.to_owned(), SERVER_NAME.to_owned()];
         std::fs::write(folder.join("cert.pem"), self_signed_certificate(&names, &key, SystemClock::new().wall()))
@@ -61,6 +62,9 @@ impl Nginx {
             .map(|(port, name, to)| {
                 let location = manual().replace("http://127.0.0.1:8080", to);
                 assert!(location.contains(to), "the manual's lines have changed:\n{location}");
+                let location = from.map_or(location.clone(), |from| {
+                    location.replace("$proxy_add_x_forwarded_for", from)
+                });
                 format!(
                     "  server {{\n    listen 127.0.0.1:{port} ssl;\n    server_name {name};\n    ssl_certificate cert.pem;\n    \
                      ssl_certificate_key key.pem;\n{location}  }}\n"

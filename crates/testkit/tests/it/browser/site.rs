@@ -104,15 +104,20 @@ pub(super) struct Site {
 impl Site {
     /// A portal where licenses were sold, and a server nobody has set up.
     pub(super) fn start() -> Site {
-        Site::start_behind(None)
+        Site::start_behind(None, None)
     }
 
     /// The same, and people come in through nginx, which does HTTPS.
     pub(super) fn start_behind_nginx() -> Site {
-        Site::start_behind(Some(Doors::choose()))
+        Site::start_behind(Some(Doors::choose()), None)
     }
 
-    fn start_behind(doors: Option<Doors>) -> Site {
+    /// The same, and nginx says that everybody comes from another machine.
+    pub(super) fn start_far_away(from: &str) -> Site {
+        Site::start_behind(Some(Doors::choose()), Some(from))
+    }
+
+    fn start_behind(doors: Option<Doors>, from: Option<&str>) -> Site {
         let folder = tempfile::tempdir().unwrap();
         let at = folder.path();
         run(at, &["portal", "init", "--vendor", "Nimbus Software", "--data", "portal"], "root key passphrase\n");
@@ -133,7 +138,7 @@ impl Site {
         let (serving_server, server_api) = serve(at, "server", &["--setup-secret-file", "setup-secret"]);
         let setup_secret = std::fs::read_to_string(at.join("setup-secret")).unwrap().trim().to_owned();
 
-        let nginx = doors.as_ref().map(|doors| Nginx::start(at, doors, &portal_api, &server_api));
+        let nginx = doors.as_ref().map(|doors| Nginx::start(at, doors, &portal_api, &server_api, from));
         let mut site = Site {
             portal_process: RefCell::new(Some(serving_portal)),
             _server: serving_server,
