@@ -162,6 +162,7 @@ async fn enter(State(pages): State<Pages>, connection: Connection, mut request: 
     };
     let answer = match strange_host(&pages, &connection, &request) {
         Some(problem) => problem.into_response(),
+        None if visit.must_sign_in() => visit.to_sign_in(),
         None => {
             request.extensions_mut().insert(visit.clone());
             next.run(request).await

@@ -126,6 +126,17 @@ impl Visit {
         Ok(())
     }
 
+    /// Whether a page is asked for that everybody may open only where totals are shown to everybody.
+    pub(super) fn must_sign_in(&self) -> bool {
+        let of_totals = matches!(self.path.as_str(), "/" | "/live" | "/simulate");
+        of_totals && !self.caller.is_signed_in() && !self.server.openness().totals
+    }
+
+    /// Leads to the sign-in and back.
+    pub(super) fn to_sign_in(&self) -> Response {
+        Redirect::to(&format!("/sign-in?next={}", way_back(Some(&self.path)))).into_response()
+    }
+
     /// Whether the caller may see who used what.
     pub(super) fn sees_usage(&self) -> bool {
         self.caller.is_signed_in() || self.server.openness().usage
@@ -284,7 +295,7 @@ impl<S: Send + Sync> FromRequestParts<S> for SignedIn {
             return Ok(SignedIn(visit));
         }
         if parts.method == Method::GET || parts.method == Method::HEAD {
-            return Err(Redirect::to(&format!("/sign-in?next={}", way_back(Some(&visit.path)))).into_response());
+            return Err(visit.to_sign_in());
         }
         Err(ApiProblem::from(crate::service::Failure::SignIn).into_response())
     }

@@ -244,6 +244,25 @@ fn who_holds_what_is_shown_to_the_administrator_only_and_escaped() {
 }
 
 #[test]
+fn each_thing_is_opened_to_everybody_by_itself() {
+    let site = Site::new();
+    let server = site.with_ten_seats();
+    server.checkout_with("k1", hostile());
+    let (nobody, administrator) = (Browser::new(&server), Browser::signed_in(&server));
+    let seen = |open: &str| {
+        assert_eq!(administrator.post("/settings/save", &format!("card=open{open}")).status, 303);
+        let home = nobody.get("/");
+        let statuses = ["/v1/status", "/v1/leases", "/v1/events", "/metrics"].map(|path| server.get(path).status);
+        (home.status, home.text.contains("alert(1)"), nobody.get("/usage").status, statuses)
+    };
+    assert_eq!(seen(""), (303, false, 303, [401; 4]));
+    assert_eq!(nobody.get("/").to, "/sign-in?next=/");
+    assert_eq!(seen("&totals_open=on"), (200, false, 303, [200, 401, 401, 200]));
+    assert_eq!(seen("&totals_open=on&holders_open=on"), (200, true, 303, [200, 200, 401, 200]));
+    assert_eq!(seen("&totals_open=on&usage_open=on"), (200, false, 200, [200, 401, 200, 200]));
+}
+
+#[test]
 fn setup_and_sign_in_say_beside_the_field_what_is_wrong() {
     let site = Site::new();
     let server = site.start();
