@@ -139,14 +139,49 @@ fn a_lost_administrators_password_is_set_anew_with_a_new_secret() {
     assert_eq!(set_up(&first, "what was forgotten"), 401, "only the newest secret counts");
     assert_eq!(set_up(&second, "what was forgotten"), 201);
     let third = reset(&site)["setup_secret"].as_str().unwrap().to_owned();
-    let (status, said) = post("/v1/sessions", serde_json::json!({ "password": "what was forgotten" }));
-    assert!(status == 409 && said.contains("SETUP_NEEDED"), "{status} {said}");
+    let sign_in = |password: &str| post("/v1/sessions", serde_json::json!({ "password": password })).0;
+    assert_eq!(sign_in("what was forgotten"), 201, "nothing is taken away before the secret is used");
     assert_eq!(set_up(&third, "what is remembered"), 201);
+    assert_eq!((sign_in("what was forgotten"), sign_in("what is remembered")), (401, 201));
     site.stop_server();
-    assert!(reset(&site)["setup_secret"].is_null(), "no server runs");
-    let serve = ["server", "serve", "--data", "server", "--listen", "127.0.0.1:0", "--setup-secret-file", "secret"];
-    site.machine.run(&[serve.as_slice(), &["--until-stdin-ends"]].concat()).ok();
-    assert!(site.machine.path("secret").exists(), "its next start draws one");
+    assert!(reset(&site)["setup_secret"].is_string(), "also where no server runs");
+    let list = site.machine.run(&["server", "admin", "list", "--data", "server"]).ok().out;
+    assert_eq!(list.trim(), "administrator  administrator");
+}
+
+#[test]
+fn settings_stand_in_the_environment_the_file_or_where_the_command_puts_them() {
+    let machine = Machine::new();
+    std::fs::create_dir(machine.path("s")).unwrap();
+    std::fs::write(machine.path("s/server.toml"), "usage_keep_days = 30\n").unwrap();
+    let server = |arguments: &[&str]| {
+        let command = [&["server", "settings", "--data", "s"], arguments].concat();
+        let mut command = machine.command(&command);
+        command.env("LEASEHOLD_SERVER_DENY_USERS", "guest, tmp-*").env("LEASEHOLD_SERVER_PORT", "tcp://10.0.0.1:1");
+        let output = command.output().unwrap();
+        let text = |bytes: Vec<u8>| String::from_utf8(bytes).unwrap();
+        (output.status.code(), text(output.stdout), text(output.stderr))
+    };
+    let (code, out, _) = server(&["proxy=http://proxy.example:3128", "allow_hosts=ws-*,farm-*"]);
+    assert_eq!(code, Some(0), "{out}");
+    for line in [
+        "deny_users = [\"guest\",\"tmp-*\"]   from environment",
+        "usage_keep_days = 30   from server.toml",
+        "proxy = \"http://proxy.example:3128\"   from page",
+        "allow_hosts = [\"ws-*\",\"farm-*\"]   from page",
+        "usage_detail_mb = (default)",
+    ] {
+        assert!(out.contains(line), "{line}: {out}");
+    }
+    let (code, _, error) = server(&["deny_users=ben"]);
+    assert!(code == Some(1) && error.contains("LEASEHOLD_SERVER_DENY_USERS"), "{error}");
+    let (code, _, error) = server(&["usage_detail_mb=1"]);
+    assert!(code == Some(1) && error.contains("16 or more"), "{error}");
+    let (_, out, _) = server(&["proxy="]);
+    assert!(out.contains("proxy = (default)"), "{out}");
+    let bundle = machine.run(&["server", "support-bundle", "--data", "s", "help.tar"]).ok().out;
+    assert!(bundle.contains("Names and addresses are replaced"), "{bundle}");
+    assert_eq!(mode(&machine.path("help.tar")), 0o600);
 }
 
 #[test]

@@ -150,8 +150,8 @@ fn step_2(name: Option<&str>, portal: Option<&str>) -> Markup {
             p { a href=(portal) rel="noreferrer" target="_blank" { "Open the portal in a new tab" } ", if this computer can reach it." }
         } @else {
             p.hint {
-                "Your software vendor knows the portal's address. Write it as " code { "portal_url" } " in this server's "
-                code { "server.toml" } " to have it shown here."
+                "Your software vendor knows the portal's address. Set it in " a href="/settings/portal" { "Settings, Portal" }
+                " to have it shown here."
             }
         }
         ol.numbered {

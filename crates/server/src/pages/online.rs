@@ -280,7 +280,7 @@ fn online_server(activation: &ActivationStatus, online: &OnlineStatus, seen: &St
 fn portal(online: &OnlineStatus, fixed: bool) -> Markup {
     html! {
         code { (wrapped(&online.portal_url)) }
-        @if fixed { div.hint { "Named in " code { "server.toml" } "." } }
+        @if fixed { div.hint { "Set in " a href="/settings/portal" { "Settings, Portal" } "." } }
     }
 }
 

@@ -29,6 +29,8 @@ const TRIAL_MS: i64 = MINUTE_MS;
 const LOOK: Duration = Duration::from_millis(200);
 /// Files of uploaded certificates begin with this.
 const UPLOADED: &str = "browser-";
+/// And go on with so many hexadecimal digits of the certificate's hash.
+const NUMBER_CHARS: usize = 16;
 
 /// A change on trial.
 #[derive(Debug)]
@@ -268,7 +270,7 @@ impl Server {
                 self.check_certificate(certificate.as_bytes(), key.as_bytes())?;
                 // Before anything is written: a change that is refused leaves no key behind.
                 self.certificate_may_change().await?;
-                let name = format!("{UPLOADED}{}", &sha256_hex(certificate.as_bytes())[..16]);
+                let name = format!("{UPLOADED}{}", &sha256_hex(certificate.as_bytes())[..NUMBER_CHARS]);
                 let (certificate_file, key_file) = (format!("{name}.crt"), format!("{name}.key"));
                 private_file::write_atomic(&self.0.folder.join(&key_file), key.as_bytes())?;
                 private_file::write_atomic(&self.0.folder.join(&certificate_file), certificate.as_bytes())?;
@@ -282,7 +284,10 @@ impl Server {
             (None, Some(_)) => return Err(Failure::BadCertificate("the certificate is missing".to_owned())),
             (Some(_), None) => return Err(Failure::BadCertificate("its private key is missing".to_owned())),
         }
-        self.change(caller, changes).await?;
+        if let Err(failure) = self.change(caller, changes).await {
+            self.sweep_certificates();
+            return Err(failure);
+        }
         self.settings(caller).await
     }
 
@@ -323,16 +328,16 @@ impl Server {
         let Ok(entries) = std::fs::read_dir(&self.0.folder) else { return };
         for entry in entries.flatten() {
             let name = entry.file_name();
-            let Some(name) = name.to_str() else { continue };
-            let uploaded = name.starts_with(UPLOADED) && (name.ends_with(".crt") || name.ends_with(".key"));
-            if uploaded && !used(name) {
-                // Whoever put a file of such a name here by hand has named it in `server.toml`.
-                let named_elsewhere =
-                    config.tls.iter().any(|files| files.certificate.ends_with(name) || files.key.ends_with(name));
-                if !named_elsewhere {
-                    let _ = std::fs::remove_file(entry.path());
-                }
+            if name.to_str().is_some_and(|name| is_uploaded(name) && !used(name)) {
+                let _ = std::fs::remove_file(entry.path());
             }
         }
     }
+}
+
+/// Whether a file has a name that [`Server::change_certificate`] gives. Nobody else's file is ever removed.
+fn is_uploaded(name: &str) -> bool {
+    let rest = name.strip_prefix(UPLOADED).unwrap_or_default();
+    let number = rest.strip_suffix(".crt").or_else(|| rest.strip_suffix(".key")).unwrap_or_default();
+    number.len() == NUMBER_CHARS && number.bytes().all(|b| b.is_ascii_digit() || (b'a'..=b'f').contains(&b))
 }

@@ -89,6 +89,7 @@ impl Site {
             clock: Arc::new(SystemClock::new()),
             fingerprint: String::new(),
             random: Box::new(OsRandom),
+            logs: leasehold_server::Logs::default(),
         };
         let thread = std::thread::spawn(move || {
             let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();

@@ -250,7 +250,7 @@ fn portal_field(known: &KnownPortal, entered: &Entered, judged: bool) -> Markup 
             div.field {
                 span.field-name { "Portal" }
                 code #portal { (wrapped(url)) }
-                p.hint { "Named as " code { "portal_url" } " in this server's " code { "server.toml" } "." }
+                p.hint { "Set in " a href="/settings/portal" { "Settings, Portal" } "." }
             }
         },
         KnownPortal::Used(used) => {

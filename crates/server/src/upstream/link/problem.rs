@@ -252,7 +252,7 @@ impl LinkProblem {
         match self {
             LinkProblem::NoAddress => {
                 "Name the address that the vendor gave, such as https://portal.example.com: on the page, with `--portal`, or as \
-                 `portal_url` in server.toml."
+                 `portal_url` in Settings, Portal."
             }
             LinkProblem::BadAddress { .. } => {
                 "Correct the address: it looks like https://portal.example.com, with a port after a colon if there is one."
@@ -261,12 +261,11 @@ impl LinkProblem {
                 "Put https:// in front. If the portal has no https://, ask the vendor for an address that has."
             }
             LinkProblem::BadProxy { .. } => {
-                "Correct it: http://proxy.example.com:3128 or socks5://proxy.example.com:1080. In server.toml, `proxy = \
-                 \"none\"` goes without one."
+                "Correct it: http://proxy.example.com:3128 or socks5://proxy.example.com:1080. `none` goes without one."
             }
             LinkProblem::NameNotFound { peer: Peer::Portal(_), .. } => {
                 "Check the spelling of the portal's address and the name servers of this machine. If only a proxy knows names \
-                 from outside, set `proxy` in server.toml."
+                 from outside, set `proxy` in Settings, Portal."
             }
             LinkProblem::NameNotFound { peer: Peer::Proxy(_), .. } => {
                 "Check the spelling of the proxy's name and the name servers of this machine."
@@ -280,19 +279,19 @@ impl LinkProblem {
             LinkProblem::Unreachable { peer: Peer::Portal(_), .. }
             | LinkProblem::ConnectTimedOut { peer: Peer::Portal(_), .. } => {
                 "Let this machine through the firewall to that host and port, or, if the way out is a proxy, set `proxy` \
-                 in server.toml."
+                 in Settings, Portal."
             }
             LinkProblem::Unreachable { peer: Peer::Proxy(_), .. }
             | LinkProblem::ConnectTimedOut { peer: Peer::Proxy(_), .. } => {
                 "Check host and port of the proxy, and that this machine may connect to it."
             }
             LinkProblem::ProxyWantsPassword { .. } => {
-                "Write the user into `proxy` in server.toml (http://USER@HOST:PORT, or socks5:// as it is now) and the password into a file that \
-                 `proxy_password_file` names."
+                "In Settings, Portal, write the user into `proxy` (http://USER@HOST:PORT, or socks5:// as it is now) and the \
+                 password into the field below it; or the password into a file that `proxy_password_file` names."
             }
             LinkProblem::ProxyWrongPassword { .. } => {
-                "Correct the user in `proxy` and the password in the file that `proxy_password_file` names. In an address, \
-                 special characters are percent-encoded."
+                "Correct the user in `proxy`, and the password in Settings, Portal, or in the file that `proxy_password_file` \
+                 names. In an address, special characters are percent-encoded."
             }
             LinkProblem::ProxySignIn { .. } => {
                 "Have the proxy let this machine through without a sign-in or with Basic, or set a proxy that does."
