@@ -33,13 +33,13 @@ fn read(row: &Row<'_>) -> Result<Account, DbError> {
 
 /// All, in order of name.
 pub(crate) fn all(tx: &mut Tx<'_>) -> Result<Vec<Account>, DbError> {
-    tx.all("SELECT name, kind, password_hash, created_at_ms FROM administrator ORDER BY key", &[], |row| read(row))
+    tx.all("SELECT name, kind, password_hash, created_at_ms FROM administrator ORDER BY key", &[], read)
 }
 
 /// One.
 pub(crate) fn find(tx: &mut Tx<'_>, name: &str) -> Result<Option<Account>, DbError> {
     let sql = "SELECT name, kind, password_hash, created_at_ms FROM administrator WHERE key = ?1";
-    tx.one(sql, &[key(name).into()], |row| read(row))
+    tx.one(sql, &[key(name).into()], read)
 }
 
 /// Whether there is one that may change things.
