@@ -11,7 +11,7 @@ static LOGS: OnceLock<Logs> = OnceLock::new();
 /// Begins to log. `level` holds unless `LEASEHOLD_LOG` says another.
 pub(crate) fn start(level: &str) {
     let wanted = std::env::var("LEASEHOLD_LOG").ok().filter(|text| EnvFilter::try_new(text).is_ok());
-    let filter = wanted.as_ref().map_or_else(|| filter(level), |text| EnvFilter::new(text));
+    let filter = wanted.as_ref().map_or_else(|| filter(level), EnvFilter::new);
     let ansi = io::stderr().is_terminal();
     let builder = fmt().with_env_filter(filter).with_writer(|| Tee).with_ansi(ansi).with_target(false);
     let builder = builder.with_filter_reloading();
