@@ -16,6 +16,7 @@ use std::io::Write as _;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
 use tokio::time::Instant;
 
 /// Everything that shows a list or a sum. What is shown only on the way to something is as small as its form.
@@ -89,6 +90,12 @@ pub(crate) fn run(options: &Pages, folder: &Path) -> Result<()> {
     let mut server = LicenseServer::activate(&folder.join("server"), options.leases_out.saturating_add(256))?;
     let secret = folder.join("setup-secret");
     server.start_with(&["--setup-secret-file", secret.to_str().context("the folder's name")?])?;
+    // Written once it serves, a moment after its port is open.
+    let mut waited = 0;
+    while !secret.exists() && waited < 200 {
+        std::thread::park_timeout(Duration::from_millis(50));
+        waited += 1;
+    }
     let secret = std::fs::read_to_string(&secret)?;
     let set_up = json!({ "secret": secret.trim(), "password": "seventeen green ladders" });
     let session = Caller::new(server.address()).call("POST", "/v1/setup", Some(&set_up))?;
@@ -96,7 +103,7 @@ pub(crate) fn run(options: &Pages, folder: &Path) -> Result<()> {
     Load::new(64)?.fill_from(server.address(), options.leases_out, options.hosts)?;
     // What is denied and counted is shown as well; what was just given is counted within moments.
     deny(&server)?;
-    std::thread::park_timeout(std::time::Duration::from_secs(3));
+    std::thread::park_timeout(Duration::from_secs(3));
 
     let stop = Arc::new(AtomicBool::new(false));
     let (address, per_s, while_measured) = (server.address(), options.per_s, Arc::clone(&stop));

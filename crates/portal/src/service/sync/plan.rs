@@ -137,7 +137,7 @@ pub(super) fn plan(
         noted: Due::new(),
         repeat_until: now.plus(repeat_ms),
     };
-    let mut pins = pins::of(tx, workstation.id)?;
+    let mut kept_there = pins::of(tx, workstation.id)?;
     for license in licenses {
         let is_open = license.shared().open_to(workstation.scope);
         let term_ms = i64::from(license.product.online_term_s) * SECOND_MS;
@@ -167,7 +167,7 @@ pub(super) fn plan(
         }
         let on = OnLicense::load(tx, id, now)?;
         let before = on.wants.get(&workstation.id);
-        let pin = pins.remove(&id).map(|pin| keep_up(tx, workstation.id, &pools, pin, (draining, now)));
+        let pin = kept_there.remove(&id).map(|pin| keep_up(tx, workstation.id, &pools, pin, (draining, now)));
         let pin = pin.transpose()?.flatten();
         plan.repeat_until = pin.map_or(plan.repeat_until, |pin| plan.repeat_until.min(pin.changes_at(now)));
         let pinned = pin.filter(|pin| pin.stands(now)).map_or(0, |pin| pin.seats);
@@ -214,6 +214,11 @@ pub(super) fn plan(
                 assigned: workstation.scope == Scope::Person,
             });
         }
+    }
+    // What was kept of a license that is no longer there for it.
+    for license in kept_there.into_iter().filter(|(_, pin)| pin.until <= now).map(|(license, _)| license) {
+        pins::remove(tx, workstation.id, license)?;
+        pins::raise_rev(tx, workstation.id, now)?;
     }
     plan.rung.retain(|(server, _)| *server != workstation.id);
     Ok(plan)
