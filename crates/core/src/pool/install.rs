@@ -1,8 +1,8 @@
 //! Loading a new document while leases run: who keeps a seat, and who runs out when there are fewer.
 
-use super::{Placement, Pool, Standing};
+use super::{LineState, Placement, Pool, Standing};
 use crate::grant::Grant;
-use crate::ids::LeaseId;
+use crate::ids::{LeaseId, LicenseId};
 use crate::license::FeatureCode;
 use crate::time::Ms;
 use crate::times::TimeTable;
@@ -45,27 +45,49 @@ impl Pool {
         installed
     }
 
-    /// Where seats could stand that all leave the lines that they stand on, the first of them served first. Changes
-    /// nothing.
+    /// Where seats could stand that do not fit where they are, the first of them served first. Changes nothing.
+    ///
+    /// On other lines of its own license a seat takes nothing from anybody: there the ones that come later make room. Seats
+    /// of another license it gets only beside all that are in use of that, also by whoever is to lose them.
     fn find_others(&mut self, seats: &[SeatHeld], now: Ms, times: &TimeTable) -> Vec<Option<Placement>> {
-        let passes: Vec<_> = seats.iter().map(|seat| seat.leases.iter().any(|id| self.passes.contains(id))).collect();
-        let all = || seats.iter().zip(&passes);
-        for (seat, pass) in all() {
+        let all: Vec<(&SeatHeld, bool)> =
+            seats.iter().map(|seat| (seat, seat.leases.iter().any(|id| self.passes.contains(id)))).collect();
+        for (seat, pass) in &all {
             self.add(&seat.feature, &seat.placement, false, *pass);
         }
         let mut found: Vec<Option<Placement>> = Vec::with_capacity(seats.len());
-        for (seat, pass) in all() {
-            let to = seat.leases.first().and_then(|id| self.find_for(*id, now, times));
-            self.add(&seat.feature, to.as_ref().unwrap_or(&seat.placement), true, *pass);
+        for (seat, pass) in &all {
+            let license = self.license_of(&seat.placement);
+            let own = |state: &LineState| Some(state.line.license) == license;
+            let to = seat.leases.first().filter(|_| license.is_some());
+            let to = to.and_then(|id| self.find_for(*id, now, times, own));
+            if let Some(to) = &to {
+                self.add(&seat.feature, to, true, *pass);
+            }
             found.push(to);
         }
-        for ((seat, pass), to) in all().zip(&found) {
+        for ((seat, pass), _) in all.iter().zip(&found).filter(|(_, to)| to.is_none()) {
+            self.add(&seat.feature, &seat.placement, true, *pass);
+        }
+        for ((seat, pass), to) in all.iter().zip(&mut found).filter(|(_, to)| to.is_none()) {
+            self.add(&seat.feature, &seat.placement, false, *pass);
+            *to = seat.leases.first().and_then(|id| self.find_for(*id, now, times, |_| true));
+            self.add(&seat.feature, to.as_ref().unwrap_or(&seat.placement), true, *pass);
+        }
+        for ((seat, pass), to) in all.iter().zip(&found) {
             if let Some(to) = to {
                 self.add(&seat.feature, to, false, *pass);
                 self.add(&seat.feature, &seat.placement, true, *pass);
             }
         }
         found
+    }
+
+    /// The license of a placement, if it is of one alone.
+    fn license_of(&self, placement: &Placement) -> Option<LicenseId> {
+        let mut licenses = placement.iter().map(|(line, _)| self.lines.get(line).map(|state| state.line.license));
+        let first = licenses.next().flatten()?;
+        licenses.all(|license| license == Some(first)).then_some(first)
     }
 
     /// Marks what has no room on the lines, without moving anything.

@@ -172,17 +172,23 @@ impl Pool {
         let lease = self.leases.get(&id)?;
         let (feature, pass, from) = (lease.ask.feature.clone(), lease.pass.is_some(), self.placement(lease).clone());
         self.add(&feature, &from, false, pass);
-        let found = self.find_for(id, now, times);
+        let found = self.find_for(id, now, times, |_| true);
         self.add(&feature, &from, true, pass);
         found
     }
 
-    /// Where a lease that is counted nowhere could stand.
-    pub(super) fn find_for(&self, id: LeaseId, now: Ms, times: &TimeTable) -> Option<Placement> {
+    /// Where a lease that is counted nowhere could stand, of the lines that are `allowed`.
+    pub(super) fn find_for(
+        &self,
+        id: LeaseId,
+        now: Ms,
+        times: &TimeTable,
+        allowed: impl Fn(&LineState) -> bool,
+    ) -> Option<Placement> {
         let lease = self.leases.get(&id)?;
         // A pass is out of reach: it runs to its end whatever happens to its line, so it stands on none that ends before.
         let lasts = |state: &LineState| lease.pass.as_ref().is_none_or(|pass| state.outlives(pass, times));
-        self.find_lasting(&lease.ask, lease.source, now, lasts).ok()
+        self.find_lasting(&lease.ask, lease.source, now, |state| allowed(state) && lasts(state)).ok()
     }
 
     /// The same on lines that `last` long enough.

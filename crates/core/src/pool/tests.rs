@@ -233,6 +233,19 @@ fn the_oldest_move_to_what_is_left_of_their_license() {
 }
 
 #[test]
+fn nobody_moves_to_a_license_of_which_more_is_in_use_than_is_left() {
+    let mut site = Site::new(vec![line(1, 1, 5, 90), line(2, 2, 1, 30)]);
+    for user in ["a", "b", "c"] {
+        site.take(ask("studio.gui", 1, user), from(1)).unwrap();
+    }
+    let two = site.take(ask("studio.gui", 2, "d"), from(1)).unwrap();
+    let other = site.take(ask("studio.gui", 1, "e"), from(1)).unwrap();
+    // Two of the five are withdrawn and go on for a while: the fourth seat is not there for somebody else.
+    let installed = site.pool.install(&grant(2, vec![line(1, 1, 4, 90)]), NOW, &TimeTable::DEFAULT);
+    assert_eq!((installed.moved, installed.withdrawn), (vec![], vec![two, other]));
+}
+
+#[test]
 fn a_line_that_left_moves_its_leases_to_another_license_with_room() {
     let mut site = Site::new(vec![line(1, 1, 1, 90), line(2, 2, 1, 10)]);
     let id = site.take(ask("studio.gui", 1, "a"), from(1)).unwrap();
