@@ -19,6 +19,7 @@ fn holder(n: u64, counted: u32, used: u32) -> Holder {
         heard: true,
         fresh: false,
         held_back: false,
+        kept: 0,
     }
 }
 
