@@ -1,6 +1,7 @@
 //! `leasehold server ...`: the customer's side. Every command but `serve` asks the server that runs on the data folder,
 //! or opens the folder itself if none does.
 
+mod give_back;
 mod manage;
 mod offline;
 mod seats;
@@ -145,6 +146,8 @@ enum What {
         #[command(flatten)]
         folder: Folder,
     },
+    /// Give back some seats of a server that has them by file: `server give-back --keep LICENSE=SEATS > RECEIPT`
+    GiveBack(give_back::GiveBackArgs),
     /// Give up what the server holds: no new seats; when the last is back, its key is destroyed and the receipt is ready
     Disable {
         #[command(flatten)]
@@ -352,6 +355,7 @@ pub(crate) fn server(command: ServerCommand) -> Result<u8, Failure> {
         }
         What::Release(args) => seats::release(args)?,
         What::Offline(command) => offline::offline(command)?,
+        What::GiveBack(args) => give_back::give_back(args)?,
         What::Usage(args) => usage::usage(args)?,
         What::Holders { folder, feature, json } => seats::holders(folder, feature, Output { json })?,
         What::Health { folder } => {

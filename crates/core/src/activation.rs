@@ -27,8 +27,10 @@ pub struct LicenseFacts {
     pub counted_elsewhere: u32,
     /// Seats counted at the workstation in question.
     pub counted_here: u32,
-    /// Seats of the newest document of the workstation in question, alive or not.
+    /// Seats of the newest document of the workstation in question, alive or not; without those that it gave back.
     pub newest_here: u32,
+    /// The workstation in question gave seats back: no more is proposed to it than it holds.
+    pub gave_back: bool,
 }
 
 impl LicenseFacts {
@@ -53,6 +55,12 @@ impl LicenseFacts {
         self.term.ends_at().map_or(longest, |end| end.min(longest)).floor_to_second()
     }
 
+    /// Seats that are proposed: all that the workstation in question could hold. One that gave some back goes on from
+    /// there.
+    pub fn seats_preset(&self) -> u32 {
+        if self.gave_back { self.newest_here.min(self.available()) } else { self.available() }
+    }
+
     /// The instant preset on the page: the license's end or 90 days, whichever is first. Whole seconds.
     pub fn until_preset(&self, now: Ms, times: &TimeTable) -> Ms {
         self.until_max(now, times).min(now.plus(times.file_term_preset_ms)).floor_to_second()
@@ -73,9 +81,10 @@ pub struct Choice {
 /// What the page proposes: all floating seats nobody else may be using, of each running license.
 /// (Named licenses need an assignment first.)
 pub fn preset(facts: &[LicenseFacts], now: Ms, times: &TimeTable) -> Vec<Choice> {
-    let holdable = facts.iter().filter(|fact| fact.running(now) && fact.kind == Kind::Floating && fact.available() > 0);
+    let holdable =
+        facts.iter().filter(|fact| fact.running(now) && fact.kind == Kind::Floating && fact.seats_preset() > 0);
     holdable
-        .map(|fact| Choice { license: fact.license, seats: fact.available(), until: fact.until_preset(now, times) })
+        .map(|fact| Choice { license: fact.license, seats: fact.seats_preset(), until: fact.until_preset(now, times) })
         .collect()
 }
 
@@ -156,6 +165,7 @@ mod tests {
             counted_elsewhere: elsewhere,
             counted_here: 0,
             newest_here: 0,
+            gave_back: false,
         }
     }
 
@@ -170,6 +180,8 @@ mod tests {
         let choices = preset(std::slice::from_ref(&fact), NOW, &TimeTable::DEFAULT);
         assert_eq!((choices[0].seats, choices[0].until), (7, NOW.plus(90 * DAY_MS)));
         assert!(preset(&[facts(3, 3)], NOW, &TimeTable::DEFAULT).is_empty());
+        let gave_back = LicenseFacts { gave_back: true, newest_here: 4, ..fact.clone() };
+        assert_eq!(preset(&[gave_back], NOW, &TimeTable::DEFAULT)[0].seats, 4, "it goes on from what it kept");
         assert!(preset(&[LicenseFacts { kind: Kind::Named, ..fact }], NOW, &TimeTable::DEFAULT).is_empty());
     }
 

@@ -9,6 +9,7 @@ pub mod activation;
 pub mod clock;
 pub mod codes;
 pub mod engine;
+pub mod giving_up;
 pub mod grant;
 pub mod ids;
 pub mod license;

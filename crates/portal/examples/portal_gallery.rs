@@ -71,6 +71,8 @@ fn receipt(now: Ms, key: &SigningKey, activated: &Activated) -> String {
         rev_in_use: activated.rev,
         given_up_at: now,
         server_version: "0.1.0".into(),
+        kept: None,
+        usage: None,
     };
     build_receipt(key, &facts)
 }
@@ -262,7 +264,11 @@ impl Gallery {
         let (_, lost) = self.activate(ada, "Laptop of Jo (lost)", "jo-laptop", &[(nodes, 4, 7)])?;
         workstations::revoke(portal, operator, lost.workstation.id)?;
         let (gone_key, gone) = self.activate(ada, "Old server in the basement", "basement", &[(old, 10, 30)])?;
-        workstations::take_receipt(portal, operator, receipt(self.clock.wall(), &gone_key, &gone).as_bytes())?;
+        leasehold_portal::service::receipts::take_receipt(
+            portal,
+            operator,
+            receipt(self.clock.wall(), &gone_key, &gone).as_bytes(),
+        )?;
         licenses::end(portal, operator, old)?;
         licenses::change_seats(portal, operator, nodes, 120)?;
         Ok((key, second))

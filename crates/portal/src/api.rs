@@ -104,6 +104,7 @@ fn routes() -> OpenApiRouter<Front> {
         .routes(routes!(workstations::offers))
         .routes(routes!(workstations::renew))
         .routes(routes!(workstations::revoke))
+        .routes(routes!(workstations::loss, workstations::declare_lost))
         .routes(routes!(sync::recall))
         .routes(routes!(sync::pins, sync::keep))
         .routes(routes!(sync::new_token))

@@ -3,6 +3,7 @@
 //! Every variant says, through [`Failure::problem`], what happened, why, what to do next and who can do it. Unless the
 //! text says otherwise nothing was changed.
 
+mod giving_up;
 mod pin;
 
 use leasehold_core::activation::Refusal;
@@ -96,6 +97,42 @@ pub enum Failure {
     /// No workstation has the key that signed the receipt.
     #[error("no such key")]
     UnknownKey,
+    /// A receipt that keeps some seats came after a newer word of the server.
+    #[error("an older receipt")]
+    ReceiptOlder {
+        /// The workstation's name.
+        name: String,
+        /// Number of the receipt.
+        number: u64,
+        /// The document that it names.
+        rev: u64,
+    },
+    /// A receipt names a document that was never issued.
+    #[error("a receipt for an unknown document")]
+    ReceiptUnknownDocument {
+        /// The workstation's name.
+        name: String,
+        /// The document that it names.
+        rev: u64,
+    },
+    /// A receipt that keeps some seats came from a server that was declared lost.
+    #[error("a receipt of a lost server")]
+    ReceiptOfLost {
+        /// The workstation's name.
+        name: String,
+    },
+    /// The vendor's allowance for lost seats does not reach.
+    #[error("write-off beyond the allowance")]
+    NotWrittenOff {
+        /// The workstation's name.
+        name: String,
+        /// Seats that may be written off within a year.
+        allowed: u32,
+        /// Of these, written off.
+        used: u32,
+        /// When its seats are free without.
+        free_at: Ms,
+    },
     /// Another receipt of the same server was taken before.
     #[error("already released")]
     AlreadyReleased {
@@ -304,7 +341,7 @@ impl Failure {
                     })
                     .next("Take the seats back on the pages of their licenses, then remove the person.", who::YOU)
             }
-            workstation => workstation.about_workstation(),
+            workstation => workstation.about_giving_up().unwrap_or_else(|| workstation.about_workstation()),
         }
     }
 
@@ -324,6 +361,7 @@ impl Failure {
             Failure::NotActive { name, status, .. } => {
                 let happened = match status {
                     WorkstationStatus::Released => "gave up its key",
+                    WorkstationStatus::Lost => "was declared lost",
                     _ => "was revoked",
                 };
                 Problem::new(409, "KEY_ENDED", "This workstation gets no new document.")

@@ -89,6 +89,8 @@ fn pages() -> Vec<Page> {
         send("/workstations/{workstation}/renew", post(workstations::renew::confirm)),
         read("/workstations/{workstation}/revoke", get(workstations::revoke::form)),
         send("/workstations/{workstation}/revoke", post(workstations::revoke::confirm)),
+        read("/workstations/{workstation}/lost", get(workstations::lost::form)),
+        send("/workstations/{workstation}/lost", post(workstations::lost::confirm)),
         read("/accounts", get(accounts::list)),
         read("/accounts/new", get(accounts::new_form)),
         send("/accounts/new", post(accounts::create)),

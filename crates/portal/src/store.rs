@@ -14,6 +14,7 @@ pub mod licenses;
 pub mod organizations;
 pub mod overview;
 pub mod pins;
+pub mod receipts;
 pub mod schema;
 pub mod sessions;
 pub mod state;

@@ -5,14 +5,15 @@ use crate::random::SharedRandom;
 use crate::tls::Certificates;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use leasehold_core::engine::Document;
+use leasehold_core::engine::{Document, GiveBack};
 use leasehold_core::ids::{ReceiptId, WorkstationId};
 use leasehold_core::random;
 use leasehold_core::time::Ms;
+use leasehold_core::usage::Summary;
 use leasehold_host::{FileError, private_file};
 use leasehold_trust::activation_file::Activation;
 use leasehold_trust::pass::PassSigner;
-use leasehold_trust::receipt::{ReceiptFacts, build_receipt, read_receipt};
+use leasehold_trust::receipt::{Kept, ReceiptFacts, build_receipt, read_receipt};
 use leasehold_trust::secret::HmacKey;
 use leasehold_trust::{LeaseSigner, PublicKey, SigningKey, VendorRoot, certificate_ends_at};
 use leasehold_wire::server::GrantResponse;
@@ -144,15 +145,31 @@ impl Keys {
 
     /// The receipt with which the key ends: the last thing that it signs. `None` if there is no key. `now` is the wall
     /// clock's: the portal refuses dates that are far off, and the server's own time may be.
-    pub(crate) fn receipt(&self, document: &Document, now: Ms) -> Option<Box<str>> {
+    pub(crate) fn receipt(&self, document: &Document, usage: Option<Summary>, now: Ms) -> Option<Box<str>> {
         let facts = ReceiptFacts {
             receipt: self.random.draw(|random| ReceiptId::draw(now, random)),
             workstation: document.grant.workstation,
             rev_in_use: document.grant.rev,
             given_up_at: now.floor_to_second(),
             server_version: crate::VERSION.to_owned(),
+            kept: None,
+            usage,
         };
         self.key().map(|key| build_receipt(&key, &facts).into())
+    }
+
+    /// The receipt of a promise that is on disk. `None` if there is no key.
+    pub(crate) fn give_back_receipt(&self, given: &GiveBack, usage: Option<Summary>, now: Ms) -> Option<String> {
+        let facts = ReceiptFacts {
+            receipt: self.random.draw(|random| ReceiptId::draw(now, random)),
+            workstation: given.workstation,
+            rev_in_use: given.rev,
+            given_up_at: now.floor_to_second(),
+            server_version: crate::VERSION.to_owned(),
+            kept: Some(Kept { number: given.number, document: given.document.to_string(), seats: given.kept.clone() }),
+            usage,
+        };
+        self.key().map(|key| build_receipt(&key, &facts))
     }
 
     /// Destroys the workstation key. If the file cannot be removed now, the next start does it: its receipt is on disk.

@@ -21,10 +21,10 @@ use leasehold_host::{FolderLock, LockError, private_file};
 use leasehold_wire::portal::{KeepSeats, SeatsKept};
 use leasehold_wire::problem::Problem;
 use leasehold_wire::server::{
-    ActivationResponse, BackupRequest, BorrowRequest, ConnectionTest, DisableResponse, EnableRequest, LeaseQuery,
-    LeaseView, LostRequest, LostResponse, OfflineUse, Page, PassQuery, PassResponse, PassView, ReleaseRequest,
-    ReleaseResponse, ResetResponse, ReturnRequest, ReturnResponse, StatusResponse, TestConnectionRequest, UsagePart,
-    UsageQuery, UsageResponse,
+    ActivationResponse, BackupRequest, BorrowRequest, ConnectionTest, DisableResponse, EnableRequest, GiveBackRequest,
+    GiveBackResponse, GivenBack, LeaseQuery, LeaseView, LostRequest, LostResponse, OfflineUse, Page, PassQuery,
+    PassResponse, PassView, ReleaseRequest, ReleaseResponse, ResetResponse, ReturnRequest, ReturnResponse,
+    StatusResponse, TestConnectionRequest, UsagePart, UsageQuery, UsageResponse,
 };
 use serde::de::DeserializeOwned;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
@@ -313,6 +313,39 @@ pub fn keep_seats(local: Local, wish: &KeepSeats) -> Result<SeatsKept, LocalErro
     local.run(
         |running| running.post("/v1/pins", wish),
         async |server, caller| server.keep_seats(&caller, wish.clone()).await,
+    )
+}
+
+/// What could be given back now; see [`Server::may_give_back`].
+///
+/// # Errors
+/// See [`LocalError`].
+pub fn may_give_back(local: Local) -> Result<GiveBackResponse, LocalError> {
+    local.run(
+        |running| running.json(Method::GET, "/v1/activation/give-back", "", b""),
+        async |server, caller| server.may_give_back(&caller).await,
+    )
+}
+
+/// Gives back some seats; see [`Server::give_back`].
+///
+/// # Errors
+/// See [`LocalError`].
+pub fn give_back(local: Local, wish: &GiveBackRequest) -> Result<GivenBack, LocalError> {
+    local.run(
+        |running| running.post("/v1/activation/give-back", wish),
+        async |server, caller| server.give_back(&caller, wish).await,
+    )
+}
+
+/// The receipt of the seats that were given back.
+///
+/// # Errors
+/// See [`LocalError`].
+pub fn give_back_receipt(local: Local) -> Result<String, LocalError> {
+    local.run(
+        |running| running.text(Method::GET, "/v1/activation/give-back/receipt"),
+        async |server, caller| server.give_back_receipt(&caller).await,
     )
 }
 

@@ -9,7 +9,7 @@ use crate::meters::Meters;
 use crate::networks::Neighbors;
 use crate::ports::Ports;
 use crate::random::SharedRandom;
-use crate::service::{Administrator, BackupState, Serials, Trial};
+use crate::service::{Administrator, BackupState, Serials, Trial, take_up_receipt};
 use crate::store;
 use crate::tls::{Certificates, TlsError};
 use crate::trust::Trust;
@@ -172,6 +172,9 @@ impl Server {
         let certificates = Arc::new(Certificates::open(folder, &config, now)?);
         let keys = Arc::new(Keys::open(folder, random.clone(), Arc::clone(&certificates))?);
         keys.finish_retirement(&receipts);
+        if let Some(key) = keys.key() {
+            take_up_receipt(folder, &db, &key.public())?;
+        }
         let trust = Trust::new(match &config.trust {
             Some(root) => Some(root.clone()),
             None => db.read(store::newest_document)?.and_then(|stored| files::root_of(&stored.file)),

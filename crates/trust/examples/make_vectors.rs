@@ -64,6 +64,8 @@ fn main() -> Result<(), Box<dyn Error>> {
         rev_in_use: 3,
         given_up_at: NOW,
         server_version: "0.1.0".to_owned(),
+        kept: None,
+        usage: None,
     };
     write("receipt.pem", &build_receipt(&key, &facts))?;
 

@@ -5,6 +5,7 @@
 //! they do not know. Users, hosts and labels in answers are hostile text: escape them when shown.
 
 mod admin;
+mod give_back;
 mod leases;
 mod online;
 mod passes;
@@ -13,6 +14,7 @@ mod usage;
 
 pub use crate::portal::{Page, PageQuery};
 pub use admin::*;
+pub use give_back::*;
 pub use leases::*;
 pub use online::*;
 pub use passes::*;
@@ -53,6 +55,10 @@ pub mod codes {
     pub const TLS_REQUIRED: &str = "TLS_REQUIRED";
     /// 409: the administrator's password was set before.
     pub const ALREADY_SET_UP: &str = "ALREADY_SET_UP";
-    /// 404: the server was not disabled, so there is no receipt.
+    /// 404: the server was not disabled, or gave nothing back, so there is no receipt.
     pub const NO_RECEIPT: &str = "NO_RECEIPT";
+    /// 409: seats cannot be given back now; `detail` says why.
+    pub const NOT_GIVEN_BACK: &str = "NOT_GIVEN_BACK";
+    /// 409: a receipt was made that forbids this activation file.
+    pub const FILE_GIVEN_BACK: &str = "FILE_GIVEN_BACK";
 }

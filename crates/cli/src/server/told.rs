@@ -97,6 +97,10 @@ fn portal_state(online: &OnlineStatus) -> String {
              the portal, which says from when on its seats are free.",
             online.copy_on.as_ref().map(|host| format!(" on {}", printable(host))).unwrap_or_default()
         ),
+        OnlineState::Revoked if online.lost => {
+            "DECLARED LOST at the portal, where others may have its seats: no new seats. Disable this server, then activate it again."
+                .to_owned()
+        }
         OnlineState::Revoked => {
             "REVOKED at the portal: no new seats. Disable this server, then activate it again.".to_owned()
         }

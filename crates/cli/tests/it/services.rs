@@ -70,6 +70,16 @@ fn a_server_is_activated_shown_backed_up_and_disabled() {
     server(&["backup", "--to", "copy"]).ok();
     server(&["backup", "--to", "copy"]).failed(1, &["copy"]);
     server(&["receipt"]).failed(1, &[]);
+    let may = server(&["give-back", "--json"]).ok().json();
+    assert_eq!((&may["licenses"][0]["seats"], &may["licenses"][0]["may_give_back"]), (&5.into(), &5.into()));
+    let license = may["licenses"][0]["license"].as_str().unwrap().to_owned();
+    assert!(server(&["give-back"]).ok().out.contains(&format!("{license}  ")), "people see what to name");
+    server(&["give-back", "--receipt"]).failed(1, &["give back some seats first"]);
+    server(&["give-back", "--keep", &format!("{license}=6")]).failed(1, &["has 5 seats"]);
+    server(&["give-back", "--keep", "studio=2"]).failed(2, &["lic_"]);
+    let receipt = server(&["give-back", "--keep", &format!("{license}=2")]).ok().out;
+    assert!(receipt.starts_with("-----BEGIN LEASEHOLD RECEIPT-----"), "ready to be kept in a file: {receipt}");
+    assert_eq!(server(&["give-back", "--receipt"]).ok().out, receipt);
     server(&["disable"]).failed(1, &["cannot be undone", "--yes"]);
     assert!(server(&["status"]).ok().out.contains("studio.gui"), "nothing was done");
     assert_eq!(server(&["disable", "--yes", "--json"]).ok().json()["receipt_ready"], true);

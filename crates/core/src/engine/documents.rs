@@ -23,17 +23,20 @@ impl Engine {
         if self.draining {
             return Output::NotInstalled(InstallRefusal::Draining);
         }
+        let file_rev = document.grant.rev;
         if let Some(current) = &self.document {
-            let (file_rev, in_use) = (document.grant.rev, current.grant.rev);
             if document.grant.workstation != current.grant.workstation {
                 return Output::NotInstalled(InstallRefusal::OtherWorkstation);
             }
             if document.sha256 == current.sha256 {
                 return Output::NotInstalled(InstallRefusal::Twice);
             }
-            if file_rev <= in_use {
-                return Output::NotInstalled(InstallRefusal::Older { file_rev, in_use });
-            }
+        }
+        if let Some(rev) = self.forbidden(&document) {
+            return Output::NotInstalled(InstallRefusal::GivenBack { file_rev, rev });
+        }
+        if let Some(in_use) = self.document.as_ref().map(|current| current.grant.rev).filter(|rev| file_rev <= *rev) {
+            return Output::NotInstalled(InstallRefusal::Older { file_rev, in_use });
         }
         self.forget_promises();
         let withdrawn = self.load(set_back_to.unwrap_or(now), &document, writes);

@@ -1,14 +1,16 @@
 //! What goes into the engine and what comes out: commands, answers, and rows to write.
 
+use super::give_back::{GiveBack, GiveBackRefusal};
 use crate::codes::{AccountSeats, DenialCode, Explanation, LeaseEnd};
 use crate::grant::Grant;
-use crate::ids::{LeaseId, PassId, RequestId};
+use crate::ids::{LeaseId, LicenseId, PassId, RequestId};
 use crate::license::FeatureCode;
 use crate::pool::{Ask, Capacity, Pass, Release, Source};
 use crate::site::{NameList, SiteLimit, SiteRules};
 use crate::sync::{ServerFacts, SyncAnswer};
 use crate::time::Ms;
 use crate::times::LeaseTimes;
+use std::collections::BTreeMap;
 use std::net::IpAddr;
 use std::sync::Arc;
 
@@ -115,6 +117,13 @@ pub enum Input {
         document: Document,
         /// The wall clock at this moment, to tell whether the engine's time is trusted.
         wall: Ms,
+        /// Who does it.
+        act: Act,
+    },
+    /// Use fewer seats than the document in force holds, for as long as it is: they are given back by a receipt.
+    GiveBack {
+        /// How many are kept of each license; of those that are not named, what there is.
+        keep: BTreeMap<LicenseId, u32>,
         /// Who does it.
         act: Act,
     },
@@ -368,6 +377,10 @@ pub enum Output {
     },
     /// The document was not loaded.
     NotInstalled(InstallRefusal),
+    /// So many seats are kept from now on. The receipt may be made.
+    GaveBack(Box<GiveBack>),
+    /// No seats are given back.
+    NotGivenBack(GiveBackRefusal),
     /// Draining.
     Draining {
         /// Leases still out.
@@ -403,6 +416,13 @@ pub enum InstallRefusal {
         file_rev: u64,
         /// The number in force.
         in_use: u64,
+    },
+    /// A receipt was made that named a document with this number: none up to it is loaded any more.
+    GivenBack {
+        /// The number in the file.
+        file_rev: u64,
+        /// The number in the receipt.
+        rev: u64,
     },
     /// It is in force already.
     Twice,

@@ -7,6 +7,7 @@
 mod denials;
 mod documents;
 mod ended;
+mod give_back;
 mod io;
 mod online;
 mod passes;
@@ -17,6 +18,7 @@ mod waiting;
 mod wants;
 mod writes;
 
+pub use give_back::{GiveBack, GiveBackRefusal};
 pub use io::*;
 pub use online::OnlineRow;
 pub use passes::is_remembered;
@@ -83,6 +85,8 @@ pub struct Restored {
     pub passes_over: Vec<PassOver>,
     /// No pass is freed before, because a clock looked as if it was wrong.
     pub passes_held_until: Option<Ms>,
+    /// The newest promise to keep fewer seats than a document holds.
+    pub given_back: Option<GiveBack>,
 }
 
 /// The engine: seats, keys that are remembered, and the mode of the server.
@@ -119,6 +123,8 @@ pub struct Engine {
     denied_order: VecDeque<Arc<str>>,
     /// Leases heard of since their last-seen was written.
     seen: BTreeSet<LeaseId>,
+    /// The newest promise to keep fewer seats than a document holds.
+    given_back: Option<GiveBack>,
     /// While the document in force is kept up to date by syncs.
     online: Option<Online>,
     /// Answers of checkouts that waited, still to be sent.
@@ -141,7 +147,11 @@ impl Engine {
             lease.nonce = "".into();
         }
         let document = restored.document;
-        let pool = Pool::restore(document.as_ref().map(|d| &d.grant), restored.former_lines, leases, now);
+        let cut = document.as_ref().map(|document| match &restored.given_back {
+            Some(given) => given.cut(document),
+            None => document.grant.clone(),
+        });
+        let pool = Pool::restore(cut.as_ref(), restored.former_lines, leases, now);
         let suspect = matches!(verdict, StartVerdict::Behind { .. }).then_some((now, DenialCode::ClockSuspect));
         let copied = restored.restored_at.map(|at| (at.min(now), DenialCode::Restored));
         let moved_since = moved_since(document.as_ref(), &restored.machine, restored.moved_since, now);
@@ -166,6 +176,7 @@ impl Engine {
             denied: HashMap::new(),
             denied_order: VecDeque::new(),
             seen: BTreeSet::new(),
+            given_back: restored.given_back,
             online: None,
             resolved: Vec::new(),
         };
@@ -271,6 +282,7 @@ impl Engine {
                 Output::Done
             }
             Input::Install { document, wall, act } => self.install(now, document, wall, act, writes),
+            Input::GiveBack { keep, act } => self.give_back(now, &keep, act, writes),
             Input::Drain { act } => self.drain(now, act, writes),
             Input::Retire { receipt, act } => self.retire(now, receipt, act, writes),
             Input::Sync { server } => self.sync(now, &server, writes),

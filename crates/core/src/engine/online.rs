@@ -164,7 +164,7 @@ impl Online {
 
     /// The portal gives it nothing any more.
     pub(super) fn is_revoked(&self) -> bool {
-        self.row.answer.as_ref().is_some_and(|answer| answer.verdict == Verdict::Ended)
+        self.row.answer.as_ref().is_some_and(|answer| matches!(answer.verdict, Verdict::Ended | Verdict::Lost))
     }
 
     /// Whether online lines give nothing yet.
@@ -306,7 +306,7 @@ impl Online {
         self.row.answered_at = Some(now);
         match answer.verdict {
             // Also of one that was revoked the portal hears what is still in use.
-            Verdict::Ok | Verdict::Ended => {
+            Verdict::Ok | Verdict::Ended | Verdict::Lost => {
                 (self.row.seq, self.row.prev) = (answer.seq, sha256.to_owned());
                 for share in &answer.pools {
                     if share.exhausted {

@@ -8,6 +8,7 @@ use super::waiting::MayWait;
 use super::{Act, Audit, Engine, EventKind, Output, PassAnswer, PassOver, Write, event};
 use crate::clock::StartVerdict;
 use crate::codes::DenialCode;
+use crate::giving_up::WRITE_OFF_MS;
 use crate::ids::{LeaseId, LicenseId, PassId};
 use crate::pool::{Ask, Borrowable, Lease, Pass, Source, Standing, Term};
 use crate::site::SiteLimit;
@@ -18,8 +19,6 @@ use std::sync::Arc;
 
 /// Longer than a request to borrow is good for, in milliseconds, whatever its maker's clock says.
 const REQUEST_MEMORY_MS: i64 = 14 * DAY_MS;
-/// Write-offs count this long, in milliseconds.
-const WRITE_OFF_MS: i64 = 365 * DAY_MS;
 /// After a start that found the clock ahead, no pass is freed for this long: until somebody sees it, or the portal says
 /// what time it is. In milliseconds.
 const HELD_AFTER_AHEAD_MS: i64 = HOUR_MS;

@@ -1,6 +1,7 @@
 //! Laws 1, 3 and 4 on one server: tables for single rules, and a random walk against what clients may believe.
 
 mod denials;
+mod give_back;
 mod online;
 mod passes;
 mod release;
@@ -146,6 +147,7 @@ impl Server {
             denials: Vec::new(),
             passes_over: Vec::new(),
             passes_held_until: None,
+            given_back: self.engine.given_back.clone(),
         };
         self.engine = Engine::restore(restored, verdict, now, TimeTable::DEFAULT);
     }

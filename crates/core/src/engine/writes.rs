@@ -236,6 +236,8 @@ pub enum Write {
         /// Seats.
         seats: u32,
     },
+    /// Fewer seats than the document in force holds are used from now on.
+    GivenBack(Box<super::GiveBack>),
     /// The server is being disabled.
     Draining,
     /// The server is disabled; its documents are forbidden.

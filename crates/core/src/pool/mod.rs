@@ -6,6 +6,7 @@
 
 mod borrow;
 mod install;
+mod keep;
 mod lease;
 mod limit;
 mod place;
@@ -13,6 +14,7 @@ mod view;
 
 pub(crate) use borrow::{Borrowable, Term};
 pub use install::Installed;
+pub use keep::KeepView;
 pub use lease::{
     Ask, AskError, LABELS_MAX, LEASES_PER_SHARED_SEAT_MAX, Lease, Pass, Placement, Release, SEATS_PER_LEASE_MAX,
     Source, Standing,

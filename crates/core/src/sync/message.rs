@@ -83,6 +83,8 @@ words! {
         ByFile = "by_file",
         /// The workstation was revoked or has given up its key.
         Ended = "ended",
+        /// The workstation was declared lost at the portal.
+        Lost = "lost",
     }
 }
 

@@ -5,8 +5,10 @@
 //! how far it has come, so that the same events counted again give the same totals.
 
 mod rollup;
+mod summary;
 
 pub use rollup::{ALL, Added, AddedDay, AddedHour, Fact, Gap, Holding, LeaseChange, Rollup, Who};
+pub use summary::{FeatureSummary, SUMMARY_FEATURES_MAX, Summary};
 
 use crate::time::{DAY_MS, HOUR_MS, MINUTE_MS, Ms};
 

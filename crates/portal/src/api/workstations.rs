@@ -3,7 +3,7 @@
 use super::{Created, Key};
 use crate::front::{Front, SignedIn};
 use crate::service::activation::{self, Wish};
-use crate::service::workstations;
+use crate::service::{losses, receipts, workstations};
 use axum::extract::State;
 use axum::http::{HeaderValue, header};
 use axum::response::{IntoResponse, Response};
@@ -11,8 +11,8 @@ use leasehold_core::ids::WorkstationId;
 use leasehold_web::extract::{ApiJson, ApiPath, ApiQuery};
 use leasehold_web::problem::ApiProblem;
 use leasehold_wire::portal::{
-    Activate, Activated, AuditEntry, Inspect, Inspection, IssuedDocument, Offers, OwnedQuery, Page, PageQuery,
-    Released, Renew, Revoked, TakeReceipt, Workstation,
+    Activate, Activated, AuditEntry, DeclareLost, DeclaredLost, Inspect, Inspection, IssuedDocument, Loss, Offers,
+    OwnedQuery, Page, PageQuery, Released, Renew, Revoked, TakeReceipt, Workstation,
 };
 use leasehold_wire::problem::Problem;
 
@@ -156,6 +156,37 @@ pub(super) async fn revoke(
     Ok(ApiJson(front.portal().run(move |portal| workstations::revoke(portal, &caller, workstation)).await?))
 }
 
+/// What it would mean to declare a workstation lost: what it may still be using, from when that is free by itself, and how
+/// much of it could be counted as free at once.
+#[utoipa::path(
+    get, path = "/api/v1/workstations/{workstation}/lost", operation_id = "show_loss", tag = "workstations", params(("workstation" = String, Path)),
+    responses((status = 200, body = Loss), (status = "default", body = Problem, content_type = "application/problem+json"))
+)]
+pub(super) async fn loss(
+    State(front): State<Front>,
+    SignedIn(caller): SignedIn,
+    ApiPath(workstation): ApiPath<WorkstationId>,
+) -> Result<ApiJson<Loss>, ApiProblem> {
+    Ok(ApiJson(front.portal().run(move |portal| losses::loss(portal, &caller, workstation)).await?))
+}
+
+/// Declare a workstation lost: it gets nothing any more. With `write_off` its seats count as free at once, as far as the
+/// vendor allows within a year; they may be in use until they end.
+#[utoipa::path(
+    post, path = "/api/v1/workstations/{workstation}/lost", operation_id = "declare_lost", tag = "workstations",
+    params(("workstation" = String, Path)), request_body = DeclareLost,
+    responses((status = 200, body = DeclaredLost), (status = "default", body = Problem, content_type = "application/problem+json"))
+)]
+pub(super) async fn declare_lost(
+    State(front): State<Front>,
+    SignedIn(caller): SignedIn,
+    ApiPath(workstation): ApiPath<WorkstationId>,
+    ApiJson(wish): ApiJson<DeclareLost>,
+) -> Result<ApiJson<DeclaredLost>, ApiProblem> {
+    let declare = move |portal: &crate::Portal| losses::declare_lost(portal, &caller, workstation, wish);
+    Ok(ApiJson(front.portal().run(declare).await?))
+}
+
 /// The `.crt` file with the newest document: what a license server is activated with.
 #[utoipa::path(
     get, path = "/api/v1/workstations/{workstation}/certificate", operation_id = "get_activation_file", tag = "workstations",
@@ -188,7 +219,7 @@ pub(crate) fn download(file: workstations::ActivationFile) -> Response {
     (headers, file.text).into_response()
 }
 
-/// Upload the receipt of a license server that was disabled: its seats are free at once.
+/// Upload the receipt of a license server that was disabled, or gave back some seats: they are free at once.
 ///
 /// A receipt is taken once, so it needs no `Idempotency-Key`.
 #[utoipa::path(
@@ -200,6 +231,6 @@ pub(super) async fn take_receipt(
     SignedIn(caller): SignedIn,
     ApiJson(wish): ApiJson<TakeReceipt>,
 ) -> Result<ApiJson<Released>, ApiProblem> {
-    let take = move |portal: &crate::Portal| workstations::take_receipt(portal, &caller, wish.receipt.as_bytes());
+    let take = move |portal: &crate::Portal| receipts::take_receipt(portal, &caller, wish.receipt.as_bytes());
     Ok(ApiJson(front.portal().run(take).await?))
 }

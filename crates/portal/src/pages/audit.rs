@@ -51,6 +51,8 @@ fn deed(action: &str) -> &str {
         "workstation.renew" => "Renewed workstation",
         "workstation.revoke" => "Revoked workstation",
         "workstation.release" => "Took receipt",
+        "workstation.give_back" => "Took receipt of some seats",
+        "workstation.lost" => "Declared workstation lost",
         other => other,
     }
 }

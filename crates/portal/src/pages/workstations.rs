@@ -2,6 +2,7 @@
 
 pub(super) mod activate;
 mod choice;
+pub(super) mod lost;
 pub(super) mod offline;
 pub(super) mod one;
 pub(super) mod recall;
@@ -53,6 +54,7 @@ pub(super) fn status_of(of: WorkstationStatus) -> Markup {
         WorkstationStatus::Active => status("Active", Tone::Good),
         WorkstationStatus::Revoked => status("Revoked", Tone::Bad),
         WorkstationStatus::Released => status("Released", Tone::Neutral),
+        WorkstationStatus::Lost => status("Lost", Tone::Bad),
     }
 }
 
@@ -227,6 +229,7 @@ fn toolbar(items: &[Workstation], query: &ListQuery, now: Ms) -> Markup {
         option("ending", "Ends soon"),
         option("revoked", "Revoked"),
         option("released", "Released"),
+        option("lost", "Lost"),
     ];
     html! {
         div #filters.toolbar { (filter_group("Status", "status", &options, query)) (search_box("Search workstations", query)) }

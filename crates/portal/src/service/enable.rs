@@ -134,5 +134,5 @@ fn enable_in(
 
 /// Takes the receipt of a license server that was disabled and brings it by itself: it is signed by the key that it ends.
 pub fn take_receipt(portal: &Portal, address: IpAddr, file: &[u8]) -> Result<Released, Failure> {
-    views::take_receipt_of(portal, &Caller::nobody(address), None, file)
+    super::receipts::take_receipt_of(portal, &Caller::nobody(address), None, file)
 }

@@ -11,6 +11,7 @@ use crate::store::audit::Stamp;
 use crate::store::documents::{self, DocumentRow, StoredLine};
 use crate::store::licenses::{self, LicenseRow};
 use crate::store::pins;
+use crate::store::receipts;
 use crate::store::state;
 use crate::store::workstations::Owned;
 use leasehold_core::activation::{Choice, LicenseFacts, Refusal, admit, preset};
@@ -26,6 +27,7 @@ use leasehold_trust::activation_file::build_activation_file;
 use leasehold_wire::portal::Product;
 use leasehold_wire::portal::{Activated, ChosenLine};
 use leasehold_wire::time::Time;
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 /// What issuing needs, drawn before the transaction: the closure may run more than once.
@@ -88,17 +90,26 @@ pub(super) fn load_facts(
     now: Ms,
 ) -> Result<Vec<LicenseFacts>, DbError> {
     let newest = workstation.map(|workstation| documents::newest(tx, workstation)).transpose()?.flatten();
+    let counts = match &newest {
+        Some(newest) => documents::counted_rows(tx, newest.id)?,
+        None => BTreeMap::new(),
+    };
     let held = |license: LicenseId| {
         let lines = newest.iter().flat_map(|document| &document.lines);
-        lines
-            .filter(|stored| stored.line.license == license)
-            .fold(0, |sum: u32, stored| sum.saturating_add(stored.line.seats))
+        lines.filter(|stored| stored.line.license == license).fold(0, |sum: u32, stored| {
+            let line = &stored.line;
+            sum.saturating_add(counts.get(&line.line).map_or(line.seats, |counts| line.seats.min(*counts)))
+        })
+    };
+    let gave_back = match workstation {
+        Some(workstation) => receipts::newest_kept(tx, workstation)?.is_some(),
+        None => false,
     };
     let learning_until = state::learning_until(tx)?;
     let mut all = Vec::new();
     for row in licenses {
         let pools = LicensePools::load(tx, row.clone(), now, learning_until)?;
-        all.push(LicenseFacts { newest_here: held(row.id), ..pools.facts(workstation) });
+        all.push(LicenseFacts { newest_here: held(row.id), gave_back, ..pools.facts(workstation) });
     }
     Ok(all)
 }

@@ -233,6 +233,7 @@ impl LicensePools {
             counted_elsewhere: floating - here,
             counted_here: here,
             newest_here: 0,
+            gave_back: false,
         }
     }
 

@@ -213,8 +213,12 @@ impl Counter<'_> {
         }
         let row_before = self.workstation.row.clone();
         let newest = self.hear(tx, request, lost)?;
-        let revoked = self.workstation.row.status == WorkstationStatus::Revoked;
-        let licenses = if revoked { Vec::new() } else { licenses };
+        let ended = match self.workstation.row.status {
+            WorkstationStatus::Revoked => Some(Verdict::Ended),
+            WorkstationStatus::Lost => Some(Verdict::Lost),
+            WorkstationStatus::Active | WorkstationStatus::Released => None,
+        };
+        let licenses = if ended.is_some() { Vec::new() } else { licenses };
         let now = self.desk.stamp.now;
         let before = held(request, newest.as_ref(), &stated);
         let said = Said { now: &request.licenses, before, draining: request.draining };
@@ -230,7 +234,7 @@ impl Counter<'_> {
             bells::told(tx, id, *license)?;
         }
         let rung = bells::ring_of(tx, &plan.rung, &plan.noted, now)?;
-        let verdict = if revoked && newest.is_none() { Verdict::Ended } else { Verdict::Ok };
+        let verdict = ended.filter(|_| newest.is_none()).unwrap_or(Verdict::Ok);
         last.repeat_until = plan.repeat_until;
         let answer = self.answer(tx, request, verdict, newest, (look, plan.shares))?;
         let gives = answer.grant.is_some();

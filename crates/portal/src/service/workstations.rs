@@ -1,12 +1,10 @@
-//! Workstations: seen, downloaded, revoked, and given up by receipt.
+//! Workstations: seen, downloaded and revoked.
 
-use super::sync::Look;
 use super::{Caller, allow, keyset, page};
 use crate::Portal;
 use crate::failure::Failure;
-use crate::store::bells::Due;
 use crate::store::workstations::{self, Owned};
-use crate::store::{audit, bells, documents, pins, sync};
+use crate::store::{audit, bells, documents, pins, receipts, sync};
 use leasehold_core::access::PortalAction;
 use leasehold_core::grant::{counted_seats, counted_until};
 use leasehold_core::ids::{LicenseId, WorkstationId};
@@ -14,25 +12,23 @@ use leasehold_core::license::Mode;
 use leasehold_core::time::Ms;
 use leasehold_db::{DbError, Tx};
 use leasehold_trust::activation_file::build_activation_file;
-use leasehold_trust::receipt::read_receipt;
-use leasehold_trust::{FileKind, FileProblem, PublicKey};
 use leasehold_wire::portal::{
-    AuditEntry, DocumentState, HeldLine, IssuedDocument, OwnedQuery, Page, PageQuery, Released, Revoked, Workstation,
+    AuditEntry, DocumentState, GaveBack, HeldLine, IssuedDocument, OwnedQuery, Page, PageQuery, Revoked, Workstation,
     WorkstationStatus,
 };
 use leasehold_wire::time::Time;
 use serde_json::json;
 use std::cmp::Ordering;
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// What a workstation may still be using.
-struct Standing {
-    seats: u32,
-    runs_until: Option<Time>,
-    free_at: Option<Time>,
+pub(super) struct Standing {
+    pub(super) seats: u32,
+    pub(super) runs_until: Option<Time>,
+    pub(super) free_at: Option<Time>,
 }
 
-fn standing(tx: &mut Tx<'_>, workstation: &Owned, now: Ms) -> Result<Standing, DbError> {
+pub(super) fn standing(tx: &mut Tx<'_>, workstation: &Owned, now: Ms) -> Result<Standing, DbError> {
     let row = &workstation.row;
     let (counted, until) = documents::counted_of(tx, row.id, row.acknowledged_rev, now)?;
     let licenses: BTreeSet<LicenseId> =
@@ -53,11 +49,17 @@ pub(super) fn view(tx: &mut Tx<'_>, workstation: &Owned, now: Ms) -> Result<Work
     let synced = sync::get(tx, row.id)?;
     let newest = documents::newest(tx, row.id)?;
     let issued_at = newest.as_ref().map(|document| Time(document.issued_at));
+    let newest_id = newest.as_ref().map(|document| document.id);
     // A released server destroyed its key: what its documents say is void.
     let lines = newest.filter(|_| row.status != WorkstationStatus::Released).map(|document| document.lines);
     let stated = match &synced {
         Some(_) if row.mode == Mode::Online => Some(sync::stated_by(tx, row.id)?),
         _ => None,
+    };
+    let counts = match (&newest_id, row.mode) {
+        // A server that syncs gets a new document as soon as it keeps less.
+        (Some(newest), Mode::File) => documents::counted_rows(tx, *newest)?,
+        _ => BTreeMap::new(),
     };
     let mut held = Vec::new();
     for stored in lines.unwrap_or_default() {
@@ -73,7 +75,7 @@ pub(super) fn view(tx: &mut Tx<'_>, workstation: &Owned, now: Ms) -> Result<Work
             license,
             product_name: stored.line.product_name,
             channel: stored.line.channel,
-            seats: stored.line.seats,
+            seats: counts.get(&stored.line.line).map_or(stored.line.seats, |counts| stored.line.seats.min(*counts)),
             used: stated.map(|stated| stated.get(&license).map_or(0, |stated| stated.report.used)),
             recalled: recalled.min(stored.line.seats),
             until: Time(stored.line.until),
@@ -81,6 +83,16 @@ pub(super) fn view(tx: &mut Tx<'_>, workstation: &Owned, now: Ms) -> Result<Work
             terms: stored.line.terms,
         });
     }
+    // One that syncs and was never disabled or lost has given no receipt.
+    let plain = row.mode == Mode::Online && row.status == WorkstationStatus::Active;
+    let (gave_back, usage) = match plain {
+        true => (None, None),
+        false => (receipts::newest_kept(tx, row.id)?, receipts::usage(tx, row.id)?),
+    };
+    let written_off = match row.status {
+        WorkstationStatus::Lost | WorkstationStatus::Released => super::losses::written_off(tx, row.id)?,
+        WorkstationStatus::Active | WorkstationStatus::Revoked => Vec::new(),
+    };
     Ok(Workstation {
         id: row.id,
         name: row.name.clone(),
@@ -106,6 +118,14 @@ pub(super) fn view(tx: &mut Tx<'_>, workstation: &Owned, now: Ms) -> Result<Work
         copy_on: synced.as_ref().filter(|synced| synced.forked_at.is_some()).map(|synced| synced.forked_host.clone()),
         copy_at: synced.as_ref().and_then(|synced| synced.forked_at).map(Time),
         lines: held,
+        gave_back: gave_back.map(|kept| GaveBack {
+            rev: kept.rev,
+            number: kept.number,
+            seats_kept: kept.seats_kept,
+            at: Time(kept.taken_at),
+        }),
+        written_off,
+        usage: usage.map(Into::into),
     })
 }
 
@@ -262,67 +282,6 @@ pub fn revoke(portal: &Portal, caller: &Caller, workstation: WorkstationId) -> R
     })?;
     portal.bells().ring(&BTreeSet::from([workstation]));
     Ok(revoked)
-}
-
-/// Takes the receipt of a license server that destroyed its key: all its seats are free at once. The server's owner, and
-/// operators.
-pub fn take_receipt(portal: &Portal, caller: &Caller, file: &[u8]) -> Result<Released, Failure> {
-    caller.id()?;
-    take_receipt_of(portal, caller, Some(caller), file)
-}
-
-/// The same; without `asking` for whoever has the receipt, which the ended key signed.
-pub(super) fn take_receipt_of(
-    portal: &Portal,
-    caller: &Caller,
-    asking: Option<&Caller>,
-    file: &[u8],
-) -> Result<Released, Failure> {
-    let receipt = read_receipt(file)?;
-    let (asking, stamp) = (asking.cloned(), portal.stamp(caller));
-    let (released, rung) = portal.db().write(move |tx| {
-        let known = workstations::by_key(tx, receipt.key.as_str())?.ok_or(Failure::UnknownKey)?;
-        // Whose it is comes before anything that is read from the file.
-        if let Some(caller) = &asking {
-            allow(caller, PortalAction::ManageWorkstation, Some(known.row.owner)).map_err(|failure| match failure {
-                Failure::NotFound => Failure::UnknownKey,
-                other => other,
-            })?;
-        }
-        let key = PublicKey::from_jwk(&known.row.public_key)
-            .map_err(|why| Failure::Internal(format!("a stored key: {why}")))?;
-        let facts = receipt.verify(&key)?;
-        let (mut found, licenses) = super::sync::lock(tx, &known.row, &Look::all(), stamp.now)?;
-        if facts.workstation != found.row.id {
-            return Err(Failure::File(FileProblem::BadSignature { wanted: FileKind::Receipt }));
-        }
-        if let Some(used_at) = workstations::receipt_taken(tx, facts.receipt)? {
-            let workstation = found.row.name;
-            return Err(Failure::File(FileProblem::Replayed { file: FileKind::Receipt, used_at, workstation }));
-        }
-        if found.row.status == WorkstationStatus::Released {
-            return Err(Failure::AlreadyReleased { name: found.row.name });
-        }
-        workstations::use_receipt(tx, facts.receipt, found.row.id, stamp.now)?;
-        let Standing { seats, .. } = standing(tx, &found, stamp.now)?;
-        found.row.status = WorkstationStatus::Released;
-        pins::clear(tx, found.row.id, stamp.now)?;
-        // Above every number that was issued: none of its documents can be obeyed without the key.
-        found.row.acknowledged_rev = found.row.newest_rev + 1;
-        workstations::update(tx, &found.row)?;
-        let detail =
-            json!({ "name": found.row.name, "seats": seats, "receipt": facts.receipt, "rev_in_use": facts.rev_in_use });
-        audit::insert(tx, &stamp, "workstation.release", &found.row.id.to_string(), &detail)?;
-        // Its seats are free for the others.
-        let mut due = Due::new();
-        for license in licenses {
-            due.extend(super::licenses::changed(tx, license.id, &[], stamp.now)?.1);
-        }
-        let rung = bells::ring_of(tx, &due, &Due::new(), stamp.now)?;
-        Ok((Released { workstation: view(tx, &found, stamp.now)?, seats }, rung))
-    })?;
-    portal.bells().ring(&rung);
-    Ok(released)
 }
 
 #[cfg(test)]

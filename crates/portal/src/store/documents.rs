@@ -9,6 +9,7 @@ use leasehold_core::time::Ms;
 use leasehold_db::{DbError, Row, Tx};
 use leasehold_wire::portal::WorkstationStatus;
 use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
 
 /// A document as it was issued. Also what `grants.log` keeps of it.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
@@ -159,6 +160,70 @@ pub fn lower(
             AND pinned = 0",
         &[text(workstation), rev(number), text(license), seats.into()],
     )?;
+    Ok(())
+}
+
+/// Seats that the rows of a document count for, by row: fewer than were signed if some were given back.
+pub fn counted_rows(tx: &mut Tx<'_>, document: GrantId) -> Result<BTreeMap<LineId, u32>, DbError> {
+    let sql = "SELECT line, seats FROM grant_line WHERE document = ?1";
+    Ok(tx.all(sql, &[text(document)], |row| Ok((id(row, 0)?, whole(row, 1)?)))?.into_iter().collect())
+}
+
+/// The licenses in one document of a workstation.
+pub fn licenses_of(tx: &mut Tx<'_>, workstation: WorkstationId, number: u64) -> Result<Vec<LicenseId>, DbError> {
+    let sql = "SELECT DISTINCT license FROM grant_line WHERE workstation = ?1 AND rev = ?2 ORDER BY license";
+    tx.all(sql, &[text(workstation), rev(number)], |row| id(row, 0))
+}
+
+/// One license that a workstation may be using.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Held {
+    /// Which.
+    pub license: LicenseId,
+    /// Until when it may at the latest.
+    pub until: Ms,
+}
+
+/// The licenses of which a workstation may be using seats at `now`, by documents from number `from` on.
+pub fn held_from(tx: &mut Tx<'_>, workstation: WorkstationId, from: u64, now: Ms) -> Result<Vec<Held>, DbError> {
+    tx.all(
+        "SELECT license, MAX(until_ms) FROM grant_line
+         WHERE workstation = ?1 AND rev >= ?2 AND freed_at_ms > ?3 AND seats > 0 GROUP BY license ORDER BY license",
+        &[text(workstation), rev(from), now.0.into()],
+        |row| Ok(Held { license: id(row, 0)?, until: ms(row, 1)? }),
+    )
+}
+
+/// From now on no document of a workstation with a number from `from` to `to` counts for more than `left` seats of a license: others
+/// may have the rest, although the server may still obey what was signed. What lasts longest counts on.
+pub fn count_at_most(
+    tx: &mut Tx<'_>,
+    workstation: WorkstationId,
+    (from, to): (u64, u64),
+    license: LicenseId,
+    left: u32,
+) -> Result<(), DbError> {
+    let rows = tx.all(
+        "SELECT document, line, seats FROM grant_line
+         WHERE workstation = ?1 AND rev >= ?2 AND rev <= ?3 AND license = ?4 AND seats > 0
+         ORDER BY document, freed_at_ms DESC, line",
+        &[text(workstation), rev(from), rev(to), text(license)],
+        |row| Ok((row.text(0)?, row.text(1)?, whole::<u32>(row, 2)?)),
+    )?;
+    let (mut of, mut room) = (String::new(), left);
+    for (document, line, seats) in rows {
+        if document != of {
+            (of, room) = (document.clone(), left);
+        }
+        let counts = seats.min(room);
+        room -= counts;
+        if counts < seats {
+            tx.exec(
+                "UPDATE grant_line SET seats = ?3 WHERE document = ?1 AND line = ?2",
+                &[(&document).into(), (&line).into(), counts.into()],
+            )?;
+        }
+    }
     Ok(())
 }
 

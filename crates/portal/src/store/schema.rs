@@ -14,6 +14,7 @@ pub const MIGRATIONS: Migrations = Migrations(&[
     Migration { version: 8, name: "what servers said and are to hear, by license", sql: BY_LICENSE },
     Migration { version: 9, name: "borrowing", sql: BORROWING },
     Migration { version: 10, name: "seats kept for use without a portal", sql: PINS },
+    Migration { version: 11, name: "receipts of some seats, servers that are lost", sql: GIVING_UP },
 ]);
 
 const ACCOUNTS: &str = "
@@ -276,6 +277,26 @@ CREATE TABLE pin (
 );
 ALTER TABLE sync ADD COLUMN pins_rev BIGINT NOT NULL DEFAULT 0;
 ALTER TABLE grant_line ADD COLUMN pinned BIGINT NOT NULL DEFAULT 0;
+";
+
+// `receipt`: `rev` and `number` order those that keep some seats; `number` 0 is one that kept none. `usage_summary` is what
+// the server said about usage, as JSON; empty if nothing. `write_off`: seats of servers that were declared lost and count as
+// free, although they may be in use until `until_ms`.
+const GIVING_UP: &str = "
+ALTER TABLE receipt ADD COLUMN rev BIGINT NOT NULL DEFAULT 0;
+ALTER TABLE receipt ADD COLUMN number BIGINT NOT NULL DEFAULT 0;
+ALTER TABLE receipt ADD COLUMN seats_kept BIGINT NOT NULL DEFAULT 0;
+ALTER TABLE receipt ADD COLUMN usage_summary TEXT NOT NULL DEFAULT '';
+CREATE INDEX receipt_workstation ON receipt (workstation, rev, number);
+CREATE TABLE write_off (
+    license TEXT NOT NULL,
+    workstation TEXT NOT NULL REFERENCES workstation (id),
+    seats BIGINT NOT NULL,
+    at_ms BIGINT NOT NULL,
+    until_ms BIGINT NOT NULL
+);
+CREATE INDEX write_off_license ON write_off (license, at_ms);
+CREATE INDEX write_off_workstation ON write_off (workstation, at_ms);
 ";
 
 const AUDIT: &str = "

@@ -1,7 +1,7 @@
-//! Tables `workstation`, `activation_request` and `receipt`.
+//! Tables `workstation` and `activation_request`.
 
 use super::{Keyset, id, ms, rev, text, whole, word};
-use leasehold_core::ids::{AccountId, ProductId, ReceiptId, RequestId, WorkstationId};
+use leasehold_core::ids::{AccountId, ProductId, RequestId, WorkstationId};
 use leasehold_core::license::{Mode, Scope};
 use leasehold_core::time::Ms;
 use leasehold_db::{DbError, Row, Tx};
@@ -258,18 +258,4 @@ pub fn request_used(tx: &mut Tx<'_>, request: RequestId) -> Result<Option<(Works
     tx.one("SELECT workstation, used_at_ms FROM activation_request WHERE id = ?1", &[text(request)], |row| {
         Ok((id(row, 0)?, ms(row, 1)?))
     })
-}
-
-/// Remembers a receipt; `false` if it was taken before.
-pub fn use_receipt(tx: &mut Tx<'_>, receipt: ReceiptId, workstation: WorkstationId, now: Ms) -> Result<bool, DbError> {
-    let written = tx.exec(
-        "INSERT INTO receipt (id, workstation, taken_at_ms) VALUES (?1, ?2, ?3) ON CONFLICT DO NOTHING",
-        &[text(receipt), text(workstation), now.0.into()],
-    )?;
-    Ok(written == 1)
-}
-
-/// When a receipt was taken.
-pub fn receipt_taken(tx: &mut Tx<'_>, receipt: ReceiptId) -> Result<Option<Ms>, DbError> {
-    tx.one("SELECT taken_at_ms FROM receipt WHERE id = ?1", &[text(receipt)], |row| ms(row, 0))
 }

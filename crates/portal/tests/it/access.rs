@@ -62,6 +62,8 @@ const TABLE: &[Row] = &[
     ("get", "/api/v1/workstations/{workstation}/offers", OWNER),
     ("post", "/api/v1/workstations/{workstation}/renew", OWNER_CREATES),
     ("post", "/api/v1/workstations/{workstation}/revoke", OWNER),
+    ("get", "/api/v1/workstations/{workstation}/lost", OWNER),
+    ("post", "/api/v1/workstations/{workstation}/lost", OWNER),
     ("get", "/api/v1/workstations/{workstation}/certificate", OWNER),
     // Whoever does not own the key's workstation learns no more than that it is not theirs.
     ("post", "/api/v1/receipts", [401, 409, 409, 409, 200, 200]),
@@ -167,6 +169,7 @@ fn every_route_answers_everybody_as_the_table_says() {
             ("post", "/api/v1/receipts" | "/api/v1/sync/receipts") => json!({ "receipt": receipt }),
             ("put", "/api/v1/licenses/{license}/assignments/{account}") => json!({ "seats": 3 }),
             ("post", "/api/v1/organizations/{organization}/members") => json!({ "email": "user@studio.example" }),
+            ("post", "/api/v1/workstations/{workstation}/lost") => json!({}),
             ("post", "/api/v1/workstations/{workstation}/recall") => json!({ "license": license, "seats": 1 }),
             ("post", "/api/v1/workstations/{workstation}/pins" | "/api/v1/sync/pins") => {
                 json!({ "pins": [{ "license": license, "seats": 1 }] })

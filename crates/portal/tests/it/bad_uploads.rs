@@ -6,7 +6,7 @@ use leasehold_core::time::{DAY_MS, HOUR_MS};
 use leasehold_db::Db;
 use leasehold_db::testing::{fresh_in_line, fresh_postgres};
 use leasehold_portal::service::activation::{self, Wish};
-use leasehold_portal::service::workstations;
+use leasehold_portal::service::{receipts, workstations};
 use leasehold_portal::{Caller, Failure};
 use leasehold_trust::request::{RequestFacts, build_request};
 use leasehold_trust::{SigningKey, Vendor, VendorRoot};
@@ -34,7 +34,7 @@ fn scene(db: &Db) -> Scene {
     let wish = Wish { lines: Some(vec![world.line(license, 4, 60)]), ..Wish::default() };
     let workstation = activation::activate(&world.portal, &ada, None, used.as_bytes(), &wish).unwrap().workstation.id;
     let gone = world.activate(&ada, &released, Some(vec![world.line(license, 1, 60)])).unwrap().workstation.id;
-    workstations::take_receipt(&world.portal, &ada, released.receipt(&world, gone).as_bytes()).unwrap();
+    receipts::take_receipt(&world.portal, &ada, released.receipt(&world, gone).as_bytes()).unwrap();
     world.clock.advance(60_000);
     Scene { world, ada, bob, server, workstation, used, released }
 }
@@ -150,6 +150,8 @@ fn each_bad_receipt_changes_nothing() {
                 rev_in_use: 1,
                 given_up_at: world.now(),
                 server_version: String::new(),
+                kept: None,
+                usage: None,
             },
         );
         let cases: Vec<(&str, &str, Vec<u8>)> = vec![
@@ -163,9 +165,9 @@ fn each_bad_receipt_changes_nothing() {
         ];
         let mut sentences = BTreeMap::new();
         for (what, expected, file) in cases {
-            let take = || workstations::take_receipt(&world.portal, ada, &file).map(drop);
+            let take = || receipts::take_receipt(&world.portal, ada, &file).map(drop);
             check(db, what, expected, take, &mut sentences);
         }
-        workstations::take_receipt(&world.portal, ada, fine.as_bytes()).unwrap();
+        receipts::take_receipt(&world.portal, ada, fine.as_bytes()).unwrap();
     });
 }

@@ -141,6 +141,8 @@ const TABLE: &[Row] = &[
     ("POST", "/workstations/{workstation}/renew", OWNER_DOES),
     ("GET", "/workstations/{workstation}/revoke", OWNER),
     ("POST", "/workstations/{workstation}/revoke", OWNER_DOES),
+    ("GET", "/workstations/{workstation}/lost", OWNER),
+    ("POST", "/workstations/{workstation}/lost", OWNER_DOES),
     ("GET", "/accounts", OPERATOR),
     ("GET", "/accounts/new", OPERATOR),
     ("POST", "/accounts/new", OPERATOR_DOES),

@@ -4,7 +4,7 @@ use crate::world::{World, code};
 use leasehold_core::random::{Random, Seeded};
 use leasehold_db::testing::on_both;
 use leasehold_portal::Failure;
-use leasehold_portal::service::{activation, workstations};
+use leasehold_portal::service::{activation, receipts};
 use std::sync::Barrier;
 use std::thread;
 
@@ -62,7 +62,7 @@ fn a_mix_of_everything_never_oversells() {
                         match world.activate(ada, &server, Some(lines.to_vec())) {
                             Ok(activated) if random.below(4) == 0 => {
                                 let receipt = server.receipt(world, activated.workstation.id);
-                                workstations::take_receipt(&world.portal, ada, receipt.as_bytes()).unwrap();
+                                receipts::take_receipt(&world.portal, ada, receipt.as_bytes()).unwrap();
                                 server = world.server();
                             }
                             Ok(activated) => server.rev = Some(activated.rev),

@@ -8,7 +8,8 @@ use leasehold_core::random::Seeded;
 use leasehold_core::time::{DAY_MS, Ms};
 use leasehold_db::DbError;
 use leasehold_db::testing::on_both;
-use leasehold_portal::store::{Keyset, audit, documents, idempotency, licenses, overview, workstations};
+use leasehold_portal::store::receipts::NewReceipt;
+use leasehold_portal::store::{Keyset, audit, documents, idempotency, licenses, overview, receipts, workstations};
 use serde_json::json;
 
 #[test]
@@ -21,12 +22,21 @@ fn keys_requests_and_receipts_are_taken_once() {
         let mut random = Seeded::new(5);
         let (request, receipt) = (RequestId::draw(Ms(1), &mut random), ReceiptId::draw(Ms(1), &mut random));
         let account = crate::world::id(&ada);
+        let taken_at = move |taken_at| NewReceipt {
+            receipt,
+            workstation,
+            taken_at,
+            rev: 1,
+            number: 0,
+            seats_kept: 0,
+            usage: None,
+        };
         let taken = db.write(move |tx| {
             Ok::<_, DbError>([
                 workstations::use_request(tx, request, workstation, Ms(7))?,
                 workstations::use_request(tx, request, workstation, Ms(8))?,
-                workstations::use_receipt(tx, receipt, workstation, Ms(7))?,
-                workstations::use_receipt(tx, receipt, workstation, Ms(8))?,
+                receipts::insert(tx, &taken_at(Ms(7)))?,
+                receipts::insert(tx, &taken_at(Ms(8)))?,
                 idempotency::take(tx, account, "k", "hash", Ms(7))?,
                 idempotency::take(tx, account, "k", "other", Ms(8))?,
             ])
@@ -35,7 +45,7 @@ fn keys_requests_and_receipts_are_taken_once() {
         let found = db.read(move |tx| {
             Ok::<_, DbError>((
                 workstations::request_used(tx, request)?,
-                workstations::receipt_taken(tx, receipt)?,
+                receipts::taken(tx, receipt)?,
                 idempotency::find(tx, account, "k")?.map(|found| found.request_sha256),
             ))
         });

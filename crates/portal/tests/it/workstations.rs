@@ -5,7 +5,7 @@ use leasehold_core::time::DAY_MS;
 use leasehold_db::testing::{fresh_postgres, fresh_sqlite, on_both};
 use leasehold_db::{DbError, FaultPoint};
 use leasehold_portal::service::activation::{self, Wish};
-use leasehold_portal::service::{audit, health, workstations};
+use leasehold_portal::service::{audit, health, receipts, workstations};
 use leasehold_trust::activation_file::read_activation_file;
 use leasehold_wire::portal::{ChosenLine, PageQuery, WorkstationStatus};
 
@@ -134,14 +134,14 @@ fn a_receipt_frees_all_seats_at_once_and_once_only() {
         // A newer document that the server never saw is void with the key.
         activation::renew(&world.portal, &ada, None, workstation, None).unwrap();
         let receipt = server.receipt(&world, workstation);
-        assert_eq!(code(workstations::take_receipt(&world.portal, &bob, receipt.as_bytes())), "FILE_OTHER_SERVER");
-        let released = workstations::take_receipt(&world.portal, &ada, receipt.as_bytes()).unwrap();
+        assert_eq!(code(receipts::take_receipt(&world.portal, &bob, receipt.as_bytes())), "FILE_OTHER_SERVER");
+        let released = receipts::take_receipt(&world.portal, &ada, receipt.as_bytes()).unwrap();
         assert_eq!((released.seats, released.workstation.status), (10, WorkstationStatus::Released));
         assert_eq!((released.workstation.lines.len(), released.workstation.free_at), (0, None));
         assert_eq!(world.look(license).seats_free, 10);
-        assert_eq!(code(workstations::take_receipt(&world.portal, &ada, receipt.as_bytes())), "FILE_REPLAYED");
+        assert_eq!(code(receipts::take_receipt(&world.portal, &ada, receipt.as_bytes())), "FILE_REPLAYED");
         let another = server.receipt(&world, workstation);
-        assert_eq!(code(workstations::take_receipt(&world.portal, &ada, another.as_bytes())), "FILE_REPLAYED");
+        assert_eq!(code(receipts::take_receipt(&world.portal, &ada, another.as_bytes())), "FILE_REPLAYED");
         world.clock.advance(1_000);
         assert_eq!(code(world.activate(&ada, &server, None)), "KEY_ENDED", "a new key has to be made");
         assert!(world.activate(&ada, &world.server(), None).is_ok());

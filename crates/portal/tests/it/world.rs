@@ -7,11 +7,13 @@ use leasehold_core::time::{Clock, DAY_MS, Ms};
 use leasehold_db::{Db, Dialect};
 use leasehold_portal::grants_log::GrantsLog;
 use leasehold_portal::service::activation::{self, Wish};
-use leasehold_portal::service::{accounts, licenses, products, sessions};
+use leasehold_portal::service::{accounts, licenses, products, sessions, workstations};
 use leasehold_portal::store::schema::MIGRATIONS;
 use leasehold_portal::{Caller, Failure, Parts, Portal};
-use leasehold_trust::receipt::{ReceiptFacts, build_receipt};
+use leasehold_trust::activation_file::read_activation_file;
+use leasehold_trust::receipt::{Kept, ReceiptFacts, build_receipt};
 use leasehold_trust::request::{RequestFacts, build_request};
+use leasehold_trust::secret::sha256_hex;
 use leasehold_trust::{PortalSigner, SigningKey, Vendor};
 use leasehold_wire::portal::{
     Activated, ChosenLine, License, NewAccount, NewLicense, NewProduct, OwnedQuery, Role, SignIn,
@@ -206,12 +208,41 @@ impl Server {
                 rev_in_use: self.rev.unwrap_or(1),
                 given_up_at: world.now(),
                 server_version: "0.1.0".into(),
+                kept: None,
+                usage: None,
             },
         )
     }
+
+    /// The receipt of seats given back of the newest document: it keeps so many of a license.
+    pub(crate) fn gives_back(
+        &self,
+        world: &World,
+        workstation: WorkstationId,
+        number: u64,
+        (license, seats): (LicenseId, u32),
+    ) -> (String, ReceiptFacts) {
+        let file = workstations::activation_file(&world.portal, &world.operator, workstation).unwrap();
+        let (root, key) = (world.portal.root(), self.key.public());
+        let newest = read_activation_file(file.text.as_bytes(), Some(root), &key, None, world.now()).unwrap().grant;
+        let facts = ReceiptFacts {
+            receipt: world.draw(|now, random| ReceiptId::draw(now, random)),
+            workstation,
+            rev_in_use: newest.grant.rev,
+            given_up_at: world.now().floor_to_second(),
+            server_version: "0.1.0".into(),
+            kept: Some(Kept {
+                number,
+                document: sha256_hex(newest.token.as_bytes()),
+                seats: [(license, seats)].into(),
+            }),
+            usage: None,
+        };
+        (build_receipt(&self.key, &facts), facts)
+    }
 }
 
-const TABLES: [(&str, &str); 11] = [
+const TABLES: [(&str, &str); 12] = [
     ("account", "SELECT row_to_json(t)::text FROM account t ORDER BY 1"),
     ("session", "SELECT row_to_json(t)::text FROM session t ORDER BY 1"),
     ("product", "SELECT row_to_json(t)::text FROM product t ORDER BY 1"),
@@ -221,6 +252,7 @@ const TABLES: [(&str, &str); 11] = [
     ("grant_document", "SELECT row_to_json(t)::text FROM grant_document t ORDER BY 1"),
     ("grant_line", "SELECT row_to_json(t)::text FROM grant_line t ORDER BY 1"),
     ("receipt", "SELECT row_to_json(t)::text FROM receipt t ORDER BY 1"),
+    ("write_off", "SELECT row_to_json(t)::text FROM write_off t ORDER BY 1"),
     ("audit", "SELECT row_to_json(t)::text FROM audit t ORDER BY 1"),
     ("idempotency", "SELECT row_to_json(t)::text FROM idempotency t ORDER BY 1"),
 ];

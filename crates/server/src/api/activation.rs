@@ -9,7 +9,7 @@ use axum::http::{HeaderName, header};
 use leasehold_trust::{FILE_BYTES_MAX, FileProblem};
 use leasehold_web::extract::ApiJson;
 use leasehold_web::problem::{ApiProblem, Problem, who};
-use leasehold_wire::server::{ActivationResponse, DisableResponse};
+use leasehold_wire::server::{ActivationResponse, DisableResponse, GiveBackRequest, GiveBackResponse, GivenBack};
 use std::future::poll_fn;
 use std::pin::Pin;
 use std::time::Duration;
@@ -99,4 +99,42 @@ pub(super) async fn disable(
 )]
 pub(super) async fn receipt(State(server): State<Server>, Asking(caller): Asking) -> Result<TextFile, Refused> {
     Ok(download("attachment; filename=\"receipt.pem\"", server.receipt_file(&caller).await?))
+}
+
+/// What could be given back now of each license of a server that has its seats by file, and what not before when.
+#[utoipa::path(
+    get, path = "/v1/activation/give-back", tag = "activation",
+    responses((status = 200, body = GiveBackResponse), (status = "default", body = Problem, content_type = "application/problem+json"))
+)]
+pub(super) async fn may_give_back(
+    State(server): State<Server>,
+    Asking(caller): Asking,
+) -> Result<ApiJson<GiveBackResponse>, Refused> {
+    Ok(ApiJson(server.may_give_back(&caller).await?))
+}
+
+/// Keep fewer seats for as long as the document is in force. Only what is not out can be given back. Says how many are
+/// kept, never how many go, so that sending it again changes nothing.
+#[utoipa::path(
+    post, path = "/v1/activation/give-back", tag = "activation", request_body = GiveBackRequest,
+    responses((status = 200, body = GivenBack), (status = "default", body = Problem, content_type = "application/problem+json"))
+)]
+pub(super) async fn give_back(
+    State(server): State<Server>,
+    Asking(caller): Asking,
+    ApiJson(wish): ApiJson<GiveBackRequest>,
+) -> Result<ApiJson<GivenBack>, Refused> {
+    Ok(ApiJson(server.give_back(&caller, &wish).await?))
+}
+
+/// The receipt of the seats that were given back, to be uploaded at the portal. The same until a newer document is loaded.
+#[utoipa::path(
+    get, path = "/v1/activation/give-back/receipt", tag = "activation",
+    responses((status = 200, body = String, content_type = "application/x-pem-file"), (status = "default", body = Problem, content_type = "application/problem+json"))
+)]
+pub(super) async fn give_back_receipt(
+    State(server): State<Server>,
+    Asking(caller): Asking,
+) -> Result<TextFile, Refused> {
+    Ok(download("attachment; filename=\"give-back-receipt.pem\"", server.give_back_receipt(&caller).await?))
 }

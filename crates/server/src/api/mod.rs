@@ -96,6 +96,8 @@ fn other_routes() -> OpenApiRouter<Server> {
         .routes(routes!(activation::import))
         .routes(routes!(activation::disable))
         .routes(routes!(activation::receipt))
+        .routes(routes!(activation::may_give_back, activation::give_back))
+        .routes(routes!(activation::give_back_receipt))
         .routes(routes!(online::test_connection))
         .routes(routes!(online::enable))
         .routes(routes!(online::refresh))

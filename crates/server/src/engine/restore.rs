@@ -45,27 +45,34 @@ pub(crate) struct Restorer {
 impl Restorer {
     /// Everything at `now`, and the document in force as it was verified.
     pub(crate) fn read(&self, now: Ms) -> Result<(Restored, Option<Reread>), RestoreError> {
-        let (state, asked, leases, (ended_since, ended), stored, (online, peaks), (bars, denials, passes_over)) =
-            self.db.read(move |tx| {
-                let state = store::state(tx)?;
-                // Counted from the last commit: the clock may have been set ahead since, and a key that was forgotten for
-                // that would give a second lease.
-                let last = state.mark.map_or(now, |mark| mark.min(now));
-                let memory = last.plus(-TimeTable::DEFAULT.key_memory_ms);
-                // What the start before this one took up is remembered in full, however soon this one follows.
-                let kept = state.keys_kept.filter(|(_, until)| last < *until);
-                let since = kept.map_or(memory, |(since, _)| since.min(memory));
-                let ended = (since, store::ended_since(tx, since)?);
-                Ok::<_, DbError>((
-                    state,
-                    store::asked(tx)?,
-                    store::leases(tx)?,
-                    ended,
-                    store::in_force(tx)?,
-                    (store::online(tx)?, store::peaks(tx, now)?),
-                    (store::bars(tx, now)?, store::open_denials(tx)?, store::passes_over(tx, now)?),
-                ))
-            })?;
+        let (
+            state,
+            asked,
+            leases,
+            (ended_since, ended),
+            stored,
+            (online, peaks),
+            (bars, denials, passes_over, given_back),
+        ) = self.db.read(move |tx| {
+            let state = store::state(tx)?;
+            // Counted from the last commit: the clock may have been set ahead since, and a key that was forgotten for
+            // that would give a second lease.
+            let last = state.mark.map_or(now, |mark| mark.min(now));
+            let memory = last.plus(-TimeTable::DEFAULT.key_memory_ms);
+            // What the start before this one took up is remembered in full, however soon this one follows.
+            let kept = state.keys_kept.filter(|(_, until)| last < *until);
+            let since = kept.map_or(memory, |(since, _)| since.min(memory));
+            let ended = (since, store::ended_since(tx, since)?);
+            Ok::<_, DbError>((
+                state,
+                store::asked(tx)?,
+                store::leases(tx)?,
+                ended,
+                store::in_force(tx)?,
+                (store::online(tx)?, store::peaks(tx, now)?),
+                (store::bars(tx, now)?, store::open_denials(tx)?, store::passes_over(tx, now)?, store::given_back(tx)?),
+            ))
+        })?;
         let current = stored.map(|stored| self.verify(&stored)).transpose()?;
         let document = current.as_ref().map(|reread| reread.document.clone());
         let former_lines = self.former_lines(&leases, document.as_ref())?;
@@ -86,6 +93,7 @@ impl Restorer {
             denials,
             passes_over,
             passes_held_until: state.passes_held_until,
+            given_back,
         };
         Ok((restored, current))
     }

@@ -362,12 +362,12 @@ impl Thread {
         if !self.parts.engine.drained(now) {
             return Ok(());
         }
-        let Some(receipt) = self
-            .parts
-            .engine
-            .document()
-            .and_then(|document| self.parts.keys.receipt(document, self.parts.clock.wall()))
-        else {
+        let Some(document) = self.parts.engine.document() else { return Ok(()) };
+        let workstation = document.grant.workstation.to_string();
+        // What cannot be read is not worth keeping seats for.
+        let usage = self.parts.db.read(move |tx| store::usage_summary(tx, &workstation, now));
+        let usage = usage.inspect_err(|error| tracing::warn!(%error, "the receipt tells no usage")).ok().flatten();
+        let Some(receipt) = self.parts.keys.receipt(document, usage, self.parts.clock.wall()) else {
             return Ok(());
         };
         let act = Act { who: "license server".into(), address: None };

@@ -7,6 +7,7 @@ mod activate;
 mod denials;
 mod disable;
 mod flash;
+mod give_back;
 mod holders;
 mod home;
 mod logs;
@@ -93,6 +94,9 @@ fn all_pages() -> Vec<Page> {
         send("/disable", post(disable::disable)),
         read("/disable/live", get(disable::live)),
         read("/disable/receipt", get(disable::receipt_file)),
+        read("/give-back", get(give_back::form)),
+        send("/give-back", post(give_back::give_back)),
+        read("/give-back/receipt", get(give_back::receipt)),
         read("/settings", get(settings::general)),
         read("/settings/network", get(settings::network)),
         read("/settings/portal", get(settings::portal)),

@@ -27,6 +27,18 @@ pub(super) fn notices(seen: &StatusResponse) -> Vec<Notice> {
     notices_with(seen, portal::portal(seen))
 }
 
+/// The data are older than a receipt that this server gave.
+fn put_back(seen: &StatusResponse) -> Option<Notice> {
+    let rev = seen.put_back?;
+    let text = html! {
+        strong { "No new seats: this server's data were put back to a time before its own receipt. " }
+        "It gave back seats of document number " (rev) ", and an older one is in force here, of which the portal counts nothing any more. "
+        "Whoever holds a seat runs on for some minutes. Download the newest .crt file at the portal, or renew the workstation there, and "
+        a href="/activate" { "upload it" } "."
+    };
+    Some(Notice::new(Tone::Bad, text))
+}
+
 /// The same where the page itself says how it stands with the portal.
 pub(super) fn notices_but_of_the_portal(seen: &StatusResponse) -> Vec<Notice> {
     notices_with(seen, None)
@@ -39,6 +51,7 @@ fn notices_with(seen: &StatusResponse, portal: Option<Notice>) -> Vec<Notice> {
     }
     notices.extend(seen.backup_problem.as_deref().map(no_backup));
     notices.extend(restored(seen));
+    notices.extend(put_back(seen));
     notices.extend(clock(seen));
     let all = products(seen);
     notices.extend(moved(seen));

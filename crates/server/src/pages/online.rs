@@ -199,6 +199,13 @@ fn server_by_file(activation: &ActivationStatus, seen: &StatusResponse) -> Marku
         html! { "Number " (activation.rev) ", issued " (when(activation.issued_at.0, seen.server_time.0)) },
     ));
     facts.push(("Runs until", when(activation.ends_at.0, seen.server_time.0)));
+    if let Some(given) = &seen.given_back {
+        let back = u64::from(given.seats_signed.saturating_sub(given.seats_kept));
+        facts.push((
+            "Given back",
+            html! { (words::seats(back)) " of " (given.seats_signed) " " a href="/give-back" { "Receipt " (given.number) } },
+        ));
+    }
     html! {
         @if seen.state == ServerState::Draining { (draining()) }
         div.columns {
@@ -206,6 +213,7 @@ fn server_by_file(activation: &ActivationStatus, seen: &StatusResponse) -> Marku
                 (definitions(&facts))
                 div.actions {
                     (link_button("Renew by file", "/activate", Button::Plain))
+                    @if seen.state == ServerState::Active { (link_button("Give back some seats", "/give-back", Button::Plain)) }
                     (link_button("Disable", "/disable", Button::Danger))
                 }
             }))
@@ -256,7 +264,7 @@ fn online_server(activation: &ActivationStatus, online: &OnlineStatus, seen: &St
         @if seen.state == ServerState::Draining { (draining()) }
         @match online.state {
             OnlineState::Copy => (copy(online)),
-            OnlineState::Revoked => (revoked()),
+            OnlineState::Revoked => (revoked(online.lost)),
             OnlineState::ByFile => (by_file()),
             OnlineState::Unreachable => (unreachable(online)),
             OnlineState::Ok | OnlineState::Starting => {}
@@ -351,15 +359,20 @@ fn copy(online: &OnlineStatus) -> Markup {
     trouble("copy", title, body)
 }
 
-fn revoked() -> Markup {
+fn revoked(lost: bool) -> Markup {
     let body = html! {
-        p { "Somebody who manages the account revoked it there. It gets no more seats; applications that lose theirs are told to save and stop." }
+        p {
+            @if lost { "Somebody who manages the account declared it lost there, as if its machine were gone for good; others may have its seats. " }
+            @else { "Somebody who manages the account revoked it there. " }
+            "It gets no more seats; applications that lose theirs are told to save and stop."
+        }
         ol.numbered {
             li { "If that was meant: " a href="/disable" { "Disable" } " this server, or switch it off. Nothing else is needed." }
             li { "If it should work again: " a href="/disable" { "Disable" } " it, then " a href="/online/enable" { "Enable" } " it again. It gets a new key and is a new workstation at the portal." }
         }
     };
-    trouble("revoked", html! { "This server was revoked at the portal" }, body)
+    let how = if lost { "declared lost" } else { "revoked" };
+    trouble("revoked", html! { "This server was " (how) " at the portal" }, body)
 }
 
 fn by_file() -> Markup {

@@ -26,6 +26,7 @@ const ONLINE_LICENSING: Menu = Menu::Group {
         Link { label: "Use licenses offline", href: "/online/offline" },
         Link { label: "Activate offline", href: "/activate" },
         Link { label: "Borrowed by machines", href: "/passes" },
+        Link { label: "Give back some seats", href: "/give-back" },
         Link { label: "Disable", href: "/disable" },
     ],
 };
@@ -54,6 +55,7 @@ const WAYS_BACK: &[&str] = &[
     "/online/enable",
     "/online/offline",
     "/activate",
+    "/give-back",
     "/disable",
     "/settings",
     "/settings/network",

@@ -6,9 +6,9 @@ use crate::server::Server;
 use crate::store;
 use crate::upstream::files::{self, RequestParts, Reread};
 use leasehold_core::access::ServerAction;
-use leasehold_core::engine::{Input, Output};
+use leasehold_core::engine::{Input, InstallRefusal, Output};
 use leasehold_core::ids::RequestId;
-use leasehold_trust::SigningKey;
+use leasehold_trust::{FileProblem, SigningKey};
 use leasehold_wire::server::{ActivationResponse, DisableResponse};
 use std::sync::Arc;
 
@@ -45,13 +45,25 @@ impl Server {
         let wall = self.0.clock.wall();
         // By the wall clock, which people can mend: what the server's own time makes of it is for the engine to say.
         let read = files::read(bytes, trust.as_ref(), &key.public(), self.rev_in_use().await?, wall);
-        let reread = read.map_err(Failure::File)?;
+        let reread = match read {
+            Err(FileProblem::Older { file_rev, in_use }) => return Err(self.older(file_rev, in_use).await?),
+            read => read.map_err(Failure::File)?,
+        };
         let input = Input::Install { document: reread.document.clone(), wall, act: caller.act() };
         match self.0.engine.step(input).await? {
             Output::Installed { withdrawn, .. } => Ok(activated(&reread, trust.is_none(), withdrawn)),
             Output::NotInstalled(refusal) => Err(Failure::NotInstalled(refusal)),
             other => Err(Failure::Internal(format!("the engine answered {other:?}"))),
         }
+    }
+
+    /// Why a file with a lower number than the one in force is not taken.
+    async fn older(&self, file_rev: u64, in_use: u64) -> Result<Failure, Failure> {
+        let given = self.0.engine.look(|engine, _| engine.given_back().map(|given| given.rev)).await?;
+        Ok(match given.filter(|rev| *rev == in_use) {
+            Some(rev) => Failure::NotInstalled(InstallRefusal::GivenBack { file_rev, rev }),
+            None => Failure::File(FileProblem::Older { file_rev, in_use }),
+        })
     }
 
     /// Begins to give up the key: no new seats from now on; when the last lease has ended, the receipt is made and the

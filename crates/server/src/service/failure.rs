@@ -3,7 +3,7 @@
 
 use crate::config::SettingProblem;
 use crate::engine::Refusal;
-use leasehold_core::engine::InstallRefusal;
+use leasehold_core::engine::{GiveBackRefusal, InstallRefusal};
 use leasehold_core::time::{Ms, SECOND_MS};
 use leasehold_db::DbError;
 use leasehold_host::FileError;
@@ -14,7 +14,7 @@ use leasehold_wire::server::{ConnectionProblem, DenialResponse, codes};
 use std::net::IpAddr;
 
 /// Who keeps the machine.
-const ADMINISTRATOR: &str = "the administrator of the license server";
+pub(super) const ADMINISTRATOR: &str = "the administrator of the license server";
 
 /// Why a use case did not happen.
 #[derive(Debug, thiserror::Error)]
@@ -143,6 +143,9 @@ pub enum Failure {
     /// Never obeyed such a document.
     #[error("no such grant document")]
     GrantUnknown,
+    /// No seats are given back: why, and the name of the product in question.
+    #[error("not given back: {0:?}")]
+    NotGivenBack(GiveBackRefusal, Option<String>),
     /// The server was not disabled.
     #[error("no receipt")]
     NoReceipt,
@@ -386,8 +389,11 @@ impl Failure {
                     .next("Take the hash from the newest answer of this server.", who::CALLER)
             }
             Failure::NoReceipt => Problem::new(404, codes::NO_RECEIPT, "There is no receipt.")
-                .detail("The server was not disabled, or leases are still out.")
-                .next("Disable the server, and wait until its last lease has ended.", ADMINISTRATOR),
+                .detail("The server was not disabled, or leases are still out; and it gave back no seats of the document in force.")
+                .next("Disable the server, and wait until its last lease has ended; or give back some seats first.", ADMINISTRATOR),
+            Failure::NotGivenBack(refusal, product) => {
+                super::give_back::refused(*refusal, product.as_deref().unwrap_or("this license"))
+            }
             Failure::NotActivated => Problem::new(
                 409,
                 "NOT_ACTIVATED",
@@ -454,6 +460,16 @@ fn not_installed(refusal: InstallRefusal) -> Problem {
         // The number does not matter where the very same file is in force.
         InstallRefusal::Twice => Problem::new(409, "FILE_TWICE", "This activation file is in force already.")
             .next("Nothing needs to be done. To change seats, renew the workstation at the portal and upload its new .crt file.", who::YOU),
+        InstallRefusal::GivenBack { file_rev, rev } => {
+            Problem::new(409, codes::FILE_GIVEN_BACK, "This activation file is not loaded any more.")
+                .detail(format!(
+                    "It has number {file_rev}. This server made a receipt for document number {rev}, and the portal may have given the seats of every document up to that one to others."
+                ))
+                .next(
+                    "Renew the workstation at the portal, with a new request file if you like, and upload the new .crt file.",
+                    ADMINISTRATOR,
+                )
+        }
         InstallRefusal::OtherWorkstation => {
             Problem::new(422, "FILE_OTHER_SERVER", "The activation file is for another workstation than the one this server is.")
                 .next("Upload the .crt file of this server's own workstation.", ADMINISTRATOR)

@@ -103,7 +103,7 @@ impl Server {
             let now = self.0.engine.look(look).await?.ok_or(Failure::NotOnline)?;
             return match now.verdict {
                 _ if now.forked.is_some() => Err(Failure::Copy),
-                Verdict::ByFile | Verdict::Ended => Err(Failure::NotOnline),
+                Verdict::ByFile | Verdict::Ended | Verdict::Lost => Err(Failure::NotOnline),
                 Verdict::Ok | Verdict::Forked => Ok(()),
             };
         }
@@ -152,12 +152,13 @@ impl Server {
             ends_at: ends_at.map(Into::into),
             state: match (online.forked.is_some(), online.verdict) {
                 (true, _) => OnlineState::Copy,
-                (_, Verdict::Ended) => OnlineState::Revoked,
+                (_, Verdict::Ended | Verdict::Lost) => OnlineState::Revoked,
                 (_, Verdict::ByFile) => OnlineState::ByFile,
                 _ if online.starting => OnlineState::Starting,
                 _ if trouble.is_some() && online.failures > 0 => OnlineState::Unreachable,
                 _ => OnlineState::Ok,
             },
+            lost: online.verdict == Verdict::Lost,
             // Where the other copy runs, and why the portal is not reached, may tell more than everybody should know.
             copy_on: online.forked.filter(|_| caller.is_signed_in()),
             trouble_since: trouble.as_ref().filter(|_| online.failures > 0).map(|(since, _)| (*since).into()),

@@ -15,8 +15,9 @@ use leasehold_core::ids::LeaseId;
 use leasehold_core::pool::{FeatureView, Lease, LineView, PoolView, Standing};
 use leasehold_core::time::{Ms, SECOND_MS};
 use leasehold_wire::server::{
-    ActivationStatus, ClockStatus, ClockVerdict, FeatureStatus, LeaseQuery, LeaseView, LineStatus, MovedStatus,
-    OnlineState, Page, PingResponse, ReleasedView, RestoredStatus, ServerState, StatusResponse, StorageStatus,
+    ActivationStatus, ClockStatus, ClockVerdict, FeatureStatus, GivenBack, LeaseQuery, LeaseView, LineStatus,
+    MovedStatus, OnlineState, Page, PingResponse, ReleasedView, RestoredStatus, ServerState, StatusResponse,
+    StorageStatus,
 };
 
 /// Leases on a page if nobody says how many.
@@ -43,6 +44,8 @@ struct Seen {
     moved_until: Option<Ms>,
     leases_end_at: Option<Ms>,
     passes_out: usize,
+    given_back: Option<GivenBack>,
+    put_back: Option<u64>,
 }
 
 fn see(engine: &Engine, now: Ms) -> Seen {
@@ -55,6 +58,8 @@ fn see(engine: &Engine, now: Ms) -> Seen {
         moved_until: engine.moved_until(),
         leases_end_at: engine.pool().last_freed_at(),
         passes_out: engine.pool().passes_out(),
+        given_back: super::give_back::given_back(engine),
+        put_back: engine.is_put_back(),
     }
 }
 
@@ -122,6 +127,8 @@ impl Server {
             leases_end_at: seen.leases_end_at.map(Into::into),
             online,
             receipt,
+            given_back: seen.given_back,
+            put_back: seen.put_back,
             moved: seen.moved_until.map(|until| MovedStatus { new_leases_until: until.into() }),
             restored: no_new_because(DenialCode::Restored)
                 .map(|until| RestoredStatus { new_leases_from: until.into() }),

@@ -9,6 +9,7 @@ mod denials;
 mod documents;
 mod events;
 mod facts;
+mod give_back;
 mod leases;
 mod online;
 mod passes;
@@ -32,6 +33,10 @@ pub(crate) use documents::{
 };
 pub(crate) use events::{EventFilter, ended_since, page as events_page};
 pub(crate) use facts::{counts, names_seen};
+pub(crate) use give_back::{
+    add as add_given_back, file as give_back_file, newest as given_back, set_file as set_give_back_file,
+    summary as usage_summary,
+};
 pub(crate) use leases::all as leases;
 pub(crate) use online::{
     load as online, newest_receipt_way, peaks, portal_url, receipt_brought, receipts_to_bring, set_portal_url,
@@ -99,6 +104,7 @@ pub(crate) fn commit(tx: &mut Tx<'_>, batch: &Batch) -> Result<(), DbError> {
             Write::SetBack { from, to } => set_back = Some((*from, *to)),
             Write::Online(row) => online::set(tx, row.as_deref())?,
             Write::Peak { license, hour, seats } => online::set_peak(tx, *license, *hour, *seats)?,
+            Write::GivenBack(given) => give_back::add(tx, given)?,
             Write::Draining => state::set_draining(tx, true)?,
             Write::Retired { receipt, to_bring, void } => {
                 state::set_draining(tx, false)?;

@@ -4,7 +4,8 @@ use leasehold_db::{Migration, Migrations};
 
 /// Every step of the schema, oldest first. The license server lives on SQLite alone, so rows that are found by a text
 /// key have no row id beside it.
-pub(crate) const MIGRATIONS: Migrations = Migrations(&[FIRST, MOVED, ONLINE, DENIALS, PASSES, USAGE, SETTINGS]);
+pub(crate) const MIGRATIONS: Migrations =
+    Migrations(&[FIRST, MOVED, ONLINE, DENIALS, PASSES, USAGE, SETTINGS, GIVE_BACK]);
 
 const FIRST: Migration = Migration {
     version: 1,
@@ -296,5 +297,26 @@ const USAGE: Migration = Migration {
         ) WITHOUT ROWID;
         CREATE INDEX usage_day_user ON usage_day (user_id, day) WHERE span = 1;
         CREATE INDEX usage_day_host ON usage_day (host_id, day) WHERE span = 1;
+    ",
+};
+
+const GIVE_BACK: Migration = Migration {
+    version: 7,
+    name: "seats given back by receipt",
+    sql: "
+        -- Promises to keep fewer seats than a document holds; numbers rise.
+        CREATE TABLE give_back (
+            number INTEGER PRIMARY KEY,
+            workstation TEXT NOT NULL,
+            -- SHA-256 of the document, and its number.
+            document TEXT NOT NULL,
+            rev BIGINT NOT NULL,
+            -- Seats kept, by license and by line, as JSON.
+            kept TEXT NOT NULL,
+            lines TEXT NOT NULL,
+            at_ms BIGINT NOT NULL,
+            -- The receipt; NULL until it was made.
+            file TEXT
+        );
     ",
 };

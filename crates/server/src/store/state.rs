@@ -79,6 +79,7 @@ pub(super) fn set_back(tx: &mut Tx<'_>, from: Ms, to: Ms) -> Result<(), DbError>
         "UPDATE denial SET served_at_ms = served_at_ms - ?1 WHERE served_at_ms > ?2",
         "UPDATE usage_event SET at_ms = at_ms - ?1 WHERE at_ms > ?2",
         "UPDATE document SET loaded_at_ms = loaded_at_ms - ?1 WHERE loaded_at_ms > ?2",
+        "UPDATE give_back SET at_ms = at_ms - ?1 WHERE at_ms > ?2",
         "UPDATE audit SET at_ms = at_ms - ?1 WHERE at_ms > ?2",
         "UPDATE session SET created_at_ms = created_at_ms - ?1, expires_at_ms = expires_at_ms - ?1
          WHERE created_at_ms > ?2",

@@ -6,6 +6,7 @@ use crate::store::StoredDocument;
 use leasehold_core::engine::{Document, Engine};
 use leasehold_core::ids::RequestId;
 use leasehold_core::time::Ms;
+use leasehold_core::times::TimeTable;
 use leasehold_trust::activation_file::{Activation, read_activation_file};
 use leasehold_trust::request::{RequestFacts, build_request};
 use leasehold_trust::{FileProblem, PublicKey, SigningKey, VendorRoot};
@@ -59,11 +60,10 @@ pub(crate) fn root_of(file: &str) -> Option<VendorRoot> {
 }
 
 /// The number that a request says, by which the portal counts what was granted before as void. Nothing is said while
-/// leases still run out on seats that the document in force no longer has: the portal would give them to somebody else.
-pub(crate) fn rev_to_report(engine: &Engine, now: Ms) -> Option<u64> {
-    let document = engine.document()?;
-    let fits = engine.pool().view(now).lines.iter().all(|line| line.granted && line.seats_in_use <= line.line.seats);
-    fits.then_some(document.grant.rev)
+/// leases still run out on seats that the document in force no longer has, or has for less long than somebody borrowed
+/// them: the portal would give them to somebody else.
+pub(crate) fn rev_to_report(engine: &Engine, _: Ms) -> Option<u64> {
+    engine.document().filter(|_| engine.pool().fits(&TimeTable::DEFAULT)).map(|document| document.grant.rev)
 }
 
 /// What a request says about this server.

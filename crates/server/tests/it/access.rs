@@ -85,6 +85,10 @@ const TABLE: &[Row] = &[
     ("post", "/v1/activation", CHANGE),
     // There is none yet.
     ("get", "/v1/activation/receipt", [401, 401, 401, 404, 404, 401]),
+    ("get", "/v1/activation/give-back", LOOK),
+    // Nothing was given back, and no license is named.
+    ("get", "/v1/activation/give-back/receipt", [401, 401, 401, 404, 404, 401]),
+    ("post", "/v1/activation/give-back", changes(422)),
     // For the command line on the server's own machine: a sign-in alone does not forget a password.
     ("post", "/v1/setup/reset", changes(403)),
     // No portal is set, which is an answer.
@@ -185,6 +189,7 @@ fn body_of(method: &str, template: &str, lease: &Reply, copy: &std::path::Path) 
         ("POST", "/v1/passes" | "/v1/passes/lend") => Some(json!({"request": "x"})),
         ("POST", "/v1/passes/{pass}/return" | "/v1/passes/receipts") => Some(json!({"receipt": "x"})),
         ("POST", "/v1/passes/{pass}/lost") => Some(json!({})),
+        ("POST", "/v1/activation/give-back") => Some(json!({"keep": {}})),
         ("POST", "/v1/simulate") => Some(json!({"feature": "studio.gui"})),
         ("POST", "/v1/releases") => Some(json!({"lease": lease.str("lease"), "not_again_s": 0})),
         ("PATCH", "/v1/settings") => Some(json!({"usage_open": false})),

@@ -11,6 +11,7 @@ mod denials;
 mod durability;
 mod fake_portal;
 mod flaws;
+mod give_back;
 mod leases;
 mod machine;
 mod metrics;

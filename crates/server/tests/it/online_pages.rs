@@ -238,12 +238,14 @@ fn a_revoked_server_and_one_with_a_file_waiting_say_so() {
     for (verdict, state, home, page) in [
         (Verdict::ByFile, "by_file", "Upload that file", "enable online licensing again"),
         (Verdict::Ended, "revoked", "was revoked at the portal", "It gets a new key"),
+        (Verdict::Lost, "revoked", "was declared lost at the portal", "others may have its seats"),
     ] {
         portal.set_verdict(verdict, "");
         eventually(state, || {
             // Again and again: a sync that is on its way just now counts its next one from when it is answered.
             site.clock.advance(2 * MINUTE_MS);
-            server.get("/v1/status").json["online"]["state"] == state
+            let online = &server.get("/v1/status").json["online"];
+            online["state"] == state && online["lost"] == (verdict == Verdict::Lost)
         });
         sees(&browser.get("/").text, &[home]);
         sees(&browser.get("/online").text, &[page]);

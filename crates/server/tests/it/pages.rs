@@ -14,6 +14,8 @@ const LOOK: &[&str] = &[
     "/online/offline",
     "/activate",
     "/activate/request",
+    "/give-back",
+    "/give-back/receipt",
     "/disable",
     "/disable/live",
     "/disable/receipt",
@@ -34,6 +36,7 @@ const SEND: &[(&str, &str)] = &[
     ("/online/test", ""),
     ("/online/refresh", ""),
     ("/online/offline", ""),
+    ("/give-back", ""),
     ("/disable", ""),
     ("/settings/save", "card=open&usage_open=on"),
     ("/settings/test", ""),
@@ -143,6 +146,10 @@ const DOORS: &[Row] = &[
     ("POST", "/passes/file", "request=x", [401, 401, 401, 422, 403, 401]),
     ("GET", "/passes/lost", "", ADMINISTRATOR),
     ("POST", "/passes/lost", "pass=x", [401, 401, 401, 404, 403, 401]),
+    ("GET", "/give-back", "", ADMINISTRATOR),
+    // Nothing was given back, and nothing would be.
+    ("GET", "/give-back/receipt", "", [303, 303, 303, 404, 404, 303]),
+    ("POST", "/give-back", "", [401, 401, 401, 409, 403, 401]),
     ("GET", "/disable", "", ADMINISTRATOR),
     ("GET", "/disable/live", "", ADMINISTRATOR),
     // There is none yet.
@@ -433,4 +440,32 @@ fn the_usage_log_can_be_searched() {
     }
     assert_eq!(users, ["user-k3", "user-k1"]);
     assert_eq!(server.admin("GET", "/v1/events?kind=nonsense", None).status, 400);
+}
+
+#[test]
+fn some_seats_are_given_back_after_a_preview_in_numbers() {
+    let site = Site::new();
+    let grant = site.portal.ten_seats(1);
+    let server = site.activated(&grant);
+    let browser = Browser::signed_in(&server);
+    assert!(browser.get("/online").text.contains("href=\"/give-back\""));
+    server.checkout("k1");
+    let form = browser.get("/give-back").text;
+    for part in ["Keep of Studio", "min=\"1\" max=\"10\"", "9 can go back now", "1 application holds"] {
+        assert!(form.contains(part), "{part}: {form}");
+    }
+    let field = format!("keep-{}", grant.lines[0].license);
+    let too_few = browser.post("/give-back", &format!("{field}=0"));
+    assert_eq!(too_few.status, 409);
+    assert!(too_few.text.contains("1 seats of Studio are in use") && too_few.text.contains("value=\"0\""));
+    assert_eq!(browser.post("/give-back", &format!("{field}=many")).status, 422);
+    let preview = browser.post("/give-back", &format!("{field}=4"));
+    assert!(preview.text.contains("Give back 6 seats?") && preview.text.contains("10 → 4"), "{}", preview.text);
+    assert_eq!(server.get("/v1/status").json["lines"][0]["seats"], 10, "nothing has happened yet");
+    assert_eq!(browser.post("/give-back", &format!("{field}=4&confirm=yes")).to, "/give-back");
+    let done = browser.get("/give-back").text;
+    assert!(done.contains("6 seats given back") && done.contains("href=\"/give-back/receipt\""), "{done}");
+    assert!(browser.get("/give-back/receipt").text.contains("LEASEHOLD RECEIPT"));
+    assert!(browser.get("/online").text.contains("Receipt 1"));
+    assert_eq!(server.get("/v1/status").json["lines"][0]["seats"], 4);
 }

@@ -5,12 +5,13 @@ use super::outcome::Violation;
 use super::plant::Plant;
 use super::server::{Command, DiskCopy, act};
 use super::world::{World, tell};
-use leasehold_core::engine::{Input, Whom, Write};
+use leasehold_core::engine::{GiveBack, Input, Whom, Write};
 use leasehold_core::ids::{ReceiptId, RequestId};
 use leasehold_core::time::{MINUTE_MS, Ms, SECOND_MS};
 use leasehold_db::DbError;
 use leasehold_server::testing;
-use leasehold_trust::receipt::{ReceiptFacts, build_receipt, read_receipt};
+use leasehold_trust::receipt::{Kept, ReceiptFacts, build_receipt, read_receipt};
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 impl World<'_, '_> {
@@ -137,6 +138,8 @@ impl World<'_, '_> {
             rev_in_use: document.grant.rev,
             given_up_at: wall.floor_to_second(),
             server_version: "simulated".to_owned(),
+            kept: None,
+            usage: None,
         };
         let receipt: Box<str> = build_receipt(&key, &facts).into();
         let mut writes: Vec<Write> = Vec::new();
@@ -170,11 +173,70 @@ impl World<'_, '_> {
             self.servers[server].online = !self.servers[server].online;
         }
         if let Some(file) = file {
+            self.receipts.push(file.clone());
             let in_ms = self.carrying_ms();
             self.portal_act(in_ms, PortalWhat::Receipt { file });
         }
         let again_ms = self.between(MINUTE_MS, 20 * MINUTE_MS);
         self.push(again_ms, Event::MakeRequest { server });
+    }
+
+    /// An administrator gives some seats back, or tries to give back more than is free.
+    pub(super) fn give_back(&mut self, server: usize) {
+        let Some(now) = self.server_now(server) else { return };
+        let Some(running) = &self.servers[server].running else { return };
+        let Ok(all) = running.engine.may_give_back(now) else { return };
+        let mut keep = BTreeMap::new();
+        for view in all.iter().filter(|view| view.held > 0) {
+            let least = if self.per_mille(900) { view.used.min(view.held) } else { 0 };
+            let seats = least + u32::try_from(self.below(u64::from(view.held - least) + 1)).unwrap_or(0);
+            if self.per_mille(600) {
+                keep.insert(view.license, seats);
+            }
+        }
+        self.command(server, Command::GiveBack(keep));
+    }
+
+    /// Receipts leave the server when their promises are stored, or before with [`Plant::ReceiptBeforeDisk`].
+    pub(super) fn carry_give_backs(&mut self, server: usize, given_back: &[GiveBack], stored: bool) {
+        if stored != (self.plant == Some(Plant::ReceiptBeforeDisk)) {
+            given_back.iter().for_each(|given| self.carry_give_back(server, given));
+        }
+    }
+
+    /// The receipt of a promise is carried to the portal, sometimes twice, sometimes never.
+    fn carry_give_back(&mut self, server: usize, given: &GiveBack) {
+        let Some(key) = self.key_of(server) else { return };
+        let wall = self.servers[server].machine.wall(self.at_ms);
+        let facts = ReceiptFacts {
+            receipt: ReceiptId::draw(self.now(), &mut self.random),
+            workstation: given.workstation,
+            rev_in_use: given.rev,
+            given_up_at: wall.floor_to_second(),
+            server_version: "simulated".to_owned(),
+            kept: Some(Kept { number: given.number, document: given.document.to_string(), seats: given.kept.clone() }),
+            usage: None,
+        };
+        let file: Arc<str> = build_receipt(&key, &facts).into();
+        tell!(self, "server{server} gives back by receipt {}: keeps {:?}", given.number, given.kept);
+        self.tally.count("receipt of some seats");
+        self.receipts.push(file.clone());
+        let times = [0, 1, 1, 1, 1, 2][self.pick(6)];
+        for _ in 0..times {
+            let in_ms = self.carrying_ms();
+            self.portal_act(in_ms, PortalWhat::Receipt { file: file.clone() });
+        }
+    }
+
+    /// Somebody uploads a receipt that lies around.
+    pub(super) fn upload_again(&mut self) {
+        if self.receipts.is_empty() {
+            return;
+        }
+        let chosen = self.pick(self.receipts.len());
+        let file = self.receipts[chosen].clone();
+        self.tally.count("old receipt");
+        self.portal_act(0, PortalWhat::Receipt { file });
     }
 
     /// Somebody copies the data folder.

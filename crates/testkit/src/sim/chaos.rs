@@ -76,6 +76,9 @@ enum Trouble {
     FileAgain,
     Reimage,
     LosePass,
+    GiveBack,
+    ReceiptAgain,
+    Lost,
 }
 
 /// Everything that can go wrong, and how usual it is.
@@ -114,6 +117,9 @@ const CHAOS: &[(Trouble, u64)] = &[
     (Trouble::FileAgain, 4),
     (Trouble::Reimage, 1),
     (Trouble::LosePass, 2),
+    (Trouble::GiveBack, 4),
+    (Trouble::ReceiptAgain, 2),
+    (Trouble::Lost, 1),
 ];
 
 impl Dice {
@@ -166,6 +172,17 @@ impl Dice {
         (self.online, self.borrowers, self.lasts_ms) = (0, 4, 16 * MINUTE_MS);
         for ((trouble, _), weight) in CHAOS.iter().zip(&mut self.weights) {
             if *trouble == Trouble::ClientWallStep {
+                *weight = 20;
+            }
+        }
+    }
+
+    /// Servers by file that give seats back and die often: where a bug of receipts can show.
+    pub(super) fn give_back(&mut self) {
+        (self.online, self.carry_ms_max, self.lasts_ms) = (0, 5 * SECOND_MS, 16 * MINUTE_MS);
+        self.down_ms_max = 2 * SECOND_MS;
+        for ((trouble, _), weight) in CHAOS.iter().zip(&mut self.weights) {
+            if matches!(trouble, Trouble::GiveBack | Trouble::DieAtCommit | Trouble::DiskFull | Trouble::Crash) {
                 *weight = 20;
             }
         }
@@ -280,6 +297,12 @@ impl World<'_, '_> {
             Trouble::FileAgain => self.bring_again(),
             Trouble::Reimage => self.reimage(),
             Trouble::LosePass => self.lose_pass(server),
+            Trouble::GiveBack => self.give_back(server),
+            Trouble::ReceiptAgain => self.upload_again(),
+            Trouble::Lost => {
+                let write_off = self.per_mille(600);
+                self.portal_act(0, PortalWhat::Lost { server, write_off });
+            }
             Trouble::TakeBack => self.take_back(server),
             Trouble::Recall => self.portal_act(0, PortalWhat::Recall { server }),
             Trouble::Keep => {

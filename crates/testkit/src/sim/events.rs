@@ -2,8 +2,10 @@
 
 use super::pass::PassCall;
 use super::sync::Parcel;
+use leasehold_core::codes::LeaseEnd;
 use leasehold_core::engine::Output;
 use leasehold_core::session::{Reply, Request, SessionInput};
+use leasehold_core::time::MINUTE_MS;
 use leasehold_wire::portal::ChosenLine;
 use std::sync::Arc;
 
@@ -107,6 +109,8 @@ pub(super) enum PortalWhat {
     Revoke { server: usize },
     /// A receipt is uploaded.
     Receipt { file: Arc<str> },
+    /// A server is declared lost, rightly or not.
+    Lost { server: usize, write_off: bool },
     /// The vendor changes how many seats a license has.
     Seats,
 }
@@ -125,6 +129,7 @@ impl std::fmt::Debug for PortalWhat {
             PortalWhat::Renew { server } => write!(f, "renew server{server}"),
             PortalWhat::Revoke { server } => write!(f, "revoke server{server}"),
             PortalWhat::Receipt { .. } => write!(f, "upload a receipt"),
+            PortalWhat::Lost { server, write_off } => write!(f, "declare server{server} lost (write off: {write_off})"),
             PortalWhat::Seats => write!(f, "change the seats of a license"),
         }
     }
@@ -133,4 +138,18 @@ impl std::fmt::Debug for PortalWhat {
 /// An answer on its way back.
 pub(super) fn answered(call: u64, reply: Reply) -> SessionInput {
     SessionInput::Answered { call, reply }
+}
+
+/// What a client reads of an engine's answer.
+pub(super) fn reply(output: &Output) -> Reply {
+    match output {
+        Output::Leased(answer) => Reply::Leased { lease: answer.lease, times: answer.times },
+        Output::Denied(denial) => Reply::Denied(denial.code),
+        Output::Ended { end, left_ms } => Reply::Ended { end: *end, left_ms: *left_ms },
+        Output::TakenBack { left_ms, .. } => Reply::TakenBack { left_ms: *left_ms, not_again_ms: 2 * MINUTE_MS },
+        // 404 to a checkin: the client takes it as done.
+        Output::Released | Output::Unknown => Reply::Released,
+        Output::KeyReused => Reply::Refused,
+        _ => Reply::Ended { end: LeaseEnd::LeaseGone, left_ms: 0 },
+    }
 }

@@ -33,12 +33,17 @@ impl World<'_, '_> {
                 }
                 let workstation = self.truth.servers[server].on_disk.document.map(|(workstation, _)| workstation);
                 let counted = workstation.map_or(0, |id| self.truth.counted(id, license, self.now()));
-                if seats > counted {
+                let lost = workstation.map_or(0, |id| self.truth.written_off_at(id, license));
+                if seats > counted && lost > 0 {
+                    // Written off while it runs: counted apart, and never more than was signed.
+                    self.tally.count("seat of a lost server in use");
+                }
+                if seats > counted + lost {
                     let what =
                         format!("{seats} seats of {license} are in use at server{server}, the portal counts {counted}");
                     return self.broken(Law::One, what);
                 }
-                *everywhere.entry(license).or_default() += seats;
+                *everywhere.entry(license).or_default() += seats.min(counted);
             }
         }
         for (license, seats) in everywhere {
@@ -193,7 +198,7 @@ impl World<'_, '_> {
         }
         for (license, seats) in held {
             let counted = self.truth.counted(document.grant.workstation, license, self.now());
-            if seats > counted {
+            if seats > counted + self.truth.written_off_at(document.grant.workstation, license) {
                 let rev = document.grant.rev;
                 let what =
                     format!("server{server} holds {seats} of {license} by rev {rev}, the portal counts {counted}");
@@ -303,7 +308,8 @@ impl World<'_, '_> {
                             continue;
                         }
                         // Whoever was refused and waits before the next try does not know what came since.
-                        if running.pausing && self.truth.servers[*server].loaded_ms >= running.refused_ms {
+                        let truth = &self.truth.servers[*server];
+                        if running.pausing && truth.loaded_ms.max(truth.returned_ms) >= running.refused_ms {
                             continue;
                         }
                         // Whose line has just ended looks around twice a minute.

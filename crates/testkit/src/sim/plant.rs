@@ -29,4 +29,8 @@ pub enum Plant {
     UseAfterReturn,
     /// A restored portal gives seats before it knows what is out.
     RaiseAfterRestore,
+    /// The receipt of seats that are given back leaves the server before its promise is on disk.
+    ReceiptBeforeDisk,
+    /// A server that starts forgets that it gave seats back.
+    ForgetGivenBack,
 }

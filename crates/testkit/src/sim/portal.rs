@@ -13,13 +13,16 @@ use leasehold_core::time::{DAY_MS, HOUR_MS, MINUTE_MS, SECOND_MS};
 use leasehold_db::DbError;
 use leasehold_portal::service::activation::{self, Wish};
 use leasehold_portal::service::{
-    IdempotencyKey, assignments, enable, licenses, organizations, pins, sync, workstations as desk,
+    IdempotencyKey, assignments, enable, licenses, losses, organizations, pins, receipts, sync, workstations as desk,
 };
 use leasehold_portal::store::workstations::Owned;
-use leasehold_portal::store::{Keyset, documents, licenses as store_licenses, state, workstations};
+use leasehold_portal::store::{
+    Keyset, documents, licenses as store_licenses, receipts as store_receipts, state, workstations,
+};
 use leasehold_portal::{Failure, admin};
+use leasehold_trust::receipt::read_receipt;
 use leasehold_wire::portal::{
-    Activated, ChosenLine, Enable, KeepLicense, KeepSeats, NewLicense, NewMember, WorkstationStatus,
+    Activated, ChosenLine, DeclareLost, Enable, KeepLicense, KeepSeats, NewLicense, NewMember, WorkstationStatus,
 };
 use leasehold_wire::time::Time;
 use std::collections::{BTreeMap, BTreeSet};
@@ -116,6 +119,7 @@ impl World<'_, '_> {
         }
         // Stored is what counts, whether or not anybody was told.
         self.learn_acknowledged(&act.what, issued);
+        self.learn_given_up(&act.what);
         if died {
             let again_ms = self.between(SECOND_MS, MINUTE_MS);
             self.push(again_ms, Event::AtPortal(act));
@@ -195,8 +199,14 @@ impl World<'_, '_> {
                 Ok("workstation revoked")
             }
             PortalWhat::Receipt { file } => {
-                desk::take_receipt(&portal, &operator, file.as_bytes())?;
-                Ok("receipt taken")
+                let taken = receipts::take_receipt(&portal, &operator, file.as_bytes())?;
+                Ok(if taken.goes_on { "seats given back" } else { "receipt taken" })
+            }
+            PortalWhat::Lost { server, write_off } => {
+                let Some(workstation) = self.servers[*server].workstation else { return Ok("nothing to lose") };
+                let wish = DeclareLost { write_off: *write_off };
+                let lost = losses::declare_lost(&portal, &operator, workstation, wish)?;
+                Ok(if lost.written_off > 0 { "server written off" } else { "server declared lost" })
             }
             PortalWhat::Seats => {
                 let ids: Vec<LicenseId> = self.truth.bought.keys().copied().collect();
@@ -295,6 +305,30 @@ impl World<'_, '_> {
             && let Some(truth) = self.truth.workstations.get_mut(&workstation)
         {
             truth.acknowledged_rev = truth.acknowledged_rev.max(*rev);
+        }
+    }
+
+    /// What a receipt or a loss says counts once the portal has stored it.
+    fn learn_given_up(&mut self, what: &PortalWhat) {
+        match what {
+            PortalWhat::Receipt { file } => {
+                let read = read_receipt(file.as_bytes()).expect("a receipt");
+                let key = self.sim.keys.iter().find(|key| key.thumbprint() == read.key).expect("a known key");
+                let facts = read.verify(&key.public()).expect("a good receipt");
+                let receipt = facts.receipt;
+                let taken = self.sim.portal_db.db.read(move |tx| store_receipts::taken(tx, receipt));
+                if let (Some(kept), Some(_)) = (&facts.kept, taken.expect("receipts")) {
+                    self.truth.gave_back(facts.workstation, facts.rev_in_use, &kept.seats);
+                }
+            }
+            PortalWhat::Lost { server, .. } => {
+                let Some(workstation) = self.servers[*server].workstation else { return };
+                let all = self.sim.portal_db.db.read(move |tx| store_receipts::written_off_at(tx, workstation));
+                for row in all.expect("write-offs") {
+                    self.truth.write_off(workstation, row.license, (row.at, row.seats), self.now());
+                }
+            }
+            _ => {}
         }
     }
 

@@ -1,6 +1,6 @@
 //! The shell around a license server: batches, commits, crashes and starts, over the server's own store.
 
-use super::events::{Event, Letter, What};
+use super::events::{Event, Letter, What, answered, reply};
 use super::machine::Machine;
 use super::outcome::{Law, Violation};
 use super::pass::PassCall;
@@ -9,10 +9,9 @@ use super::trace::{told, written};
 use super::truth::OnDisk;
 use super::world::{World, tell};
 use leasehold_core::clock::{EngineClock, StartVerdict};
-use leasehold_core::codes::LeaseEnd;
-use leasehold_core::engine::{Act, Document, Engine, EventKind, Input, Output, SyncOut, Whom, Write};
-use leasehold_core::ids::{LeaseId, PassId, RequestId, WorkstationId};
-use leasehold_core::session::{Reply, Request, SessionInput};
+use leasehold_core::engine::{Act, Document, Engine, EventKind, GiveBack, Input, Output, SyncOut, Whom, Write};
+use leasehold_core::ids::{LeaseId, LicenseId, PassId, RequestId, WorkstationId};
+use leasehold_core::session::{Request, SessionInput};
 use leasehold_core::sync::ServerFacts;
 use leasehold_core::time::{MINUTE_MS, Ms, SECOND_MS};
 use leasehold_core::times::TimeTable;
@@ -86,6 +85,8 @@ pub(super) enum Command {
     Install(Box<Document>),
     Drain,
     Release(Whom),
+    /// So many seats of licenses are kept, the others given back.
+    GiveBack(BTreeMap<LicenseId, u32>),
     /// A request or receipt of a machine that borrows.
     Pass {
         borrower: usize,
@@ -107,6 +108,7 @@ struct Stepped {
     tick: bool,
     set_time_to: Option<Ms>,
     sync: Option<SyncOut>,
+    given_back: Vec<GiveBack>,
 }
 
 /// How a commit came out.
@@ -194,12 +196,15 @@ impl World<'_, '_> {
         self.servers[server].batch_ms = i64::MAX;
         let Some(now) = self.server_now(server) else { return Ok(()) };
         let mut writes = Vec::new();
-        let Stepped { answers: stepped, passes, tick, set_time_to, sync } = self.step_all(server, now, &mut writes);
+        let Stepped { answers: stepped, passes, tick, set_time_to, sync, given_back } =
+            self.step_all(server, now, &mut writes);
         if self.plant == Some(Plant::AnswerBeforeCommit) {
             self.answer(server, &stepped);
         }
+        self.carry_give_backs(server, &given_back, false);
         match self.commit(server, now, writes, tick)? {
             Commit::Stored => {
+                self.carry_give_backs(server, &given_back, true);
                 if let Some(to) = set_time_to {
                     self.set_clock(server, to)?;
                 }
@@ -258,6 +263,7 @@ impl World<'_, '_> {
         let Some(running) = running else { return all };
         let paused = running.stalled_until.is_some_and(|until| now < until);
         let mut refused = Vec::new();
+        let mut refused_give_backs = 0_u32;
         for (command, prepared) in commands {
             if let (Command::Pass { borrower, call }, Some(input)) = (&command, &prepared) {
                 if !paused {
@@ -273,6 +279,7 @@ impl World<'_, '_> {
                 Command::Lose { pass, write_off } => Input::Lose { pass, write_off, act: act() },
                 Command::Install(document) => Input::Install { document: *document, wall, act: act() },
                 Command::Drain => Input::Drain { act: act() },
+                Command::GiveBack(keep) => Input::GiveBack { keep, act: act() },
                 Command::Release(Whom::Seat(lease)) if self.plant == Some(Plant::TakeBackAtOnce) => {
                     Input::Checkin { lease }
                 }
@@ -285,6 +292,8 @@ impl World<'_, '_> {
                 continue;
             }
             match running.engine.step(now, input, writes) {
+                Output::GaveBack(given) => all.given_back.push(*given),
+                Output::NotGivenBack(_) => refused_give_backs += 1,
                 Output::Installed { set_back_to, .. } => all.set_time_to = all.set_time_to.or(set_back_to),
                 Output::Synced { set_time_to, .. } => all.set_time_to = all.set_time_to.or(set_time_to),
                 _ => {}
@@ -331,6 +340,9 @@ impl World<'_, '_> {
         for letter in refused {
             self.fail(server, &letter);
         }
+        for _ in 0..refused_give_backs {
+            self.tally.count("seats not given back");
+        }
         all
     }
 
@@ -355,7 +367,7 @@ impl World<'_, '_> {
         for (letter, _, output) in stepped {
             tell!(self, "server{server} -> app{}: {}", letter.app, told(output));
             if let Some(call) = letter.call {
-                let answer = super::events::answered(call, reply(output));
+                let answer = answered(call, reply(output));
                 self.back(server, letter.app, letter.process, answer);
             }
         }
@@ -406,6 +418,9 @@ impl World<'_, '_> {
             }
         }
         let committed = self.truth.committed(server, writes);
+        if committed.kinds.contains(&EventKind::Return) {
+            self.truth.servers[server].returned_ms = self.at_ms;
+        }
         for kind in &committed.kinds {
             self.tally.count(match kind {
                 EventKind::Checkout => "event checkout",
@@ -571,24 +586,13 @@ impl World<'_, '_> {
         if self.plant == Some(Plant::ForgetKeys) {
             restored.ended.clear();
         }
-
+        if self.plant == Some(Plant::ForgetGivenBack) {
+            restored.given_back = None;
+        }
         let from = match (self.plant, mark) {
             (Some(Plant::RestartFromDisk), Some(mark)) => mark,
             _ => now,
         };
         Ok(Engine::restore(restored, verdict, from, self.times()))
-    }
-}
-
-fn reply(output: &Output) -> Reply {
-    match output {
-        Output::Leased(answer) => Reply::Leased { lease: answer.lease, times: answer.times },
-        Output::Denied(denial) => Reply::Denied(denial.code),
-        Output::Ended { end, left_ms } => Reply::Ended { end: *end, left_ms: *left_ms },
-        Output::TakenBack { left_ms, .. } => Reply::TakenBack { left_ms: *left_ms, not_again_ms: 2 * MINUTE_MS },
-        // 404 to a checkin: the client takes it as done.
-        Output::Released | Output::Unknown => Reply::Released,
-        Output::KeyReused => Reply::Refused,
-        _ => Reply::Ended { end: LeaseEnd::LeaseGone, left_ms: 0 },
     }
 }

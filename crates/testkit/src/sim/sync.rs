@@ -191,6 +191,7 @@ impl World<'_, '_> {
                         Verdict::Forked => "copy found out",
                         Verdict::ByFile => "sync of a server by file",
                         Verdict::Ended => "sync of a server that ended",
+                        Verdict::Lost => "sync of a server that was lost",
                     });
                 }
                 self.command(server, Command::Sync(Box::new(input)));

@@ -25,6 +25,9 @@ pub(super) fn written(write: &Write) -> String {
         Write::Event(event) => format!("event {}", event.kind),
         Write::Audit(audit) => format!("audit {}", audit.action),
         Write::Retired { .. } => "its retirement".to_owned(),
+        Write::GivenBack(given) => {
+            format!("its promise {} to keep {:?} of rev {}", given.number, given.kept, given.rev)
+        }
         Write::Denial(row) => format!("denial {} of {}, {} tries", row.outcome, row.feature, row.tries),
         Write::SeatMoved { .. }
         | Write::LeaseReleased { .. }

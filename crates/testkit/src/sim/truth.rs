@@ -49,6 +49,8 @@ pub(super) struct ServerTruth {
     pub(super) unsynced: bool,
     /// When its newest document was loaded.
     pub(super) loaded_ms: i64,
+    /// When a machine last gave back what it had borrowed.
+    pub(super) returned_ms: i64,
     /// The number of the last sync that it knows to be taken.
     syncs: u64,
 }
@@ -90,6 +92,8 @@ pub(super) struct Truth {
     pub(super) workstations: BTreeMap<WorkstationId, WorkstationTruth>,
     /// Passes that an administrator counted as free while their machines may use them: the one exception of the laws.
     pub(super) written_off: BTreeSet<LeaseId>,
+    /// Seats of servers that were declared lost and count as free while the server may use them: the same exception.
+    lost: BTreeMap<(WorkstationId, LicenseId), BTreeMap<Ms, u32>>,
     /// Leases of which a clone of the holder's machine has a copy.
     pub(super) copied: BTreeSet<LeaseId>,
     /// Keys under which a clone asks as well: what is made under them is copied from the beginning.
@@ -157,6 +161,7 @@ impl Truth {
                     committed.document = true;
                 }
                 Write::Draining => truth.on_disk.draining = true,
+                Write::GivenBack(_) => {}
                 Write::Online(row) => {
                     let syncs = row.as_ref().map_or(0, |row| row.seq);
                     if row.is_none() || syncs > truth.syncs {
@@ -223,6 +228,40 @@ impl Truth {
                 *kept = (*kept).min(keep);
             }
         }
+    }
+
+    /// The portal has taken a receipt by which a server keeps so many seats of its document `rev`.
+    pub(super) fn gave_back(&mut self, workstation: WorkstationId, rev: u64, seats: &BTreeMap<LicenseId, u32>) {
+        let Some(truth) = self.workstations.get_mut(&workstation) else { return };
+        truth.acknowledged_rev = truth.acknowledged_rev.max(rev);
+        for (license, seats) in seats {
+            let kept = truth.kept.entry((rev, *license)).or_insert(*seats);
+            *kept = (*kept).min(*seats);
+        }
+    }
+
+    /// The portal counts so many seats of a lost server as free, whatever it does.
+    pub(super) fn write_off(
+        &mut self,
+        workstation: WorkstationId,
+        license: LicenseId,
+        (at, seats): (Ms, u32),
+        now: Ms,
+    ) {
+        if self.lost.entry((workstation, license)).or_default().insert(at, seats).is_some() {
+            return;
+        }
+        let left = self.counted(workstation, license, now).saturating_sub(seats);
+        let Some(truth) = self.workstations.get_mut(&workstation) else { return };
+        for issued in &truth.issued {
+            let kept = truth.kept.entry((issued.document.rev, license)).or_insert(left);
+            *kept = (*kept).min(left);
+        }
+    }
+
+    /// Seats of a license that a lost server may use although they count as free.
+    pub(super) fn written_off_at(&self, workstation: WorkstationId, license: LicenseId) -> u32 {
+        self.lost.get(&(workstation, license)).map_or(0, |rows| rows.values().sum())
     }
 
     /// A document was issued; `false` if it is known.

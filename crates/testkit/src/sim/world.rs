@@ -70,6 +70,8 @@ pub(super) struct World<'s, 't> {
     pub(super) sold: Vec<FeatureBundle>,
     /// Activation files that were carried, for somebody to try again or elsewhere.
     pub(super) files: Vec<(WorkstationId, Arc<str>)>,
+    /// Receipts of servers, for somebody to upload again.
+    pub(super) receipts: Vec<Arc<str>>,
     pub(super) tally: Tally,
     trace: Option<&'t mut dyn FnMut(&str)>,
 }
@@ -105,6 +107,9 @@ impl<'s, 't> World<'s, 't> {
         if plant == Some(Plant::ForgetKeys) {
             dice.restart_often();
         }
+        if matches!(plant, Some(Plant::ReceiptBeforeDisk | Plant::ForgetGivenBack)) {
+            dice.give_back();
+        }
         World {
             sim,
             at_ms: 0,
@@ -134,6 +139,7 @@ impl<'s, 't> World<'s, 't> {
             flights: 0,
             sold: Vec::new(),
             files: Vec::new(),
+            receipts: Vec::new(),
             tally: Tally::default(),
             trace,
         }

@@ -43,6 +43,14 @@ const DONE: &[&str] = &[
     "workstation renewed",
     "workstation revoked",
     "receipt taken",
+    "receipt of some seats",
+    "seats given back",
+    "seats not given back",
+    "old receipt",
+    "server declared lost",
+    "server written off",
+    "seat of a lost server in use",
+    "sync of a server that was lost",
     "seats changed",
     "document loaded",
     "machine asleep",
@@ -208,4 +216,14 @@ fn a_machine_that_uses_what_it_gave_up_is_found() {
 #[test]
 fn a_restored_portal_that_gives_seats_at_once_is_found() {
     assert_eq!(found(Plant::RaiseAfterRestore), Law::One);
+}
+
+#[test]
+fn a_receipt_that_leaves_before_its_promise_is_on_disk_is_found() {
+    assert_eq!(found(Plant::ReceiptBeforeDisk), Law::One);
+}
+
+#[test]
+fn a_restart_that_forgets_what_was_given_back_is_found() {
+    assert_eq!(found(Plant::ForgetGivenBack), Law::One);
 }

@@ -1,14 +1,16 @@
 //! What was written is what is read, and the parts of a vendor belong together.
 
 use crate::support::{NOW, World, blocks, der, signer_of};
+use leasehold_core::license::FeatureCode;
 use leasehold_core::time::{DAY_MS, HOUR_MS, Ms};
+use leasehold_core::usage::{FeatureSummary, SUMMARY_FEATURES_MAX, Summary};
 use leasehold_trust::activation_file::{build_activation_file, read_activation_file};
-use leasehold_trust::receipt::read_receipt;
+use leasehold_trust::receipt::{Kept, ReceiptFacts, build_receipt, read_receipt};
 use leasehold_trust::request::{build_request, read_request};
 use leasehold_trust::vendor::SignerError;
 use leasehold_trust::{
-    DocumentError, LeaseSigner, PortalSigner, SigningKey, Vendor, VendorRoot, verify_grant, verify_lease,
-    verify_workstation_certificate,
+    DocumentError, FILE_BYTES_MAX, LeaseSigner, PortalSigner, SigningKey, Vendor, VendorRoot, verify_grant,
+    verify_lease, verify_workstation_certificate,
 };
 
 #[test]
@@ -74,7 +76,7 @@ fn a_grant_that_no_server_would_read_is_not_handed_out() {
 fn a_receipt_is_verified_with_the_key_that_was_stored() {
     let mut world = World::new("Acme");
     let facts = world.receipt_facts();
-    let file = leasehold_trust::receipt::build_receipt(&world.key, &facts);
+    let file = build_receipt(&world.key, &facts);
     let receipt = read_receipt(file.as_bytes()).unwrap();
     assert_eq!(receipt.key, world.key.thumbprint());
     assert_eq!(receipt.verify(&world.key.public()), Ok(facts.clone()));
@@ -149,4 +151,37 @@ fn only_a_self_signed_ca_is_a_root() {
         assert!(VendorRoot::from_pem(text).is_err(), "{text}");
     }
     assert!(Vendor::create("", NOW).is_err() && Vendor::create(&"x".repeat(49), NOW).is_err());
+}
+
+#[test]
+fn a_receipt_of_some_seats_says_what_is_kept_and_is_never_taken_for_one_of_all() {
+    let mut world = World::new("Acme");
+    let all = world.receipt_facts();
+    let license = world.line("studio.gui", NOW).license;
+    let some = ReceiptFacts {
+        kept: Some(Kept { number: 4, document: "ab".repeat(32), seats: [(license, 3)].into() }),
+        usage: Some(Summary {
+            since: NOW,
+            until: NOW,
+            features: (0..200)
+                .map(|n| FeatureSummary {
+                    feature: FeatureCode::new(&format!("studio.f{n}")).unwrap(),
+                    seat_s: u64::MAX,
+                    peak: u32::MAX,
+                    checkouts: n,
+                    denials: 0,
+                })
+                .collect(),
+            left_out: 1,
+        }),
+        ..all.clone()
+    };
+    let read = |file: &str| read_receipt(file.as_bytes()).and_then(|read| read.verify(&world.key.public()));
+    let file = build_receipt(&world.key, &some);
+    assert!(file.len() < FILE_BYTES_MAX);
+    let told = read(&file).unwrap();
+    assert_eq!((&told.kept, told.rev_in_use), (&some.kept, some.rev_in_use));
+    let usage = told.usage.unwrap();
+    assert_eq!((usage.features.len(), usage.left_out), (SUMMARY_FEATURES_MAX, 137), "bounded");
+    assert_eq!(read(&build_receipt(&world.key, &all)).unwrap().kept, None);
 }

@@ -55,6 +55,8 @@ impl World {
             rev_in_use: 3,
             given_up_at: NOW,
             server_version: "0.1.0".to_owned(),
+            kept: None,
+            usage: None,
         }
     }
 

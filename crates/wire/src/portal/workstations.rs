@@ -4,7 +4,8 @@ use super::{AccountRef, ProductRef, schema};
 use crate::time::Time;
 use leasehold_core::grant::Terms;
 use leasehold_core::ids::{AccountId, LicenseId, LineId, RequestId, WorkstationId};
-use leasehold_core::license::{Channel, Mode, Scope};
+use leasehold_core::license::{Channel, FeatureCode, Mode, Scope};
+use leasehold_core::usage::{FeatureSummary, Summary};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
@@ -18,6 +19,8 @@ pub enum WorkstationStatus {
     Revoked,
     /// Gave up its key and all that it held.
     Released,
+    /// Was declared lost: gone for good. What it has runs to its end, unless it was written off.
+    Lost,
 }
 
 impl WorkstationStatus {
@@ -27,13 +30,14 @@ impl WorkstationStatus {
             WorkstationStatus::Active => "active",
             WorkstationStatus::Revoked => "revoked",
             WorkstationStatus::Released => "released",
+            WorkstationStatus::Lost => "lost",
         }
     }
 
     /// The status of a word.
     pub fn from_word(word: &str) -> Option<WorkstationStatus> {
-        use WorkstationStatus::{Active, Released, Revoked};
-        [Active, Revoked, Released].into_iter().find(|status| status.word() == word)
+        use WorkstationStatus::{Active, Lost, Released, Revoked};
+        [Active, Revoked, Released, Lost].into_iter().find(|status| status.word() == word)
     }
 }
 
@@ -88,6 +92,91 @@ pub struct Workstation {
     pub copy_at: Option<Time>,
     /// Rows of the newest document.
     pub lines: Vec<HeldLine>,
+    /// The newest receipt with which it gave back some seats and kept others; absent if there was none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub gave_back: Option<GaveBack>,
+    /// Seats that were written off when it was declared lost.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub written_off: Vec<WrittenOff>,
+    /// How its seats were used, as its newest receipt says; absent if none says it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub usage: Option<ReportedUsage>,
+}
+
+/// A receipt with which a license server gave back some seats.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize, ToSchema)]
+pub struct GaveBack {
+    /// Number of the document that it is about.
+    pub rev: u64,
+    /// Number of the receipt.
+    pub number: u64,
+    /// Seats of that document that the server keeps.
+    pub seats_kept: u32,
+    /// When the receipt was taken.
+    pub at: Time,
+}
+
+/// Seats of a lost license server that count as free although they may still be in use.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize, ToSchema)]
+pub struct WrittenOff {
+    /// Of which license.
+    #[schema(value_type = String)]
+    pub license: LicenseId,
+    /// Name of its product.
+    pub product_name: String,
+    /// How many.
+    pub seats: u32,
+    /// When that was decided.
+    pub at: Time,
+    /// Until when they may be in use.
+    pub until: Time,
+}
+
+/// What a license server says about usage, without anybody's name.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize, ToSchema)]
+pub struct ReportedUsage {
+    /// From when it counts, by the server's clock.
+    pub since: Time,
+    /// Until when it counts.
+    pub until: Time,
+    /// The features with most use, the most used first.
+    pub features: Vec<ReportedFeature>,
+    /// Features that were left out.
+    pub left_out: u32,
+}
+
+/// How one feature was used.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize, ToSchema)]
+pub struct ReportedFeature {
+    /// Its code.
+    #[schema(value_type = String)]
+    pub feature: FeatureCode,
+    /// Seats in use together, summed over time, in seconds.
+    pub seat_s: u64,
+    /// Most seats in use at once.
+    pub peak: u32,
+    /// How often seats were taken.
+    pub checkouts: u64,
+    /// How often none was given.
+    pub denials: u64,
+}
+
+impl From<Summary> for ReportedUsage {
+    fn from(summary: Summary) -> ReportedUsage {
+        let feature = |of: FeatureSummary| ReportedFeature {
+            feature: of.feature,
+            seat_s: of.seat_s,
+            peak: of.peak,
+            checkouts: of.checkouts,
+            denials: of.denials,
+        };
+        ReportedUsage {
+            since: Time(summary.since),
+            until: Time(summary.until),
+            features: summary.features.into_iter().map(feature).collect(),
+            left_out: summary.left_out,
+        }
+    }
 }
 
 /// What the portal knows of a document that it issued.
@@ -131,7 +220,7 @@ pub struct HeldLine {
     /// In which way the license was given out.
     #[schema(schema_with = schema::channel_words)]
     pub channel: Channel,
-    /// Seats.
+    /// Seats; without those that the server gave back by receipt.
     pub seats: u32,
     /// Of these, seats that applications were using when the server synced last; absent if it does not sync.
     pub used: Option<u32>,
@@ -216,7 +305,7 @@ pub struct Offer {
     pub available: u32,
     /// Seats in its newest document; 0 for a new one.
     pub held_now: u32,
-    /// Proposed seats: all that are available.
+    /// Proposed seats: all that are available; for one that gave seats back, what it holds.
     pub preset_seats: u32,
     /// Proposed end: the license's end or 90 days, whichever is first.
     pub preset_until: Time,
@@ -360,7 +449,7 @@ pub struct Revoked {
     pub free_at: Option<Time>,
 }
 
-/// A receipt file from a license server that was disabled.
+/// A receipt file from a license server that was disabled, or gave back some seats.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct TakeReceipt {
@@ -368,11 +457,75 @@ pub struct TakeReceipt {
     pub receipt: String,
 }
 
-/// A workstation gave up its key: its seats are free.
+/// A workstation gave up its key, or some seats: they are free.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize, ToSchema)]
 pub struct Released {
     /// The workstation.
     pub workstation: Workstation,
     /// Seats that came back.
     pub seats: u32,
+    /// It gave back some seats and goes on with the others; otherwise it gave up its key.
+    #[serde(default)]
+    pub goes_on: bool,
+    /// A newer document than the one in the receipt was issued before, and counts until the server has said that it obeys
+    /// another: its number.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub newer_rev: Option<u64>,
+}
+
+/// What it would mean to declare a workstation lost. Nothing has changed.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize, ToSchema)]
+pub struct Loss {
+    /// The workstation.
+    pub workstation: Workstation,
+    /// The licenses of which it may be using seats.
+    pub licenses: Vec<LostLicense>,
+    /// Seats that it may be using, of all licenses together.
+    pub seats: u32,
+    /// Of these, seats that could be counted as free at once.
+    pub may_write_off: u32,
+}
+
+/// One license at a workstation that may be lost.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize, ToSchema)]
+pub struct LostLicense {
+    /// Which.
+    #[schema(value_type = String)]
+    pub license: LicenseId,
+    /// Name of its product.
+    pub product_name: String,
+    /// Seats that the server may be using.
+    pub seats: u32,
+    /// Until when it may, at the latest, if it still runs somewhere.
+    pub until: Time,
+    /// From when they are free by themselves: later, because the server's clock may be behind.
+    pub free_at: Time,
+    /// Seats that the vendor allows to be written off at license servers within a year.
+    pub write_offs_allowed: u32,
+    /// Of these, written off within the last year.
+    pub write_offs_used: u32,
+    /// Seats that could be counted as free at once.
+    pub may_write_off: u32,
+}
+
+/// Body of `POST /api/v1/workstations/{workstation}/lost`.
+#[derive(Clone, Copy, Default, PartialEq, Eq, Debug, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct DeclareLost {
+    /// Count its seats as free at once, as far as the vendor allows within a year. They may be in use until they end.
+    #[serde(default)]
+    pub write_off: bool,
+}
+
+/// A workstation is declared lost.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize, ToSchema)]
+pub struct DeclaredLost {
+    /// The workstation.
+    pub workstation: Workstation,
+    /// Seats that count as free now, and may be in use until they end.
+    pub written_off: u32,
+    /// Seats that are still counted.
+    pub seats: u32,
+    /// When the last of those is free.
+    pub free_at: Option<Time>,
 }

@@ -52,7 +52,7 @@ pub enum OnlineState {
     Unreachable,
     /// Another server runs with the same key: this one gives no new seats.
     Copy,
-    /// The workstation was revoked at the portal.
+    /// The workstation was revoked at the portal, or declared lost there.
     Revoked,
     /// A file was made for this workstation at the portal: it has to be loaded here.
     ByFile,
@@ -65,6 +65,9 @@ pub struct OnlineStatus {
     pub portal_url: String,
     /// How it stands.
     pub state: OnlineState,
+    /// It was declared lost at the portal: others may have its seats.
+    #[serde(default)]
+    pub lost: bool,
     /// When the portal answered last; absent before the first time.
     pub synced_at: Option<Time>,
     /// When the first of its lines ends if no sync renews it; absent if it holds nothing.

@@ -1,6 +1,6 @@
 //! What a license server tells about itself: totals for everybody, holders for those who may see them.
 
-use super::{OnlineStatus, PassView, ReceiptStatus};
+use super::{GivenBack, OnlineStatus, PassView, ReceiptStatus};
 use crate::time::Time;
 use jiff::civil::Date;
 use leasehold_core::ids::{LeaseId, LicenseId, LineId, WorkstationId};
@@ -56,6 +56,13 @@ pub struct StatusResponse {
     /// What became of the receipt of a disabled server; absent in every other state.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub receipt: Option<ReceiptStatus>,
+    /// Seats of the document in force that were given back; absent if none were.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub given_back: Option<GivenBack>,
+    /// Its data were put back to a time before a receipt: the number of the document that the receipt named. It gives no
+    /// new seats until a newer one is loaded.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub put_back: Option<u64>,
     /// It is on another machine than its document was issued to; absent if it is not.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub moved: Option<MovedStatus>,

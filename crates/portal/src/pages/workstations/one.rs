@@ -21,7 +21,9 @@ use leasehold_web::extract::ApiPath;
 use leasehold_web::maud::{Markup, html};
 use leasehold_web::page::{self, Notice, Width};
 use leasehold_web::text::number;
-use leasehold_wire::portal::{AuditEntry, DocumentState, IssuedDocument, PageQuery, Workstation, WorkstationStatus};
+use leasehold_wire::portal::{
+    AuditEntry, DocumentState, IssuedDocument, PageQuery, ReportedUsage, Workstation, WorkstationStatus,
+};
 use leasehold_wire::time::Time;
 
 /// Documents and deeds on the page.
@@ -82,6 +84,7 @@ fn lines(workstation: &Workstation, viewer: &Viewer) -> Markup {
         ),
         WorkstationStatus::Active => empty_state("It holds nothing", "Renew it to give it seats.", html! {}),
         WorkstationStatus::Revoked => empty_state("It holds nothing new", "It is revoked and gets no seats.", html! {}),
+        WorkstationStatus::Lost => empty_state("It holds nothing", "It was declared lost and gets no seats.", html! {}),
     };
     table(&Table {
         id: "lines",
@@ -171,6 +174,21 @@ fn facts(workstation: &Workstation, operator: bool, now: Ms) -> Markup {
         list.insert(2, ("Last seen", last_seen(workstation, now)));
         let used = workstation.seats_used.unwrap_or(0);
         list.insert(3, ("Seats in use", html! { (number(used.into())) span.muted { " when it was last seen" } }));
+    }
+    if let Some(gave) = &workstation.gave_back {
+        list.push((
+            "Gave back",
+            html! { "keeps " (seats(gave.seats_kept)) " of rev " (gave.rev) ", receipt " (gave.number) ", " (when(gave.at.0, now)) },
+        ));
+    }
+    for off in &workstation.written_off {
+        list.push((
+            "Written off",
+            html! {
+                (seats(off.seats)) " of " (clip(&off.product_name)) ", " (when(off.at.0, now))
+                @if off.until.0 > now { span.muted { "; may be in use until " (on(off.until.0)) } }
+            },
+        ));
     }
     if let (Some(host), Some(at)) = (&workstation.copy_on, workstation.copy_at) {
         list.push(("A copy came", html! { "from " (wrapped(host)) ", " (when(at.0, now)) }));
@@ -280,6 +298,29 @@ fn revoked(workstation: &Workstation) -> Notice {
     )
 }
 
+/// How a workstation stands that was declared lost.
+fn lost(workstation: &Workstation, now: Ms) -> Notice {
+    let off: u32 = workstation.written_off.iter().map(|row| row.seats).fold(0, u32::saturating_add);
+    let until = workstation.written_off.iter().map(|row| row.until.0).max();
+    Notice::new(
+        Tone::Bad,
+        html! {
+            (named("", &workstation.name, " was declared lost: it gets nothing any more, and its key cannot be used again. "))
+            @if let Some(free_at) = workstation.free_at {
+                (seats(workstation.seats_out)) " of it count as out until " (on(free_at.0)) ": what it has is signed until then. "
+            } @else if off == 0 {
+                "Nothing that it had still runs; all its seats are back in the pool. "
+            }
+            @if let Some(until) = until {
+                (seats(off)) @if off == 1 { " was" } @else { " were" } " written off and count as free"
+                @if until > now { ", but may still be in use until " (on(until)) }
+                ". "
+            }
+            @if workstation.free_at.is_some() { a href={ (address(workstation.id)) "/lost" } { "See what can be freed at once" } }
+        },
+    )
+}
+
 /// What stands above the page after something was done, or because of how the workstation stands: live.
 fn said(workstation: &Workstation, query: &ListQuery, now: Ms) -> Vec<Notice> {
     let rev = workstation.newest_rev.to_string();
@@ -298,11 +339,23 @@ fn said(workstation: &Workstation, query: &ListQuery, now: Ms) -> Vec<Notice> {
             (named("", &workstation.name, " hears of it with its next sync, ")) "within seconds if it is reached."
         }));
     }
+    let given = query.get("gave_back").and_then(|seats| seats.parse::<u32>().ok());
+    if let (Some(count), Some(gave)) = (given, &workstation.gave_back) {
+        notices.push(done(html! {
+            "Receipt " (gave.number) " was taken: " (seats(count)) " back in the pool. The server keeps " (seats(gave.seats_kept)) ". "
+            "It needs no new file for that; when you like, "
+            a href={ (address(workstation.id)) "/renew" } { "issue one with the lower numbers" } "."
+            @if workstation.newest_rev > gave.rev {
+                " Its newer file, rev " (workstation.newest_rev) ", counts as well until the server has loaded another, or it has ended."
+            }
+        }));
+    }
     notices.extend(copied(workstation, now));
     notices.extend(silent(workstation, now));
     match workstation.status {
         WorkstationStatus::Active => {}
         WorkstationStatus::Revoked => notices.push(revoked(workstation)),
+        WorkstationStatus::Lost => notices.push(lost(workstation, now)),
         WorkstationStatus::Released => notices.push(Notice::new(Tone::Neutral, html! {
             (named("", &workstation.name, " gave up its key: all its seats are back in the pool. To use the server again, activate it anew."))
         })),
@@ -329,6 +382,9 @@ fn actions(workstation: &Workstation, just_issued: bool) -> Markup {
             @if !just_issued { (link_button("Download .crt File", &format!("{here}/certificate"), Button::Primary)) }
             (link_button("Renew", &format!("{here}/renew"), Button::Plain))
         }
+        @if matches!(workstation.status, WorkstationStatus::Active | WorkstationStatus::Revoked) {
+            (link_button("Lost?", &format!("{here}/lost"), Button::Plain))
+        }
         @if active { (link_button("Revoke", &format!("{here}/revoke"), Button::Danger)) }
     }
 }
@@ -341,15 +397,60 @@ fn how_to_disable(workstation: &Workstation) -> Markup {
              what it holds is back in the pool at once. If it could not reach this portal then, upload its receipt here."
         }
         Mode::File => {
-            "When the license server is disabled it destroys its key and writes a receipt. Upload that here, and what it holds is \
-             back in the pool at once."
+            "When the license server gives back some seats, or is disabled and destroys its key, it writes a receipt. Upload that \
+             here, and what it gave up is back in the pool at once."
         }
+    };
+    let (title, text) = match (workstation.status, workstation.mode) {
+        (WorkstationStatus::Lost, _) => (
+            "Found again?",
+            "Disable the license server on its own page, and upload its receipt here: what it still holds is back in the pool at once. \
+             To use it again, activate it anew.",
+        ),
+        (_, Mode::File) => ("Seats to give back?", text),
+        (_, Mode::Online) => ("Server disabled?", text),
     };
     let upload = link_button("Upload Receipt", "/workstations/receipt", Button::Plain);
     html! {
         @if workstation.status != WorkstationStatus::Released {
-            (card("Server disabled?", html! { p { (text) } div.actions { (upload) } }))
+            (card(title, html! { p { (text) } div.actions { (upload) } }))
         }
+    }
+}
+
+const USAGE_COLUMNS: &[Column] = &[
+    Column::new("feature", "Feature"),
+    Column::new("hours", "Seat hours").end(),
+    Column::new("peak", "Most at once").end(),
+    Column::new("checkouts", "Checkouts").end(),
+    Column::new("denials", "Denials").end(),
+];
+
+/// What the server's newest receipt says about usage.
+fn reported(usage: &ReportedUsage, now: Ms) -> Markup {
+    let rows = usage.features.iter().map(|feature| {
+        Row::from(vec![
+            html! { code { (feature.feature) } },
+            html! { (number(feature.seat_s / 3_600)) "." (feature.seat_s % 3_600 / 360) },
+            html! { (number(feature.peak.into())) },
+            html! { (number(feature.checkouts)) },
+            html! { (number(feature.denials)) },
+        ])
+    });
+    html! {
+        p.hint {
+            "By its newest receipt, from " (when(usage.since.0, now)) " to " (when(usage.until.0, now)) ", by the server's own clock."
+            @if usage.left_out > 0 { " " (number(usage.left_out.into())) " features with less use are left out." }
+        }
+        (table(&Table {
+            id: "usage",
+            caption: "Usage",
+            columns: USAGE_COLUMNS,
+            rows: rows.collect(),
+            query: &ListQuery::default(),
+            next: None,
+            empty: empty_state("Nothing was used", "No application took a seat in this time.", html! {}),
+        }))
     }
 }
 
@@ -370,6 +471,7 @@ fn page_of(viewer: &Viewer, workstation: &Workstation, past: &Past, query: &List
         h2 { "What it holds" }
         (lines(workstation, viewer))
         div.columns { (standing(workstation, viewer)) (how_to_disable(workstation)) }
+        @if let Some(usage) = &workstation.usage { h2 { "Usage" } (reported(usage, now)) }
         h2 { (issued_title) }
         (documents(&past.issued, workstation.mode, now))
         h2 { "History" }

@@ -78,7 +78,7 @@ fn copy(online: &OnlineStatus, now: Ms) -> Notice {
 
 fn revoked(online: &OnlineStatus, now: Ms) -> Notice {
     let text = html! {
-        strong { "This server was revoked at the portal, so it gets no more seats from there. " }
+        strong { "This server was " (if online.lost { "declared lost" } else { "revoked" }) " at the portal, so it gets no more seats from there. " }
         @if online.ends_at.is_some_and(|end| now < end.0) { "What it still holds runs" (until(online, now)) ". " }
         @else { "Applications that held one were told to save and stop. " }
         a href="/online" { "What to do" }
