@@ -3,6 +3,7 @@
 
 mod day;
 mod evening;
+mod files;
 mod laptop;
 mod offline;
 mod proxy;

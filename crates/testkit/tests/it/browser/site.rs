@@ -289,6 +289,21 @@ impl Site {
         self.ask("licenses", &self.token(OPERATOR), &license);
     }
 
+    /// So many seats of each license of a product may be written off within a year.
+    pub(super) fn allow_write_offs(&self, product: usize, seats: u32) {
+        let url = format!("{}/api/v1/products/{}", self.portal_api, self.products[product]);
+        let request = ureq::http::Request::patch(url).header("content-type", "application/json");
+        send(request, &self.token(OPERATOR), json!({ "write_offs": seats }).to_string());
+    }
+
+    /// The newest activation file of a workstation, as a file.
+    pub(super) fn crt(&self, workstation: &str) -> PathBuf {
+        let url = format!("{}/api/v1/workstations/{workstation}/certificate", self.portal_api);
+        let path = self.path("before.crt.kept");
+        std::fs::write(&path, get(&url, &self.token(CUSTOMER))).unwrap();
+        path
+    }
+
     /// Another person with an account.
     pub(super) fn person(&self, email: &str, name: &str) {
         let account = json!({ "email": email, "name": name, "password": PASSWORD });
