@@ -80,7 +80,7 @@ impl Product<'_> {
     /// When the first of the seats from a file end, or of those that the portal renews by itself.
     pub(super) fn first_end_of(&self, offline: bool) -> Option<Ms> {
         let is = |line: &&LineStatus| if offline { is_by_file(line) } else { !line.offline };
-        self.alive().filter(|line| is(&line)).map(|line| line.until.0).min()
+        self.alive().filter(is).map(|line| line.until.0).min()
     }
 
     /// Seats that are kept for use without the portal, and when the first of them end.
