@@ -325,7 +325,7 @@ impl World<'_, '_> {
                 let Some(workstation) = self.servers[*server].workstation else { return };
                 let all = self.sim.portal_db.db.read(move |tx| store_receipts::written_off_at(tx, workstation));
                 for row in all.expect("write-offs") {
-                    self.truth.write_off(workstation, row.license, (row.at, row.seats), self.now());
+                    self.truth.write_off(workstation, row.license, (row.at, row.seats));
                 }
             }
             _ => {}

@@ -241,22 +241,8 @@ impl Truth {
     }
 
     /// The portal counts so many seats of a lost server as free, whatever it does.
-    pub(super) fn write_off(
-        &mut self,
-        workstation: WorkstationId,
-        license: LicenseId,
-        (at, seats): (Ms, u32),
-        now: Ms,
-    ) {
-        if self.lost.entry((workstation, license)).or_default().insert(at, seats).is_some() {
-            return;
-        }
-        let left = self.counted(workstation, license, now).saturating_sub(seats);
-        let Some(truth) = self.workstations.get_mut(&workstation) else { return };
-        for issued in &truth.issued {
-            let kept = truth.kept.entry((issued.document.rev, license)).or_insert(left);
-            *kept = (*kept).min(left);
-        }
+    pub(super) fn write_off(&mut self, workstation: WorkstationId, license: LicenseId, (at, seats): (Ms, u32)) {
+        self.lost.entry((workstation, license)).or_default().insert(at, seats);
     }
 
     /// Seats of a license that a lost server may use although they count as free.
@@ -304,7 +290,7 @@ impl Truth {
         }
     }
 
-    /// Seats of a license that a workstation may be using at true time `now`.
+    /// Seats of a license that a workstation may be using at true time `now`, without those that were written off.
     pub(super) fn counted(&self, workstation: WorkstationId, license: LicenseId, now: Ms) -> u32 {
         let Some(truth) = self.workstations.get(&workstation) else { return 0 };
         let one = |issued: &IssuedTruth| {
@@ -317,7 +303,8 @@ impl Truth {
             let kept = truth.kept.get(&(issued.document.rev, license)).copied().unwrap_or(u32::MAX);
             of(false).min(kept) + of(true)
         };
-        truth.issued.iter().map(one).max().unwrap_or(0)
+        let obeyable = truth.issued.iter().map(one).max().unwrap_or(0);
+        obeyable.saturating_sub(self.written_off_at(workstation, license))
     }
 
     /// The same over all workstations.

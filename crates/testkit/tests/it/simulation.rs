@@ -205,7 +205,9 @@ fn a_seat_taken_back_under_its_holder_is_found() {
 
 #[test]
 fn a_pass_that_is_freed_at_its_end_is_found() {
-    assert_eq!(found(Plant::FreePassAtEnd), Law::Four);
+    // Its machine still uses it; or the seat was given back to the portal meanwhile, and is somebody else's.
+    let law = found(Plant::FreePassAtEnd);
+    assert!(matches!(law, Law::One | Law::Four), "{law:?}");
 }
 
 #[test]
