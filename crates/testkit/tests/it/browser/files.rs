@@ -70,12 +70,12 @@ async fn give_back(site: &Site, window: &Window, axe: &str) -> PathBuf {
 async fn take(site: &Site, window: &Window, receipt: &Path, page: &str) {
     window.sign_in(&site.portal, CUSTOMER).await;
     window.open(page).await;
-    window.see("#lines", "Nimbus Render80").await;
+    window.see("#lines", "Nimbus Rendercommercial80").await;
     window.follow("Upload Receipt").await;
     window.attach("receipt", receipt).await;
     window.press("Upload").await;
     window.see("#notices", "20 seats back in the pool").await;
-    window.see("#lines", "Nimbus Render60").await;
+    window.see("#lines", "Nimbus Rendercommercial60").await;
     window.see("#standing", "Gave back").await;
     window.see("#usage", "Seat hours").await;
     window.picture("portal-gave-back.png").await;
@@ -85,7 +85,7 @@ async fn take(site: &Site, window: &Window, receipt: &Path, page: &str) {
     window.press("Upload").await;
     window.see("main", "already").await;
     window.open(page).await;
-    window.see("#lines", "Nimbus Render60").await;
+    window.see("#lines", "Nimbus Rendercommercial60").await;
 }
 
 async fn renew(site: &Site, window: &Window, page: &str) -> PathBuf {
