@@ -55,7 +55,7 @@ async fn borrow(site: &Site, window: &Window) {
     window.see("#not-kept", "Nothing was changed.").await;
     window.fill(&format!("seats-{license}"), "6").await;
     window.fill(&format!("days-{license}"), "10").await;
-    window.find(By::Id(&format!("renew-{license}"))).await.click().await.unwrap();
+    window.find(By::Id(format!("renew-{license}"))).await.click().await.unwrap();
     window.press("Preview").await;
     let told = window.see("#preview", "6 seats of Nimbus Animate until").await;
     assert!(told.contains("in 10 days") && told.contains("renewed by itself for 10 days"), "{told}");
