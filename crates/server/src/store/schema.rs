@@ -301,7 +301,7 @@ const USAGE: Migration = Migration {
 };
 
 const GIVE_BACK: Migration = Migration {
-    version: 7,
+    version: 8,
     name: "seats given back by receipt",
     sql: "
         -- Promises to keep fewer seats than a document holds; numbers rise.
