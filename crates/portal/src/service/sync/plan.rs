@@ -207,9 +207,12 @@ pub(super) fn plan(
         }
         if allotment.seats > 0 {
             let pinned = pinned.min(allotment.seats);
+            // What was kept is not given as other seats to a server that gives everything back: it would give them back at
+            // once, and get them again.
+            let gone = if draining { pools.kept_at(workstation.id).min(allotment.seats) } else { 0 };
             plan.lines.push(Planned {
                 license: pools.license,
-                seats: allotment.seats - pinned,
+                seats: allotment.seats - pinned.max(gone),
                 kept: pin.filter(|_| pinned > 0).map(|pin| (pinned, pin.until)),
                 assigned: workstation.scope == Scope::Person,
             });
