@@ -28,7 +28,7 @@ impl Server {
     /// # Errors
     /// [`Failure::SignIn`], [`Failure::NotGivenBack`] if nothing can be, or the database's.
     pub async fn may_give_back(&self, caller: &Caller) -> Result<GiveBackResponse, Failure> {
-        self.authorize(caller, ServerAction::Administer)?;
+        self.authorize(caller, ServerAction::Inspect)?;
         let look = |engine: &Engine, now: Ms| {
             let licenses = engine.may_give_back(now)?;
             let rev = engine.document().map_or(0, |document| document.grant.rev);
@@ -93,7 +93,7 @@ impl Server {
     /// # Errors
     /// [`Failure::SignIn`], [`Failure::NoReceipt`], or the database's.
     pub async fn give_back_receipt(&self, caller: &Caller) -> Result<String, Failure> {
-        self.authorize(caller, ServerAction::Administer)?;
+        self.authorize(caller, ServerAction::Inspect)?;
         let look = |engine: &Engine, _| {
             let given = engine.given_back()?;
             engine.document().filter(|document| given.is_about(document)).map(|_| given.clone())

@@ -283,7 +283,8 @@ impl Running {
 impl Drop for Running {
     fn drop(&mut self) {
         if let Some(runtime) = self.runtime.take() {
-            runtime.shutdown_background();
+            // Whatever still runs is dropped, and with it what holds the engine: it must not see the clock go on after its end.
+            runtime.shutdown_timeout(Duration::from_secs(2));
         }
     }
 }
