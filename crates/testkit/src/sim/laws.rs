@@ -304,12 +304,13 @@ impl World<'_, '_> {
                     for server in &app.servers {
                         let Some((engine, at)) = self.engine(*server).zip(self.server_now(*server)) else { continue };
                         // Seats have just come, and whoever was refused looks around twice a minute.
-                        if self.at_ms - self.truth.servers[*server].loaded_ms < MINUTE_MS {
+                        let truth = &self.truth.servers[*server];
+                        let came_ms = truth.loaded_ms.max(truth.returned_ms);
+                        if self.at_ms - came_ms < MINUTE_MS {
                             continue;
                         }
                         // Whoever was refused and waits before the next try does not know what came since.
-                        let truth = &self.truth.servers[*server];
-                        if running.pausing && truth.loaded_ms.max(truth.returned_ms) >= running.refused_ms {
+                        if running.pausing && came_ms >= running.refused_ms {
                             continue;
                         }
                         // Whose line has just ended looks around twice a minute.
