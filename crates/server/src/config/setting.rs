@@ -93,7 +93,7 @@ impl Setting {
         match self.kind {
             _ if text.is_empty() => Value::Null,
             Text => Value::from(text),
-            List => entries(text).into(),
+            List => as_shown(text).unwrap_or_else(|| entries(text).into()),
             Flag => match text {
                 "true" | "on" | "yes" | "1" => true.into(),
                 "false" | "off" | "no" | "0" => false.into(),
@@ -107,6 +107,12 @@ impl Setting {
 /// The entries of a list as people write it: by line or comma. Names of users may have blanks.
 fn entries(text: &str) -> Vec<&str> {
     text.split([',', '\n', '\r']).map(str::trim).filter(|entry| !entry.is_empty()).collect()
+}
+
+/// A list as it is shown, and as it stands in `server.toml`: `["a", "b"]`.
+fn as_shown(text: &str) -> Option<Value> {
+    let list: Vec<String> = serde_json::from_str(text).ok()?;
+    Some(list.into())
 }
 
 /// What the variables of settings begin with.
@@ -159,6 +165,7 @@ mod tests {
         for (name, text, value) in [
             ("listen", "0.0.0.0:1, [::1]:2", json!(["0.0.0.0:1", "[::1]:2"])),
             ("deny_users", "anna\r\nben van gogh\n\n", json!(["anna", "ben van gogh"])),
+            ("deny_users", "[\"anna\", \"ben van gogh\"]", json!(["anna", "ben van gogh"])),
             ("usage_open", "on", json!(true)),
             ("usage_open", "perhaps", json!("perhaps")),
             ("usage_keep_days", " 30 ", json!(30)),
