@@ -23,8 +23,8 @@ pub enum Plant {
     CountUsedOnly,
     /// A seat that an administrator takes back is free at once, whatever its holder believes.
     TakeBackAtOnce,
-    /// A pass is freed at its end, though its machine's clock may be behind.
-    FreePassAtEnd,
+    /// A pass is freed a minute before its end, and not a day after it.
+    FreePassEarly,
     /// A machine goes on using a pass that it has given up.
     UseAfterReturn,
     /// A restored portal gives seats before it knows what is out.

@@ -169,8 +169,10 @@ impl World<'_, '_> {
         if self.plant == Some(Plant::FreeEarly) {
             times.lease_allowance_ms = -20_000;
         }
-        if self.plant == Some(Plant::FreePassAtEnd) {
-            times.offline_allowance_ms = 0;
+        if self.plant == Some(Plant::FreePassEarly) {
+            times.offline_allowance_ms = -60_000;
+            // Passes that end while somebody looks.
+            times.borrow_min_ms = 0;
         }
         times
     }

@@ -101,7 +101,7 @@ impl<'s, 't> World<'s, 't> {
         if matches!(plant, Some(Plant::SayTooEarly | Plant::CountUsedOnly)) {
             dice.online = 1_000;
         }
-        if matches!(plant, Some(Plant::FreePassAtEnd | Plant::UseAfterReturn)) {
+        if matches!(plant, Some(Plant::FreePassEarly | Plant::UseAfterReturn)) {
             dice.borrow();
         }
         if plant == Some(Plant::ForgetKeys) {

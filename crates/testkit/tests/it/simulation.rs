@@ -204,9 +204,9 @@ fn a_seat_taken_back_under_its_holder_is_found() {
 }
 
 #[test]
-fn a_pass_that_is_freed_at_its_end_is_found() {
+fn a_pass_that_is_freed_early_is_found() {
     // Its machine still uses it; or the seat was given back to the portal meanwhile, and is somebody else's.
-    let law = found(Plant::FreePassAtEnd);
+    let law = found(Plant::FreePassEarly);
     assert!(matches!(law, Law::One | Law::Four), "{law:?}");
 }
 
