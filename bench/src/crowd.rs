@@ -117,7 +117,7 @@ struct Rude {
 }
 
 impl Rude {
-    /// Returns once the silent ones are there.
+    /// Returns after three seconds, in which the silent ones connect.
     fn start(address: SocketAddr, options: &Crowd) -> Result<Rude> {
         let (stop, requests, connections) = (Arc::default(), Arc::default(), Arc::default());
         let (ready, wait) = std::sync::mpsc::channel();

@@ -211,9 +211,15 @@ impl LicensePools {
         rows.map(|(row, active)| row.target.saturating_sub(*active)).fold(0, u32::saturating_add)
     }
 
+    /// What a workstation counts for: one for each, in their order.
+    fn counted_for(&self, workstation: WorkstationId) -> Option<&Counted> {
+        let found = self.counted.binary_search_by_key(&workstation, |one| one.workstation);
+        found.ok().and_then(|at| self.counted.get(at))
+    }
+
     /// Seats that a workstation may be using on what is kept there for use without a portal.
     pub(super) fn kept_at(&self, workstation: WorkstationId) -> u32 {
-        self.counted.iter().find(|one| one.workstation == workstation).map_or(0, |one| one.kept)
+        self.counted_for(workstation).map_or(0, |one| one.kept)
     }
 
     /// What deciding about a file for `workstation` needs to know.
@@ -255,13 +261,8 @@ impl LicensePools {
             let waits = self.now.since(row.asked_at) < WAIT_MS;
             Some(Want { waiting: if waits { row.want.waiting } else { 0 }, ..row.want })
         };
-        // One for each workstation, in their order.
-        let counted = |workstation: WorkstationId| {
-            let found = self.counted.binary_search_by_key(&workstation, |one| one.workstation);
-            found.ok().and_then(|at| self.counted.get(at))
-        };
-        let counted_at = |workstation: WorkstationId| counted(workstation).map_or(0, |one| one.seats);
-        let kept_at = |workstation: WorkstationId| counted(workstation).map_or(0, |one| one.kept);
+        let counted_at = |workstation: WorkstationId| self.counted_for(workstation).map_or(0, |one| one.seats);
+        let kept_at = |workstation: WorkstationId| self.kept_at(workstation);
         // What is kept for use without a portal is in no report: it is used, whether or not anybody works on it.
         let with_kept = |report: Report, kept: u32| Report {
             keep: report.keep.saturating_add(kept),
@@ -294,7 +295,7 @@ impl LicensePools {
                 kept: kept_at(heard.workstation),
                 report: with_kept(stated.report, kept_at(heard.workstation)),
                 want: want_of(heard.workstation),
-                told: stated.told.saturating_add(counted(heard.workstation).map_or(0, |one| one.taken_back)),
+                told: stated.told.saturating_add(self.counted_for(heard.workstation).map_or(0, |one| one.taken_back)),
                 takes: !heard.draining && self.now.since(heard.seen_at) < SILENT_MS,
                 heard: self.now.since(heard.seen_at) < HEARD_MS,
                 fresh: self.now.since(heard.seen_at) < FRESH_MS,
