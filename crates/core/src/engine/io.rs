@@ -177,9 +177,9 @@ pub enum Whom {
     /// The seat of one lease, with every lease that shares it.
     Seat(LeaseId),
     /// Everything held at a host, as its applications name it.
-    Host(Box<str>),
+    Host(Arc<str>),
     /// Everything held by a user, as the applications name them.
-    User(Box<str>),
+    User(Arc<str>),
 }
 
 /// A request on its way to the portal.
@@ -225,9 +225,9 @@ pub struct LeaseAnswer {
     /// How many seats.
     pub seats: u32,
     /// Whose.
-    pub user: Box<str>,
+    pub user: Arc<str>,
     /// Where.
-    pub host: Box<str>,
+    pub host: Arc<str>,
     /// How long, from before the client sent its request.
     pub times: LeaseTimes,
     /// The engine's now when it was given.
@@ -250,9 +250,9 @@ pub struct PassAnswer {
     /// How many seats, and so how many processes at once.
     pub seats: u32,
     /// Whose.
-    pub user: Box<str>,
+    pub user: Arc<str>,
     /// Where.
-    pub host: Box<str>,
+    pub host: Arc<str>,
     /// Key, machine, term.
     pub terms: Arc<Pass>,
     /// Until when it was wanted. Whole seconds.
@@ -273,9 +273,9 @@ pub struct Denial {
     /// How many were asked for.
     pub seats: u32,
     /// For whom. Hostile text.
-    pub user: Box<str>,
+    pub user: Arc<str>,
     /// Where. Hostile text.
-    pub host: Box<str>,
+    pub host: Arc<str>,
     /// The feature's seats.
     pub capacity: Capacity,
     /// When the next seat is free at the latest if its holder is gone, or new ones are given at all; `None` if nothing is

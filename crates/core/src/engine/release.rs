@@ -17,7 +17,7 @@ const BARS_MAX: usize = 10_000;
 
 /// Who gets no seat of a feature for a while.
 #[derive(Debug, Default)]
-pub(super) struct Bars(HashMap<(FeatureCode, Box<str>, Box<str>), Arc<Release>>);
+pub(super) struct Bars(HashMap<(FeatureCode, Arc<str>, Arc<str>), Arc<Release>>);
 
 impl Bars {
     pub(super) fn restore(bars: Vec<Bar>) -> Bars {

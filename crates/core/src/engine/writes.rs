@@ -58,9 +58,9 @@ pub struct Bar {
     /// Of what.
     pub feature: FeatureCode,
     /// Who, as its applications say. Hostile text.
-    pub user: Box<str>,
+    pub user: Arc<str>,
     /// Where, as its applications say. Hostile text.
-    pub host: Box<str>,
+    pub host: Arc<str>,
     /// Why, and until when.
     pub release: Arc<Release>,
 }
@@ -87,13 +87,13 @@ pub struct DenialRow {
     /// How many seats were asked for at first.
     pub seats: u32,
     /// Who. Hostile text.
-    pub user: Box<str>,
+    pub user: Arc<str>,
     /// Where. Hostile text.
-    pub host: Box<str>,
+    pub host: Arc<str>,
     /// From which address, at first.
     pub address: IpAddr,
     /// The application's version, at first. Hostile text.
-    pub version: Box<str>,
+    pub version: Arc<str>,
     /// Why, at the newest try.
     pub code: DenialCode,
     /// The seats at the first try.
@@ -128,9 +128,9 @@ pub struct Event {
     /// How many seats.
     pub seats: u32,
     /// Whose. Hostile text.
-    pub user: Box<str>,
+    pub user: Arc<str>,
     /// Where. Hostile text.
-    pub host: Box<str>,
+    pub host: Arc<str>,
     /// Why, for denials.
     pub code: Option<DenialCode>,
 }

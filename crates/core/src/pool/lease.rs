@@ -28,18 +28,18 @@ pub struct Ask {
     /// How many seats, 1 to [`SEATS_PER_LEASE_MAX`].
     pub seats: u32,
     /// The application's version, shown to people.
-    pub version: Box<str>,
+    pub version: Arc<str>,
     /// The date compiled into the application; compared with the maintenance of a perpetual license.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub released_on: Option<Date>,
     /// Who works there.
-    pub user: Box<str>,
+    pub user: Arc<str>,
     /// The machine's name.
-    pub host: Box<str>,
+    pub host: Arc<str>,
     /// Hash of the machine's id with the vendor's name; may be empty.
-    pub host_id: Box<str>,
+    pub host_id: Arc<str>,
     /// Changes when the machine boots; may be empty.
-    pub boot_id: Box<str>,
+    pub boot_id: Arc<str>,
     /// Process id; 0 if not told.
     pub pid: u32,
     /// Free words for reports, such as a project.
@@ -199,9 +199,9 @@ impl Lease {
 #[derive(Clone, PartialEq, Eq, Hash, Debug)]
 pub(super) struct ShareKey {
     feature: FeatureCode,
-    user: Box<str>,
-    host_id: Box<str>,
-    boot_id: Box<str>,
+    user: Arc<str>,
+    host_id: Arc<str>,
+    boot_id: Arc<str>,
     address: IpAddr,
 }
 

@@ -10,6 +10,7 @@ mod keep;
 mod lease;
 mod limit;
 mod place;
+mod texts;
 mod view;
 
 pub(crate) use borrow::{Borrowable, Term};
@@ -29,6 +30,7 @@ use crate::time::Ms;
 use lease::{ShareKey, SharedSeat};
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
+use texts::Texts;
 
 /// A line and what is out on it.
 #[derive(Clone, Debug)]
@@ -62,6 +64,7 @@ pub struct Pool {
     sharable: HashMap<ShareKey, Vec<LeaseId>>,
     /// What was promised to the portal about licenses that it may recall.
     promises: BTreeMap<LicenseId, limit::Promise>,
+    texts: Texts,
 }
 
 impl Pool {
@@ -128,6 +131,10 @@ impl Pool {
 
     /// Adds a lease whose placement has been decided, and counts it.
     pub fn insert(&mut self, mut lease: Lease) {
+        self.texts.share_all(&mut lease.ask);
+        if let Some((feature, _)) = self.order.get_key_value(&lease.ask.feature) {
+            lease.ask.feature = feature.clone();
+        }
         let (Standing::Own(placement) | Standing::Shared { placement, .. }) = &mut lease.standing;
         if let [(line, 1)] = placement[..]
             && let Some(state) = self.lines.get(&line)

@@ -285,3 +285,20 @@ fn a_full_line_is_passed_over_for_the_next_of_the_same_license() {
         assert_eq!(site.pool.placement(site.pool.lease(id).unwrap())[0].0, expected);
     }
 }
+
+#[test]
+fn equal_texts_of_leases_are_kept_once_and_go_when_nobody_has_them() {
+    let mut site = Site::new(vec![line(1, 1, 20_000, 90)]);
+    let first = site.take(ask("studio.gui", 1, "ann"), from(1)).unwrap();
+    let second = site.take(ask("studio.gui", 1, &String::from("ann")), from(2)).unwrap();
+    let of = |pool: &Pool, id| pool.lease(id).unwrap().ask.clone();
+    let (one, other) = (of(&site.pool, first), of(&site.pool, second));
+    assert!(Arc::ptr_eq(&one.user, &other.user) && Arc::ptr_eq(&one.host, &other.host));
+    // Whoever comes under ever new names leaves nothing behind.
+    for user in 0..10_000 {
+        let id = site.take(ask("studio.gui", 1, &format!("user-{user}")), from(3)).unwrap();
+        site.pool.remove(id);
+    }
+    assert!(site.pool.texts.len() < 2_000, "{}", site.pool.texts.len());
+    assert_eq!(of(&site.pool, first), one);
+}

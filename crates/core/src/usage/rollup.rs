@@ -2,6 +2,7 @@
 
 use super::{SPANS, block_of, day_of, hour_of, parts, parts_outside};
 use crate::engine::EventKind;
+use crate::ids::LeaseId;
 use crate::time::{DAY_MS, HOUR_MS, Ms};
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
@@ -27,12 +28,12 @@ pub struct Fact {
     pub at: Ms,
     /// What.
     pub kind: EventKind,
-    /// Which lease; empty for a denial.
-    pub lease: Arc<str>,
+    /// Which lease; `None` for a denial.
+    pub lease: Option<LeaseId>,
     /// The seat that it shares with others; `None` if it has seats of its own.
-    pub seat: Option<Arc<str>>,
+    pub seat: Option<LeaseId>,
     /// Of what, who and where.
-    pub who: Who,
+    pub who: Arc<Who>,
     /// How many seats.
     pub seats: u32,
 }
@@ -41,11 +42,11 @@ pub struct Fact {
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Holding {
     /// Of what, who and where.
-    pub who: Who,
+    pub who: Arc<Who>,
     /// How many seats.
     pub seats: u32,
     /// The seat that it shares with others.
-    pub seat: Option<Arc<str>>,
+    pub seat: Option<LeaseId>,
     /// A machine has borrowed it: it counts also while the server is off.
     pub borrowed: bool,
     /// Its time up to here is in the totals of its days.
@@ -108,9 +109,9 @@ pub struct Added {
     /// By feature ([`ALL`] too) and hour since 1970.
     pub hours: BTreeMap<(Arc<str>, i64), AddedHour>,
     /// By length of the block, its first day, and who.
-    pub days: BTreeMap<(i64, i64, Who), AddedDay>,
+    pub days: BTreeMap<(i64, i64, Arc<Who>), AddedDay>,
     /// By lease.
-    pub leases: BTreeMap<Arc<str>, LeaseChange>,
+    pub leases: BTreeMap<LeaseId, LeaseChange>,
 }
 
 impl Added {
@@ -118,9 +119,9 @@ impl Added {
         self.hours.entry((Arc::clone(feature), hour)).or_default()
     }
 
-    pub(super) fn day(&mut self, who: &Who, day: i64, add: impl Fn(&mut AddedDay)) {
+    pub(super) fn day(&mut self, who: &Arc<Who>, day: i64, add: impl Fn(&mut AddedDay)) {
         for span in SPANS {
-            add(self.days.entry((span, block_of(day, span), who.clone())).or_default());
+            add(self.days.entry((span, block_of(day, span), Arc::clone(who))).or_default());
         }
     }
 }
@@ -137,7 +138,7 @@ struct Live {
 #[derive(Clone, Debug)]
 struct LivePair {
     live: Live,
-    leases: BTreeSet<Arc<str>>,
+    leases: BTreeSet<LeaseId>,
 }
 
 /// Who holds what at an instant. Takes events in the order of the log.
@@ -146,19 +147,20 @@ pub struct Rollup {
     through: Ms,
     all: Arc<str>,
     gaps: Vec<Gap>,
-    leases: HashMap<Arc<str>, Holding>,
+    leases: HashMap<LeaseId, Holding>,
     /// By how far it is in the totals of days.
-    charged: BTreeSet<(Ms, Who)>,
+    charged: BTreeSet<(Ms, Arc<Who>)>,
     /// Leases on each shared seat, and as whose it counts: those who share it may spell their host otherwise.
-    shared: HashMap<Arc<str>, (u32, Who)>,
+    shared: HashMap<LeaseId, (u32, Arc<Who>)>,
     features: HashMap<Arc<str>, Live>,
-    pairs: HashMap<Who, LivePair>,
+    /// Its keys are what everything else points at: a user on a host is kept once.
+    pairs: HashMap<Arc<Who>, LivePair>,
 }
 
 impl Rollup {
     /// Goes on from what was stored: the instant up to which it is counted, the leases that were out then, and when the
     /// server was off.
-    pub fn new(through: Ms, leases: Vec<(Arc<str>, Holding)>, gaps: Vec<Gap>) -> Rollup {
+    pub fn new(through: Ms, leases: Vec<(LeaseId, Holding)>, gaps: Vec<Gap>) -> Rollup {
         let mut rollup = Rollup {
             through,
             all: ALL.into(),
@@ -181,7 +183,7 @@ impl Rollup {
     }
 
     /// What is in use and not in the totals of days yet: who, the day, and what is to be added to it.
-    pub fn uncharged(&self) -> impl Iterator<Item = (&Who, i64, AddedDay)> {
+    pub fn uncharged(&self) -> impl Iterator<Item = (&Arc<Who>, i64, AddedDay)> {
         self.pairs.iter().flat_map(|(who, pair)| {
             held(&pair.live, self.through, DAY_MS, &self.gaps).into_iter().map(move |(day, part)| {
                 (who, day, AddedDay { seat_ms: part.seat_ms, peak: part.peak, ..AddedDay::default() })
@@ -207,7 +209,7 @@ impl Rollup {
         match fact.kind {
             EventKind::Checkout | EventKind::Borrow | EventKind::Adopted => self.begin(fact, now, added),
             EventKind::Checkin | EventKind::Expired | EventKind::Return | EventKind::WriteOff => {
-                self.end(&fact.lease, now, added);
+                self.end(fact, now, added);
             }
             EventKind::Denied => {
                 for feature in [Arc::clone(&fact.who.feature), Arc::clone(&self.all)] {
@@ -257,7 +259,7 @@ impl Rollup {
     }
 
     /// Counts a user on a host up to `now`, and writes on one of the leases how far that is.
-    fn charge(&mut self, who: &Who, now: Ms, added: &mut Added) {
+    fn charge(&mut self, who: &Arc<Who>, now: Ms, added: &mut Added) {
         let Some(pair) = self.pairs.get_mut(who) else { return };
         for (day, part) in held(&pair.live, now, DAY_MS, &self.gaps) {
             added.day(who, day, |row| {
@@ -265,26 +267,26 @@ impl Rollup {
                 row.peak = row.peak.max(part.peak);
             });
         }
-        self.charged.remove(&(pair.live.at, who.clone()));
+        let key = (pair.live.at, Arc::clone(who));
+        self.charged.remove(&key);
         pair.live.at = pair.live.at.max(now);
-        self.charged.insert((pair.live.at, who.clone()));
-        let first = pair.leases.first().cloned();
-        if let Some((id, holding)) = first.and_then(|id| Some((Arc::clone(&id), self.leases.get_mut(&id)?))) {
+        self.charged.insert((pair.live.at, key.1));
+        let first = pair.leases.first().copied();
+        if let Some((id, holding)) = first.and_then(|id| Some((id, self.leases.get_mut(&id)?))) {
             holding.charged = pair.live.at;
             added.leases.insert(id, LeaseChange::Out(holding.clone()));
         }
     }
 
     fn begin(&mut self, fact: &Fact, now: Ms, added: &mut Added) {
-        if self.leases.contains_key(&fact.lease) {
-            return;
-        }
-        let shared = fact.seat.as_ref().and_then(|seat| self.shared.get(seat));
-        let who = shared.map_or_else(|| fact.who.clone(), |(_, who)| who.clone());
+        let Some(id) = fact.lease.filter(|id| !self.leases.contains_key(id)) else { return };
+        let shared = fact.seat.and_then(|seat| self.shared.get(&seat));
+        let who = shared.map_or(&fact.who, |(_, who)| who);
+        let who = Arc::clone(self.pairs.get_key_value(who).map_or(who, |(known, _)| known));
         let holding = Holding {
-            who: who.clone(),
+            who: Arc::clone(&who),
             seats: fact.seats,
-            seat: fact.seat.clone(),
+            seat: fact.seat,
             borrowed: fact.kind == EventKind::Borrow,
             charged: now,
         };
@@ -292,7 +294,7 @@ impl Rollup {
             self.accrue(&feature, now, added);
         }
         self.charge(&who, now, added);
-        self.insert(Arc::clone(&fact.lease), holding.clone());
+        self.insert(id, holding.clone());
         // A lease that is taken up again was counted when it was taken.
         let checkouts = u32::from(fact.kind != EventKind::Adopted);
         for feature in [Arc::clone(&who.feature), Arc::clone(&self.all)] {
@@ -306,17 +308,18 @@ impl Rollup {
             day.peak = day.peak.max(seats);
             day.checkouts += checkouts;
         });
-        added.leases.insert(Arc::clone(&fact.lease), LeaseChange::Out(holding));
+        added.leases.insert(id, LeaseChange::Out(holding));
     }
 
-    fn end(&mut self, id: &Arc<str>, now: Ms, added: &mut Added) {
-        let Some(holding) = self.leases.remove(id) else { return };
+    fn end(&mut self, fact: &Fact, now: Ms, added: &mut Added) {
+        let Some(id) = fact.lease else { return };
+        let Some(holding) = self.leases.remove(&id) else { return };
         if let Some(pair) = self.pairs.get_mut(&holding.who) {
             // Before it is counted: how far that is must stand on a lease that stays.
-            pair.leases.remove(id);
+            pair.leases.remove(&id);
         }
         self.charge(&holding.who, now, added);
-        added.leases.insert(Arc::clone(id), LeaseChange::Over);
+        added.leases.insert(id, LeaseChange::Over);
         for feature in [Arc::clone(&holding.who.feature), Arc::clone(&self.all)] {
             self.accrue(&feature, now, added);
             added.hour(&feature, hour_of(now)).ends += 1;
@@ -337,30 +340,33 @@ impl Rollup {
         if let Some(pair) = self.pairs.get_mut(&holding.who) {
             pair.live.take(&holding);
             if pair.leases.is_empty() {
-                self.charged.remove(&(pair.live.at, holding.who.clone()));
+                self.charged.remove(&(pair.live.at, Arc::clone(&holding.who)));
                 self.pairs.remove(&holding.who);
             }
         }
     }
 
     /// Counts it in, with nothing added to the totals.
-    fn insert(&mut self, id: Arc<str>, holding: Holding) {
+    fn insert(&mut self, id: LeaseId, mut holding: Holding) {
+        if let Some((known, _)) = self.pairs.get_key_value(&holding.who) {
+            holding.who = Arc::clone(known);
+        }
         let first = match &holding.seat {
             Some(seat) => {
-                let (leases, _) = self.shared.entry(Arc::clone(seat)).or_insert((0, holding.who.clone()));
+                let (leases, _) = self.shared.entry(*seat).or_insert_with(|| (0, Arc::clone(&holding.who)));
                 *leases += 1;
                 *leases == 1
             }
             None => true,
         };
         let none = Live { seats: 0, borrowed: 0, at: holding.charged };
-        let pair = self.pairs.entry(holding.who.clone());
+        let pair = self.pairs.entry(Arc::clone(&holding.who));
         let pair = pair.or_insert_with(|| LivePair { live: none, leases: BTreeSet::new() });
         // Of the leases of one user on one host the one written last says how far they all are counted.
-        self.charged.remove(&(pair.live.at, holding.who.clone()));
+        self.charged.remove(&(pair.live.at, Arc::clone(&holding.who)));
         pair.live.at = pair.live.at.max(holding.charged);
-        self.charged.insert((pair.live.at, holding.who.clone()));
-        pair.leases.insert(Arc::clone(&id));
+        self.charged.insert((pair.live.at, Arc::clone(&holding.who)));
+        pair.leases.insert(id);
         if first {
             pair.live.give(&holding);
             for feature in [&holding.who.feature, &self.all] {

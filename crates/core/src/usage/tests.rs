@@ -1,5 +1,7 @@
 use super::*;
 use crate::engine::EventKind;
+use crate::ids::LeaseId;
+use crate::random::Seeded;
 use proptest::prelude::*;
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -23,6 +25,7 @@ fn told() -> impl Strategy<Value = Vec<Told>> {
 fn fact(at: Ms, told: &Told) -> Fact {
     let lease = told.lease;
     let shared = lease >= 5;
+    let id = |number| LeaseId::draw(Ms(1), &mut Seeded::new(number));
     let who = Who {
         feature: FEATURES[if shared { 0 } else { lease % 2 }].into(),
         user: if shared { "ann" } else { ["ann", "ben"][lease / 2 % 2] }.into(),
@@ -36,14 +39,15 @@ fn fact(at: Ms, told: &Told) -> Fact {
         _ => EventKind::Denied,
     };
     let seats = if shared { 1 } else { 1 + u32::try_from(lease % 2).unwrap() };
-    Fact { at, kind, lease: format!("l{lease}").into(), seat: shared.then(|| "s".into()), who, seats }
+    let number = u64::try_from(lease).unwrap();
+    Fact { at, kind, lease: Some(id(number)), seat: shared.then(|| id(99)), who: who.into(), seats }
 }
 
 #[derive(Default)]
 struct Stored {
     hours: BTreeMap<(Arc<str>, i64), AddedHour>,
-    days: BTreeMap<(i64, i64, Who), AddedDay>,
-    leases: BTreeMap<Arc<str>, Holding>,
+    days: BTreeMap<(i64, i64, Arc<Who>), AddedDay>,
+    leases: BTreeMap<LeaseId, Holding>,
 }
 
 impl Stored {
@@ -77,14 +81,14 @@ impl Stored {
 /// Minute by minute, in the plainest way there is. Every event is at the begin of a minute.
 fn by_hand(facts: &[Fact], end: Ms, gaps: &[Gap]) -> Stored {
     let mut stored = Stored::default();
-    let mut out: BTreeMap<Arc<str>, Fact> = BTreeMap::new();
+    let mut out: BTreeMap<LeaseId, Fact> = BTreeMap::new();
     let mut waiting = facts.iter().peekable();
     let mut at = facts[0].at;
-    let look = |stored: &mut Stored, out: &BTreeMap<Arc<str>, Fact>, at: Ms, ms: i64, off: bool| {
-        let mut seats: BTreeMap<Arc<str>, (Fact, u32)> = BTreeMap::new();
+    let look = |stored: &mut Stored, out: &BTreeMap<LeaseId, Fact>, at: Ms, ms: i64, off: bool| {
+        let mut seats: BTreeMap<LeaseId, (Fact, u32)> = BTreeMap::new();
         for (id, fact) in out {
             if !off || fact.kind == EventKind::Borrow {
-                seats.insert(fact.seat.clone().unwrap_or(id.clone()), (fact.clone(), fact.seats));
+                seats.insert(fact.seat.unwrap_or(*id), (fact.clone(), fact.seats));
             }
         }
         for feature in FEATURES.into_iter().chain([ALL]) {
@@ -98,7 +102,7 @@ fn by_hand(facts: &[Fact], end: Ms, gaps: &[Gap]) -> Stored {
                 row.peak = row.peak.max(sum);
             }
         }
-        let mut pairs: BTreeMap<Who, u32> = BTreeMap::new();
+        let mut pairs: BTreeMap<Arc<Who>, u32> = BTreeMap::new();
         for (fact, seats) in seats.values() {
             *pairs.entry(fact.who.clone()).or_default() += seats;
         }
@@ -128,13 +132,13 @@ fn by_hand(facts: &[Fact], end: Ms, gaps: &[Gap]) -> Stored {
                     count(&mut stored, &|row| row.denials += 1);
                     daily(&mut stored, &|row| row.denials += 1);
                 }
-                EventKind::Checkout | EventKind::Borrow if !out.contains_key(&fact.lease) => {
-                    out.insert(fact.lease.clone(), fact.clone());
+                EventKind::Checkout | EventKind::Borrow if !out.contains_key(&fact.lease.unwrap()) => {
+                    out.insert(fact.lease.unwrap(), fact.clone());
                     count(&mut stored, &|row| row.checkouts += 1);
                     daily(&mut stored, &|row| row.checkouts += 1);
                     look(&mut stored, &out, at, 0, false);
                 }
-                EventKind::Checkin | EventKind::Expired if out.remove(&fact.lease).is_some() => {
+                EventKind::Checkin | EventKind::Expired if out.remove(&fact.lease.unwrap()).is_some() => {
                     count(&mut stored, &|row| row.ends += 1);
                 }
                 _ => {}

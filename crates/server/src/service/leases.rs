@@ -248,7 +248,12 @@ impl Server {
 }
 
 fn holder(lease: Lease) -> Holder {
-    Holder { seats: lease.ask.seats, started_at: lease.started_at.into(), user: lease.ask.user, host: lease.ask.host }
+    Holder {
+        seats: lease.ask.seats,
+        started_at: lease.started_at.into(),
+        user: (*lease.ask.user).into(),
+        host: (*lease.ask.host).into(),
+    }
 }
 
 fn denial_response(denial: Denial, holders: Vec<Holder>, now: Ms) -> DenialResponse {
@@ -351,12 +356,12 @@ fn split(request: CheckoutRequest) -> Result<(Ask, Box<str>), Failure> {
     let ask = Ask {
         feature: request.feature,
         seats: request.seats,
-        version: request.version,
+        version: request.version.into(),
         released_on: request.released_on,
-        user: request.user,
-        host: request.host,
-        host_id: request.host_id,
-        boot_id: request.boot_id,
+        user: request.user.into(),
+        host: request.host.into(),
+        host_id: request.host_id.into(),
+        boot_id: request.boot_id.into(),
         pid: request.pid,
         labels: request.labels,
     };

@@ -27,8 +27,8 @@ impl Server {
         };
         let whom = match (wish.lease, wish.host, wish.user) {
             (Some(lease), None, None) => Whom::Seat(lease),
-            (None, Some(host), None) => Whom::Host(named("host", host)?),
-            (None, None, Some(user)) => Whom::User(named("user", user)?),
+            (None, Some(host), None) => Whom::Host(named("host", host)?.into()),
+            (None, None, Some(user)) => Whom::User(named("user", user)?.into()),
             _ => return Err(Failure::BadField("`lease`, `host` or `user`: give exactly one of them".to_owned())),
         };
         let reason = wish.reason.trim();

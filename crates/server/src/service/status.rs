@@ -299,9 +299,9 @@ fn lease_view(lease: Lease) -> LeaseView {
             .released
             .map(|release| ReleasedView { reason: (*release.reason).to_owned(), told: lease.told_at.is_some() }),
         feature: lease.ask.feature,
-        user: lease.ask.user,
-        host: lease.ask.host,
-        version: lease.ask.version,
+        user: (*lease.ask.user).into(),
+        host: (*lease.ask.host).into(),
+        version: (*lease.ask.version).into(),
         pid: lease.ask.pid,
         labels: lease.ask.labels,
     }

@@ -23,10 +23,10 @@ impl Server {
         let ask = Ask {
             feature: wish.feature,
             seats: wish.seats,
-            version: wish.version,
+            version: wish.version.into(),
             released_on: wish.released_on,
-            user: wish.user,
-            host: wish.host,
+            user: wish.user.into(),
+            host: wish.host.into(),
             host_id: "".into(),
             boot_id: "".into(),
             pid: 0,

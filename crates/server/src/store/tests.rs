@@ -151,15 +151,17 @@ fn old_events_go_some_at_a_time_and_the_mark_of_time_stays() {
 fn when_the_time_is_set_back_figures_go_with_it_and_nothing_is_counted_twice() {
     let db = database();
     let who = Who { feature: "gui".into(), user: "ann".into(), host: "h".into() };
-    let fact = |at, kind, lease: &str| Fact { at, kind, lease: lease.into(), seat: None, who: who.clone(), seats: 2 };
+    let who = std::sync::Arc::new(who);
+    let fact = |at, kind, lease| Fact { at, kind, lease: Some(lease), seat: None, who: who.clone(), seats: 2 };
+    let lease = |number| LeaseId::draw(Ms(1), &mut Seeded::new(number));
     let begin = Ms(20_000 * DAY_MS);
     let (mut rollup, mut added) = (Rollup::new(begin, Vec::new(), Vec::new()), Added::default());
     // An hour before the clock was wrong by forty days, an hour after.
-    rollup.fact(&fact(begin, EventKind::Checkout, "a"), &mut added);
-    rollup.fact(&fact(begin.plus(HOUR_MS), EventKind::Checkin, "a"), &mut added);
+    rollup.fact(&fact(begin, EventKind::Checkout, lease(1)), &mut added);
+    rollup.fact(&fact(begin.plus(HOUR_MS), EventKind::Checkin, lease(1)), &mut added);
     let wrong = begin.plus(40 * DAY_MS);
-    rollup.fact(&fact(wrong, EventKind::Checkout, "b"), &mut added);
-    rollup.fact(&fact(wrong.plus(HOUR_MS), EventKind::Checkin, "b"), &mut added);
+    rollup.fact(&fact(wrong, EventKind::Checkout, lease(2)), &mut added);
+    rollup.fact(&fact(wrong.plus(HOUR_MS), EventKind::Checkin, lease(2)), &mut added);
     let through = rollup.through();
     let from = db.read(usage_roll).unwrap();
     let (of, rows) = (from.clone(), added.clone());

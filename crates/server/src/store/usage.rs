@@ -3,11 +3,11 @@
 
 use super::damaged;
 use leasehold_core::engine::EventKind;
+use leasehold_core::ids::LeaseId;
 use leasehold_core::time::{DAY_MS, HOUR_MS, Ms};
 use leasehold_core::usage::{Added, AddedDay, Fact, Gap, Holding, LeaseChange, SPANS, Who, block_of, day_of, hour_of};
 use leasehold_db::{DbError, Tx};
 use std::collections::HashMap;
-use std::sync::Arc;
 
 /// A name of a user or a host.
 pub(super) const NAME: i64 = 0;
@@ -80,19 +80,19 @@ pub(crate) fn forget_gaps(tx: &mut Tx<'_>, before: Ms) -> Result<(), DbError> {
 
 /// What was out as far as the log is counted, and when the server was off.
 #[expect(clippy::type_complexity, reason = "what Rollup::new takes")]
-pub(crate) fn leases_counted(tx: &mut Tx<'_>) -> Result<(Vec<(Arc<str>, Holding)>, Vec<Gap>), DbError> {
+pub(crate) fn leases_counted(tx: &mut Tx<'_>) -> Result<(Vec<(LeaseId, Holding)>, Vec<Gap>), DbError> {
     let sql =
         "SELECT lease, feature, user_name, host, seats, seat, borrowed, charged_ms FROM usage_lease ORDER BY lease";
     let leases = tx.all(sql, &[], |row| {
         let who = Who { feature: row.str(1)?.into(), user: row.str(2)?.into(), host: row.str(3)?.into() };
         let holding = Holding {
-            who,
+            who: who.into(),
             seats: u32::try_from(row.int(4)?).unwrap_or(u32::MAX),
-            seat: row.opt_str(5)?.map(Into::into),
+            seat: row.opt_str(5)?.map(lease_id).transpose()?,
             borrowed: row.bool(6)?,
             charged: Ms(row.int(7)?),
         };
-        Ok((row.str(0)?.into(), holding))
+        Ok((lease_id(row.str(0)?)?, holding))
     })?;
     let gaps = tx.all("SELECT from_ms, until_ms FROM usage_gap ORDER BY from_ms", &[], |row| {
         Ok(Gap { from: Ms(row.int(0)?), until: Ms(row.int(1)?) })
@@ -127,14 +127,18 @@ pub(crate) fn events_after(tx: &mut Tx<'_>, event: i64, most: u32) -> Result<Vec
             let fact = Fact {
                 at: Ms(row.int(1)?),
                 kind,
-                lease: row.opt_str(3)?.unwrap_or("").into(),
-                seat: row.opt_str(8)?.map(Into::into),
-                who,
+                lease: row.opt_str(3)?.map(lease_id).transpose()?,
+                seat: row.opt_str(8)?.map(lease_id).transpose()?,
+                who: who.into(),
                 seats: u32::try_from(row.int(5)?).unwrap_or(u32::MAX),
             };
             Ok(RollEvent { id: row.int(0)?, fact })
         },
     )
+}
+
+fn lease_id(text: &str) -> Result<LeaseId, DbError> {
+    text.parse().map_err(|_| damaged("lease of usage"))
 }
 
 /// Stores a step of counting, from what was stored as `from`. Answers `false`, and stores nothing, if that is no longer
@@ -166,26 +170,26 @@ pub(crate) fn store(tx: &mut Tx<'_>, from: &Roll, (event, through): (i64, Ms), a
     }
     for (lease, change) in &added.leases {
         match change {
-            LeaseChange::Out(holding) => set_lease(tx, lease, holding)?,
+            LeaseChange::Out(holding) => set_lease(tx, *lease, holding)?,
             LeaseChange::Over => {
-                tx.exec("DELETE FROM usage_lease WHERE lease = ?1", &[(&**lease).into()])?;
+                tx.exec("DELETE FROM usage_lease WHERE lease = ?1", &[lease.to_string().into()])?;
             }
         }
     }
     Ok(true)
 }
 
-fn set_lease(tx: &mut Tx<'_>, lease: &str, holding: &Holding) -> Result<(), DbError> {
+fn set_lease(tx: &mut Tx<'_>, lease: LeaseId, holding: &Holding) -> Result<(), DbError> {
     tx.exec(
         "INSERT INTO usage_lease (lease, feature, user_name, host, seats, seat, borrowed, charged_ms)
          VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8) ON CONFLICT (lease) DO UPDATE SET charged_ms = excluded.charged_ms",
         &[
-            lease.into(),
+            lease.to_string().into(),
             (&*holding.who.feature).into(),
             (&*holding.who.user).into(),
             (&*holding.who.host).into(),
             holding.seats.into(),
-            holding.seat.as_deref().into(),
+            holding.seat.map(|seat| seat.to_string()).into(),
             holding.borrowed.into(),
             holding.charged.0.into(),
         ],
