@@ -70,10 +70,12 @@ impl Pool {
             let lendable = lines.iter().any(|(_, state)| state.line.terms.borrow_days_max > 0);
             return Err(if lendable { DenialCode::BorrowTooLong } else { DenialCode::BorrowDenied });
         }
-        let mut lasting: Vec<_> = allowing
-            .into_iter()
-            .filter(|(_, state)| end(state).since(now) >= times.borrow_min_ms.min(term.wanted_ms))
-            .collect();
+        // The whole term, or what is worth a way; the end of a term is a whole second.
+        let lasts = |state: &LineState| {
+            let end = end(state);
+            end > now && (end == term.until() || end.since(now) >= times.borrow_min_ms)
+        };
+        let mut lasting: Vec<_> = allowing.into_iter().filter(|(_, state)| lasts(state)).collect();
         if lasting.is_empty() {
             return Err(DenialCode::BorrowDenied);
         }

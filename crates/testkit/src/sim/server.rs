@@ -171,8 +171,6 @@ impl World<'_, '_> {
         }
         if self.plant == Some(Plant::FreePassEarly) {
             times.offline_allowance_ms = -60_000;
-            // Passes that end while somebody looks.
-            times.borrow_min_ms = 0;
         }
         times
     }

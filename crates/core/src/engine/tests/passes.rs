@@ -21,6 +21,10 @@ impl Server {
     }
 
     pub(super) fn borrow_seats(&mut self, now: Ms, key: &str, days: i64, seats: u32) -> Output {
+        self.borrow_for(now, key, days * DAY_MS, seats)
+    }
+
+    fn borrow_for(&mut self, now: Ms, key: &str, term_ms: i64, seats: u32) -> Output {
         let id = LeaseId::draw(now, &mut self.random);
         let ask = Ask { seats, ..ask("ann") };
         let input = Input::Borrow {
@@ -30,7 +34,7 @@ impl Server {
             machine: "m1".into(),
             ask,
             source: source(),
-            term_ms: days * DAY_MS,
+            term_ms,
         };
         self.engine.step(now, input, &mut self.writes)
     }
@@ -105,6 +109,20 @@ fn a_pass_ends_with_its_line_and_no_later_than_the_portal_counts() {
     };
     let mut server = Server::lending(vec![online]);
     assert_eq!(pass(server.borrow(NOW, "k", 10)).1, d(6).plus(600_000));
+}
+
+#[test]
+fn a_short_term_is_given_whole_and_what_is_left_of_a_line_only_if_it_is_worth_a_way() {
+    let mut server = Server::lending(vec![lending(1, 2, d(5), 14)]);
+    // Ends are whole seconds, and now is not.
+    let now = NOW.plus(1_234);
+    assert_eq!(pass(server.borrow_for(now, "k", HOUR_MS / 4, 1)).1, NOW.plus(HOUR_MS / 4 + 1_000));
+    assert_eq!(refused(server.borrow_for(now, "l", 200, 1)).0, DenialCode::BorrowDenied, "it would be over");
+    let late = d(5).plus(-HOUR_MS);
+    assert_eq!(pass(server.borrow_for(late, "l", 2 * HOUR_MS, 1)).1, d(5));
+    let mut server = Server::lending(vec![lending(1, 2, d(5), 14)]);
+    assert_eq!(refused(server.borrow_for(late.plus(1_000), "k", 2 * HOUR_MS, 1)).0, DenialCode::BorrowDenied);
+    assert_eq!(pass(server.borrow_for(late.plus(1_000), "k", HOUR_MS / 4, 1)).1, late.plus(HOUR_MS / 4 + 1_000));
 }
 
 #[test]
