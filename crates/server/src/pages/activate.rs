@@ -2,7 +2,7 @@
 //! came of an upload is shown in place.
 
 use super::products::products;
-use super::visit::{Administrator, Visit};
+use super::visit::{Administrator, Changer, Visit};
 use super::{download, file_name, words};
 use crate::service::Failure;
 use axum::http::StatusCode;
@@ -28,12 +28,12 @@ enum Outcome {
 }
 
 /// `GET /activate`
-pub(super) async fn form(Administrator(visit): Administrator) -> Result<Markup, ApiProblem> {
+pub(super) async fn form(Changer(visit): Changer) -> Result<Markup, ApiProblem> {
     draw(&visit, &Outcome::None).await
 }
 
 /// `GET /activate/request`: the request file.
-pub(super) async fn request_file(Administrator(visit): Administrator) -> Result<Response, ApiProblem> {
+pub(super) async fn request_file(Changer(visit): Changer) -> Result<Response, ApiProblem> {
     let text = visit.server.request_file(&visit.caller).await?;
     Ok(download(&file_name("activation-request", &leasehold_host::host_name(), "pem"), text))
 }

@@ -6,7 +6,7 @@ use super::visit::{Administrator, Visit};
 use super::{Pages, download, file_name, flash, words};
 use axum::extract::State;
 use axum::http::HeaderMap;
-use axum::response::{Redirect, Response};
+use axum::response::{IntoResponse, Redirect, Response};
 use leasehold_core::time::Ms;
 use leasehold_core::times::TimeTable;
 use leasehold_web::components::{
@@ -21,12 +21,15 @@ use leasehold_web::text::number;
 use leasehold_wire::server::{ActivationStatus, OnlineState, OnlineStatus, ReceiptState, ServerState, StatusResponse};
 
 /// `GET /disable`
-pub(super) async fn question(Administrator(visit): Administrator) -> Result<Markup, ApiProblem> {
+pub(super) async fn question(Administrator(visit): Administrator) -> Result<Response, ApiProblem> {
     let seen = visit.server.status(&visit.caller).await?;
+    if seen.state == ServerState::Active && !visit.caller.may_change() {
+        return Ok(visit.looks_only());
+    }
     let changes = seen.state == ServerState::Draining || receipt_waits(&seen);
     let live = changes.then_some("/disable/live");
     let frame = Frame { width: Width::Narrow, live, ..visit.frame("Disable this server", &[]) };
-    Ok(page(&frame, content(&seen)))
+    Ok(page(&frame, content(&seen)).into_response())
 }
 
 /// `POST /disable`

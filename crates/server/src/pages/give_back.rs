@@ -2,7 +2,7 @@
 //! the receipt.
 
 use super::products::NAME_CHARS_SHOWN;
-use super::visit::{Administrator, Visit};
+use super::visit::{Administrator, Changer, Visit};
 use super::{download, file_name, words};
 use crate::service::Failure;
 use axum::http::StatusCode;
@@ -31,7 +31,7 @@ const CONFIRM: &str = "confirm";
 type Entered = BTreeMap<String, String>;
 
 /// `GET /give-back`
-pub(super) async fn form(Administrator(visit): Administrator) -> Result<Response, ApiProblem> {
+pub(super) async fn form(Changer(visit): Changer) -> Result<Response, ApiProblem> {
     draw(&visit, &Entered::new(), None).await
 }
 

@@ -34,6 +34,8 @@ struct Home {
     /// `None` if whoever asks may not see them.
     leases: Option<Page<LeaseView>>,
     administrator: bool,
+    /// An account that may look only. Others may sign in to change something.
+    looks_only: bool,
 }
 
 impl Home {
@@ -54,7 +56,8 @@ async fn look(visit: &Visit) -> Result<Home, Failure> {
             Some(visit.server.leases(&visit.caller, wanted).await?)
         }
     };
-    Ok(Home { seen, leases, administrator: visit.caller.may_change() })
+    let (administrator, signed_in) = (visit.caller.may_change(), visit.caller.is_signed_in());
+    Ok(Home { seen, leases, administrator, looks_only: signed_in && !administrator })
 }
 
 /// The feature that an address asks for; nonsense asks for none.
@@ -153,7 +156,7 @@ fn nothing_yet(home: &Home) -> Markup {
         ServerState::Disabled => empty_state(
             "This server is disabled",
             "It holds no seats. To use it again, activate it anew; it then gets a new key.",
-            ways_in(),
+            ways_in(home),
         ),
         ServerState::Active if home.seen.online.as_ref().is_some_and(|online| online.synced_at.is_none()) => {
             empty_state(
@@ -170,22 +173,24 @@ fn nothing_yet(home: &Home) -> Markup {
         ServerState::Active => empty_state(
             "The activation file holds no seats",
             "This server is activated, but no seats were given to it. In the portal, renew this workstation with seats and upload the new .crt file here.",
-            link_button("Renew", "/activate", Button::Primary),
+            html! { @if !home.looks_only { (link_button("Renew", "/activate", Button::Primary)) } },
         ),
         _ => empty_state(
             "This server is not activated yet",
             "It gives seats as soon as it is: enable it with an account at the portal, or, without a way to the portal, carry two files by hand.",
-            ways_in(),
+            ways_in(home),
         ),
     }
 }
 
 /// The two ways to be activated.
-fn ways_in() -> Markup {
+fn ways_in(home: &Home) -> Markup {
     html! {
-        div.actions {
-            (link_button("Enable online", "/online/enable", Button::Primary))
-            (link_button("Activate offline", "/activate", Button::Plain))
+        @if !home.looks_only {
+            div.actions {
+                (link_button("Enable online", "/online/enable", Button::Primary))
+                (link_button("Activate offline", "/activate", Button::Plain))
+            }
         }
     }
 }

@@ -108,7 +108,7 @@ impl Live for OnlineStream {
         let seen = self.visit.server.status(&self.visit.caller).await.ok()?;
         Some(vec![
             ("notices", page::notices(&all_notices(&self.visit.query, &seen))),
-            ("online-state", state(&seen, self.visit.server.portal_url().is_some())),
+            ("online-state", state(&seen, self.visit.server.portal_url().is_some(), self.visit.caller.may_change())),
         ])
     }
 }
@@ -126,10 +126,10 @@ pub(super) async fn draw(visit: &Visit, outcome: &Outcome<'_>) -> Result<Markup,
     let notices = all_notices(&visit.query, &seen);
     let live = format!("/online/live{}", visit.query.as_address());
     let frame = Frame { live: Some(&live), current: PATH, ..visit.frame("Online licensing", &notices) };
-    Ok(page(&frame, content(&seen, outcome, &known)))
+    Ok(page(&frame, content(&seen, outcome, &known, visit.caller.may_change())))
 }
 
-fn content(seen: &StatusResponse, outcome: &Outcome<'_>, known: &KnownPortal) -> Markup {
+fn content(seen: &StatusResponse, outcome: &Outcome<'_>, known: &KnownPortal, changes: bool) -> Markup {
     let fixed = matches!(known, KnownPortal::Fixed(_));
     html! {
         (page_header("Online licensing", lead(seen), html! {}))
@@ -143,8 +143,8 @@ fn content(seen: &StatusResponse, outcome: &Outcome<'_>, known: &KnownPortal) ->
             }
             Outcome::Tested(test) => (connection::panel(test)),
         }
-        (state(seen, fixed))
-        @if seen.online.is_some() { (connection::card_for(known)) }
+        (state(seen, fixed, changes))
+        @if changes && seen.online.is_some() { (connection::card_for(known)) }
     }
 }
 
@@ -162,37 +162,37 @@ fn lead(seen: &StatusResponse) -> &'static str {
     }
 }
 
-/// How it stands: live.
-fn state(seen: &StatusResponse, fixed: bool) -> Markup {
+/// How it stands: live. With the ways to change it for whoever may.
+fn state(seen: &StatusResponse, fixed: bool, changes: bool) -> Markup {
     html! {
         div #online-state.group {
             @match (&seen.activation, &seen.online) {
-                (Some(activation), Some(online)) => (online_server(activation, online, seen, fixed)),
-                (Some(activation), None) => (server_by_file(activation, seen)),
-                (None, _) => (two_ways()),
+                (Some(activation), Some(online)) => (online_server(activation, online, seen, (fixed, changes))),
+                (Some(activation), None) => (server_by_file(activation, seen, changes)),
+                (None, _) => (two_ways(changes)),
             }
         }
     }
 }
 
-fn two_ways() -> Markup {
+fn two_ways(changes: bool) -> Markup {
     html! {
         div.columns {
             (card("Enable online", html! {
                 p { "Sign in once with an account at the portal. The licenses appear within seconds, and the server keeps itself up to date: what is bought, assigned or ended there shows here by itself." }
                 p.hint { "The server needs a way to the portal by https://, directly or through a proxy. If that way is down for days, work goes on." }
-                div.actions { (link_button("Enable", "/online/enable", Button::Primary)) }
+                @if changes { div.actions { (link_button("Enable", "/online/enable", Button::Primary)) } }
             }))
             (card("Activate offline", html! {
                 p { "Carry two files by hand: the request file of this server to the portal, and the .crt file back. For a server without internet access." }
                 p.hint { "The seats leave the pool for as long as you choose, and nothing changes here until the next file." }
-                div.actions { (link_button("Activate offline", "/activate", Button::Plain)) }
+                @if changes { div.actions { (link_button("Activate offline", "/activate", Button::Plain)) } }
             }))
         }
     }
 }
 
-fn server_by_file(activation: &ActivationStatus, seen: &StatusResponse) -> Markup {
+fn server_by_file(activation: &ActivationStatus, seen: &StatusResponse, changes: bool) -> Markup {
     let mut facts = about(activation);
     facts.push((
         "Document",
@@ -211,13 +211,15 @@ fn server_by_file(activation: &ActivationStatus, seen: &StatusResponse) -> Marku
         div.columns {
             (card("By file", html! {
                 (definitions(&facts))
-                div.actions {
-                    (link_button("Renew by file", "/activate", Button::Plain))
-                    @if seen.state == ServerState::Active { (link_button("Give back some seats", "/give-back", Button::Plain)) }
-                    (link_button("Disable", "/disable", Button::Danger))
+                @if changes {
+                    div.actions {
+                        (link_button("Renew by file", "/activate", Button::Plain))
+                        @if seen.state == ServerState::Active { (link_button("Give back some seats", "/give-back", Button::Plain)) }
+                        (link_button("Disable", "/disable", Button::Danger))
+                    }
                 }
             }))
-            @if seen.state == ServerState::Active {
+            @if changes && seen.state == ServerState::Active {
                 (card("Enable online", html! {
                     p { "What changes: from then on the server takes its seats from the account's pool, and the portal renews them by itself. What is bought, assigned or ended there shows here within seconds." }
                     p { "What stays: its key, its name, and every running application; none of them notices anything." }
@@ -249,7 +251,12 @@ fn about(activation: &ActivationStatus) -> Vec<(&'static str, Markup)> {
     ]
 }
 
-fn online_server(activation: &ActivationStatus, online: &OnlineStatus, seen: &StatusResponse, fixed: bool) -> Markup {
+fn online_server(
+    activation: &ActivationStatus,
+    online: &OnlineStatus,
+    seen: &StatusResponse,
+    (fixed, changes): (bool, bool),
+) -> Markup {
     let now = seen.server_time.0;
     let mut facts = vec![("State", chip(online.state))];
     facts.push(("Portal", portal(online, fixed)));
@@ -271,9 +278,11 @@ fn online_server(activation: &ActivationStatus, online: &OnlineStatus, seen: &St
         }
         (card("", html! {
             (definitions(&facts))
-            div.actions {
-                @if asks(online.state) { (post_button("/online/refresh", "Refresh now", Button::Primary, &[("next", PATH)])) }
-                (link_button("Disable", "/disable", Button::Danger))
+            @if changes {
+                div.actions {
+                    @if asks(online.state) { (post_button("/online/refresh", "Refresh now", Button::Primary, &[("next", PATH)])) }
+                    (link_button("Disable", "/disable", Button::Danger))
+                }
             }
         }))
         @if is_kept_up(seen) || !online.pools.is_empty() {

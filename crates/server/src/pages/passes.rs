@@ -1,7 +1,7 @@
 //! ONLINE LICENSING, *Borrowed by machines*: what laptops have borrowed and until when; files of machines that cannot reach
 //! this server; and what to do about a machine that is lost.
 
-use super::visit::{Administrator, Visit};
+use super::visit::{Administrator, Changer, Visit};
 use super::{download, file_name, words};
 use crate::service::Failure;
 use axum::http::StatusCode;
@@ -10,8 +10,8 @@ use leasehold_core::ids::PassId;
 use leasehold_core::time::{DAY_MS, Ms};
 use leasehold_trust::{FileKind, FileProblem};
 use leasehold_web::components::{
-    Button, Column, Field, ListQuery, Row, Table, Tone, button, card, clip, code_block, empty_state, link_button,
-    page_header, problem_panel, relative, status, table, when,
+    Button, Column, Field, Row, Table, Tone, button, card, clip, code_block, empty_state, link_button, page_header,
+    problem_panel, relative, status, table, when,
 };
 use leasehold_web::extract::{PageForm, Upload};
 use leasehold_web::maud::{Markup, html};
@@ -108,7 +108,7 @@ pub(super) struct Lost {
 }
 
 /// `GET /passes/lost?pass=ID`: what it would do, in dates.
-pub(super) async fn question(Administrator(visit): Administrator) -> Result<Markup, ApiProblem> {
+pub(super) async fn question(Changer(visit): Changer) -> Result<Markup, ApiProblem> {
     let pass = visit.query.get("pass").unwrap_or_default().to_owned();
     draw_question(&visit, &pass, None).await
 }
@@ -209,10 +209,11 @@ async fn draw(visit: &Visit, outcome: &Outcome) -> Result<Markup, ApiProblem> {
         _ => None,
     };
     let notices: Vec<Notice> = said.iter().map(|text| Notice::new(Tone::Good, html! { (text) })).collect();
-    Ok(page(&visit.frame("Borrowed by machines", &notices), content(&passes, &seen, outcome, &visit.query, visit.now)))
+    Ok(page(&visit.frame("Borrowed by machines", &notices), content(visit, &passes, &seen, outcome)))
 }
 
-fn content(passes: &Page<PassView>, seen: &StatusResponse, outcome: &Outcome, query: &ListQuery, now: Ms) -> Markup {
+fn content(visit: &Visit, passes: &Page<PassView>, seen: &StatusResponse, outcome: &Outcome) -> Markup {
+    let (now, changes) = (visit.now, visit.caller.may_change());
     let days = seen.lines.iter().filter(|line| line.granted).map(|line| line.borrow_days_max).max().unwrap_or(0);
     let empty = empty_state(
         "Nothing is borrowed",
@@ -237,8 +238,8 @@ fn content(passes: &Page<PassView>, seen: &StatusResponse, outcome: &Outcome, qu
             id: "passes",
             caption: "Borrowed by machines",
             columns: COLUMNS,
-            rows: passes.items.iter().map(|pass| row(pass, now)).collect(),
-            query,
+            rows: passes.items.iter().map(|pass| row(pass, now, changes)).collect(),
+            query: &visit.query,
             next: passes.next.as_deref(),
             empty,
         }))
@@ -249,12 +250,14 @@ fn content(passes: &Page<PassView>, seen: &StatusResponse, outcome: &Outcome, qu
                 (code_block("pass-command", "Take the answer", "leasehold borrow --pass pass.pem"))
                 (code_block("receipt-command", "Give back early", "leasehold return --receipt receipt.pem"))
             }))
-            (card("Upload its request or receipt", html! {
-                form #pass-form method="post" action=(HERE) enctype="multipart/form-data" {
-                    (Field::new("file", "Request or receipt file").required().hint("Which of the two it is stands in the file.").file(".pem,.txt"))
-                    div.actions { (button("Upload", Button::Primary)) }
-                }
-            }))
+            @if changes {
+                (card("Upload its request or receipt", html! {
+                    form #pass-form method="post" action=(HERE) enctype="multipart/form-data" {
+                        (Field::new("file", "Request or receipt file").required().hint("Which of the two it is stands in the file.").file(".pem,.txt"))
+                        div.actions { (button("Upload", Button::Primary)) }
+                    }
+                }))
+            }
         }
     }
 }
@@ -291,7 +294,7 @@ fn returned_panel(returned: &ReturnResponse, now: Ms) -> Markup {
     }
 }
 
-fn row(pass: &PassView, now: Ms) -> Row {
+fn row(pass: &PassView, now: Ms, changes: bool) -> Row {
     Row::from(vec![
         html! {
             div.two-lines {
@@ -313,7 +316,7 @@ fn row(pass: &PassView, now: Ms) -> Row {
         },
         state(pass, now),
         html! {
-            @if pass.returned_at.is_none() {
+            @if changes && pass.returned_at.is_none() {
                 a href={ "/passes/lost?pass=" (pass.pass) } title="What to do if the machine is lost" { "Lost?" }
             }
         },

@@ -1,6 +1,6 @@
 //! *Take back*: the question before a seat, or all seats of a host or a user, are taken back.
 
-use super::visit::{Administrator, Visit};
+use super::visit::{Administrator, Changer, Visit};
 use super::words;
 use crate::service::{LeaseAmong, NOT_AGAIN_S};
 use axum::http::StatusCode;
@@ -38,7 +38,7 @@ pub(super) struct Entered {
 }
 
 /// `GET /holders/release?lease=ID`
-pub(super) async fn question(Administrator(visit): Administrator) -> Result<Markup, ApiProblem> {
+pub(super) async fn question(Changer(visit): Changer) -> Result<Markup, ApiProblem> {
     let lease = visit.query.get("lease").unwrap_or_default().to_owned();
     draw(&visit, &Entered { lease, again: NOT_AGAIN_S.to_string(), ..Entered::default() }, None).await
 }

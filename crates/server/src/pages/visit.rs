@@ -6,7 +6,7 @@ use crate::server::Server;
 use crate::service::{Caller, Credential};
 use axum::extract::FromRequestParts;
 use axum::http::request::Parts;
-use axum::http::{HeaderMap, HeaderValue, Method, Uri, header};
+use axum::http::{HeaderMap, HeaderValue, Method, StatusCode, Uri, header};
 use axum::response::{IntoResponse, Redirect, Response};
 use leasehold_core::time::Ms;
 use leasehold_web::components::{ListQuery, problem_panel};
@@ -30,6 +30,14 @@ const ONLINE_LICENSING: Menu = Menu::Group {
         Link { label: "Disable", href: "/disable" },
     ],
 };
+const ONLINE_LOOK: Menu = Menu::Group {
+    label: "ONLINE LICENSING",
+    items: &[
+        Link { label: "Overview", href: "/online" },
+        Link { label: "Use licenses offline", href: "/online/offline" },
+        Link { label: "Borrowed by machines", href: "/passes" },
+    ],
+};
 const HOME: Menu = Menu::Link(Link { label: "Home", href: "/" });
 const TRIAL: Link = Link { label: "Would this work?", href: "/simulate" };
 const USAGE: Menu = Menu::Group {
@@ -44,8 +52,10 @@ const USAGE: Menu = Menu::Group {
 };
 const MENU: &[Menu] = &[HOME, ONLINE_LICENSING, Menu::Link(TRIAL)];
 const MENU_OPEN: &[Menu] = &[HOME, ONLINE_LICENSING, USAGE];
-const MENU_ADMINISTRATOR: &[Menu] =
-    &[HOME, ONLINE_LICENSING, USAGE, Menu::Link(Link { label: "Audit log", href: "/audit" })];
+const AUDIT: Menu = Menu::Link(Link { label: "Audit log", href: "/audit" });
+const MENU_ADMINISTRATOR: &[Menu] = &[HOME, ONLINE_LICENSING, USAGE, AUDIT];
+/// For accounts that may look only: without what is there only to change something.
+const MENU_LOOK: &[Menu] = &[HOME, ONLINE_LOOK, USAGE, AUDIT];
 const ACCOUNT_LINKS: &[Link] = &[Link { label: "Settings", href: "/settings" }];
 
 /// Pages to which a sign-in may lead back. A fixed list, so that no link can send people elsewhere after it.
@@ -164,7 +174,8 @@ impl Visit {
         let open = self.server.openness();
         Frame {
             menu: match (administrator, open.usage || open.holders) {
-                (true, _) => MENU_ADMINISTRATOR,
+                (true, _) if self.caller.may_change() => MENU_ADMINISTRATOR,
+                (true, _) => MENU_LOOK,
                 (false, true) => MENU_OPEN,
                 (false, false) => MENU,
             },
@@ -200,6 +211,12 @@ impl Visit {
         let content =
             html! { h1.unseen { "Not done" } (problem_panel(problem)) p { a href="/" { "Back to the home page" } } };
         self.narrow_page(&problem.title, content)
+    }
+
+    /// What stands in the place of a form that the caller may not send.
+    pub(super) fn looks_only(&self) -> Response {
+        let page = self.problem_page(&crate::service::Failure::ReadOnly.problem());
+        (StatusCode::FORBIDDEN, page).into_response()
     }
 
     /// Leads to a page and gives the browser a session.
@@ -281,6 +298,22 @@ impl<S: Send + Sync> FromRequestParts<S> for Administrator {
             return Ok(Administrator(visit));
         }
         Err(ApiProblem::from(crate::service::Failure::ReadOnly).into_response())
+    }
+}
+
+/// A visit to a page that is there only to change something: whoever may look only is told so, and sees no form.
+#[derive(Clone, Debug)]
+pub(super) struct Changer(pub(super) Visit);
+
+impl<S: Send + Sync> FromRequestParts<S> for Changer {
+    type Rejection = Response;
+
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Response> {
+        let Administrator(visit) = Administrator::from_request_parts(parts, state).await?;
+        if visit.caller.may_change() {
+            return Ok(Changer(visit));
+        }
+        Err(visit.looks_only())
     }
 }
 

@@ -71,6 +71,9 @@ const ANYBODY: [u16; 6] = [200; 6];
 /// Whoever is not signed in is led to the sign-in.
 const ADMINISTRATOR: [u16; 6] = [303, 303, 303, 200, 200, 303];
 
+/// A page that is there only to change something: an account that may look only is told so.
+const CHANGER: [u16; 6] = [303, 303, 303, 200, 403, 303];
+
 const DOORS: &[Row] = &[
     ("GET", "/", "", ANYBODY),
     ("GET", "/live", "", ANYBODY),
@@ -80,7 +83,7 @@ const DOORS: &[Row] = &[
     ("GET", "/setup", "", [303; 6]),
     ("POST", "/setup", "secret=a&password=a+long+enough+one&again=a+long+enough+one", [303; 6]),
     ("GET", "/holders", "", ADMINISTRATOR),
-    ("GET", "/holders/release", "", ADMINISTRATOR),
+    ("GET", "/holders/release", "", CHANGER),
     // It names no lease.
     ("POST", "/holders/release", "lease=x", [401, 401, 401, 404, 403, 401]),
     ("GET", "/denials", "", ADMINISTRATOR),
@@ -125,13 +128,13 @@ const DOORS: &[Row] = &[
         "current=correct horse battery&password=correct horse battery&again=correct horse battery",
         [401, 401, 401, 303, 303, 401],
     ),
-    ("GET", "/activate", "", ADMINISTRATOR),
+    ("GET", "/activate", "", CHANGER),
     ("POST", "/activate", "", [401, 401, 401, 422, 403, 401]),
     // It makes the server's key.
     ("GET", "/activate/request", "", [303, 303, 303, 200, 403, 303]),
     ("GET", "/online", "", ADMINISTRATOR),
     ("GET", "/online/live", "", ADMINISTRATOR),
-    ("GET", "/online/enable", "", ADMINISTRATOR),
+    ("GET", "/online/enable", "", CHANGER),
     // Fields are missing.
     ("POST", "/online/enable", "", [401, 401, 401, 422, 403, 401]),
     // Without a portal the first step fails, which is an answer.
@@ -144,13 +147,13 @@ const DOORS: &[Row] = &[
     // No file.
     ("POST", "/passes", "", [401, 401, 401, 422, 403, 401]),
     ("POST", "/passes/file", "request=x", [401, 401, 401, 422, 403, 401]),
-    ("GET", "/passes/lost", "", ADMINISTRATOR),
+    ("GET", "/passes/lost", "", CHANGER),
     ("POST", "/passes/lost", "pass=x", [401, 401, 401, 404, 403, 401]),
-    ("GET", "/give-back", "", ADMINISTRATOR),
+    ("GET", "/give-back", "", CHANGER),
     // Nothing was given back, and nothing would be.
     ("GET", "/give-back/receipt", "", [303, 303, 303, 404, 404, 303]),
     ("POST", "/give-back", "", [401, 401, 401, 409, 403, 401]),
-    ("GET", "/disable", "", ADMINISTRATOR),
+    ("GET", "/disable", "", CHANGER),
     ("GET", "/disable/live", "", ADMINISTRATOR),
     // There is none yet.
     ("GET", "/disable/receipt", "", [303, 303, 303, 404, 404, 303]),
@@ -195,6 +198,39 @@ fn every_page_answers_everybody_as_the_table_says() {
     let pages = leasehold_server::page_routes().into_iter();
     let pages: BTreeSet<_> = pages.map(|(method, path)| (method.to_string(), path.to_owned())).collect();
     assert_eq!(pages, rows, "every page needs a row that says who may open it");
+}
+
+#[test]
+fn who_may_look_only_is_shown_no_form_that_would_be_refused() {
+    let site = Site::new();
+    let server = site.with_ten_seats();
+    server.checkout("user");
+    let (administrator, reader) = (Browser::signed_in(&server), Browser::reader(&server));
+    // What everybody may do with the own account.
+    let own = ["/sign-out", "/settings/password", "/settings/sessions/end", "/settings/sessions/end-others"];
+    let refused = |browser: &Browser<'_>, path: &str| -> Vec<String> {
+        let text = browser.get(path).text;
+        let forms =
+            text.split("<form").skip(1).filter_map(|form| form.split_once('>')).map(|(form, _)| form.to_owned());
+        let posts = forms.filter(|form| form.contains("method=\"post\""));
+        posts.filter(|form| !own.iter().any(|own| form.contains(&format!("action=\"{own}\"")))).collect()
+    };
+    let mut of_administrator = 0;
+    for (_, path, ..) in DOORS.iter().filter(|(method, path, ..)| *method == "GET" && !path.contains("/live")) {
+        of_administrator += refused(&administrator, path).len();
+        assert_eq!(refused(&reader, path), Vec::<String>::new(), "{path}");
+        // Nor a way to one.
+        let text = reader.get(path).text;
+        for form in DOORS.iter().filter(|row| row.3 == CHANGER).map(|row| row.1) {
+            assert!(!text.contains(&format!("href=\"{form}\"")), "{path} leads to {form}");
+        }
+    }
+    assert!(of_administrator > 15, "{of_administrator}");
+    let told = reader.get("/activate");
+    assert_eq!(told.status, 403);
+    for part in ["may look", "Who can"] {
+        assert!(told.text.contains(part), "{}", told.text);
+    }
 }
 
 #[test]

@@ -3,7 +3,7 @@
 
 use super::connection;
 use crate::pages::flash;
-use crate::pages::visit::{Administrator, Visit};
+use crate::pages::visit::{Administrator, Changer, Visit};
 use crate::service::{Failure, KnownPortal};
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Redirect, Response};
@@ -108,7 +108,7 @@ fn filled(text: &str) -> Option<String> {
 }
 
 /// `GET /online/enable`
-pub(in crate::pages) async fn form(Administrator(visit): Administrator) -> Result<Markup, ApiProblem> {
+pub(in crate::pages) async fn form(Changer(visit): Changer) -> Result<Markup, ApiProblem> {
     let with = visit.query.get("with").unwrap_or_default().to_owned();
     draw(&visit, &Entered { with, ..Entered::default() }, &Shown::Nothing).await
 }

@@ -115,10 +115,13 @@ fn content(
                 (pins::kept(pins, None, visit.now))
             }
             Some(OfflineUse { pins, portal: None }) => {
+                @let changes = visit.caller.may_change();
                 h2 { "Kept now" }
-                (pins::kept(pins, Some(PATH), visit.now))
-                h2 { "Keep seats" }
-                (pins::form(pins, entered, PATH))
+                (pins::kept(pins, changes.then_some(PATH), visit.now))
+                @if changes {
+                    h2 { "Keep seats" }
+                    (pins::form(pins, entered, PATH))
+                }
                 p.hint { "The other seats here last without the portal as well, until the time that the overview says." }
             }
         }
