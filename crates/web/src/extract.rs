@@ -1,4 +1,4 @@
-//! Extractors whose refusals are problems: JSON, query, path, form and one uploaded file. Types that come in by them
+//! Extractors whose refusals are problems: JSON, query, path, form and uploaded files. Types that come in by them
 //! carry `#[serde(deny_unknown_fields)]`; a field that nobody knows is then refused by name.
 
 mod upload;
@@ -16,7 +16,7 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 use std::error::Error;
 use std::time::Duration;
-pub use upload::{UPLOAD_BYTES_MAX, Upload};
+pub use upload::{UPLOAD_BYTES_MAX, Upload, Uploads};
 
 /// A whole body must arrive within this time.
 const BODY_WAIT: Duration = Duration::from_secs(30);

@@ -1,4 +1,4 @@
-//! One file from a form on a page, with the form's other fields. The file is held in memory: activation files are small.
+//! Files from a form on a page, with the form's other fields. They are held in memory: activation files are small.
 
 use super::{BODY_WAIT, too_large, too_slow};
 use crate::problem::{ApiProblem, Problem, who};
@@ -11,7 +11,7 @@ use axum::http::StatusCode;
 pub const UPLOAD_BYTES_MAX: usize = 256 * 1024;
 
 /// Most bytes of one text field that travels with the file.
-const FIELD_BYTES_MAX: usize = 8 * 1024;
+const FIELD_BYTES_MAX: usize = 32 * 1024;
 
 /// Most fields of such a form.
 const FIELDS_MAX: usize = 32;
@@ -29,11 +29,57 @@ pub struct Upload {
 impl Upload {
     /// The first text field of that name.
     pub fn field(&self, name: &str) -> Option<&str> {
-        self.fields.iter().find(|(key, _)| key == name).map(|(_, value)| value.as_str())
+        field(&self.fields, name)
     }
 }
 
+/// A submitted form with any number of files. Routes that take one limit the whole as for [`Upload`].
+#[derive(Clone, Debug)]
+pub struct Uploads {
+    files: Vec<File>,
+    fields: Vec<(String, String)>,
+}
+
+/// A file that was chosen.
+#[derive(Clone, Debug)]
+struct File {
+    field: String,
+    bytes: Bytes,
+    name: String,
+}
+
+impl Uploads {
+    /// The file that was chosen in a field: 1 to [`UPLOAD_BYTES_MAX`] bytes; `None` if none was, or it is empty.
+    pub fn file(&self, field: &str) -> Option<&Bytes> {
+        self.files.iter().find(|file| file.field == field).map(|file| &file.bytes)
+    }
+
+    /// The first text field of that name.
+    pub fn field(&self, name: &str) -> Option<&str> {
+        field(&self.fields, name)
+    }
+}
+
+fn field<'a>(fields: &'a [(String, String)], name: &str) -> Option<&'a str> {
+    fields.iter().find(|(key, _)| key == name).map(|(_, value)| value.as_str())
+}
+
 impl<S: Send + Sync> FromRequest<S> for Upload {
+    type Rejection = ApiProblem;
+
+    async fn from_request(request: Request, state: &S) -> Result<Self, ApiProblem> {
+        let Uploads { files, fields } = Uploads::from_request(request, state).await?;
+        let Some(File { bytes, name, .. }) = files.into_iter().next() else {
+            return Err(ApiProblem::from(
+                Problem::new(422, "NO_FILE", "No file was uploaded, or it is empty.")
+                    .next("Choose the file, then upload again.", who::YOU),
+            ));
+        };
+        Ok(Upload { bytes, file_name: name, fields })
+    }
+}
+
+impl<S: Send + Sync> FromRequest<S> for Uploads {
     type Rejection = ApiProblem;
 
     async fn from_request(request: Request, state: &S) -> Result<Self, ApiProblem> {
@@ -42,37 +88,31 @@ impl<S: Send + Sync> FromRequest<S> for Upload {
     }
 }
 
-async fn read(mut form: Multipart) -> Result<Upload, ApiProblem> {
-    let mut file = None;
+async fn read(mut form: Multipart) -> Result<Uploads, ApiProblem> {
+    let mut files = Vec::new();
     let mut fields = Vec::new();
     while let Some(field) = form.next_field().await.map_err(|error| broken(&error))? {
-        if fields.len() >= FIELDS_MAX {
+        if fields.len() + files.len() >= FIELDS_MAX {
             return Err(not_a_form());
         }
-        let name = field.name().unwrap_or_default().to_owned();
+        let of = field.name().unwrap_or_default().to_owned();
         match field.file_name().map(str::to_owned) {
             // A browser sends an empty part when no file was chosen.
-            Some(file_name) => {
+            Some(name) => {
                 let bytes = take(field, UPLOAD_BYTES_MAX, file_too_large).await?;
-                if !bytes.is_empty() && file.is_none() {
-                    file = Some((Bytes::from(bytes), file_name));
+                if !bytes.is_empty() {
+                    files.push(File { field: of, bytes: bytes.into(), name });
                 }
             }
             None => {
                 let too_long = || too_large("A field of the form is too long.", FIELD_BYTES_MAX);
                 let bytes = take(field, FIELD_BYTES_MAX, too_long).await?;
                 let text = String::from_utf8(bytes).map_err(|_| not_a_form())?;
-                fields.push((name, text));
+                fields.push((of, text));
             }
         }
     }
-    let Some((bytes, file_name)) = file else {
-        return Err(ApiProblem::from(
-            Problem::new(422, "NO_FILE", "No file was uploaded, or it is empty.")
-                .next("Choose the file, then upload again.", who::YOU),
-        ));
-    };
-    Ok(Upload { bytes, file_name, fields })
+    Ok(Uploads { files, fields })
 }
 
 async fn take(

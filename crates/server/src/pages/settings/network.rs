@@ -11,12 +11,13 @@ use axum::http::StatusCode;
 use axum::response::{IntoResponse, Redirect, Response};
 use leasehold_core::time::Ms;
 use leasehold_web::components::{Button, Field, button, card, code_block, definitions, post_button, relative};
-use leasehold_web::extract::PageForm;
+use leasehold_web::extract::Uploads;
 use leasehold_web::maud::{Markup, html};
 use leasehold_web::problem::ApiProblem;
 use leasehold_wire::server::{CertificateRequest, SettingsResponse};
-use serde::Deserialize;
 
+/// What a browser offers to choose.
+const PEM_FILES: &str = ".pem,.crt,.cer,.key";
 /// Addresses that were turned away and are shown.
 const SHOWN: usize = 8;
 
@@ -80,9 +81,14 @@ fn certificate_card(visit: &Visit, installation: &Installation, seen: &SettingsR
         @if let Some(place) = fixed {
             p.hint { "Fixed in " (place) "." }
         } @else if visit.caller.may_change() {
-            form #certificate-form method="post" action="/settings/certificate" {
-                (Field::new("certificate", "Certificate").required().hint("PEM: the server's certificate, then its intermediates.").error(shown.at("certificate")).text_area(4))
-                (Field::new("key", "Private key").required().hint("PEM, without a passphrase: the key of that certificate. It is kept in a file that only this server may read, and is never shown.").text_area(3))
+            form #certificate-form method="post" action="/settings/certificate" enctype="multipart/form-data" {
+                (Field::new("certificate", "Certificate file").hint("PEM: the server's certificate, then its intermediates.").error(shown.at("certificate")).file(PEM_FILES))
+                (Field::new("key", "Private key file").hint("PEM, without a passphrase: the key of that certificate. It is kept in a file that only this server may read, and is never shown.").file(PEM_FILES))
+                details.numbers open[shown.at("certificate").is_some()] {
+                    summary { "Paste them instead" }
+                    (Field::new("certificate_text", "Certificate").text_area(4))
+                    (Field::new("key_text", "Private key").text_area(3))
+                }
                 div.actions { (button("Use this certificate", Button::Primary)) }
             }
             @if !installation.tls_self_signed {
@@ -92,24 +98,31 @@ fn certificate_card(visit: &Visit, installation: &Installation, seen: &SettingsR
     }
 }
 
-/// What is pasted.
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-pub(in crate::pages) struct Pasted {
-    certificate: String,
-    key: String,
+/// The file of a field, or what was pasted in its place; empty if neither is there.
+fn chosen(form: &Uploads, field: &str) -> String {
+    match form.file(field) {
+        // What is no text is refused as no PEM.
+        Some(bytes) => String::from_utf8_lossy(bytes).into_owned(),
+        None => form.field(&format!("{field}_text")).unwrap_or_default().to_owned(),
+    }
 }
 
 /// `POST /settings/certificate`
 pub(in crate::pages) async fn certificate(
     Administrator(visit): Administrator,
-    PageForm(form): PageForm<Pasted>,
+    form: Uploads,
 ) -> Result<Response, ApiProblem> {
-    let wish = CertificateRequest { certificate: Some(form.certificate), key: Some(form.key) };
-    match visit.server.change_certificate(&visit.caller, wish).await {
+    let (certificate, key) = (chosen(&form, "certificate"), chosen(&form, "key"));
+    // Both missing would mean the self-signed one again.
+    let wish = CertificateRequest { certificate: Some(certificate), key: Some(key) };
+    let changed = match &wish.certificate {
+        Some(text) if !text.trim().is_empty() => visit.server.change_certificate(&visit.caller, wish).await,
+        _ => Err(Failure::BadCertificate("no certificate was chosen".to_owned())),
+    };
+    match changed {
         Ok(_) => Ok(Redirect::to("/settings/network?saved=settings").into_response()),
         Err(Failure::BadCertificate(why)) => {
-            // What was pasted is not shown back: a key is in it.
+            // What was sent is not shown back: a key is in it.
             let wrong = Some(("certificate".to_owned(), format!("It cannot be used: {why}. Nothing was changed.")));
             let shown = Shown { wrong, ..Shown::default() };
             Ok((StatusCode::UNPROCESSABLE_ENTITY, draw(&visit, &shown).await?).into_response())

@@ -6,6 +6,10 @@ use super::window::{Window, with_window};
 use crate::proxies;
 use crate::proxies::{Kind, Proxy, USER};
 use crate::service::Service;
+use leasehold_core::time::Clock as _;
+use leasehold_host::SystemClock;
+use leasehold_trust::SigningKey;
+use leasehold_trust::secret::self_signed_certificate;
 use std::process::Stdio;
 use std::rc::Rc;
 use std::time::Duration;
@@ -117,6 +121,48 @@ fn who_locks_oneself_out_gets_back_after_a_minute() {
             assert_eq!(networks.unwrap().json().as_str(), Some("10.0.0.0/8"), "what was kept is there again");
             window.open(&format!("{}/audit", site.server)).await;
             window.see("main", "nobody confirmed them in time").await;
+        }
+    });
+}
+
+#[test]
+fn a_certificate_for_browsers_is_uploaded_and_confirmed_by_whoever_sees_it() {
+    let site = Rc::new(Site::start());
+    with_window(&site.path(""), {
+        let site = site.clone();
+        async move |window| {
+            set_up(&window, &site.server, &site.setup_secret).await;
+            let file = |name: &str, text: &str| {
+                std::fs::write(site.path(name), text).unwrap();
+                site.path(name)
+            };
+            let key = SigningKey::generate();
+            let now = SystemClock::new().wall();
+            let certificate = file("new.crt", &self_signed_certificate(&["127.0.0.1".to_owned()], &key, now));
+            let foreign = file("other.key", &SigningKey::generate().to_pkcs8_pem());
+            let key = file("new.key", &key.to_pkcs8_pem());
+            let server = site.server.replacen("http:", "https:", 1);
+            window.forget().await;
+            window.administer(&server).await;
+            window.open(&format!("{server}/settings/network")).await;
+            let before = window.said("#tls-fingerprint").await;
+            window.see("main", "Self-signed, made at the first start.").await;
+            window.attach("certificate", &certificate).await;
+            window.attach("key", &foreign).await;
+            window.press("Use this certificate").await;
+            window.see("main", "It cannot be used:").await;
+            window.attach("certificate", &certificate).await;
+            window.attach("key", &key).await;
+            window.press("Use this certificate").await;
+            window.see("#on-trial", "come back by themselves in").await;
+            assert_ne!(window.said("#tls-fingerprint").await, before);
+            window.press("Keep these settings").await;
+            window.see("#notices", "Kept: the new settings stay.").await;
+            window.see("main", "Yours, until").await;
+            window.press("Back to the self-signed one").await;
+            window.see("#on-trial", "come back by themselves in").await;
+            window.press("Take them back").await;
+            window.see("main", "Yours, until").await;
         }
     });
 }
