@@ -22,3 +22,4 @@ mod passes;
 mod proxies;
 mod service;
 mod simulation;
+mod suspend;
