@@ -92,6 +92,16 @@ pub struct AddedDay {
     pub checkouts: u32,
     /// Wants that were denied.
     pub denials: u32,
+    /// Of `seat_ms`, what is in each hour of the day (UTC). Of a day only: zeros of a longer block.
+    pub hours: [i64; 24],
+}
+
+impl AddedDay {
+    fn use_seats(&mut self, part: &Part, hour: usize) {
+        self.seat_ms += part.seat_ms;
+        self.peak = self.peak.max(part.peak);
+        self.hours[hour] += part.seat_ms;
+    }
 }
 
 /// What became of a lease since the totals were stored.
@@ -121,7 +131,11 @@ impl Added {
 
     pub(super) fn day(&mut self, who: &Arc<Who>, day: i64, add: impl Fn(&mut AddedDay)) {
         for span in SPANS {
-            add(self.days.entry((span, block_of(day, span), Arc::clone(who))).or_default());
+            let row = self.days.entry((span, block_of(day, span), Arc::clone(who))).or_default();
+            add(row);
+            if span > 1 {
+                row.hours = [0; 24];
+            }
         }
     }
 }
@@ -185,9 +199,18 @@ impl Rollup {
     /// What is in use and not in the totals of days yet: who, the day, and what is to be added to it.
     pub fn uncharged(&self) -> impl Iterator<Item = (&Arc<Who>, i64, AddedDay)> {
         self.pairs.iter().flat_map(|(who, pair)| {
-            held(&pair.live, self.through, DAY_MS, &self.gaps).into_iter().map(move |(day, part)| {
-                (who, day, AddedDay { seat_ms: part.seat_ms, peak: part.peak, ..AddedDay::default() })
-            })
+            let mut days: Vec<(i64, AddedDay)> = Vec::new();
+            for (hour, part) in held(&pair.live, self.through, &self.gaps) {
+                let (day, hour) = day_and_hour(hour);
+                // Borrowed seats come again for the same hours.
+                let known = days.iter().rposition(|(known, _)| *known == day);
+                let at = known.unwrap_or_else(|| {
+                    days.push((day, AddedDay::default()));
+                    days.len() - 1
+                });
+                days[at].1.use_seats(&part, hour);
+            }
+            days.into_iter().map(move |(day, row)| (who, day, row))
         })
     }
 
@@ -261,11 +284,9 @@ impl Rollup {
     /// Counts a user on a host up to `now`, and writes on one of the leases how far that is.
     fn charge(&mut self, who: &Arc<Who>, now: Ms, added: &mut Added) {
         let Some(pair) = self.pairs.get_mut(who) else { return };
-        for (day, part) in held(&pair.live, now, DAY_MS, &self.gaps) {
-            added.day(who, day, |row| {
-                row.seat_ms += part.seat_ms;
-                row.peak = row.peak.max(part.peak);
-            });
+        for (hour, part) in held(&pair.live, now, &self.gaps) {
+            let (day, hour) = day_and_hour(hour);
+            added.day(who, day, |row| row.use_seats(&part, hour));
         }
         let key = (pair.live.at, Arc::clone(who));
         self.charged.remove(&key);
@@ -380,7 +401,7 @@ impl Rollup {
     /// Counts a feature up to `now`: all its seats while the server ran, and those borrowed always.
     fn accrue(&mut self, feature: &Arc<str>, now: Ms, added: &mut Added) {
         let Some(live) = self.features.get_mut(feature) else { return };
-        for (hour, part) in held(live, now, HOUR_MS, &self.gaps) {
+        for (hour, part) in held(live, now, &self.gaps) {
             let row = added.hour(feature, hour);
             row.seat_ms += part.seat_ms;
             row.borrowed_ms += part.borrowed_ms;
@@ -402,7 +423,7 @@ impl Live {
     }
 }
 
-/// Seats that did not change for a while, in one hour or day of it.
+/// Seats that did not change for a while, in one hour of it.
 #[derive(Clone, Copy, Debug)]
 struct Part {
     seat_ms: i64,
@@ -410,19 +431,24 @@ struct Part {
     peak: u32,
 }
 
-/// The hours or days up to `now`: all seats while the server ran, and those that machines have borrowed always.
-fn held(live: &Live, now: Ms, unit_ms: i64, gaps: &[Gap]) -> Vec<(i64, Part)> {
+/// The day in which an hour lies, and which of its hours that is.
+fn day_and_hour(hour: i64) -> (i64, usize) {
+    (hour.div_euclid(24), usize::try_from(hour.rem_euclid(24)).unwrap_or(0))
+}
+
+/// The hours up to `now`: all seats while the server ran, and those that machines have borrowed always.
+fn held(live: &Live, now: Ms, gaps: &[Gap]) -> Vec<(i64, Part)> {
     let mut held = Vec::new();
     if live.seats > live.borrowed {
-        for (unit, ms) in parts_outside(live.at, now, unit_ms, gaps) {
+        for (hour, ms) in parts_outside(live.at, now, HOUR_MS, gaps) {
             let seat_ms = i64::from(live.seats - live.borrowed) * ms;
-            held.push((unit, Part { seat_ms, borrowed_ms: 0, peak: live.seats }));
+            held.push((hour, Part { seat_ms, borrowed_ms: 0, peak: live.seats }));
         }
     }
     if live.borrowed > 0 {
-        for (unit, ms) in parts(live.at, now, unit_ms) {
+        for (hour, ms) in parts(live.at, now, HOUR_MS) {
             let seat_ms = i64::from(live.borrowed) * ms;
-            held.push((unit, Part { seat_ms, borrowed_ms: seat_ms, peak: live.borrowed }));
+            held.push((hour, Part { seat_ms, borrowed_ms: seat_ms, peak: live.borrowed }));
         }
     }
     held

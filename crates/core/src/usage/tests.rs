@@ -68,6 +68,7 @@ impl Stored {
             row.peak = row.peak.max(add.peak);
             row.checkouts += add.checkouts;
             row.denials += add.denials;
+            row.hours.iter_mut().zip(add.hours).for_each(|(sum, add)| *sum += add);
         }
         for (id, change) in added.leases {
             match change {
@@ -111,6 +112,9 @@ fn by_hand(facts: &[Fact], end: Ms, gaps: &[Gap]) -> Stored {
                 let row = stored.days.entry((span, block_of(day_of(at), span), who.clone())).or_default();
                 row.seat_ms += i64::from(seats) * ms;
                 row.peak = row.peak.max(seats);
+                if span == 1 {
+                    row.hours[usize::try_from(hour_of(at) % 24).unwrap()] += i64::from(seats) * ms;
+                }
             }
         }
     };
@@ -207,9 +211,11 @@ proptest! {
         let rollup = Rollup::new(through, leases, gaps.clone());
         let mut left = Added::default();
         for (who, day, add) in rollup.uncharged() {
+            prop_assert_eq!(add.hours.iter().sum::<i64>(), add.seat_ms);
             left.day(who, day, |row| {
                 row.seat_ms += add.seat_ms;
                 row.peak = row.peak.max(add.peak);
+                row.hours.iter_mut().zip(add.hours).for_each(|(sum, add)| *sum += add);
             });
         }
         stored.store(left);

@@ -4,7 +4,7 @@
 use super::access::Caller;
 use super::failure::Failure;
 use crate::server::Server;
-use crate::store::{self, DayRow, HourRow, Roll};
+use crate::store::{self, DayHours, DayRow, HourRow, Roll};
 use crate::usage::Uncharged;
 use jiff::civil::Date;
 use leasehold_core::access::ServerAction;
@@ -131,6 +131,8 @@ struct Read {
     features: Vec<String>,
     hours: Vec<HourRow>,
     days: Vec<(i64, DayTotal)>,
+    /// Of a user or host: days with their hours (UTC).
+    day_hours: BTreeMap<i64, DayHours>,
     users: Vec<(String, DayTotal)>,
     hosts: Vec<(String, DayTotal)>,
 }
@@ -184,8 +186,15 @@ fn read(tx: &mut Tx<'_>, query: &UsageQuery, period: Period, names: bool, live: 
         wanted.map(|(i, _)| i).collect()
     };
     let matching = matching(live);
+    let mut day_hours: BTreeMap<i64, DayHours> = BTreeMap::new();
+    let mut add_hours = |day: i64, hours: &DayHours| {
+        let sums = day_hours.entry(day).or_insert([0; 24]);
+        sums.iter_mut().zip(hours).for_each(|(sum, add)| *sum += add);
+    };
     let rows = if named {
-        store::usage_rows_of(tx, from, period.until, filter)?
+        let rows = store::usage_rows_of(tx, from, period.until, filter)?;
+        rows.iter().for_each(|(row, hours)| add_hours(row.day, hours));
+        rows.into_iter().map(|(row, _)| row).collect()
     } else if names {
         let mut rows = Vec::new();
         for run in blocks(from, period.until, roll.names_day) {
@@ -205,12 +214,13 @@ fn read(tx: &mut Tx<'_>, query: &UsageQuery, period: Period, names: bool, live: 
             let total = days.entry(row.day).or_default();
             total.seat_ms += row.seat_ms;
             total.peak = total.peak.max(row.peak);
+            add_hours(row.day, &row.hours);
         }
     }
     let mut top = |whose: Whose| if names { top(tx, whose, &rows, live, &matching) } else { Ok(Vec::new()) };
     let (users, hosts) = (top(Whose::Users)?, top(Whose::Hosts)?);
     let days = days.into_iter().collect();
-    Ok(Read { roll, features: store::usage_features(tx)?, hours, days, users, hosts })
+    Ok(Read { roll, features: store::usage_features(tx)?, hours, days, day_hours, users, hosts })
 }
 
 /// Users or hosts with most use, with their names.
@@ -315,7 +325,7 @@ fn answer(period: Period, named: bool, live: &Uncharged, read: Read) -> UsageRes
         totals,
         seats,
         days: by_day.iter().map(day_view).collect(),
-        week: if named { Vec::new() } else { week(&read.hours, period, through) },
+        week: if named { week(&of_day_hours(&read), period, through) } else { week(&read.hours, period, through) },
         users: read.users.into_iter().map(name_view).collect(),
         hosts: read.hosts.into_iter().map(name_view).collect(),
         features: read.features,
@@ -362,6 +372,17 @@ fn of_name(days: &[(i64, DayTotal)]) -> Vec<(i64, HourRow)> {
         ..HourRow::default()
     };
     days.iter().map(|(key, day)| (*key, row(day))).collect()
+}
+
+/// The hours in which a user or host had seats. How many at once is known of the day only.
+fn of_day_hours(read: &Read) -> Vec<HourRow> {
+    let peaks: HashMap<i64, u32> = read.days.iter().map(|(day, total)| (*day, total.peak)).collect();
+    let of_day = |(day, hours): (&i64, &DayHours)| {
+        let (first, peak) = (day * 24, peaks.get(day).copied().unwrap_or_default());
+        let rows = (first..).zip(*hours).filter(|(_, seat_ms)| *seat_ms > 0);
+        rows.map(move |(hour, seat_ms)| HourRow { hour, seat_ms, peak, ..HourRow::default() }).collect::<Vec<_>>()
+    };
+    read.day_hours.iter().flat_map(of_day).collect()
 }
 
 /// Each hour of the week on the average of all such hours of the period that have begun, from the first that has a row.

@@ -61,7 +61,7 @@ pub(crate) use usage_keep::{
     set_alias, set_names_day, users_and_hosts,
 };
 pub(crate) use usage_read::{
-    DayRow, HourRow, features as usage_features, hours as usage_hours, name_ids as usage_name_ids,
+    DayHours, DayRow, HourRow, features as usage_features, hours as usage_hours, name_ids as usage_name_ids,
     names as usage_names, rows as usage_rows, rows_of as usage_rows_of,
 };
 

@@ -5,7 +5,7 @@ use leasehold_db::{Migration, Migrations};
 /// Every step of the schema, oldest first. The license server lives on SQLite alone, so rows that are found by a text
 /// key have no row id beside it.
 pub(crate) const MIGRATIONS: Migrations =
-    Migrations(&[FIRST, MOVED, ONLINE, DENIALS, PASSES, USAGE, SETTINGS, GIVE_BACK]);
+    Migrations(&[FIRST, MOVED, ONLINE, DENIALS, PASSES, USAGE, SETTINGS, GIVE_BACK, USAGE_HOURS]);
 
 const FIRST: Migration = Migration {
     version: 1,
@@ -318,5 +318,38 @@ const GIVE_BACK: Migration = Migration {
             -- The receipt; NULL until it was made.
             file TEXT
         );
+    ",
+};
+
+const USAGE_HOURS: Migration = Migration {
+    version: 9,
+    name: "totals of users and hosts by the hour of the day",
+    sql: "
+        -- Of seat_ms, what is in each hour (UTC) of a day; zeros of longer blocks, and of days that were counted before. A zero
+        -- takes no room but its place.
+        ALTER TABLE usage_day ADD COLUMN h0 BIGINT NOT NULL DEFAULT 0;
+        ALTER TABLE usage_day ADD COLUMN h1 BIGINT NOT NULL DEFAULT 0;
+        ALTER TABLE usage_day ADD COLUMN h2 BIGINT NOT NULL DEFAULT 0;
+        ALTER TABLE usage_day ADD COLUMN h3 BIGINT NOT NULL DEFAULT 0;
+        ALTER TABLE usage_day ADD COLUMN h4 BIGINT NOT NULL DEFAULT 0;
+        ALTER TABLE usage_day ADD COLUMN h5 BIGINT NOT NULL DEFAULT 0;
+        ALTER TABLE usage_day ADD COLUMN h6 BIGINT NOT NULL DEFAULT 0;
+        ALTER TABLE usage_day ADD COLUMN h7 BIGINT NOT NULL DEFAULT 0;
+        ALTER TABLE usage_day ADD COLUMN h8 BIGINT NOT NULL DEFAULT 0;
+        ALTER TABLE usage_day ADD COLUMN h9 BIGINT NOT NULL DEFAULT 0;
+        ALTER TABLE usage_day ADD COLUMN h10 BIGINT NOT NULL DEFAULT 0;
+        ALTER TABLE usage_day ADD COLUMN h11 BIGINT NOT NULL DEFAULT 0;
+        ALTER TABLE usage_day ADD COLUMN h12 BIGINT NOT NULL DEFAULT 0;
+        ALTER TABLE usage_day ADD COLUMN h13 BIGINT NOT NULL DEFAULT 0;
+        ALTER TABLE usage_day ADD COLUMN h14 BIGINT NOT NULL DEFAULT 0;
+        ALTER TABLE usage_day ADD COLUMN h15 BIGINT NOT NULL DEFAULT 0;
+        ALTER TABLE usage_day ADD COLUMN h16 BIGINT NOT NULL DEFAULT 0;
+        ALTER TABLE usage_day ADD COLUMN h17 BIGINT NOT NULL DEFAULT 0;
+        ALTER TABLE usage_day ADD COLUMN h18 BIGINT NOT NULL DEFAULT 0;
+        ALTER TABLE usage_day ADD COLUMN h19 BIGINT NOT NULL DEFAULT 0;
+        ALTER TABLE usage_day ADD COLUMN h20 BIGINT NOT NULL DEFAULT 0;
+        ALTER TABLE usage_day ADD COLUMN h21 BIGINT NOT NULL DEFAULT 0;
+        ALTER TABLE usage_day ADD COLUMN h22 BIGINT NOT NULL DEFAULT 0;
+        ALTER TABLE usage_day ADD COLUMN h23 BIGINT NOT NULL DEFAULT 0;
     ",
 };

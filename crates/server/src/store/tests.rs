@@ -186,4 +186,8 @@ fn when_the_time_is_set_back_figures_go_with_it_and_nothing_is_counted_twice() {
         assert_eq!(of.iter().map(|row| row.2).sum::<i64>(), 4 * HOUR_MS, "{span}: {of:?}");
         assert!(of.iter().all(|row| row.1 <= day_of(to)), "{of:?}");
     }
+    let hours: Vec<String> = (0..24).map(|hour| format!("h{hour}")).collect();
+    let by_hour: &'static str =
+        format!("SELECT seat_ms, {}, 0 FROM usage_day WHERE span = 1", hours.join(" + ")).leak();
+    assert!(rows(by_hour).iter().all(|(all, in_hours, _)| all == in_hours), "hours go with their day");
 }

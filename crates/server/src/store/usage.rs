@@ -6,8 +6,9 @@ use leasehold_core::engine::EventKind;
 use leasehold_core::ids::LeaseId;
 use leasehold_core::time::{DAY_MS, HOUR_MS, Ms};
 use leasehold_core::usage::{Added, AddedDay, Fact, Gap, Holding, LeaseChange, SPANS, Who, block_of, day_of, hour_of};
-use leasehold_db::{DbError, Tx};
+use leasehold_db::{DbError, Row, Tx, Value};
 use std::collections::HashMap;
+use std::sync::LazyLock;
 
 /// A name of a user or a host.
 pub(super) const NAME: i64 = 0;
@@ -230,26 +231,48 @@ fn add_hour(
 
 /// Span, day, feature, user, host.
 fn add_day(tx: &mut Tx<'_>, key: [i64; 5], row: AddedDay) -> Result<(), DbError> {
-    let [span, day, feature, user, host] = key;
-    tx.exec(
-        "INSERT INTO usage_day (span, day, feature, user_id, host_id, seat_ms, peak, checkouts, denials)
-         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)
-         ON CONFLICT (span, day, feature, user_id, host_id) DO UPDATE SET
-             seat_ms = seat_ms + excluded.seat_ms, peak = MAX(peak, excluded.peak),
-             checkouts = checkouts + excluded.checkouts, denials = denials + excluded.denials",
-        &[
-            span.into(),
-            day.into(),
-            feature.into(),
-            user.into(),
-            host.into(),
-            row.seat_ms.into(),
-            row.peak.into(),
-            row.checkouts.into(),
-            row.denials.into(),
-        ],
-    )?;
+    static ADD: LazyLock<String> = LazyLock::new(|| {
+        let values: Vec<String> = (1..=33).map(|place| format!("?{place}")).collect();
+        format!(
+            "INSERT INTO usage_day ({DAY_COLUMNS}, {}) VALUES ({}) {}",
+            hour_columns(str::to_owned),
+            values.join(", "),
+            add_to_day()
+        )
+    });
+    let counts: [Value<'_>; 4] = [row.seat_ms.into(), row.peak.into(), row.checkouts.into(), row.denials.into()];
+    let values: Vec<Value<'_>> =
+        key.into_iter().map(Value::from).chain(counts).chain(row.hours.into_iter().map(Value::from)).collect();
+    tx.exec(&ADD, &values)?;
     Ok(())
+}
+
+/// Columns of a row of totals by day, without those of its hours.
+pub(super) const DAY_COLUMNS: &str = "span, day, feature, user_id, host_id, seat_ms, peak, checkouts, denials";
+
+/// The columns of the hours of a day, each put as `each` says.
+pub(super) fn hour_columns(each: impl Fn(&str) -> String) -> String {
+    let columns: Vec<String> = (0..24).map(|hour| each(&format!("h{hour}"))).collect();
+    columns.join(", ")
+}
+
+/// What becomes of a row of totals by day when there is one already.
+pub(super) fn add_to_day() -> String {
+    format!(
+        "ON CONFLICT (span, day, feature, user_id, host_id) DO UPDATE SET
+             seat_ms = seat_ms + excluded.seat_ms, peak = MAX(peak, excluded.peak),
+             checkouts = checkouts + excluded.checkouts, denials = denials + excluded.denials, {}",
+        hour_columns(|hour| format!("{hour} = {hour} + excluded.{hour}"))
+    )
+}
+
+/// The hours of a day in a row that has them from a column on.
+pub(super) fn hours_of_day(row: &Row<'_>, first: usize) -> Result<[i64; 24], DbError> {
+    let mut hours = [0; 24];
+    for (hour, value) in hours.iter_mut().enumerate() {
+        *value = row.int(first + hour)?;
+    }
+    Ok(hours)
 }
 
 /// Numbers of names, looked up once for each transaction.
@@ -307,16 +330,20 @@ fn set_back_hours(tx: &mut Tx<'_>, last: i64, by: i64) -> Result<(), DbError> {
 }
 
 fn set_back_days(tx: &mut Tx<'_>, last: i64, by: i64) -> Result<(), DbError> {
-    let rows = tx.all(
-        "SELECT day, feature, user_id, host_id, seat_ms, peak, checkouts, denials FROM usage_day WHERE span = 1 AND day > ?1",
-        &[last.into()],
-        |row| {
-            let number = |column| Ok::<_, DbError>(u32::try_from(row.int(column)?).unwrap_or(u32::MAX));
-            let total =
-                AddedDay { seat_ms: row.int(4)?, peak: number(5)?, checkouts: number(6)?, denials: number(7)? };
-            Ok(([row.int(0)?, row.int(1)?, row.int(2)?, row.int(3)?], total))
-        },
-    )?;
+    static LATER: LazyLock<String> = LazyLock::new(|| {
+        format!("SELECT {DAY_COLUMNS}, {} FROM usage_day WHERE span = 1 AND day > ?1", hour_columns(str::to_owned))
+    });
+    let rows = tx.all(&LATER, &[last.into()], |row| {
+        let number = |column| Ok::<_, DbError>(u32::try_from(row.int(column)?).unwrap_or(u32::MAX));
+        let total = AddedDay {
+            seat_ms: row.int(5)?,
+            peak: number(6)?,
+            checkouts: number(7)?,
+            denials: number(8)?,
+            hours: hours_of_day(row, 9)?,
+        };
+        Ok(([row.int(1)?, row.int(2)?, row.int(3)?, row.int(4)?], total))
+    })?;
     if rows.is_empty() {
         return Ok(());
     }

@@ -2,10 +2,11 @@
 //! Each function does a little, so that nobody waits for it; [`crate::usage`] calls them again and again.
 
 use super::damaged;
-use super::usage::{Ids, NAME, PSEUDONYM};
+use super::usage::{DAY_COLUMNS, Ids, NAME, PSEUDONYM, add_to_day, hour_columns};
 use leasehold_core::time::{DAY_MS, HOUR_MS, Ms};
 use leasehold_core::usage::SPANS;
 use leasehold_db::{DbError, Tx};
+use std::sync::LazyLock;
 
 /// Rows removed at a time.
 const DROPPED_AT_ONCE: i64 = 2_000;
@@ -14,7 +15,7 @@ const MEASURED: i64 = 500;
 /// What SQLite needs for a row beside its texts, indexes included, in bytes.
 const ROW_BYTES: i64 = 48;
 /// What a row of totals by day needs, with its two indexes, in bytes.
-const DAY_ROW_BYTES: i64 = 64;
+const DAY_ROW_BYTES: i64 = 128;
 
 /// A row of a log with the names in it.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -143,19 +144,21 @@ pub(crate) fn pseudonymize_block(
     (span, day): (i64, i64),
     (first, last): (i64, i64),
 ) -> Result<(), DbError> {
+    static REPLACE: LazyLock<String> = LazyLock::new(|| {
+        format!(
+            "INSERT INTO usage_day ({DAY_COLUMNS}, {})
+             SELECT d.span, d.day, d.feature, COALESCE(u.as_user, u.id), COALESCE(h.as_host, h.id),
+                    SUM(d.seat_ms), MAX(d.peak), SUM(d.checkouts), SUM(d.denials), {}
+             FROM usage_day d JOIN usage_name u ON u.id = d.user_id JOIN usage_name h ON h.id = d.host_id
+             WHERE d.span = ?1 AND d.day = ?2 AND d.user_id BETWEEN ?3 AND ?4 AND (u.kind = 0 OR h.kind = 0)
+             GROUP BY 1, 2, 3, 4, 5 {}",
+            hour_columns(str::to_owned),
+            hour_columns(|hour| format!("SUM(d.{hour})")),
+            add_to_day()
+        )
+    });
     let values = [span.into(), day.into(), first.into(), last.into()];
-    tx.exec(
-        "INSERT INTO usage_day (span, day, feature, user_id, host_id, seat_ms, peak, checkouts, denials)
-         SELECT d.span, d.day, d.feature, COALESCE(u.as_user, u.id), COALESCE(h.as_host, h.id),
-                SUM(d.seat_ms), MAX(d.peak), SUM(d.checkouts), SUM(d.denials)
-         FROM usage_day d JOIN usage_name u ON u.id = d.user_id JOIN usage_name h ON h.id = d.host_id
-         WHERE d.span = ?1 AND d.day = ?2 AND d.user_id BETWEEN ?3 AND ?4 AND (u.kind = 0 OR h.kind = 0)
-         GROUP BY 1, 2, 3, 4, 5
-         ON CONFLICT (span, day, feature, user_id, host_id) DO UPDATE SET
-             seat_ms = seat_ms + excluded.seat_ms, peak = MAX(peak, excluded.peak),
-             checkouts = checkouts + excluded.checkouts, denials = denials + excluded.denials",
-        &values,
-    )?;
+    tx.exec(&REPLACE, &values)?;
     tx.exec(
         "DELETE FROM usage_day WHERE span = ?1 AND day = ?2 AND user_id BETWEEN ?3 AND ?4
          AND (user_id IN (SELECT id FROM usage_name WHERE kind = 0) OR host_id IN (SELECT id FROM usage_name WHERE kind = 0))",

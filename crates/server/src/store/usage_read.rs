@@ -1,8 +1,9 @@
 //! Reading totals of usage. Each statement costs what the period asked for has in totals, however long the log is.
 
-use super::usage::{FEATURE, NAME};
+use super::usage::{FEATURE, NAME, hour_columns, hours_of_day};
 use leasehold_core::usage::Run;
 use leasehold_db::{DbError, Tx};
+use std::sync::LazyLock;
 
 /// An hour of a feature.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
@@ -88,18 +89,29 @@ pub(crate) fn rows(tx: &mut Tx<'_>, run: Run, feature: Option<i64>) -> Result<Ve
     )
 }
 
-/// The days of one user or host, by their index.
-pub(crate) fn rows_of(tx: &mut Tx<'_>, from: i64, until: i64, filter: UsageFilter) -> Result<Vec<DayRow>, DbError> {
-    let sql = if filter.user.is_some() {
-        "SELECT day, user_id, host_id, seat_ms, peak, checkouts, denials FROM usage_day
-         WHERE span = 1 AND user_id = ?4 AND day >= ?1 AND day < ?2 AND (?3 IS NULL OR feature = ?3)
-         AND (?5 IS NULL OR host_id = ?5)"
-    } else {
-        "SELECT day, user_id, host_id, seat_ms, peak, checkouts, denials FROM usage_day
-         WHERE span = 1 AND host_id = ?5 AND day >= ?1 AND day < ?2 AND (?3 IS NULL OR feature = ?3)
-         AND (?4 IS NULL OR user_id = ?4)"
-    };
-    tx.all(sql, &[from.into(), until.into(), filter.feature.into(), filter.user.into(), filter.host.into()], read)
+/// Seats in use in each hour of a day, times milliseconds.
+pub(crate) type DayHours = [i64; 24];
+
+/// The days of one user or host, by their index, with their hours (UTC).
+pub(crate) fn rows_of(
+    tx: &mut Tx<'_>,
+    from: i64,
+    until: i64,
+    filter: UsageFilter,
+) -> Result<Vec<(DayRow, DayHours)>, DbError> {
+    static BY_USER: LazyLock<String> = LazyLock::new(|| rows_where("user_id = ?4 AND (?5 IS NULL OR host_id = ?5)"));
+    static BY_HOST: LazyLock<String> = LazyLock::new(|| rows_where("host_id = ?5 AND (?4 IS NULL OR user_id = ?4)"));
+    let sql = if filter.user.is_some() { &BY_USER } else { &BY_HOST };
+    let values = [from.into(), until.into(), filter.feature.into(), filter.user.into(), filter.host.into()];
+    tx.all(sql, &values, |row| Ok((read(row)?, hours_of_day(row, 7)?)))
+}
+
+fn rows_where(found: &str) -> String {
+    format!(
+        "SELECT day, user_id, host_id, seat_ms, peak, checkouts, denials, {} FROM usage_day
+         WHERE span = 1 AND {found} AND day >= ?1 AND day < ?2 AND (?3 IS NULL OR feature = ?3)",
+        hour_columns(str::to_owned)
+    )
 }
 
 fn read(row: &leasehold_db::Row<'_>) -> Result<DayRow, DbError> {

@@ -55,6 +55,8 @@ pub(crate) struct Running {
     pub(crate) seat_ms: i64,
     /// Most seats at once.
     pub(crate) peak: u32,
+    /// Of `seat_ms`, what is in each hour of the day (UTC).
+    pub(crate) hours: [i64; 24],
 }
 
 /// What is in use and not in the totals of days yet.
@@ -96,6 +98,7 @@ impl Counting {
             day,
             seat_ms: add.seat_ms,
             peak: add.peak,
+            hours: add.hours,
         });
         let rows = running.collect();
         let wanted = feature.unwrap_or(ALL);

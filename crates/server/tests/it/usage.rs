@@ -29,6 +29,13 @@ fn count(site: &Site, server: &Running) {
     });
 }
 
+/// Seat hours in the week by hour of a period that has no hour of the week twice.
+fn in_week(usage: &Value) -> f64 {
+    let week = usage["week"].as_array().unwrap();
+    assert_eq!(week.len(), 168);
+    week.iter().map(|hour| hour["average"].as_f64().unwrap()).sum()
+}
+
 fn day(at: Ms) -> String {
     at.utc_date().to_string()
 }
@@ -94,9 +101,15 @@ fn some_days_of_work_come_out_as_figures() {
 
     let ann = usage(&server, &format!("{}&user=ann", since(&site, 4))).json;
     assert_eq!((&ann["totals"]["seat_hours"], &ann["totals"]["checkouts"]), (&json!(0.6), &json!(6)), "{ann}");
-    assert_eq!((ann["week"].as_array().unwrap().len(), ann["hosts"].as_array().unwrap().len()), (0, 2));
+    assert_eq!(ann["hosts"].as_array().unwrap().len(), 2);
+    assert!((in_week(&ann) - 0.6).abs() < 0.05, "{}", ann["week"]);
+    let busy = |of: &Value| -> Vec<bool> {
+        of["week"].as_array().unwrap().iter().map(|hour| hour["average"].as_f64().unwrap() > 0.0).collect()
+    };
+    assert!(busy(&ann).iter().zip(busy(&all)).all(|(ann, all)| !ann || all), "in hours in which somebody worked");
     let both = usage(&server, &format!("{}&user=ann&host=ws-1&feature=studio.gui", since(&site, 4))).json;
     assert_eq!(both["totals"]["seat_hours"], json!(0.3), "{both}");
+    assert!((in_week(&both) - 0.3).abs() < 0.05, "{}", both["week"]);
     for nobody in ["user=nobody", "host=nowhere", "feature=other.feature"] {
         let none = usage(&server, &format!("{}&{nobody}", since(&site, 4))).json;
         assert_eq!((&none["totals"]["seat_hours"], &none["totals"]["checkouts"]), (&json!(0.0), &json!(0)), "{nobody}");
@@ -121,6 +134,8 @@ fn what_is_in_use_now_is_in_the_figures() {
     assert!((0.33..0.4).contains(&hours), "{hours}");
     let ann = all["users"][0]["seat_hours"].as_f64().unwrap();
     assert!((ann - hours).abs() < 0.02, "{ann} {hours}");
+    let of_ann = usage(&server, &format!("{}&user=ann", since(&site, 1))).json;
+    assert!((in_week(&of_ann) - hours).abs() < 0.02, "{}", of_ann["week"]);
 }
 
 #[test]
@@ -197,7 +212,9 @@ fn names_become_pseudonyms_and_one_user_stays_one() {
     assert!(pseudonym.starts_with("user-"), "{pseudonym}");
     assert!(log("/v1/events").contains(pseudonym), "the same in the log");
     assert!(log("/v1/denials").contains(pseudonym), "and among denials");
-    assert_eq!(usage(&server, &format!("{}&user={pseudonym}", since(&site, 8))).json["totals"]["checkouts"], json!(2));
+    let under_it = usage(&server, &format!("{}&user={pseudonym}", since(&site, 8))).json;
+    assert_eq!(under_it["totals"]["checkouts"], json!(2));
+    assert!((in_week(&under_it) - 0.2).abs() < 0.05, "{}", under_it["week"]);
 
     // What is new has its name, and is somebody else as far as anybody can see.
     hold(&site, &server, "new", by("zoë", "ws-1"), 6);
@@ -253,7 +270,7 @@ fn short_of_room_the_log_goes_and_the_figures_stay() {
         tx.exec(
             "WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 150000)
              INSERT INTO usage_event (at_ms, kind, lease, key, feature, seats, user_name, host)
-             SELECT ?1, 'copied', 'lease_' || i, 'key-' || i || '-of-some-forty-characters-or-so', 'studio.gui', 1,
+             SELECT ?1, 'copied', 'lease_' || printf('%032x', i), 'key-' || i || '-of-some-forty-characters-or-so', 'studio.gui', 1,
                     'somebody', 'some-host.example.com' FROM n",
             &[old.into()],
         )

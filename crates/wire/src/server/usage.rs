@@ -102,8 +102,7 @@ pub struct UsageResponse {
     pub seats: Vec<UsagePoint>,
     /// Days on which something happened.
     pub days: Vec<UsageDay>,
-    /// The week by hour, 168 entries from Monday at midnight. Empty for a user or host: what people do by the hour is
-    /// not kept.
+    /// The week by hour, 168 entries from Monday at midnight.
     pub week: Vec<UsageWeekHour>,
     /// Users with most use, most first, at most 20. For the administrator.
     pub users: Vec<UsageName>,
@@ -181,7 +180,7 @@ pub struct UsageWeekHour {
     pub hour: u8,
     /// Seats in use on the average of all such hours of the period.
     pub average: f64,
-    /// Most at once.
+    /// Most at once. Of a user or host: on a day with use in that hour, which may have been at another.
     pub peak: u32,
 }
 

@@ -76,14 +76,7 @@ pub(super) fn all(usage: &UsageResponse, wanted: &UsageQuery, query: &ListQuery,
         (over_time(usage, &axis, of_name, query))
         (peaks(usage, &axis, of_name, query))
         div.columns {
-            @if of_name {
-                section.card {
-                    h2 { "Week by hour" }
-                    p.muted { "What one user or host does by the hour is not kept. The week of a feature is shown without a user and a host chosen." }
-                }
-            } @else {
-                (week(usage, query))
-            }
+            (week(usage, of_name, query))
             (denials(usage, &axis, query))
         }
         @if administrator {
@@ -228,14 +221,14 @@ fn denials(usage: &UsageResponse, axis: &Axis, query: &ListQuery) -> Markup {
     html! { div.denied-picture { (figure("Denials, each day", chart.bars(), numbers, &links)) } }
 }
 
-fn week(usage: &UsageResponse, query: &ListQuery) -> Markup {
+fn week(usage: &UsageResponse, of_name: bool, query: &ListQuery) -> Markup {
     let days: Vec<(&str, Vec<(f64, String)>)> = WEEKDAYS
         .iter()
         .zip(usage.week.chunks(24))
         .map(|(day, hours)| {
             let hour = |hour: &leasehold_wire::server::UsageWeekHour| {
-                let tip = format!("{day} {}:00: {} on the average, {} at most", hour.hour, hour.average, hour.peak);
-                (hour.average, tip)
+                let most = if of_name { String::new() } else { format!(", {} at most", hour.peak) };
+                (hour.average, format!("{day} {}:00: {} on the average{most}", hour.hour, hour.average))
             };
             (*day, hours.iter().map(hour).collect())
         })
@@ -248,11 +241,12 @@ fn week(usage: &UsageResponse, query: &ListQuery) -> Markup {
             format!("Most are in use on {} from {}:00: {} on the average.", day(hour.weekday), hour.hour, hour.average)
         },
     );
+    let most = if of_name { "At most, that day" } else { "At most" };
     let columns = [
         Column::new("day", "Day"),
         Column::new("hour", "Hour"),
         Column::new("average", "On the average").end(),
-        Column::new("peak", "At most").end(),
+        Column::new("peak", most).end(),
     ];
     let rows = usage.week.iter().map(|hour| {
         Row::from(vec![
