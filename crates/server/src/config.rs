@@ -99,8 +99,6 @@ impl Settings {
             trust: now.trust.clone(),
             trust_file: now.trust_file.clone(),
             public_url: now.public_url.clone(),
-            usage_keep_days: now.usage_keep_days,
-            usage_names: now.usage_names,
             ..read
         };
         *slot = Arc::new(config);
@@ -171,12 +169,8 @@ impl Config {
 
     /// Settings of `next` that are others than these, and that only a start can change.
     pub(crate) fn differs_until_start(&self, next: &Config) -> Vec<&'static str> {
-        let differs = [
-            ("trust", self.trust_file != next.trust_file),
-            ("public_url", self.public_url != next.public_url),
-            ("usage_keep_days", self.usage_keep_days != next.usage_keep_days),
-            ("usage_names", self.usage_names != next.usage_names),
-        ];
+        let differs =
+            [("trust", self.trust_file != next.trust_file), ("public_url", self.public_url != next.public_url)];
         differs.into_iter().filter(|(_, differs)| *differs).map(|(name, _)| name).collect()
     }
 }

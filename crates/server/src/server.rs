@@ -191,6 +191,7 @@ impl Server {
             db.read(|tx| Ok::<_, DbError>((store::is_set_up(tx)?, store::setup_secret(tx)?.is_some())))?;
         let (due, meters) = (Due::default(), Meters::new(clock.machine().boottime_ms()));
         let owned = Owned::default();
+        let settings = Settings::new(config);
         let (engine, thread) = engine::start(EngineParts {
             db: db.clone(),
             clock: clock.clone(),
@@ -201,19 +202,18 @@ impl Server {
             meters: meters.clone(),
             portal: due.clone(),
             owned: owned.clone(),
-            usage_names: config.usage_names,
-            usage_keep_days: config.usage_keep_days,
+            settings: settings.clone(),
         })
         .map_err(StartProblem::Thread)?;
         let server = Server(Arc::new(Inner {
             folder: folder.to_owned(),
-            started: RwLock::new(config.layers.clone()),
+            started: RwLock::new(settings.get().layers.clone()),
             trial: tokio::sync::Mutex::default(),
             ports: Mutex::default(),
             backup: Mutex::default(),
             logs,
             neighbors: Neighbors::default(),
-            settings: Settings::new(config),
+            settings,
             db,
             clock,
             fingerprint: fingerprint.into(),

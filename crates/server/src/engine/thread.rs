@@ -4,6 +4,7 @@ use super::health::{Health, Reporter};
 use super::mailbox::{EngineHandle, Look, Message, Refusal, Reply};
 use super::restore::Restorer;
 use crate::clock::ServerClock;
+use crate::config::Settings;
 use crate::keys::Keys;
 use crate::meters::{Meters, Tally};
 use crate::store::{self, Batch};
@@ -62,10 +63,8 @@ pub(crate) struct EngineParts {
     pub(crate) portal: Due,
     /// Told once a minute how many seats are owned, and when a document came in.
     pub(crate) owned: Owned,
-    /// Users and hosts are named in the usage log.
-    pub(crate) usage_names: bool,
-    /// Usage events older than this are removed, in days.
-    pub(crate) usage_keep_days: u32,
+    /// Whether users and hosts are named in the usage log, and how long it is kept.
+    pub(crate) settings: Settings,
 }
 
 /// Nothing that is old goes before this instant: a clock that was set ahead may have made it look so.
@@ -241,10 +240,11 @@ impl Thread {
         if writes.is_empty() && !tick {
             return Ok(());
         }
-        let keep_ms = i64::from(self.parts.usage_keep_days) * DAY_MS;
+        let settings = self.parts.settings.get();
+        let keep_ms = i64::from(settings.usage_keep_days) * DAY_MS;
         let prunes = tick && now >= self.prune_from;
         let tally = Tally::of(&writes);
-        let names = self.parts.usage_names;
+        let names = settings.usage_names;
         let batch = Batch { now, writes, names, prune_events_before: prunes.then(|| now.plus(-keep_ms)) };
         let took = Stopwatch::start();
         self.parts.db.write(move |tx| store::commit(tx, &batch))?;

@@ -154,9 +154,13 @@ fn ask(pass: &PassView, refused: Option<&Problem>, now: Ms) -> Markup {
     let left = pass.write_offs_allowed.saturating_sub(pass.write_offs_used);
     let allowance = match (pass.write_offs_allowed, left) {
         (0, _) => "The vendor does not allow lost seats of this license to be counted as free.".to_owned(),
-        (allowed, 0) => format!("The vendor allows {allowed} a year for this license, and all of them were used."),
-        (allowed, 1) => format!("The vendor allows {allowed} a year for this license; 1 is left."),
-        (allowed, left) => format!("The vendor allows {allowed} a year for this license; {left} are left."),
+        (allowed, 0) => {
+            format!("The vendor allows {allowed} a year for this license at this server, and all of them were used.")
+        }
+        (allowed, 1) => format!("The vendor allows {allowed} a year for this license at this server; 1 is left."),
+        (allowed, left) => {
+            format!("The vendor allows {allowed} a year for this license at this server; {left} are left.")
+        }
     };
     html! {
         (page_header("Is this machine lost?", &of, html! {}))

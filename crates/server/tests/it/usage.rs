@@ -233,6 +233,21 @@ fn names_become_pseudonyms_and_one_user_stays_one() {
 }
 
 #[test]
+fn names_are_left_out_from_the_moment_it_is_set_on_the_page() {
+    let site = Site::new();
+    let server = site.with_ten_seats();
+    hold(&site, &server, "a", by("ann", "ws-1"), 1);
+    let token = server.admin_token();
+    let wish = Some(json!({ "usage_names": false }));
+    let call = Call { method: "PATCH", path: "/v1/settings", bearer: Some(&token), json: wish, ..Call::default() };
+    let set = server.call(call);
+    assert_eq!(set.status, 200, "{set:?}");
+    hold(&site, &server, "b", by("ben", "ws-2"), 1);
+    let events = server.admin("GET", "/v1/events", None).text;
+    assert!(events.contains("ann") && !events.contains("ben") && !events.contains("ws-2"), "{events}");
+}
+
+#[test]
 fn without_names_the_figures_are_the_same() {
     let site = Site::new();
     set(&site, "usage_names = false\n");
