@@ -77,6 +77,7 @@ fn routes() -> OpenApiRouter<Front> {
         .routes(routes!(sync::post))
         .routes(routes!(sync::receipt))
         .routes(routes!(sync::own_pins, sync::keep_own))
+        .routes(routes!(sync::write_off_pass))
         .routes(routes!(sync::enable))
         .routes(routes!(sync::enable_with_token))
         .layer(DefaultBodyLimit::max(FILE_BODY_BYTES_MAX));

@@ -14,7 +14,7 @@ use crate::pool::{Ask, Borrowable, Lease, Pass, Source, Standing, Term};
 use crate::site::SiteLimit;
 use crate::time::{DAY_MS, HOUR_MS, Ms};
 use crate::times::TimeTable;
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
 /// Longer than a request to borrow is good for, in milliseconds, whatever its maker's clock says.
@@ -358,6 +358,12 @@ impl Engine {
         let of = self.pool.product_seats(&lease.ask, self.pool.placement(lease));
         let of = of.into_iter().map(|(license, _, allowed)| (allowed, self.passes_over.written_off(license, now)));
         of.min_by_key(|(allowed, used)| i64::from(*allowed) - i64::from(*used)).unwrap_or_default()
+    }
+
+    /// Seats of each license that a pass stands on: what writing it off comes to.
+    pub fn seats_of_pass(&self, lease: &Lease) -> BTreeMap<LicenseId, u32> {
+        let of = self.pool.product_seats(&lease.ask, self.pool.placement(lease));
+        of.into_iter().map(|(license, seats, _)| (license, seats)).collect()
     }
 
     pub(super) fn lose(&mut self, now: Ms, pass: PassId, write_off: bool, act: Act, writes: &mut Vec<Write>) -> Output {

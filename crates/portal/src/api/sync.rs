@@ -2,10 +2,11 @@
 //! body, and answered by a signed document: a proxy in between can read them and not alter them.
 
 use super::{Created, Key};
+use crate::Portal;
 use crate::bells;
 use crate::failure::Failure;
 use crate::front::{Front, SignedIn};
-use crate::service::{enable, pins, sync};
+use crate::service::{enable, losses, pins, sync};
 use axum::body::Bytes;
 use axum::extract::State;
 use axum::http::{HeaderMap, StatusCode, header};
@@ -14,8 +15,8 @@ use leasehold_web::extract::{ApiJson, ApiPath, ApiQuery};
 use leasehold_web::listener::Connection;
 use leasehold_web::problem::ApiProblem;
 use leasehold_wire::portal::{
-    Enable, EnableToken, Enabled, KeepSeats, NewEnableToken, Pins, Recall, Released, Rung, SeatsKept, SyncAnswered,
-    TakeReceipt, UseEnableToken, WaitQuery,
+    Enable, EnableToken, Enabled, KeepSeats, NewEnableToken, PassWrittenOff, Pins, Recall, Released, Rung, SeatsKept,
+    SyncAnswered, TakeReceipt, UseEnableToken, WaitQuery, WriteOffPass,
 };
 use leasehold_wire::problem::Problem;
 use std::time::Duration;
@@ -98,6 +99,23 @@ pub(super) async fn keep_own(
     Ok(ApiJson(front.portal().run(move |portal| pins::keep_signed(portal, address, &token, &body)).await?))
 }
 
+/// A machine is lost that had a pass of the license server that asks: count its seats against the vendor's allowance. The
+/// token is a `sync+jwt` with number 0 over the body. Of a pass once.
+#[utoipa::path(
+    post, path = "/api/v1/sync/write-offs", operation_id = "write_off_pass", tag = "sync", request_body = WriteOffPass,
+    responses((status = 200, body = PassWrittenOff), (status = "default", body = Problem, content_type = "application/problem+json"))
+)]
+pub(super) async fn write_off_pass(
+    State(front): State<Front>,
+    connection: Connection,
+    headers: HeaderMap,
+    body: Bytes,
+) -> Result<ApiJson<PassWrittenOff>, ApiProblem> {
+    let (token, address) = (bearer(&headers)?, front.address(&connection, &headers));
+    let write_off = move |portal: &Portal| losses::write_off_pass_signed(portal, address, &token, &body);
+    Ok(ApiJson(front.portal().run(write_off).await?))
+}
+
 /// What is kept at an online license server for use without a portal, and what could be.
 #[utoipa::path(
     get, path = "/api/v1/workstations/{workstation}/pins", operation_id = "list_pins", tag = "workstations",
@@ -141,7 +159,7 @@ pub(super) async fn receipt(
     ApiJson(wish): ApiJson<TakeReceipt>,
 ) -> Result<ApiJson<Released>, ApiProblem> {
     let address = front.address(&connection, &headers);
-    let take = move |portal: &crate::Portal| enable::take_receipt(portal, address, wish.receipt.as_bytes());
+    let take = move |portal: &Portal| enable::take_receipt(portal, address, wish.receipt.as_bytes());
     Ok(ApiJson(front.portal().run(take).await?))
 }
 
@@ -157,7 +175,7 @@ pub(super) async fn enable(
     Key(key): Key,
     ApiJson(wish): ApiJson<Enable>,
 ) -> Result<Created<Enabled>, ApiProblem> {
-    let enable = move |portal: &crate::Portal| enable::enable(portal, &caller, key.as_ref(), &wish);
+    let enable = move |portal: &Portal| enable::enable(portal, &caller, key.as_ref(), &wish);
     Ok(Created(front.portal().run(enable).await?))
 }
 
@@ -186,7 +204,7 @@ pub(super) async fn enable_with_token(
     ApiJson(wish): ApiJson<UseEnableToken>,
 ) -> Result<Created<Enabled>, ApiProblem> {
     let address = front.address(&connection, &headers);
-    let enable = move |portal: &crate::Portal| {
+    let enable = move |portal: &Portal| {
         enable::enable_with_token(portal, address, &wish.token, &wish.request, wish.name.as_deref())
     };
     Ok(Created(front.portal().run(enable).await?))
@@ -204,7 +222,7 @@ pub(super) async fn recall(
     ApiPath(workstation): ApiPath<WorkstationId>,
     ApiJson(wish): ApiJson<Recall>,
 ) -> Result<StatusCode, ApiProblem> {
-    let recall = move |portal: &crate::Portal| sync::recall(portal, &caller, workstation, wish.license, wish.seats);
+    let recall = move |portal: &Portal| sync::recall(portal, &caller, workstation, wish.license, wish.seats);
     front.portal().run(recall).await?;
     Ok(StatusCode::NO_CONTENT)
 }

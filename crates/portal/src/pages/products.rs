@@ -145,7 +145,7 @@ fn common_fields(entered: &Entered<'_>, mistake: &Mistake) -> Markup {
         (Field::new("return_at_end", "Returned early, free at the end only")
             .hint("Otherwise borrowed seats that are given back early are free at once.").checkbox(*return_at_end))
         (Field::new("write_offs", "Lost seats a year").required().value(write_offs)
-            .hint("Of each license, so many seats may be counted as free at once within a year: on lost laptops at each license server, and on dead servers here. They may still be used until they end. License servers before release 0.2 read only 0.")
+            .hint("Of each license, so many seats on lost laptops and dead servers may be counted as free at once within a year; they may still be used until they end. A license server without a way to this portal counts its laptops for itself. License servers before release 0.2 read only 0.")
             .error(mistake.at("write_offs", "The seats").as_deref()).number(0, 10_000))
     }
 }

@@ -2,7 +2,7 @@
 //! allowance.
 
 use super::receipts::free_for_others;
-use super::sync::Look;
+use super::sync::{self, Look};
 use super::workstations::{standing, view};
 use super::{Caller, allow};
 use crate::Portal;
@@ -15,12 +15,17 @@ use leasehold_core::giving_up::{LossFacts, WRITE_OFF_MS, write_off};
 use leasehold_core::grant::{counted_seats, counted_until};
 use leasehold_core::ids::WorkstationId;
 use leasehold_core::license::Mode;
+use leasehold_core::sync::PINS_MAX;
 use leasehold_core::time::Ms;
 use leasehold_db::{DbError, Tx};
-use leasehold_wire::portal::{DeclareLost, DeclaredLost, Loss, LostLicense, WorkstationStatus, WrittenOff};
+use leasehold_wire::portal::{
+    DeclareLost, DeclaredLost, Loss, LostLicense, PassWrittenOff, WorkstationStatus, WriteOffAllowance, WriteOffPass,
+    WrittenOff,
+};
 use leasehold_wire::time::Time;
 use serde_json::json;
 use std::collections::BTreeMap;
+use std::net::IpAddr;
 
 /// What was written off at a workstation.
 pub(super) fn written_off(tx: &mut Tx<'_>, workstation: WorkstationId) -> Result<Vec<WrittenOff>, DbError> {
@@ -110,7 +115,7 @@ pub fn declare_lost(
     let (lost, rung) = portal.db().write(move |tx| {
         let known = workstations::get(tx, workstation)?.ok_or(Failure::NotFound)?;
         allow(&caller, PortalAction::ManageWorkstation, Some(known.row.owner))?;
-        let (mut found, licenses) = super::sync::lock(tx, &known.row, &Look::all(), stamp.now)?;
+        let (mut found, licenses) = sync::lock(tx, &known.row, &Look::all(), stamp.now)?;
         let before = found.row.status;
         if before == WorkstationStatus::Released {
             return Err(Failure::AlreadyReleased { name: found.row.name });
@@ -163,4 +168,61 @@ pub fn declare_lost(
     })?;
     portal.bells().ring(&rung);
     Ok(lost)
+}
+
+/// Counts the seats of a pass, whose machine is lost, against the vendor's allowance, with everything else that is written off
+/// of the license. Its license server asks, which signed `token` with its key over `body`; it frees them when this says
+/// that they are written off. Of a pass once: asked again it says the same.
+pub fn write_off_pass_signed(
+    portal: &Portal,
+    address: IpAddr,
+    token: &str,
+    body: &[u8],
+) -> Result<PassWrittenOff, Failure> {
+    let sender = sync::sender(portal, token, body)?;
+    let WriteOffPass { pass, seats } =
+        serde_json::from_slice(body).map_err(|why| Failure::invalid("body", format!("is not understood: {why}")))?;
+    if seats.is_empty() || seats.len() > PINS_MAX || seats.values().any(|seats| *seats == 0) {
+        return Err(Failure::invalid("seats", format!("must name 1 to {PINS_MAX} licenses, with a seat or more each")));
+    }
+    let stamp = portal.stamp(&Caller::nobody(address));
+    portal.db().write(move |tx| {
+        for license in seats.keys() {
+            licenses::lock(tx, *license)?;
+        }
+        let found = workstations::lock(tx, sender.workstation)?.ok_or(Failure::NotFound)?;
+        let row = &found.row;
+        if row.mode != Mode::Online || row.status != WorkstationStatus::Active {
+            return Err(Failure::NotOnline { name: row.name.clone() });
+        }
+        let held = documents::held_from(tx, row.id, 0, stamp.now)?;
+        let before = receipts::pass_written_off_at(tx, pass)?;
+        let mut all = Vec::new();
+        for license in seats.keys() {
+            // Of a license that it has no seats of nobody hears that it exists.
+            let theirs = held.iter().any(|held| held.license == *license) || before == Some(row.id);
+            let known = licenses::get(tx, *license)?.filter(|_| theirs).ok_or(Failure::NotFound)?;
+            let used = receipts::written_off_since(tx, *license, stamp.now.plus(-WRITE_OFF_MS))?;
+            all.push(WriteOffAllowance { license: *license, allowed: known.product.write_offs, used });
+        }
+        if let Some(at) = before {
+            return if at == row.id {
+                Ok(PassWrittenOff { written_off: true, licenses: all })
+            } else {
+                Err(Failure::NotFound)
+            };
+        }
+        let wanted = |of: &WriteOffAllowance| seats.get(&of.license).copied().unwrap_or_default();
+        let written_off = all.iter().all(|of| of.used.saturating_add(wanted(of)) <= of.allowed);
+        if written_off {
+            for of in &mut all {
+                let seats = wanted(of);
+                receipts::write_off_pass(tx, (pass, row.id), (of.license, seats), stamp.now)?;
+                of.used = of.used.saturating_add(seats);
+            }
+            let detail = json!({ "name": row.name, "pass": pass, "seats": seats });
+            audit::insert(tx, &stamp, "workstation.pass_write_off", &row.id.to_string(), &detail)?;
+        }
+        Ok(PassWrittenOff { written_off, licenses: all })
+    })
 }

@@ -1,7 +1,7 @@
 //! Tables `receipt` and `write_off`: seats that came back from servers, by receipt or because the server is lost.
 
 use super::{id, ms, rev, text, to_json, whole};
-use leasehold_core::ids::{LicenseId, ReceiptId, WorkstationId};
+use leasehold_core::ids::{LicenseId, PassId, ReceiptId, WorkstationId};
 use leasehold_core::time::Ms;
 use leasehold_core::usage::Summary;
 use leasehold_db::{DbError, Row, Tx, Value};
@@ -127,12 +127,32 @@ pub fn written_off_at(tx: &mut Tx<'_>, workstation: WorkstationId) -> Result<Vec
     )
 }
 
-/// Seats of a license that were written off after `since`.
+/// Seats of a license that were written off after `since`: on servers, and on machines that had a pass.
 pub fn written_off_since(tx: &mut Tx<'_>, license: LicenseId, since: Ms) -> Result<u32, DbError> {
     let rows = tx.all(
-        "SELECT license, workstation, seats, at_ms, until_ms FROM write_off WHERE license = ?1 AND at_ms > ?2",
+        "SELECT seats FROM write_off WHERE license = ?1 AND at_ms > ?2
+         UNION ALL SELECT seats FROM pass_write_off WHERE license = ?1 AND at_ms > ?2",
         &[text(license), since.0.into()],
-        read,
+        |row| whole(row, 0),
     )?;
-    Ok(rows.iter().map(|row| row.seats).fold(0, u32::saturating_add))
+    Ok(rows.into_iter().fold(0, u32::saturating_add))
+}
+
+/// Of which workstation a pass was written off; `None` if it was not.
+pub fn pass_written_off_at(tx: &mut Tx<'_>, pass: PassId) -> Result<Option<WorkstationId>, DbError> {
+    tx.one("SELECT workstation FROM pass_write_off WHERE pass = ?1 LIMIT 1", &[text(pass)], |row| id(row, 0))
+}
+
+/// Notes that seats of a pass are written off.
+pub fn write_off_pass(
+    tx: &mut Tx<'_>,
+    (pass, workstation): (PassId, WorkstationId),
+    (license, seats): (LicenseId, u32),
+    at: Ms,
+) -> Result<(), DbError> {
+    tx.exec(
+        "INSERT INTO pass_write_off (pass, license, workstation, seats, at_ms) VALUES (?1, ?2, ?3, ?4, ?5)",
+        &[text(pass), text(license), text(workstation), seats.into(), at.0.into()],
+    )?;
+    Ok(())
 }

@@ -15,6 +15,7 @@ pub const MIGRATIONS: Migrations = Migrations(&[
     Migration { version: 9, name: "borrowing", sql: BORROWING },
     Migration { version: 10, name: "seats kept for use without a portal", sql: PINS },
     Migration { version: 11, name: "receipts of some seats, servers that are lost", sql: GIVING_UP },
+    Migration { version: 12, name: "machines that are lost", sql: PASSES_WRITTEN_OFF },
 ]);
 
 const ACCOUNTS: &str = "
@@ -297,6 +298,19 @@ CREATE TABLE write_off (
 );
 CREATE INDEX write_off_license ON write_off (license, at_ms);
 CREATE INDEX write_off_workstation ON write_off (workstation, at_ms);
+";
+
+// Seats on machines that are lost, counted as free at their license server.
+const PASSES_WRITTEN_OFF: &str = "
+CREATE TABLE pass_write_off (
+    pass TEXT NOT NULL,
+    license TEXT NOT NULL,
+    workstation TEXT NOT NULL REFERENCES workstation (id),
+    seats BIGINT NOT NULL,
+    at_ms BIGINT NOT NULL,
+    PRIMARY KEY (pass, license)
+);
+CREATE INDEX pass_write_off_license ON pass_write_off (license, at_ms);
 ";
 
 const AUDIT: &str = "

@@ -4,7 +4,10 @@ use crate::api::Http;
 use crate::online::{Online, report};
 use crate::world::{PASSWORD, id, sign_in};
 use axum::http::Method;
+use leasehold_core::ids::PassId;
 use leasehold_core::license::{Scope, Share};
+use leasehold_core::random::Seeded;
+use leasehold_core::time::Ms;
 use leasehold_db::testing::fresh_in_line;
 use leasehold_portal::service::{assignments, enable, organizations};
 use leasehold_wire::portal::{NewEnableToken, NewMember};
@@ -82,6 +85,7 @@ const TABLE: &[Row] = &[
     ("get", "/api/v1/sync/wait", WORKSTATION_KEY),
     ("get", "/api/v1/sync/pins", WORKSTATION_KEY),
     ("post", "/api/v1/sync/pins", WORKSTATION_KEY),
+    ("post", "/api/v1/sync/write-offs", WORKSTATION_KEY),
     // What stands in the body says who may: a token that was made for this, and a receipt that the ended key signed.
     ("post", "/api/v1/sync/enable", [201; 6]),
     ("post", "/api/v1/sync/receipts", [200; 6]),
@@ -173,6 +177,10 @@ fn every_route_answers_everybody_as_the_table_says() {
             ("post", "/api/v1/workstations/{workstation}/recall") => json!({ "license": license, "seats": 1 }),
             ("post", "/api/v1/workstations/{workstation}/pins" | "/api/v1/sync/pins") => {
                 json!({ "pins": [{ "license": license, "seats": 1 }] })
+            }
+            ("post", "/api/v1/sync/write-offs") => {
+                let pass = PassId::draw(Ms(1), &mut Seeded::new(7));
+                json!({ "pass": pass, "seats": { license.to_string(): 1 } })
             }
             ("post", "/api/v1/workstations/online") => json!({ "request": fresh_request, "scope": "organization" }),
             ("post", "/api/v1/workstations/tokens") => json!({ "scope": "organization" }),

@@ -1,20 +1,23 @@
 //! Seats that come back from servers that do not sync: by receipt, some at a time, or because the server is lost.
 
 use crate::online::{Online, report};
-use crate::world::{World, code, id};
-use leasehold_core::ids::LicenseId;
+use crate::world::{HOME, World, code, id};
+use leasehold_core::ids::{LicenseId, PassId};
 use leasehold_core::license::{FeatureCode, Scope, Share};
 use leasehold_core::sync::Verdict;
 use leasehold_core::time::{DAY_MS, Ms};
 use leasehold_core::usage::{FeatureSummary, Summary};
 use leasehold_db::testing::on_both;
-use leasehold_portal::service::losses::{declare_lost, loss};
+use leasehold_portal::service::losses::{declare_lost, loss, write_off_pass_signed};
 use leasehold_portal::service::receipts::take_receipt;
 use leasehold_portal::service::{activation, audit, products};
 use leasehold_portal::{Caller, Failure};
 use leasehold_trust::SigningKey;
 use leasehold_trust::receipt::{Kept, ReceiptFacts, build_receipt};
-use leasehold_wire::portal::{DeclareLost, NewProduct, PageQuery, Released, WorkstationStatus};
+use leasehold_trust::sync::sign_request;
+use leasehold_wire::portal::{
+    DeclareLost, NewProduct, PageQuery, PassWrittenOff, Released, WorkstationStatus, WriteOffPass,
+};
 
 const LATER: DeclareLost = DeclareLost { write_off: false };
 const AT_ONCE: DeclareLost = DeclareLost { write_off: true };
@@ -209,6 +212,49 @@ fn a_lost_server_frees_its_seats_at_its_end_or_at_once_within_the_vendors_allowa
         assert_eq!(lost.len(), 2, "declared, and written off; asked again is no deed");
         assert_eq!(lost[0].detail["written_off"][license.to_string()], 3);
         assert_eq!(lost[0].actor.as_ref().unwrap().id, id(&ada));
+    });
+}
+
+#[test]
+fn servers_and_laptops_share_one_allowance_and_a_pass_is_counted_once() {
+    on_both(|db| {
+        let world = World::new(db);
+        let ada = world.customer("ada");
+        let license = with_write_offs(&world, &ada, 10, 3);
+        let (mut first, mut second) =
+            (Online::enable(&world, &ada, Scope::Organization), Online::enable(&world, &ada, Scope::Organization));
+        for server in [&mut first, &mut second] {
+            server.sync(&world, &[(license, report(0, 0, 4))]);
+            server.sync(&world, &[(license, report(0, 0, 4))]);
+        }
+        assert!(first.holds(license) > 0 && second.holds(license) > 0);
+        let pass = || world.draw(|now, random| PassId::draw(now, random));
+        let ask = |server: &Online, pass, of: LicenseId, seats| {
+            let wish = WriteOffPass { pass, seats: [(of, seats)].into() };
+            let body = serde_json::to_vec(&wish).unwrap();
+            let token = sign_request(&server.server.key, server.workstation, 0, &body, world.now());
+            write_off_pass_signed(&world.portal, HOME, &token, &body)
+        };
+        let said = |told: Result<PassWrittenOff, Failure>| {
+            let told = told.unwrap();
+            (told.written_off, told.licenses[0].allowed, told.licenses[0].used)
+        };
+        let (lost, other) = (pass(), pass());
+        assert_eq!(said(ask(&first, lost, license, 2)), (true, 3, 2));
+        assert_eq!(said(ask(&first, lost, license, 2)), (true, 3, 2), "of a pass once");
+        assert_eq!(code(ask(&second, lost, license, 2)), "NOT_FOUND", "it is another server's");
+        assert_eq!(said(ask(&second, other, license, 2)), (false, 3, 2), "the allowance is that of all together");
+        assert_eq!(said(ask(&second, other, license, 1)), (true, 3, 3));
+        assert_eq!(loss(&world.portal, &ada, second.workstation).unwrap().may_write_off, 0, "of servers as well");
+        // Whose seats they are not learns nothing, and nothing is counted.
+        let foreign = world.license(&world.customer("bob"), world.product("board"), 4);
+        assert_eq!(code(ask(&first, pass(), foreign, 1)), "NOT_FOUND");
+        assert_eq!(code(ask(&first, pass(), license, 0)), "BAD_FIELD");
+        let body = serde_json::to_vec(&WriteOffPass { pass: pass(), seats: [(license, 1)].into() }).unwrap();
+        let strange = sign_request(&second.server.key, first.workstation, 0, &body, world.now());
+        assert_eq!(code(write_off_pass_signed(&world.portal, HOME, &strange, &body)), "WRONG_KEY");
+        let log = audit::list(&world.portal, &world.operator, &PageQuery::default()).unwrap();
+        assert_eq!(log.items.iter().filter(|entry| entry.action == "workstation.pass_write_off").count(), 2);
     });
 }
 

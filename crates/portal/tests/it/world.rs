@@ -242,7 +242,7 @@ impl Server {
     }
 }
 
-const TABLES: [(&str, &str); 12] = [
+const TABLES: [(&str, &str); 13] = [
     ("account", "SELECT row_to_json(t)::text FROM account t ORDER BY 1"),
     ("session", "SELECT row_to_json(t)::text FROM session t ORDER BY 1"),
     ("product", "SELECT row_to_json(t)::text FROM product t ORDER BY 1"),
@@ -253,6 +253,7 @@ const TABLES: [(&str, &str); 12] = [
     ("grant_line", "SELECT row_to_json(t)::text FROM grant_line t ORDER BY 1"),
     ("receipt", "SELECT row_to_json(t)::text FROM receipt t ORDER BY 1"),
     ("write_off", "SELECT row_to_json(t)::text FROM write_off t ORDER BY 1"),
+    ("pass_write_off", "SELECT row_to_json(t)::text FROM pass_write_off t ORDER BY 1"),
     ("audit", "SELECT row_to_json(t)::text FROM audit t ORDER BY 1"),
     ("idempotency", "SELECT row_to_json(t)::text FROM idempotency t ORDER BY 1"),
 ];

@@ -139,7 +139,10 @@ async fn find(visit: &Visit, pass: &str) -> Result<Option<PassView>, Failure> {
 
 async fn draw_question(visit: &Visit, pass: &str, refused: Option<&Problem>) -> Result<Markup, ApiProblem> {
     let content = match find(visit, pass).await? {
-        Some(pass) => ask(&pass, refused, visit.now),
+        Some(pass) => {
+            let online = visit.server.status(&visit.caller).await?.online.is_some();
+            ask(&pass, refused, online, visit.now)
+        }
         None => empty_state(
             "That pass is over",
             "It was returned, or has ended: its seats are free.",
@@ -149,18 +152,17 @@ async fn draw_question(visit: &Visit, pass: &str, refused: Option<&Problem>) -> 
     Ok(visit.narrow_page("Declare a pass lost", content))
 }
 
-fn ask(pass: &PassView, refused: Option<&Problem>, now: Ms) -> Markup {
+fn ask(pass: &PassView, refused: Option<&Problem>, online: bool, now: Ms) -> Markup {
     let of = format!("{} of {} on {}", words::seats(u64::from(pass.seats)), pass.feature, pass.host);
     let left = pass.write_offs_allowed.saturating_sub(pass.write_offs_used);
     let allowance = match (pass.write_offs_allowed, left) {
         (0, _) => "The vendor does not allow lost seats of this license to be counted as free.".to_owned(),
-        (allowed, 0) => {
-            format!("The vendor allows {allowed} a year for this license at this server, and all of them were used.")
-        }
-        (allowed, 1) => format!("The vendor allows {allowed} a year for this license at this server; 1 is left."),
-        (allowed, left) => {
-            format!("The vendor allows {allowed} a year for this license at this server; {left} are left.")
-        }
+        (allowed, 0) => format!("The vendor allows {allowed} a year for this license, and all of them were used here."),
+        (allowed, _) => format!(
+            "The vendor allows {allowed} a year for this license; {} were used here. {}",
+            pass.write_offs_used,
+            if online { "The portal is asked, which counts all servers of the license together." } else { "" }
+        ),
     };
     html! {
         (page_header("Is this machine lost?", &of, html! {}))

@@ -215,7 +215,9 @@ impl Visit {
 
     /// What stands in the place of a form that the caller may not send.
     pub(super) fn looks_only(&self) -> Response {
-        let page = self.problem_page(&crate::service::Failure::ReadOnly.problem());
+        let problem =
+            crate::service::Failure::ReadOnly.problem().detail("This page is there only to change something.");
+        let page = self.problem_page(&problem);
         (StatusCode::FORBIDDEN, page).into_response()
     }
 

@@ -15,6 +15,7 @@ mod logs;
 mod metrics;
 mod on_trial;
 mod online;
+mod own_requests;
 mod passes;
 mod passwords;
 mod pins;

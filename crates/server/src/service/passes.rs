@@ -17,6 +17,7 @@ use leasehold_trust::pass::{
     read_pass_request_file, verify_pass_receipt,
 };
 use leasehold_trust::{PublicKey, Thumbprint};
+use leasehold_wire::portal::{PassWrittenOff, WriteOffAllowance, WriteOffPass};
 use leasehold_wire::server::{LostResponse, Page, PassQuery, PassResponse, PassView, ReturnResponse};
 use std::collections::BTreeMap;
 
@@ -28,6 +29,9 @@ pub(crate) enum BorrowOutcome {
     /// No pass.
     Refused(LeaseOutcome),
 }
+
+/// Where the portal counts what is written off.
+const WRITE_OFFS: &str = "/api/v1/sync/write-offs";
 
 impl Server {
     /// Lends seats to a machine, or extends its pass. `request` is the signed request, or the text of a request file.
@@ -169,12 +173,16 @@ impl Server {
     }
 
     /// Declares a pass lost: it is not extended any more, and its seats are free when it has ended, or at once within the
-    /// vendor's allowance.
+    /// vendor's allowance. The allowance of a server that is online is kept at the portal, which is asked first.
     ///
     /// # Errors
-    /// [`Failure::SignIn`], [`Failure::PassUnknown`], [`Failure::WriteOff`] if the allowance does not reach.
+    /// [`Failure::SignIn`], [`Failure::PassUnknown`], [`Failure::WriteOff`] if the allowance does not reach,
+    /// [`Failure::Portal`] if the portal is not reached or refuses: then nothing has changed.
     pub async fn lose_pass(&self, caller: &Caller, pass: PassId, write_off: bool) -> Result<LostResponse, Failure> {
         self.authorize(caller, ServerAction::Administer)?;
+        if write_off {
+            self.may_write_off(pass).await?;
+        }
         match self.0.engine.step(Input::Lose { pass, write_off, act: caller.act() }).await? {
             Output::Lost { free_at, written_off } => Ok(LostResponse { free_at: free_at.into(), written_off }),
             Output::NotWrittenOff { allowed, used, seats, free_at } => {
@@ -182,6 +190,25 @@ impl Server {
             }
             Output::Unknown => Err(Failure::PassUnknown),
             other => Err(Failure::Internal(format!("the engine answered {other:?}"))),
+        }
+    }
+
+    /// Has the portal count the seats of a pass as written off, if this server is online.
+    async fn may_write_off(&self, pass: PassId) -> Result<(), Failure> {
+        let look = move |engine: &Engine, now| {
+            let lease = engine.pool().lease(pass.lease()).filter(|lease| lease.pass.is_some())?;
+            engine.online(now)?;
+            Some((engine.seats_of_pass(lease), lease.freed_at))
+        };
+        let Some((seats, free_at)) = self.0.engine.look(look).await? else { return Ok(()) };
+        let comes_to = seats.values().copied().max().unwrap_or_default();
+        let wish = WriteOffPass { pass, seats };
+        let body = serde_json::to_vec(&wish).map_err(|error| Failure::Internal(error.to_string()))?;
+        let told: PassWrittenOff = self.ask_portal(WRITE_OFFS, self.way_to_portal().await?, body).await?;
+        let left = |of: &WriteOffAllowance| i64::from(of.allowed) - i64::from(of.used);
+        match told.licenses.iter().min_by_key(|of| left(of)).filter(|_| !told.written_off) {
+            Some(of) => Err(Failure::WriteOff { allowed: of.allowed, used: of.used, seats: comes_to, free_at }),
+            None => Ok(()),
         }
     }
 

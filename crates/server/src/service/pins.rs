@@ -2,51 +2,17 @@
 //! this server asks it, signed with its key, and syncs at once. If the portal is not reached nothing is changed.
 
 use super::access::Caller;
-use super::enable::{Asked, read, told};
 use super::failure::Failure;
-use super::online::fit_to_read;
 use crate::server::Server;
 use crate::store;
-use crate::upstream::link::{LinkProblem, LinkSettings, PortalLink};
 use leasehold_core::access::ServerAction;
-use leasehold_core::engine::{Document, Engine, OnlineView};
-use leasehold_core::ids::{LicenseId, WorkstationId};
+use leasehold_core::engine::{Document, OnlineView};
+use leasehold_core::ids::LicenseId;
 use leasehold_core::time::Ms;
-use leasehold_trust::SigningKey;
-use leasehold_trust::sync::sign_request;
 use leasehold_wire::portal::{KeepSeats, KeptSeats, Pins, SeatsKept};
 use leasehold_wire::server::OfflineUse;
-use serde::de::DeserializeOwned;
-use std::time::Duration;
 
-/// Longest time for a request.
-const WAIT: Duration = Duration::from_secs(15);
-const PATH: &str = "/api/v1/sync/pins";
-
-/// How the portal is asked in this server's name.
-struct Way {
-    settings: LinkSettings,
-    key: SigningKey,
-    workstation: WorkstationId,
-    wall: Ms,
-}
-
-impl Way {
-    fn ask<T: DeserializeOwned>(&self, body: &[u8]) -> Asked<T> {
-        let link = PortalLink::new(&self.settings).map_err(told)?;
-        let token = sign_request(&self.key, self.workstation, 0, body, self.wall);
-        let send = || match body {
-            [] => link.get(PATH, Some(&token), WAIT),
-            body => link.post_json(PATH, Some(&token), body, WAIT),
-        };
-        let answer = match send() {
-            // It names what was kept before, so that a second one that comes too late changes nothing.
-            Err(LinkProblem::Broken { .. }) => send(),
-            answer => answer,
-        };
-        read(&link, answer.map_err(told)?)
-    }
-}
+const PINS: &str = "/api/v1/sync/pins";
 
 /// What is kept as this server knows it: what the portal said last, and what its document gives.
 pub(super) fn kept(online: &OnlineView, document: &Document, now: Ms) -> Vec<KeptSeats> {
@@ -92,7 +58,7 @@ impl Server {
     pub async fn pins(&self, caller: &Caller) -> Result<OfflineUse, Failure> {
         self.authorize(caller, ServerAction::Inspect)?;
         let way = self.way_to_portal().await?;
-        match self.ask_portal::<Pins>(way, Vec::new()).await {
+        match self.ask_portal::<Pins>(PINS, way, Vec::new()).await {
             Ok(pins) => Ok(OfflineUse { pins, portal: None }),
             Err(Failure::Portal(problem)) => {
                 let known = self.0.engine.look(|engine, now| {
@@ -121,11 +87,11 @@ impl Server {
         }
         let pins_rev = match wish.pins_rev {
             Some(rev) => rev,
-            None => self.ask_portal::<Pins>(self.way_to_portal().await?, Vec::new()).await?.pins_rev,
+            None => self.ask_portal::<Pins>(PINS, self.way_to_portal().await?, Vec::new()).await?.pins_rev,
         };
         let wish = KeepSeats { pins_rev: Some(pins_rev), ..wish };
         let body = serde_json::to_vec(&wish).map_err(|error| Failure::Internal(error.to_string()))?;
-        let told: SeatsKept = self.ask_portal(self.way_to_portal().await?, body).await?;
+        let told: SeatsKept = self.ask_portal(PINS, self.way_to_portal().await?, body).await?;
         if !wish.preview {
             let seats = |change: &leasehold_wire::portal::KeptChange| {
                 let until = change.until.map(|until| format!(" until {}", until.0.rfc3339())).unwrap_or_default();
@@ -138,18 +104,5 @@ impl Server {
             let _ = self.refresh(caller).await;
         }
         Ok(told)
-    }
-
-    async fn way_to_portal(&self) -> Result<Way, Failure> {
-        let online = self.0.engine.look(|engine: &Engine, now| engine.online(now).is_some()).await?;
-        let identity = self.0.keys.identity().filter(|_| online).ok_or(Failure::NotOnline)?;
-        let settings = self.link_to(None).await?;
-        Ok(Way { settings, key: self.own_key().await?, workstation: identity.workstation, wall: self.0.clock.wall() })
-    }
-
-    async fn ask_portal<T: DeserializeOwned + Send + 'static>(&self, way: Way, body: Vec<u8>) -> Result<T, Failure> {
-        let asked = tokio::task::spawn_blocking(move || way.ask(&body)).await;
-        let answered = asked.map_err(|error| Failure::Internal(error.to_string()))?;
-        answered.map_err(|problem| Failure::Portal(Box::new(fit_to_read(*problem))))
     }
 }

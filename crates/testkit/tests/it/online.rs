@@ -285,6 +285,45 @@ fn a_laptop_borrows_a_seat_that_is_idle_at_another_server() {
 }
 
 #[test]
+fn a_lost_laptop_is_written_off_with_the_portals_word_and_not_without_it() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut vendor = Vendor::open(folder.path());
+    let product = format!("/api/v1/products/{}", vendor.product.as_str().unwrap());
+    vendor.operator.expect(200, "PATCH", &product, Some(&json!({ "write_offs": 1 })));
+    let (owner, _) = vendor.account("owner");
+    vendor.sell(&owner, 4);
+    let sites = ["s1", "s2"].map(|data| {
+        let site = vendor.server(data);
+        vendor.enable(&site, "owner", "organization");
+        site
+    });
+    let lost = |site: &Site, name: &str| {
+        let passes = folder.path().join(name);
+        let arguments = ["borrow", "studio.gui", "--days", "2", "--server", &site.service.address, "--json"];
+        let mut command = leasehold(folder.path(), &arguments);
+        command.env("LEASEHOLD_TRUST", folder.path().join("p/keys/root.crt")).env("LEASEHOLD_PASSES", passes);
+        let lent = command.output().unwrap();
+        assert!(lent.status.success(), "{}", String::from_utf8_lossy(&lent.stderr));
+        let pass = serde_json::from_slice::<Value>(&lent.stdout).unwrap()["pass"].as_str().unwrap().to_owned();
+        let arguments = ["server", "lost", &pass, "--write-off", "--data", &site.data];
+        let done = leasehold(folder.path(), &arguments).output().unwrap();
+        (done.status.success(), String::from_utf8_lossy(&done.stderr).into_owned())
+    };
+    let borrowed = |site: &Site| site.status()["features"][0]["borrowed"].clone();
+    assert_eq!(lost(&sites[0], "a"), (true, String::new()));
+    assert_eq!(borrowed(&sites[0]), 0, "it is free at once");
+    // The allowance is that of the license, and the portal's to count.
+    let (done, said) = lost(&sites[1], "b");
+    assert!(!done && said.contains("allows 1 lost seats") && said.contains("and 1 were"), "{said}");
+    assert_eq!(borrowed(&sites[1]), 1);
+    vendor.operator.expect(200, "PATCH", &product, Some(&json!({ "write_offs": 9 })));
+    vendor.portal.end();
+    let (done, said) = lost(&sites[1], "c");
+    assert!(!done && said.contains("portal"), "{said}");
+    assert_eq!(borrowed(&sites[1]), 2, "nothing was changed");
+}
+
+#[test]
 fn a_disabled_server_gives_its_free_seats_back_at_once_and_the_rest_when_it_has_ended() {
     let folder = tempfile::tempdir().unwrap();
     let vendor = Vendor::open(folder.path());

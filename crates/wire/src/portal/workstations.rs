@@ -3,10 +3,11 @@
 use super::{AccountRef, ProductRef, schema};
 use crate::time::Time;
 use leasehold_core::grant::Terms;
-use leasehold_core::ids::{AccountId, LicenseId, LineId, RequestId, WorkstationId};
+use leasehold_core::ids::{AccountId, LicenseId, LineId, PassId, RequestId, WorkstationId};
 use leasehold_core::license::{Channel, FeatureCode, Mode, Scope};
 use leasehold_core::usage::{FeatureSummary, Summary};
 use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
 use utoipa::ToSchema;
 
 /// What may become of a workstation.
@@ -528,4 +529,37 @@ pub struct DeclaredLost {
     pub seats: u32,
     /// When the last of those is free.
     pub free_at: Option<Time>,
+}
+
+/// Body of `POST /api/v1/sync/write-offs`: a machine that had a pass of this license server is lost.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct WriteOffPass {
+    /// The pass.
+    #[schema(value_type = String)]
+    pub pass: PassId,
+    /// Seats of each license that it stands on.
+    #[schema(value_type = BTreeMap<String, u32>)]
+    pub seats: BTreeMap<LicenseId, u32>,
+}
+
+/// Whether the seats of a pass are counted as written off.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize, ToSchema)]
+pub struct PassWrittenOff {
+    /// They are, now or since it was asked first. Otherwise nothing has changed: the allowance does not reach.
+    pub written_off: bool,
+    /// How it stands with each license that was named.
+    pub licenses: Vec<WriteOffAllowance>,
+}
+
+/// What may be written off of a license.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize, ToSchema)]
+pub struct WriteOffAllowance {
+    /// Which.
+    #[schema(value_type = String)]
+    pub license: LicenseId,
+    /// Seats that the vendor allows to be written off within a year.
+    pub allowed: u32,
+    /// Of these, written off within the last year: on laptops at online license servers, and on servers.
+    pub used: u32,
 }

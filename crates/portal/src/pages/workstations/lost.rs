@@ -114,7 +114,7 @@ fn page_of(viewer: &Viewer, loss: &Loss, mistake: &Mistake) -> Markup {
                     } @else {
                         li { "That is not possible now: the table says what the vendor allows. Ask the vendor for a higher allowance, or wait." }
                     }
-                    li { "Laptops that are written off at license servers are counted there, by each server for itself, and not here." }
+                    li { "Laptops that online license servers wrote off are counted with it; those of servers by file are counted there." }
                 }
                 @if loss.may_write_off > 0 {
                     form #write-off method="post" action={ (here) "/lost" } {

@@ -82,14 +82,17 @@ fn certificate_card(visit: &Visit, installation: &Installation, seen: &SettingsR
             p.hint { "Fixed in " (place) "." }
         } @else if visit.caller.may_change() {
             form #certificate-form method="post" action="/settings/certificate" enctype="multipart/form-data" {
-                (Field::new("certificate", "Certificate file").hint("PEM: the server's certificate, then its intermediates.").error(shown.at("certificate")).file(PEM_FILES))
-                (Field::new("key", "Private key file").hint("PEM, without a passphrase: the key of that certificate. It is kept in a file that only this server may read, and is never shown.").file(PEM_FILES))
-                details.numbers open[shown.at("certificate").is_some()] {
-                    summary { "Paste them instead" }
-                    (Field::new("certificate_text", "Certificate").text_area(4))
-                    (Field::new("key_text", "Private key").text_area(3))
-                }
+                (Field::new("certificate", "Certificate file").required().hint("PEM: the server's certificate, then its intermediates.").error(shown.at("certificate")).file(PEM_FILES))
+                (Field::new("key", "Private key file").required().hint("PEM, without a passphrase: the key of that certificate. It is kept in a file that only this server may read, and is never shown.").file(PEM_FILES))
                 div.actions { (button("Use this certificate", Button::Primary)) }
+            }
+            details.numbers {
+                summary { "Paste them instead" }
+                form #certificate-text-form method="post" action="/settings/certificate" enctype="multipart/form-data" {
+                    (Field::new("certificate_text", "Certificate").required().text_area(4))
+                    (Field::new("key_text", "Private key").required().text_area(3))
+                    div.actions { (button("Use what is pasted", Button::Plain)) }
+                }
             }
             @if !installation.tls_self_signed {
                 (post_button("/settings/certificate/self-signed", "Back to the self-signed one", Button::Plain, &[]))
