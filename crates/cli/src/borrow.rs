@@ -99,8 +99,9 @@ pub(crate) fn borrow(args: BorrowArgs) -> Result<u8, Failure> {
         let verb = if lent.extended { "Extended. " } else { "" };
         let cut = if lent.cut {
             format!(
-                "\nIt was asked for until {}, and ends earlier because the license, or what the license server has of it, does. Its \
-                 administrator can keep seats for longer there (Use licenses offline); asked again, the pass is extended.",
+                "\nIt was asked for until {}, and ends earlier: because the license, or what the license server has of it, does, or because \
+                 no longer term is lent. The administrator of an online license server can keep seats there for longer first (Use licenses \
+                 offline); asked again, the pass is extended.",
                 lent.wanted_until.rfc3339()
             )
         } else {

@@ -399,6 +399,10 @@ fn ended(answer: &Answer) -> Option<Called> {
     if !(400..500).contains(&answer.status) {
         return None;
     }
+    // WITHDRAWN is also why a checkout is refused, which says of which feature and how many there are.
+    if serde_json::from_slice::<DenialResponse>(&answer.body).is_ok() {
+        return None;
+    }
     let ended: EndedResponse = serde_json::from_slice(&answer.body).ok()?;
     let end = match LeaseEnd::from_word(&ended.problem.code) {
         Some(end) => end,

@@ -62,6 +62,14 @@ words! {
     }
 }
 
+impl DenialCode {
+    /// Only a borrow is refused so.
+    pub fn is_about_borrowing(self) -> bool {
+        use DenialCode::{BorrowDenied, BorrowLimit, BorrowTooLong, PassOver};
+        matches!(self, BorrowDenied | BorrowTooLong | BorrowLimit | PassOver)
+    }
+}
+
 /// What a person reads about a code.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Explanation {
@@ -118,7 +126,7 @@ impl DenialCode {
             ),
             DenialCode::Restored => (
                 "The license server was just restored from a backup, and seats given since that was made may still be in use. Applications that run keep theirs.",
-                "Try again in eight minutes.",
+                "Wait for the time that is told, eight minutes at most, and try again.",
                 USER,
             ),
             DenialCode::NotActivated => (

@@ -36,7 +36,7 @@ impl FileKind {
         match self {
             FileKind::Request => "an activation request",
             FileKind::Activation => "an activation file (.crt)",
-            FileKind::Receipt => "a receipt of a license server that was disabled",
+            FileKind::Receipt => "a receipt of a license server that gave back its seats",
             FileKind::PassRequest => "a request to borrow seats",
             FileKind::Pass => "a pass with borrowed seats",
             FileKind::PassReceipt => "a receipt for borrowed seats",

@@ -152,11 +152,11 @@ fn reload_takes_what_can_change_and_keeps_the_old_if_a_file_is_bad() {
     let set = |text: &str| std::fs::write(folder.join("server.toml"), text).unwrap();
 
     let first = certificate(&folder);
-    set("tls_certificate = \"browser.crt\"\ntls_key = \"browser.key\"\nusage_keep_days = 30\n");
+    set("tls_certificate = \"browser.crt\"\ntls_key = \"browser.key\"\npublic_url = \"https://licenses.example\"\n");
     reload();
     assert_eq!(seen(&address), first);
     assert_ne!(first, self_signed);
-    wait_for_text(&log, "usage_keep_days");
+    wait_for_text(&log, "public_url");
     let renewed = certificate(&folder);
     reload();
     assert_eq!(seen(&address), renewed, "the same file names, other files");

@@ -500,6 +500,11 @@ fn give_up(passes: &Passes, known: &Known) -> Result<String, PassFailure> {
         return Ok(receipt);
     }
     let claims = &known.pass.claims;
+    if claims.machine != passes.machine {
+        // On its own machine it may still be used: a copy must not free its seats.
+        let (feature, host) = (claims.feature.to_string(), claims.host.clone());
+        return Err(PassFailure::Trouble(PassTrouble::OtherMachine { feature, host }));
+    }
     let Some(_all) = known.entry.take(claims.seats, claims.seats) else {
         let in_use = known.entry.in_use(claims.seats);
         return Err(PassFailure::InUse { feature: claims.feature.to_string(), in_use });

@@ -96,7 +96,7 @@ pub enum Input {
         /// Which.
         pass: PassId,
         /// Count its seats as free at once, within what the vendor allows in a year.
-        write_off: bool,
+        write_off: Option<Allowance>,
         /// Who does it.
         act: Act,
     },
@@ -204,6 +204,15 @@ pub struct Document {
     pub file: Arc<str>,
 }
 
+/// Who says that a write-off is within what the vendor allows.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Allowance {
+    /// The document of this server, for what was written off here.
+    Here,
+    /// The portal, which has counted it.
+    AtPortal,
+}
+
 /// Who does an administrative act, for the audit log. Hostile text.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Act {
@@ -298,6 +307,12 @@ impl Denial {
     pub fn explain(&self) -> Explanation {
         if let Some(limit) = self.site_limit {
             return limit.explain();
+        }
+        if self.code == DenialCode::NoSeats && (1..self.seats).contains(&self.capacity.free) {
+            return Explanation {
+                what: "Fewer seats of this feature are free than were asked for.",
+                ..self.code.explain()
+            };
         }
         match self.account {
             Some(account) if self.code == DenialCode::NoSeats => account.explain(self.capacity.total),

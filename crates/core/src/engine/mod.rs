@@ -351,7 +351,7 @@ impl Engine {
         writes.push(Write::Lease(Box::new(lease.clone())));
         writes.push(event(now, EventKind::Checkout, &lease));
         self.denied.remove(&lease.key);
-        self.wants.served(now, &lease.ask, lease.source, writes);
+        self.wants.served(now, (&lease.ask, false), lease.source, writes);
         self.pool.insert(lease);
         self.extend(now, id, true, writes)
     }

@@ -5,7 +5,7 @@
 //! administrator writes it off.
 
 use super::waiting::MayWait;
-use super::{Act, Audit, Engine, EventKind, Output, PassAnswer, PassOver, Write, event};
+use super::{Act, Allowance, Audit, Engine, EventKind, Output, PassAnswer, PassOver, Write, event};
 use crate::clock::StartVerdict;
 use crate::codes::DenialCode;
 use crate::giving_up::WRITE_OFF_MS;
@@ -179,7 +179,7 @@ impl Engine {
         lease.pass = Some(pass);
         writes.push(Write::Lease(Box::new(lease.clone())));
         writes.push(event(now, EventKind::Borrow, &lease));
-        self.wants.served(now, &lease.ask, source, writes);
+        self.wants.served(now, (&lease.ask, true), source, writes);
         let answer = self.pass_answer(now, &lease, true, now.plus(wish.term_ms));
         self.pool.insert(lease);
         answer
@@ -366,7 +366,14 @@ impl Engine {
         of.into_iter().map(|(license, seats, _)| (license, seats)).collect()
     }
 
-    pub(super) fn lose(&mut self, now: Ms, pass: PassId, write_off: bool, act: Act, writes: &mut Vec<Write>) -> Output {
+    pub(super) fn lose(
+        &mut self,
+        now: Ms,
+        pass: PassId,
+        write_off: Option<Allowance>,
+        act: Act,
+        writes: &mut Vec<Write>,
+    ) -> Output {
         let id = pass.lease();
         let Some((terms, lease)) = self.pool.lease(id).and_then(|lease| Some((lease.pass.clone()?, lease))) else {
             return Output::Unknown;
@@ -376,7 +383,7 @@ impl Engine {
             "{pass} of \"{}\" on \"{}\", {} of {}",
             lease.ask.user, lease.ask.host, lease.ask.seats, lease.ask.feature
         );
-        if !write_off {
+        let Some(allowance) = write_off else {
             if terms.lost_at.is_none() {
                 let terms = Arc::new(Pass { lost_at: Some(now), ..(*terms).clone() });
                 if let Some(lease) = self.pool.lease_mut(id) {
@@ -387,11 +394,11 @@ impl Engine {
                 writes.push(Write::Audit(Box::new(Audit { at: now, act, action: "pass_lost", detail })));
             }
             return Output::Lost { free_at, written_off: false };
-        }
+        };
         let of_licenses = self.pool.product_seats(&lease.ask, self.pool.placement(lease));
         for (license, seats, allowed) in &of_licenses {
             let used = self.passes_over.written_off(*license, now);
-            if used.saturating_add(*seats) > *allowed {
+            if allowance == Allowance::Here && used.saturating_add(*seats) > *allowed {
                 return Output::NotWrittenOff { allowed: *allowed, used, seats: *seats, free_at };
             }
         }

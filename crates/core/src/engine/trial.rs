@@ -62,8 +62,16 @@ pub enum TrialVerdict {
 }
 
 impl Engine {
-    /// What a checkout at `now` would come to. `id` is the lease that it would get; nothing of it is kept.
+    /// What a checkout at `now` would come to. `id` is the lease that it would get; nothing of it is kept. Who asks without
+    /// saying which machine it is stands for the machine on which that user has a seat that can be shared.
     pub fn trial(&self, now: Ms, id: LeaseId, ask: &Ask, source: Source) -> Trial {
+        let sharer = self.pool.sharer(ask).filter(|_| ask.host_id.is_empty() && ask.seats == 1);
+        let Some(known) = sharer else { return self.trial_of(now, id, ask, source) };
+        let (host_id, boot_id) = (known.ask.host_id.clone(), known.ask.boot_id.clone());
+        self.trial_of(now, id, &Ask { host_id, boot_id, ..ask.clone() }, known.source)
+    }
+
+    fn trial_of(&self, now: Ms, id: LeaseId, ask: &Ask, source: Source) -> Trial {
         let closed = self.closed(now);
         let barred = self.bars.of(ask, now).cloned();
         let refused_by = self.rules.refuses(&ask.user, &ask.host);

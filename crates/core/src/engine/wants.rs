@@ -15,8 +15,9 @@ use std::sync::Arc;
 /// Most that are open at once; beyond it the one that asked longest ago is closed.
 const WANTS_MAX: usize = 4_096;
 
-/// Who wants what. Where no names are told, an address stands for them.
-type Key = (FeatureCode, Box<str>, Box<str>, Option<IpAddr>);
+/// Who wants what. Where no names are told, an address stands for them. Another number of seats is another want, and so is
+/// what was refused because of how it was to be borrowed.
+type Key = (FeatureCode, Arc<str>, Arc<str>, Option<IpAddr>, u32, bool);
 
 #[derive(Debug)]
 struct Want {
@@ -36,7 +37,8 @@ impl Wants {
     pub(super) fn restore(rows: Vec<DenialRow>) -> Wants {
         let mut wants = Wants::default();
         for row in rows {
-            let key = Arc::new(named(&row.feature, &row.user, &row.host, row.address));
+            let of = (row.seats, row.code.is_about_borrowing());
+            let key = Arc::new(named(&row.feature, (&row.user, &row.host), row.address, of));
             wants.by_last.insert((row.last_at, key.clone()));
             wants.wants.insert(key, Want { row, unwritten: false });
         }
@@ -53,7 +55,8 @@ impl Wants {
         source: Source,
         writes: &mut Vec<Write>,
     ) -> bool {
-        let key = Arc::new(named(&ask.feature, &ask.user, &ask.host, source.address));
+        let of = (ask.seats, denial.code.is_about_borrowing());
+        let key = Arc::new(named(&ask.feature, (&ask.user, &ask.host), source.address, of));
         if let Some(want) = self.wants.get_mut(&key) {
             self.by_last.remove(&(want.row.last_at, key.clone()));
             self.by_last.insert((now, key));
@@ -94,11 +97,17 @@ impl Wants {
         true
     }
 
-    /// Somebody got seats: what they were denied before is over.
-    pub(super) fn served(&mut self, now: Ms, ask: &Ask, source: Source, writes: &mut Vec<Write>) {
-        if !self.wants.is_empty() {
-            let key = named(&ask.feature, &ask.user, &ask.host, source.address);
-            self.close(&key, DenialOutcome::Served, Some(now), writes);
+    /// Somebody got seats, or borrowed them: what they were denied before is over.
+    pub(super) fn served(&mut self, now: Ms, (ask, borrowed): (&Ask, bool), source: Source, writes: &mut Vec<Write>) {
+        if self.wants.is_empty() {
+            return;
+        }
+        for about_borrowing in [false, true] {
+            if borrowed || !about_borrowing {
+                let of = (ask.seats, about_borrowing);
+                let key = named(&ask.feature, (&ask.user, &ask.host), source.address, of);
+                self.close(&key, DenialOutcome::Served, Some(now), writes);
+            }
         }
     }
 
@@ -127,7 +136,12 @@ impl Want {
     }
 }
 
-fn named(feature: &FeatureCode, user: &str, host: &str, address: IpAddr) -> Key {
+fn named(
+    feature: &FeatureCode,
+    (user, host): (&Arc<str>, &Arc<str>),
+    address: IpAddr,
+    (seats, about_borrowing): (u32, bool),
+) -> Key {
     let unnamed = user.is_empty() && host.is_empty();
-    (feature.clone(), user.into(), host.into(), unnamed.then_some(address))
+    (feature.clone(), user.clone(), host.clone(), unnamed.then_some(address), seats, about_borrowing)
 }

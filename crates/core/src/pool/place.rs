@@ -276,7 +276,9 @@ impl Pool {
 
     /// The same as an asker may use them.
     pub fn capacity_for(&self, ask: &Ask, source: Source, now: Ms) -> Capacity {
-        self.capacity_where(&ask.feature, now, |state| state.serves(ask, source).is_ok())
+        // What is too old for the application is kept for nobody.
+        let serves = |state: &LineState| matches!(state.serves(ask, source), Ok(()) | Err(DenialCode::VersionTooNew));
+        self.capacity_where(&ask.feature, now, serves)
     }
 
     fn capacity_where(&self, feature: &FeatureCode, now: Ms, serves: impl Fn(&LineState) -> bool) -> Capacity {

@@ -1,6 +1,6 @@
 //! What pages and the API show of a pool: plain copies, bounded in number.
 
-use super::{Capacity, Lease, Pool};
+use super::{Ask, Capacity, Lease, Pool};
 use crate::grant::{Line, Renew};
 use crate::ids::LeaseId;
 use crate::license::FeatureCode;
@@ -10,6 +10,8 @@ use std::net::IpAddr;
 
 /// Holders looked at when some are to be shown: enough for people, and a busy feature has thousands.
 const HOLDERS_LOOKED_AT: usize = 256;
+/// The same where one of them is looked for.
+const SHARERS_LOOKED_AT: usize = 10_000;
 
 /// One feature of the server.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -89,7 +91,18 @@ impl Pool {
     pub fn holders(&self, feature: &FeatureCode, who: impl Fn(&Lease) -> bool, limit: usize) -> Vec<Lease> {
         let Some(holders) = self.by_feature.get(feature) else { return Vec::new() };
         let oldest = holders.iter().take(HOLDERS_LOOKED_AT).filter_map(|id| self.lease(*id));
-        oldest.filter(|lease| who(lease)).take(limit).cloned().collect()
+        // Of several who share a seat one is shown.
+        let mut seats = HashSet::new();
+        oldest.filter(|lease| who(lease) && seats.insert(lease.seat())).take(limit).cloned().collect()
+    }
+
+    /// A lease of the same user on a host of that name that sits on a seat which can be shared: what else tells its machine
+    /// is not in every question.
+    pub(crate) fn sharer(&self, ask: &Ask) -> Option<&Lease> {
+        let holders = self.by_feature.get(&ask.feature)?.iter().take(SHARERS_LOOKED_AT);
+        holders
+            .filter_map(|id| self.lease(*id))
+            .find(|lease| lease.shared_seat().is_some() && lease.ask.user == ask.user && lease.ask.host == ask.host)
     }
 
     /// Passes in order of id, after `after`, at most `limit`.

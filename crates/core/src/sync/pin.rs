@@ -135,7 +135,10 @@ impl Pin {
 
     /// Whether people are to be warned at `now` that it ends.
     pub fn ends_soon(&self, now: Ms) -> bool {
-        self.until.since(now) <= PIN_WARNING_MS
+        // What is renewed by itself is late only some time after half of its term: a short one never lasts longer.
+        let patience_ms = RENEWAL_MS.min(i64::from(self.days) * DAY_MS / 4);
+        let late = !self.auto_renew || now >= self.half().plus(patience_ms);
+        late && self.until.since(now) <= PIN_WARNING_MS
     }
 }
 
@@ -255,6 +258,10 @@ mod tests {
         assert_eq!(Pin { auto_renew: false, ..kept }.changes_at(START), day(14).plus(-HANDOVER_MS));
         assert!(kept.stands(day(13)) && !kept.stands(day(14).plus(-HANDOVER_MS)));
         assert!(!kept.ends_soon(day(10)) && kept.ends_soon(day(11)));
+        let short = Pin { days: 2, auto_renew: true, until: day(2), ..kept };
+        assert!(!short.ends_soon(day(0)) && !short.ends_soon(day(1)), "it is renewed from the first day on");
+        assert!(short.ends_soon(day(2).plus(-DAY_MS / 4)), "and was not");
+        assert!(Pin { auto_renew: false, ..short }.ends_soon(day(0)));
     }
 
     proptest! {

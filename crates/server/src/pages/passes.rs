@@ -156,13 +156,17 @@ fn ask(pass: &PassView, refused: Option<&Problem>, online: bool, now: Ms) -> Mar
     let of = format!("{} of {} on {}", words::seats(u64::from(pass.seats)), pass.feature, pass.host);
     let left = pass.write_offs_allowed.saturating_sub(pass.write_offs_used);
     let allowance = match (pass.write_offs_allowed, left) {
-        (0, _) => "The vendor does not allow lost seats of this license to be counted as free.".to_owned(),
+        _ if online => {
+            "The portal is asked, which counts all servers of the license together against what the vendor allows in a year."
+                .to_owned()
+        }
+        (0, _) => {
+            "The file that this server was activated with allows no lost seats of this license to be counted as free.".to_owned()
+        }
         (allowed, 0) => format!("The vendor allows {allowed} a year for this license, and all of them were used here."),
-        (allowed, _) => format!(
-            "The vendor allows {allowed} a year for this license; {} were used here. {}",
-            pass.write_offs_used,
-            if online { "The portal is asked, which counts all servers of the license together." } else { "" }
-        ),
+        (allowed, _) => {
+            format!("The vendor allows {allowed} a year for this license; {} were used here.", pass.write_offs_used)
+        }
     };
     html! {
         (page_header("Is this machine lost?", &of, html! {}))
@@ -192,7 +196,7 @@ fn ask(pass: &PassView, refused: Option<&Problem>, online: bool, now: Ms) -> Mar
                 li { (allowance) }
                 li { "It is noted in the audit log and cannot be taken back." }
             }
-            @if left >= pass.seats {
+            @if online || left >= pass.seats {
                 form method="post" action="/passes/lost" {
                     input type="hidden" name="pass" value=(pass.pass);
                     input type="hidden" name="free" value="now";

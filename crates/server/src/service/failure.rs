@@ -369,7 +369,7 @@ impl Failure {
                 );
                 Problem::new(409, "WRITE_OFF_DENIED", what)
                     .detail(why)
-                    .next("Wait until then, or ask the vendor for a higher allowance.", "the administrator, with the software's vendor")
+                    .next("Wait until then, or ask the vendor for a higher allowance; a server by file learns of it with its next .crt.", "the administrator, with the software's vendor")
             }
             Failure::NobodyHolds => Problem::new(404, "NOBODY_HOLDS", "No such seat is held here.")
                 .detail("It was given back or has run out, or the name is spelled otherwise: names count exactly as the list of holders shows them.")

@@ -285,7 +285,9 @@ fn denial_response(denial: Denial, holders: Vec<Holder>, now: Ms) -> DenialRespo
         }
         (DenialCode::Withdrawn, Some(in_s)) => {
             let why = denial.released.as_ref().map(|release| &*release.reason).filter(|reason| !reason.is_empty());
-            let why = why.map(|reason| format!(" The reason given: {reason}")).unwrap_or_default();
+            let why = why
+                .map(|reason| format!(" The reason given: {}.", reason.trim_end_matches(['.', ' '])))
+                .unwrap_or_default();
             format!("`{}` was asked for; again in {in_s} s.{why}", denial.feature)
         }
         (DenialCode::NotAllowed, _) => denial.refused_by.map_or_else(

@@ -43,6 +43,7 @@ pub(crate) use metrics::Format;
 pub(crate) use on_trial::Trial;
 pub(crate) use online::KnownPortal;
 pub(crate) use passes::BorrowOutcome;
+pub(crate) use pins::SLOW as PORTAL_SLOW;
 pub(crate) use releases::NOT_AGAIN_S;
 pub(crate) use schedule::{BackupState, FOLDER_DEFAULT as BACKUP_FOLDER};
 pub use status::Pulse;

@@ -8,7 +8,7 @@ use super::status::limit;
 use crate::keys::Identity;
 use crate::server::Server;
 use leasehold_core::access::ServerAction;
-use leasehold_core::engine::{Engine, Input, Output, PassAnswer};
+use leasehold_core::engine::{Allowance, Engine, Input, Output, PassAnswer};
 use leasehold_core::ids::{LeaseId, PassId};
 use leasehold_core::pool::{Ask, Lease, Source};
 use leasehold_core::time::DAY_MS;
@@ -180,9 +180,7 @@ impl Server {
     /// [`Failure::Portal`] if the portal is not reached or refuses: then nothing has changed.
     pub async fn lose_pass(&self, caller: &Caller, pass: PassId, write_off: bool) -> Result<LostResponse, Failure> {
         self.authorize(caller, ServerAction::Administer)?;
-        if write_off {
-            self.may_write_off(pass).await?;
-        }
+        let write_off = if write_off { Some(self.may_write_off(pass).await?) } else { None };
         match self.0.engine.step(Input::Lose { pass, write_off, act: caller.act() }).await? {
             Output::Lost { free_at, written_off } => Ok(LostResponse { free_at: free_at.into(), written_off }),
             Output::NotWrittenOff { allowed, used, seats, free_at } => {
@@ -194,13 +192,13 @@ impl Server {
     }
 
     /// Has the portal count the seats of a pass as written off, if this server is online.
-    async fn may_write_off(&self, pass: PassId) -> Result<(), Failure> {
+    async fn may_write_off(&self, pass: PassId) -> Result<Allowance, Failure> {
         let look = move |engine: &Engine, now| {
             let lease = engine.pool().lease(pass.lease()).filter(|lease| lease.pass.is_some())?;
             engine.online(now)?;
             Some((engine.seats_of_pass(lease), lease.freed_at))
         };
-        let Some((seats, free_at)) = self.0.engine.look(look).await? else { return Ok(()) };
+        let Some((seats, free_at)) = self.0.engine.look(look).await? else { return Ok(Allowance::Here) };
         let comes_to = seats.values().copied().max().unwrap_or_default();
         let wish = WriteOffPass { pass, seats };
         let body = serde_json::to_vec(&wish).map_err(|error| Failure::Internal(error.to_string()))?;
@@ -208,7 +206,7 @@ impl Server {
         let left = |of: &WriteOffAllowance| i64::from(of.allowed) - i64::from(of.used);
         match told.licenses.iter().min_by_key(|of| left(of)).filter(|_| !told.written_off) {
             Some(of) => Err(Failure::WriteOff { allowed: of.allowed, used: of.used, seats: comes_to, free_at }),
-            None => Ok(()),
+            None => Ok(Allowance::AtPortal),
         }
     }
 

@@ -10,9 +10,11 @@ use leasehold_core::engine::{Document, OnlineView};
 use leasehold_core::ids::LicenseId;
 use leasehold_core::time::Ms;
 use leasehold_wire::portal::{KeepSeats, KeptSeats, Pins, SeatsKept};
-use leasehold_wire::server::OfflineUse;
+use leasehold_wire::server::{ConnectionProblem, OfflineUse};
 
 const PINS: &str = "/api/v1/sync/pins";
+/// Of a portal that was asked and did not answer.
+pub(crate) const SLOW: &str = "PORTAL_SLOW";
 
 /// What is kept as this server knows it: what the portal said last, and what its document gives.
 pub(super) fn kept(online: &OnlineView, document: &Document, now: Ms) -> Vec<KeptSeats> {
@@ -47,6 +49,18 @@ fn named(license: LicenseId, online: &OnlineView, document: &Document) -> (Strin
     let of_line = line.map(|line| (line.product.clone(), line.product_name.clone()));
     let of_pool = pool.map(|pool| (pool.product.clone(), pool.product_name.clone()));
     of_line.or(of_pool).unwrap_or_else(|| (String::new(), license.to_string()))
+}
+
+/// A portal that takes long may have done it and answered too late.
+fn unsure(failure: Failure) -> Failure {
+    match failure {
+        Failure::Portal(problem) if problem.code == SLOW => Failure::Portal(Box::new(ConnectionProblem {
+            what: "The portal did not answer in time. It may have done what was asked, or not.".to_owned(),
+            what_to_do: "Look here again when the portal is reached: the list says what is kept.".to_owned(),
+            ..*problem
+        })),
+        failure => failure,
+    }
 }
 
 impl Server {
@@ -91,7 +105,8 @@ impl Server {
         };
         let wish = KeepSeats { pins_rev: Some(pins_rev), ..wish };
         let body = serde_json::to_vec(&wish).map_err(|error| Failure::Internal(error.to_string()))?;
-        let told: SeatsKept = self.ask_portal(PINS, self.way_to_portal().await?, body).await?;
+        let told = self.ask_portal(PINS, self.way_to_portal().await?, body).await;
+        let told: SeatsKept = told.map_err(|failure| if wish.preview { failure } else { unsure(failure) })?;
         if !wish.preview {
             let seats = |change: &leasehold_wire::portal::KeptChange| {
                 let until = change.until.map(|until| format!(" until {}", until.0.rfc3339())).unwrap_or_default();

@@ -31,7 +31,9 @@ struct Mask {
 impl Mask {
     fn new(users: BTreeSet<String>, hosts: BTreeSet<String>, secrets: Vec<String>, names: bool) -> Mask {
         let number = |kind: &'static str, all: BTreeSet<String>| {
-            let all = all.into_iter().filter(|name| name.chars().count() > 1).take(NAMES_MAX).enumerate();
+            // The name of the first account is nobody's.
+            let names = all.into_iter().filter(|name| name.chars().count() > 1 && name != "administrator");
+            let all = names.take(NAMES_MAX).enumerate();
             all.map(move |(number, name)| (name, format!("{kind}-{}", number + 1))).collect::<Vec<_>>()
         };
         let by_name = number("user", users).into_iter().chain(number("host", hosts)).collect();
@@ -49,7 +51,7 @@ impl Mask {
             let mut names: Vec<_> = self.by_name.iter().collect();
             names.sort_by_key(|(name, _)| std::cmp::Reverse(name.len()));
             for (name, mask) in names {
-                text = text.replace(name.as_str(), mask);
+                text = replace_word(&text, name, mask);
             }
         }
         let words = text.split_inclusive(|c: char| !is_of_word(c));
@@ -85,6 +87,20 @@ impl Mask {
             other => other.clone(),
         }
     }
+}
+
+/// A name is replaced where it stands by itself: not within another word, which would betray it.
+fn replace_word(text: &str, name: &str, mask: &str) -> String {
+    let joins = |c: Option<char>| c.is_some_and(|c| c.is_alphanumeric() || matches!(c, '_' | '-'));
+    let mut said = String::with_capacity(text.len());
+    let mut rest = text;
+    while let Some((before, after)) = rest.split_once(name) {
+        said.push_str(before);
+        let within = joins(said.chars().next_back()) || joins(after.chars().next());
+        said.push_str(if within { name } else { mask });
+        rest = after;
+    }
+    said + rest
 }
 
 /// Addresses without the user and the password in them.
@@ -228,6 +244,10 @@ mod tests {
             assert!(!said.contains(hidden), "{hidden}: {said}");
         }
         assert!(said.contains("user-2 at host-1") && said.contains("127.0.0.1") && said.contains(" xx "), "{said}");
+        assert_eq!(
+            mask(false).text("an annabelle_x of anna's, anna@ws-1"),
+            "an annabelle_x of user-1's, user-1@host-1"
+        );
         let named = mask(true).text(&line);
         assert!(named.contains("annabel at ws-1 (10.1.2.3:443") && !named.contains(token), "{named}");
         let secrets = "proxy http://me:pass@word@proxy:3128/x said open sesame";

@@ -6,7 +6,7 @@ use super::outcome::{Law, Violation};
 use super::plant::Plant;
 use super::server::Command;
 use super::world::{World, tell};
-use leasehold_core::engine::{Input, Output};
+use leasehold_core::engine::{Allowance, Input, Output};
 use leasehold_core::ids::{LeaseId, PassId};
 use leasehold_core::pass::Mark;
 use leasehold_core::pool::{Ask, Source};
@@ -287,7 +287,7 @@ impl World<'_, '_> {
             return;
         }
         let pass = PassId::of(passes[self.pick(passes.len())].id);
-        let write_off = self.per_mille(500);
+        let write_off = self.per_mille(500).then_some(Allowance::Here);
         self.tally.count("pass declared lost");
         self.command(server, Command::Lose { pass, write_off });
     }

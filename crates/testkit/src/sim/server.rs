@@ -9,7 +9,9 @@ use super::trace::{told, written};
 use super::truth::OnDisk;
 use super::world::{World, tell};
 use leasehold_core::clock::{EngineClock, StartVerdict};
-use leasehold_core::engine::{Act, Document, Engine, EventKind, GiveBack, Input, Output, SyncOut, Whom, Write};
+use leasehold_core::engine::{
+    Act, Allowance, Document, Engine, EventKind, GiveBack, Input, Output, SyncOut, Whom, Write,
+};
 use leasehold_core::ids::{LeaseId, LicenseId, PassId, RequestId, WorkstationId};
 use leasehold_core::session::{Request, SessionInput};
 use leasehold_core::sync::ServerFacts;
@@ -94,7 +96,7 @@ pub(super) enum Command {
     },
     Lose {
         pass: PassId,
-        write_off: bool,
+        write_off: Option<Allowance>,
     },
     /// Of online licensing: an answer, a failure, the bell.
     Sync(Box<Input>),

@@ -5,7 +5,9 @@ use crate::client_site::{FEATURE, Site};
 use leasehold_client::{Checkout, Client, GivenBack, NoSeat, NoSeatKind, Seat, SeatState, Trouble};
 use leasehold_core::time::Clock;
 use leasehold_host::SystemClock;
+use leasehold_server::local;
 use leasehold_testkit::FakeClock;
+use leasehold_wire::server::ReleaseRequest;
 use std::net::TcpListener;
 use std::sync::mpsc::{RecvTimeoutError, channel};
 use std::sync::{Arc, Barrier};
@@ -53,6 +55,22 @@ fn wait_until(seat: &Seat, done: impl Fn(&Seat) -> bool) {
 /// An address where nothing listens.
 fn closed() -> String {
     TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().to_string()
+}
+
+#[test]
+fn whoever_lost_the_seat_to_an_administrator_reads_why_and_asks_in_vain_for_a_while() {
+    let site = Site::with_seats(2);
+    let of = |user: &str| site.builder().server(&site.address()).user(user).host("ws-1").build().unwrap();
+    let client = of("ann");
+    let kept = client.checkout(&studio()).unwrap();
+    let wish = ReleaseRequest { user: Some("ann".into()), reason: "deadline".into(), ..ReleaseRequest::default() };
+    local::release(site.local(), &wish).unwrap();
+    drop(kept);
+    let refused = client.checkout(&studio()).unwrap_err();
+    assert_eq!((refused.kind(), code(&refused, 0)), (NoSeatKind::NoSeat, "WITHDRAWN".to_owned()), "{refused}");
+    let said = refused.to_string();
+    assert!(said.contains("deadline") && !said.contains("network"), "{said}");
+    assert!(of("ben").checkout(&studio()).is_ok());
 }
 
 #[test]

@@ -164,6 +164,14 @@ fn a_pass_on_another_machine_is_host_mismatch() {
     let client = copied.client(&site);
     let pass = the_pass(&client);
     assert_eq!(pass.trouble.unwrap().code(), "HOST_MISMATCH");
+    // Nor can it be given back there: on its own machine it may be in use.
+    for refused in
+        [client.return_pass(&WhichPass::Only).map(drop), client.pass_receipt_file(&WhichPass::Only).map(drop)]
+    {
+        let refused = refused.unwrap_err();
+        assert!(matches!(&refused, PassFailure::Trouble(trouble) if trouble.code() == "HOST_MISMATCH"), "{refused}");
+    }
+    assert_eq!(passes(&site).len(), 1);
     site.stop();
     let refused = client.checkout(&studio()).unwrap_err();
     assert_eq!(trouble(&refused), "HOST_MISMATCH");

@@ -42,6 +42,32 @@ fn asking_again_is_the_same_denial_closed_with_its_waiting_time() {
 }
 
 #[test]
+fn another_number_of_seats_or_a_way_to_borrow_is_another_want() {
+    let mut server = Server::new(2);
+    server.checkout_seats(NOW, "many", "ann", 3);
+    server.borrow_seats(min(1), "pass", 60, 1);
+    leased(server.checkout(min(2), "one", "ann"));
+    let rows: Vec<_> = server.denials().iter().map(|row| (row.seats, row.code, row.outcome)).collect();
+    let open = DenialOutcome::Open;
+    assert_eq!(rows, [(3, DenialCode::NoSeats, open), (1, DenialCode::BorrowDenied, open)]);
+    let Output::Denied(denial) = server.checkout_seats(min(3), "two", "ann", 2) else { panic!() };
+    assert!(denial.explain().what.contains("Fewer seats"), "{}", denial.explain().what);
+}
+
+#[test]
+fn a_trial_of_a_user_who_may_share_a_seat_says_so() {
+    let mut server = Server::new(1);
+    server.install(NOW, document(2, vec![line(1, 1, NOW.plus(90 * DAY_MS), Share::UserHost)]));
+    leased(server.checkout(NOW, "a", "ann"));
+    let id = LeaseId::draw(NOW, &mut server.random);
+    let of = |user| Ask { host_id: "".into(), boot_id: "".into(), ..ask(user) };
+    let elsewhere = Source { address: [10, 9, 9, 9].into(), loopback: false };
+    let trial = server.engine.trial(NOW, id, &of("ann"), elsewhere);
+    assert!(trial.shares && matches!(trial.verdict, TrialVerdict::Granted { .. }), "{:?}", trial.verdict);
+    assert!(matches!(server.engine.trial(NOW, id, &of("bob"), elsewhere).verdict, TrialVerdict::Denied(_)));
+}
+
+#[test]
 fn whoever_does_not_ask_again_has_given_up_and_wants_anew_later() {
     let mut server = Server::new(1);
     let ann = leased(server.checkout_seats(NOW, "a", "ann", 1));

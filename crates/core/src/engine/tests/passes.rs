@@ -48,7 +48,11 @@ impl Server {
     }
 
     fn lose(&mut self, now: Ms, pass: PassId, write_off: bool) -> Output {
-        self.engine.step(now, Input::Lose { pass, write_off, act: act() }, &mut self.writes)
+        self.engine.step(
+            now,
+            Input::Lose { pass, write_off: write_off.then_some(Allowance::Here), act: act() },
+            &mut self.writes,
+        )
     }
 
     fn free(&self, now: Ms) -> u32 {

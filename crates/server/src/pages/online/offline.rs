@@ -3,7 +3,7 @@
 
 use crate::pages::notices::notices;
 use crate::pages::visit::{Administrator, Visit};
-use crate::service::Failure;
+use crate::service::{Failure, PORTAL_SLOW};
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Redirect, Response};
 use leasehold_web::components::{Button, Tone, card, link_button, page_header, problem_panel};
@@ -99,7 +99,7 @@ fn content(
     html! {
         (page_header(TITLE, lead, html! {}))
         @if let Some(problem) = refused {
-            div #not-kept.group { (problem_panel(problem)) p { strong { "Nothing was changed." } } }
+            div #not-kept.group { (problem_panel(problem)) @if problem.code != PORTAL_SLOW { p { strong { "Nothing was changed." } } } }
         }
         @match known {
             None => (not_online(seen)),
@@ -122,7 +122,7 @@ fn content(
                     h2 { "Keep seats" }
                     (pins::form(pins, entered, PATH))
                 }
-                p.hint { "The other seats here last without the portal as well, until the time that the overview says." }
+                p.hint { "The other seats here last without the portal as well, until the time that the overview says. Kept seats end at their own date: keep them for longer than that, or it comes sooner." }
             }
         }
     }
