@@ -5,7 +5,7 @@ use super::failure::Failure;
 use crate::server::{Inner, Server};
 use leasehold_core::access::ServerAction;
 use leasehold_core::engine::{Act, Audit};
-use leasehold_core::time::{HOUR_MS, Ms};
+use leasehold_core::time::{HOUR_MS, Ms, SECOND_MS};
 use leasehold_wire::server::{BackupView, BackupsResponse};
 use std::path::{Path, PathBuf};
 use std::sync::{PoisonError, Weak};
@@ -111,7 +111,13 @@ impl Server {
 
     async fn make_backup(&self, act: Act) -> Result<BackupView, Failure> {
         let now = self.now();
-        let (folder, name) = (self.backup_folder(), name_at(now));
+        let folder = self.backup_folder();
+        // Each has a name of its own, also if two are made within a second.
+        let mut made_at = now.floor_to_second();
+        while folder.join(name_at(made_at)).exists() {
+            made_at = made_at.plus(SECOND_MS);
+        }
+        let name = name_at(made_at);
         let to = folder.join(&name);
         let audit = Audit { at: now, act, action: "server_backup", detail: format!("to {}", to.display()) };
         let keep = self.0.settings.get().backup_keep;
@@ -132,7 +138,7 @@ impl Server {
             tracing::error!("a backup was not made: {why}");
         }
         self.0.backup.lock().unwrap_or_else(PoisonError::into_inner).failed = failed;
-        made.map(|()| BackupView { name, made_at: now.floor_to_second().into() })
+        made.map(|()| BackupView { name, made_at: made_at.into() })
     }
 
     /// Makes backups by the schedule, for as long as the server runs.
