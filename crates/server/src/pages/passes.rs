@@ -161,7 +161,8 @@ fn ask(pass: &PassView, refused: Option<&Problem>, online: bool, now: Ms) -> Mar
                 .to_owned()
         }
         (0, _) => {
-            "The file that this server was activated with allows no lost seats of this license to be counted as free.".to_owned()
+            "The vendor does not allow lost seats of this license to be counted as free, by the file that this server has."
+                .to_owned()
         }
         (allowed, 0) => format!("The vendor allows {allowed} a year for this license, and all of them were used here."),
         (allowed, _) => {

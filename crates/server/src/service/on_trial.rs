@@ -73,7 +73,8 @@ impl Trial {
             )));
         }
         let Some(epoch) = self.tls_epoch else { return Ok(()) };
-        let seen = way.tls_epoch.is_some_and(|seen| seen >= epoch);
+        // Whoever is on the machine itself can always put the old one back.
+        let seen = way.tls_epoch.map_or(caller.is_here(), |seen| seen >= epoch);
         let again =
             "Open Settings again over https://, so that your browser sees the new certificate, and confirm there";
         if seen { Ok(()) } else { Err(Failure::NotTheNewWay(again.to_owned())) }

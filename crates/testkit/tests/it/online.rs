@@ -297,8 +297,8 @@ fn a_lost_laptop_is_written_off_with_the_portals_word_and_not_without_it() {
         vendor.enable(&site, "owner", "organization");
         site
     });
-    let borrow = |site: &Site| {
-        let passes = folder.path().join(format!("passes-{}", site.data));
+    let borrow = |site: &Site, laptop: &str| {
+        let passes = folder.path().join(laptop);
         let arguments = ["borrow", "studio.gui", "--days", "2", "--server", &site.service.address, "--json"];
         let mut command = leasehold(folder.path(), &arguments);
         command.env("LEASEHOLD_TRUST", folder.path().join("p/keys/root.crt")).env("LEASEHOLD_PASSES", passes);
@@ -313,13 +313,13 @@ fn a_lost_laptop_is_written_off_with_the_portals_word_and_not_without_it() {
         (done.status.success(), String::from_utf8_lossy(&done.stderr).into_owned())
     };
     let borrowed = |site: &Site| site.status()["features"][0]["borrowed"].clone();
-    let [first, second] = [borrow(&sites[0]), borrow(&sites[1])];
+    let [first, second] = [borrow(&sites[0], "a"), borrow(&sites[1], "b")];
     assert_eq!(write_off(&sites[0], &first), (true, String::new()));
     assert_eq!(borrowed(&sites[0]), 0, "it is free at once");
     // The allowance is that of the license, and the portal's to count.
     let (done, said) = write_off(&sites[1], &second);
     assert!(!done && said.contains("allows 1 lost seats") && said.contains("and 1 were"), "{said}");
-    let again = borrow(&sites[0]);
+    let again = borrow(&sites[0], "c");
     // What it is now counts, whatever the documents at servers say.
     vendor.operator.expect(200, "PATCH", &product, Some(&json!({ "write_offs": 2 })));
     assert_eq!(write_off(&sites[0], &again), (true, String::new()));
