@@ -353,7 +353,10 @@ impl Link {
     }
 
     fn leased(&self, answer: &Answer, asked: Asked<'_>) -> Result<Called, Trouble> {
-        if let Some(ended) = ended(answer) {
+        // Only what was held can have ended: WITHDRAWN is also why a new one is refused.
+        if asked.lease.is_some()
+            && let Some(ended) = ended(answer)
+        {
             return Ok(ended);
         }
         let lease: LeaseResponse = self.read(answer)?;
@@ -397,10 +400,6 @@ fn problem(answer: &Answer) -> Option<Problem> {
 /// The end of a lease, if that is what the server answered.
 fn ended(answer: &Answer) -> Option<Called> {
     if !(400..500).contains(&answer.status) {
-        return None;
-    }
-    // WITHDRAWN is also why a checkout is refused, which says of which feature and how many there are.
-    if serde_json::from_slice::<DenialResponse>(&answer.body).is_ok() {
         return None;
     }
     let ended: EndedResponse = serde_json::from_slice(&answer.body).ok()?;

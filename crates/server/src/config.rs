@@ -157,7 +157,7 @@ impl Config {
     pub(crate) fn layered(folder: &Path, layers: Layers) -> Result<Config, ConfigError> {
         Config::check(folder, layers.clone()).map_err(|problem| {
             let setting = Setting::named(problem.name);
-            let place = setting.map(|setting| layers.place(setting).of(setting)).unwrap_or_default();
+            let place = setting.map(|setting| layers.stands_in(setting)).unwrap_or_default();
             ConfigError::Setting { problem, place }
         })
     }
@@ -227,6 +227,9 @@ mod tests {
             ("trust = \"missing.pem\"", "missing.pem"),
             ("trusted_proxies = [\"x\"]", "trusted_proxies"),
             ("public_url = \"ftp://x\"", "public_url"),
+            ("portal_url = \"http://portal.example.com\"", "in the clear"),
+            ("portal_url = \"https://portal.example.com:x\"", "port"),
+            ("portal_url = \"https://me:hidden@portal.example.com\"", "password"),
             ("usage_keep_days = 0", "usage_keep_days"),
             ("usage_pseudonymize_days = 4000", "usage_pseudonymize_days"),
             ("usage_detail_mb = 1", "usage_detail_mb"),

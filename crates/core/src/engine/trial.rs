@@ -67,7 +67,7 @@ impl Engine {
     pub fn trial(&self, now: Ms, id: LeaseId, ask: &Ask, source: Source) -> Trial {
         let sharer = self.pool.sharer(ask).filter(|_| ask.host_id.is_empty() && ask.seats == 1);
         let Some(known) = sharer else { return self.trial_of(now, id, ask, source) };
-        let (host_id, boot_id) = (known.ask.host_id.clone(), known.ask.boot_id.clone());
+        let (host_id, boot_id) = (known.host_id.clone(), known.boot_id.clone());
         self.trial_of(now, id, &Ask { host_id, boot_id, ..ask.clone() }, known.source)
     }
 

@@ -8,7 +8,7 @@ use crate::times::LeaseTimes;
 use jiff::civil::Date;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
-use std::net::IpAddr;
+use std::net::{IpAddr, Ipv4Addr};
 use std::sync::Arc;
 
 /// Most seats that one checkout may ask for.
@@ -196,12 +196,13 @@ impl Lease {
 }
 
 /// Which leases may share a seat: equal user, machine, boot **and** source address.
-#[derive(Clone, PartialEq, Eq, Hash, Debug)]
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Debug)]
 pub(super) struct ShareKey {
-    feature: FeatureCode,
-    user: Arc<str>,
-    host_id: Arc<str>,
-    boot_id: Arc<str>,
+    // First what a question always says, so that those of one user stand together.
+    pub(super) feature: FeatureCode,
+    pub(super) user: Arc<str>,
+    pub(super) host_id: Arc<str>,
+    pub(super) boot_id: Arc<str>,
     address: IpAddr,
 }
 
@@ -216,6 +217,17 @@ impl ShareKey {
         }
     }
 
+    /// The first in order that a user may have.
+    pub(super) fn first_of(ask: &Ask) -> ShareKey {
+        ShareKey {
+            feature: ask.feature.clone(),
+            user: ask.user.clone(),
+            host_id: "".into(),
+            boot_id: "".into(),
+            address: Ipv4Addr::UNSPECIFIED.into(),
+        }
+    }
+
     /// Only somebody who says all of it may share, and only one seat.
     pub(super) fn sharable(ask: &Ask) -> bool {
         ask.seats == 1 && !ask.user.is_empty() && !ask.host_id.is_empty() && !ask.boot_id.is_empty()
@@ -227,4 +239,6 @@ impl ShareKey {
 pub(super) struct SharedSeat {
     pub(super) placement: Placement,
     pub(super) leases: u32,
+    /// The host name of who sat on it first, and where that came from.
+    pub(super) opened_by: (Arc<str>, Source),
 }

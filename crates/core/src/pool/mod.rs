@@ -61,7 +61,7 @@ pub struct Pool {
     passes: BTreeSet<LeaseId>,
     /// Shared seats, by the first lease that sat on them.
     shared: HashMap<LeaseId, SharedSeat>,
-    sharable: HashMap<ShareKey, Vec<LeaseId>>,
+    sharable: BTreeMap<ShareKey, Vec<LeaseId>>,
     /// What was promised to the portal about licenses that it may recall.
     promises: BTreeMap<LicenseId, limit::Promise>,
     texts: Texts,
@@ -225,7 +225,8 @@ impl Pool {
             return;
         }
         self.count(&lease.ask.feature, placement, true, false);
-        self.shared.insert(seat, SharedSeat { placement: placement.clone(), leases: 1 });
+        let opened_by = (lease.ask.host.clone(), lease.source);
+        self.shared.insert(seat, SharedSeat { placement: placement.clone(), leases: 1, opened_by });
         self.sharable.entry(ShareKey::of(&lease.ask, lease.source)).or_default().push(seat);
     }
 

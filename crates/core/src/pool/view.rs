@@ -1,17 +1,26 @@
 //! What pages and the API show of a pool: plain copies, bounded in number.
 
-use super::{Ask, Capacity, Lease, Pool};
+use super::lease::ShareKey;
+use super::{Ask, Capacity, Lease, Pool, Source};
 use crate::grant::{Line, Renew};
 use crate::ids::LeaseId;
 use crate::license::FeatureCode;
 use crate::time::Ms;
 use std::collections::HashSet;
 use std::net::IpAddr;
+use std::sync::Arc;
 
 /// Holders looked at when some are to be shown: enough for people, and a busy feature has thousands.
 const HOLDERS_LOOKED_AT: usize = 256;
-/// The same where one of them is looked for.
-const SHARERS_LOOKED_AT: usize = 10_000;
+/// Machines of one user that are looked at for one of a name.
+const SHARERS_LOOKED_AT: usize = 256;
+
+/// A machine with a seat that can be shared.
+pub(crate) struct Sharer<'a> {
+    pub(crate) host_id: &'a Arc<str>,
+    pub(crate) boot_id: &'a Arc<str>,
+    pub(crate) source: Source,
+}
 
 /// One feature of the server.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -96,13 +105,15 @@ impl Pool {
         oldest.filter(|lease| who(lease) && seats.insert(lease.seat())).take(limit).cloned().collect()
     }
 
-    /// A lease of the same user on a host of that name that sits on a seat which can be shared: what else tells its machine
-    /// is not in every question.
-    pub(crate) fn sharer(&self, ask: &Ask) -> Option<&Lease> {
-        let holders = self.by_feature.get(&ask.feature)?.iter().take(SHARERS_LOOKED_AT);
-        holders
-            .filter_map(|id| self.lease(*id))
-            .find(|lease| lease.shared_seat().is_some() && lease.ask.user == ask.user && lease.ask.host == ask.host)
+    /// The machine of that name on which the user has a seat which can be shared: what else tells a machine is not in every
+    /// question.
+    pub(crate) fn sharer(&self, ask: &Ask) -> Option<Sharer<'_>> {
+        let of_user = self.sharable.range(ShareKey::first_of(ask)..).take(SHARERS_LOOKED_AT);
+        of_user.take_while(|(key, _)| key.feature == ask.feature && key.user == ask.user).find_map(|(key, seats)| {
+            let mut shared = seats.iter().filter_map(|seat| self.shared.get(seat));
+            let (_, source) = &shared.find(|shared| shared.opened_by.0 == ask.host)?.opened_by;
+            Some(Sharer { host_id: &key.host_id, boot_id: &key.boot_id, source: *source })
+        })
     }
 
     /// Passes in order of id, after `after`, at most `limit`.

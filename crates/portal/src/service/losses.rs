@@ -15,7 +15,6 @@ use leasehold_core::giving_up::{LossFacts, WRITE_OFF_MS, write_off};
 use leasehold_core::grant::{counted_seats, counted_until};
 use leasehold_core::ids::WorkstationId;
 use leasehold_core::license::Mode;
-use leasehold_core::sync::PINS_MAX;
 use leasehold_core::time::Ms;
 use leasehold_db::{DbError, Tx};
 use leasehold_wire::portal::{
@@ -26,6 +25,9 @@ use leasehold_wire::time::Time;
 use serde_json::json;
 use std::collections::BTreeMap;
 use std::net::IpAddr;
+
+/// Of how many licenses one pass may have seats, at most.
+const LICENSES_IN_PASS_MAX: usize = 256;
 
 /// What was written off at a workstation.
 pub(super) fn written_off(tx: &mut Tx<'_>, workstation: WorkstationId) -> Result<Vec<WrittenOff>, DbError> {
@@ -182,8 +184,9 @@ pub fn write_off_pass_signed(
     let sender = sync::sender(portal, token, body)?;
     let WriteOffPass { pass, seats } =
         serde_json::from_slice(body).map_err(|why| Failure::invalid("body", format!("is not understood: {why}")))?;
-    if seats.is_empty() || seats.len() > PINS_MAX || seats.values().any(|seats| *seats == 0) {
-        return Err(Failure::invalid("seats", format!("must name 1 to {PINS_MAX} licenses, with a seat or more each")));
+    if seats.is_empty() || seats.len() > LICENSES_IN_PASS_MAX || seats.values().any(|seats| *seats == 0) {
+        let wanted = format!("must name 1 to {LICENSES_IN_PASS_MAX} licenses, with a seat or more each");
+        return Err(Failure::invalid("seats", wanted));
     }
     let stamp = portal.stamp(&Caller::nobody(address));
     portal.db().write(move |tx| {
@@ -196,21 +199,20 @@ pub fn write_off_pass_signed(
             return Err(Failure::NotOnline { name: row.name.clone() });
         }
         let held = documents::held_from(tx, row.id, 0, stamp.now)?;
-        let before = receipts::pass_written_off_at(tx, pass)?;
+        let before = receipts::pass_written_off(tx, pass)?;
+        if before.iter().any(|(at, _)| *at != row.id) {
+            return Err(Failure::NotFound);
+        }
         let mut all = Vec::new();
         for license in seats.keys() {
             // Of a license that it has no seats of nobody hears that it exists.
-            let theirs = held.iter().any(|held| held.license == *license) || before == Some(row.id);
+            let theirs = held.iter().any(|held| held.license == *license) || before.contains(&(row.id, *license));
             let known = licenses::get(tx, *license)?.filter(|_| theirs).ok_or(Failure::NotFound)?;
             let used = receipts::written_off_since(tx, *license, stamp.now.plus(-WRITE_OFF_MS))?;
             all.push(WriteOffAllowance { license: *license, allowed: known.product.write_offs, used });
         }
-        if let Some(at) = before {
-            return if at == row.id {
-                Ok(PassWrittenOff { written_off: true, licenses: all })
-            } else {
-                Err(Failure::NotFound)
-            };
+        if !before.is_empty() {
+            return Ok(PassWrittenOff { written_off: true, licenses: all });
         }
         let wanted = |of: &WriteOffAllowance| seats.get(&of.license).copied().unwrap_or_default();
         let written_off = all.iter().all(|of| of.used.saturating_add(wanted(of)) <= of.allowed);

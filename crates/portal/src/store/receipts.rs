@@ -138,9 +138,13 @@ pub fn written_off_since(tx: &mut Tx<'_>, license: LicenseId, since: Ms) -> Resu
     Ok(rows.into_iter().fold(0, u32::saturating_add))
 }
 
-/// Of which workstation a pass was written off; `None` if it was not.
-pub fn pass_written_off_at(tx: &mut Tx<'_>, pass: PassId) -> Result<Option<WorkstationId>, DbError> {
-    tx.one("SELECT workstation FROM pass_write_off WHERE pass = ?1 LIMIT 1", &[text(pass)], |row| id(row, 0))
+/// Of which workstation a pass was written off, for each license that was counted; empty if it was not.
+pub fn pass_written_off(tx: &mut Tx<'_>, pass: PassId) -> Result<Vec<(WorkstationId, LicenseId)>, DbError> {
+    tx.all(
+        "SELECT workstation, license FROM pass_write_off WHERE pass = ?1 ORDER BY license",
+        &[text(pass)],
+        |row| Ok((id(row, 0)?, id(row, 1)?)),
+    )
 }
 
 /// Notes that seats of a pass are written off.

@@ -249,6 +249,7 @@ fn servers_and_laptops_share_one_allowance_and_a_pass_is_counted_once() {
         // Whose seats they are not learns nothing, and nothing is counted.
         let foreign = world.license(&world.customer("bob"), world.product("board"), 4);
         assert_eq!(code(ask(&first, pass(), foreign, 1)), "NOT_FOUND");
+        assert_eq!(code(ask(&first, lost, foreign, 1)), "NOT_FOUND", "with a pass that is counted no more than with another");
         assert_eq!(code(ask(&first, pass(), license, 0)), "BAD_FIELD");
         let body = serde_json::to_vec(&WriteOffPass { pass: pass(), seats: [(license, 1)].into() }).unwrap();
         let strange = sign_request(&second.server.key, first.workstation, 0, &body, world.now());

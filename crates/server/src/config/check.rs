@@ -3,7 +3,7 @@
 use super::layers::{Layers, Values};
 use super::{Config, TlsFiles};
 use crate::networks::NetworkLists;
-use crate::upstream::link::{Proxy, authorities};
+use crate::upstream::link::{Proxy, authorities, check_address};
 use leasehold_core::access::Openness;
 use leasehold_core::site::{LIST_ENTRIES_MAX, NamePattern, SiteRules};
 use leasehold_host::private_file;
@@ -137,7 +137,7 @@ pub(super) fn check(folder: &Path, layers: Layers) -> Result<Config, SettingProb
         public_url: url(&read, "public_url")?,
         trusted_proxies: trusted_proxies(&read)?,
         open: openness(&read)?,
-        portal_url: url(&read, "portal_url")?,
+        portal_url: portal_url(&read)?,
         proxy: proxy(&read)?,
         portal_ca: portal_ca(&read)?,
         rules: SiteRules {
@@ -231,6 +231,14 @@ fn url(read: &Reader<'_>, name: &'static str) -> Result<Option<String>, SettingP
         }
         _ => Ok(url),
     }
+}
+
+fn portal_url(read: &Reader<'_>) -> Result<Option<String>, SettingProblem> {
+    let url = url(read, "portal_url")?;
+    if let Some(why) = url.as_deref().and_then(|url| check_address(url).err()) {
+        return Err(SettingProblem::new("portal_url", format!("cannot be used: {why}")));
+    }
+    Ok(url)
 }
 
 /// `info`, or `warn,leasehold_server=debug`.

@@ -42,7 +42,7 @@ impl Place {
     }
 
     /// Where `setting` has to be changed, for people.
-    pub(crate) fn of(self, setting: &Setting) -> String {
+    fn of(self, setting: &Setting) -> String {
         match self {
             Place::Start if setting.name == "log" => "LEASEHOLD_LOG".to_owned(),
             Place::Start => {
@@ -87,6 +87,18 @@ impl Layers {
         let has =
             |values: &Values| SETTINGS.iter().any(|other| other.belongs_to(setting) && values.contains_key(other.name));
         self.places().into_iter().find(|(_, values)| has(values)).map_or(Place::Default, |(place, _)| place)
+    }
+
+    /// Where a setting has to be changed, for people. One that has no value there, because it belongs to another that has,
+    /// is fixed by that one.
+    pub(crate) fn stands_in(&self, setting: &Setting) -> String {
+        let place = self.place(setting);
+        let set = |other: &&Setting| {
+            let mut places = self.places().into_iter();
+            places.any(|(named, values)| named == place && values.contains_key(other.name))
+        };
+        let by = if set(&setting) { None } else { SETTINGS.iter().filter(|other| other.belongs_to(setting)).find(set) };
+        place.of(by.unwrap_or(setting))
     }
 
     /// The value of a setting as it was written; `None` for the default.
@@ -176,6 +188,8 @@ mod tests {
         assert_eq!(layers.value(named("proxy")), Some(&json!("http://file:1")));
         assert_eq!(layers.value(named("proxy_password")), None, "a password never goes to another proxy");
         assert_eq!(layers.place(named("proxy_password")), Place::File);
+        let layers = Layers { environment: values(json!({"proxy": "http://env:1"})), ..layers };
+        assert_eq!(layers.stands_in(named("proxy_password")), "LEASEHOLD_SERVER_PROXY", "the one that is set");
         assert!(!format!("{layers:?}").contains("secret"));
     }
 

@@ -297,10 +297,9 @@ impl Server {
             return Err(Failure::OnTrial { left_s: trial.left_s(self.boot_ms()) });
         }
         let config = self.0.settings.get();
-        let fixed = Setting::named("tls_certificate").map(|setting| (setting, config.layers.place(setting)));
-        match fixed {
-            Some((setting, place)) if place.is_fixed() => {
-                Err(Failure::SettingFixed { name: setting.name, place: place.of(setting) })
+        match Setting::named("tls_certificate") {
+            Some(setting) if config.layers.place(setting).is_fixed() => {
+                Err(Failure::SettingFixed { name: setting.name, place: config.layers.stands_in(setting) })
             }
             _ => Ok(()),
         }

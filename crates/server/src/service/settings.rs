@@ -63,9 +63,8 @@ impl Server {
         let before = self.0.settings.get();
         forget_proxy_password(&mut changes, &before.layers);
         for setting in changes.keys().filter_map(|name| Setting::named(name)) {
-            let place = before.layers.place(setting);
-            if place.is_fixed() {
-                return Err(Failure::SettingFixed { name: setting.name, place: place.of(setting) });
+            if before.layers.place(setting).is_fixed() {
+                return Err(Failure::SettingFixed { name: setting.name, place: before.layers.stands_in(setting) });
             }
         }
         let next = self.checked(before.layers.with_page(&changes)).await?;
@@ -163,7 +162,7 @@ impl Server {
                 value: value.map_or(Value::Null, |value| shown(setting, value)),
                 secret_set: setting.secret && value.is_some(),
                 source: place.word().to_owned(),
-                fixed_in: place.is_fixed().then(|| place.of(setting)),
+                fixed_in: place.is_fixed().then(|| config.layers.stands_in(setting)),
                 machine_only: setting.by == By::Machine,
                 applies: match setting.applies {
                     Applies::AtOnce => SettingApplies::AtOnce,

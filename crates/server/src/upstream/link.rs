@@ -329,6 +329,19 @@ impl Place {
     }
 }
 
+/// Whether an address of a portal can be used at all. An error says why not, as the end of a sentence.
+pub(crate) fn check_address(url: &str) -> Result<(), String> {
+    match Place::parse(url.trim()) {
+        Ok(_) => Ok(()),
+        Err(LinkProblem::BadAddress { why }) => Err(format!("{why}. It looks like https://portal.example.com")),
+        Err(LinkProblem::Unencrypted { host }) => Err(format!(
+            "it begins with http:// and leads to another machine ({host}), so passwords and keys would cross the network in \
+             the clear. Put https:// in front"
+        )),
+        Err(other) => Err(other.what()),
+    }
+}
+
 /// Whether a host is this machine. The address that a name resolves to is looked at again when it is known.
 fn is_loopback(host: &str) -> bool {
     host.eq_ignore_ascii_case("localhost") || host.parse::<IpAddr>().is_ok_and(|address| address.is_loopback())

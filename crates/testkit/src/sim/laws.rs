@@ -10,6 +10,7 @@ use leasehold_core::ids::{LeaseId, LicenseId};
 use leasehold_core::license::FeatureCode;
 use leasehold_core::session::SeatState;
 use leasehold_core::time::{MINUTE_MS, SECOND_MS};
+use leasehold_portal::store::receipts;
 use std::collections::{BTreeMap, BTreeSet};
 
 /// A full right and its allowance, with a second for crystals: so long after a restore nobody believes in a lease that
@@ -158,6 +159,24 @@ impl World<'_, '_> {
                         format!("server{server} gave {}: {out} of {feature} out, {held} held of {license}", lease.id);
                     return self.broken(Law::One, what);
                 }
+            }
+        }
+        Ok(())
+    }
+
+    /// What an online server writes off is counted at the portal before.
+    pub(super) fn check_written_off(&self, server: usize, writes: &[Write]) -> Result<(), Violation> {
+        for write in writes {
+            let Write::PassOver(over) = write else { continue };
+            // A portal that was set back may have forgotten it.
+            if over.written_off.is_empty() || self.truth.written_off_here.contains(&over.id) || self.portal_was_set_back {
+                continue;
+            }
+            let pass = over.id;
+            let counted = self.sim.portal_db.db.read(move |tx| receipts::pass_written_off(tx, pass));
+            if counted.expect("write-offs").is_empty() {
+                let what = format!("server{server} writes off {pass}, which the portal does not count");
+                return self.broken(Law::One, what);
             }
         }
         Ok(())

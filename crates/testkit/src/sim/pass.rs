@@ -11,6 +11,10 @@ use leasehold_core::ids::{LeaseId, PassId};
 use leasehold_core::pass::Mark;
 use leasehold_core::pool::{Ask, Source};
 use leasehold_core::time::{HOUR_MS, MINUTE_MS, Ms, SECOND_MS};
+use leasehold_portal::service::losses;
+use leasehold_trust::sync::sign_request;
+use leasehold_wire::portal::WriteOffPass;
+use std::net::IpAddr;
 
 /// A machine as far as it borrows.
 #[derive(Debug)]
@@ -287,9 +291,47 @@ impl World<'_, '_> {
             return;
         }
         let pass = PassId::of(passes[self.pick(passes.len())].id);
-        let write_off = self.per_mille(500).then_some(Allowance::Here);
+        let mut write_off = None;
+        if self.per_mille(500) {
+            write_off = self.may_write_off(server, pass);
+            if write_off.is_none() {
+                self.tally.count("write-off refused by the portal");
+                return;
+            }
+        }
         self.tally.count("pass declared lost");
         self.command(server, Command::Lose { pass, write_off });
+    }
+
+    /// Who says that a pass may be written off: an online server asks the portal, which may die at it, and whose answer may
+    /// be lost.
+    fn may_write_off(&mut self, server: usize, pass: PassId) -> Option<Allowance> {
+        let (key, now) = (self.key_of(server)?, self.server_now(server)?);
+        let engine = &self.servers[server].running.as_ref()?.engine;
+        if engine.online(now).is_none() {
+            self.truth.written_off_here.insert(pass);
+            return Some(Allowance::Here);
+        }
+        if self.plant == Some(Plant::WriteOffUnasked) {
+            return Some(Allowance::AtPortal);
+        }
+        let (lease, document) = (engine.pool().lease(pass.lease())?, engine.document()?);
+        let wish = WriteOffPass { pass, seats: engine.seats_of_pass(lease) };
+        let body = serde_json::to_vec(&wish).expect("a wish");
+        let wall = self.servers[server].machine.wall(self.at_ms);
+        let token = sign_request(&key, document.grant.workstation, 0, &body, wall);
+        if self.portal_cut.contains(&server) {
+            return None;
+        }
+        self.sim.portal_clock.set(self.now(), self.at_ms + MINUTE_MS);
+        let answer = losses::write_off_pass_signed(&self.sim.portal, IpAddr::from([10, 0, 0, 9]), &token, &body);
+        if self.sim.portal_db.db.failed().is_some() {
+            self.sim.portal_db.db.restart().expect("an in-line database");
+            self.tally.count("portal died at a commit");
+        }
+        tell!(self, "portal: server{server} asks to write off {pass} -> {answer:?}");
+        let lost = !self.healed && self.per_mille(self.dice.lost);
+        answer.is_ok_and(|told| told.written_off && !lost).then_some(Allowance::AtPortal)
     }
 }
 

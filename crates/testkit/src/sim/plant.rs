@@ -33,4 +33,6 @@ pub enum Plant {
     ReceiptBeforeDisk,
     /// A server that starts forgets that it gave seats back.
     ForgetGivenBack,
+    /// An online server writes off a lost machine without asking the portal.
+    WriteOffUnasked,
 }

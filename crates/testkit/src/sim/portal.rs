@@ -4,8 +4,9 @@ use super::events::{Event, PortalAct, PortalWhat};
 use super::outcome::{Law, Violation};
 use super::plant::Plant;
 use super::server::ForWhom;
-use super::simulator::MEMBER;
+use super::simulator::{MEMBER, WRITE_OFFS};
 use super::world::{World, tell};
+use leasehold_core::giving_up::WRITE_OFF_MS;
 use leasehold_core::grant::{CountedLine, IssuedDocument, counted_seats};
 use leasehold_core::ids::{GrantId, LicenseId, WorkstationId};
 use leasehold_core::license::{Channel, Kind, Scope, Term};
@@ -356,6 +357,14 @@ impl World<'_, '_> {
                 }
             }
             let (all, ceiling) = (self.truth.counted_everywhere(license, now), self.truth.ceiling(license, now));
+            let off = move |tx: &mut leasehold_db::Tx<'_>| {
+                store_receipts::written_off_since(tx, license, now.plus(-WRITE_OFF_MS))
+            };
+            let off = self.sim.portal_db.db.read(off).expect("write-offs");
+            if off > WRITE_OFFS {
+                let what = format!("{off} seats of {license} are written off, {WRITE_OFFS} may be");
+                return self.broken(Law::One, what);
+            }
             if all > ceiling {
                 return self.broken(Law::One, format!("{all} seats of {license} are granted, {ceiling} were bought"));
             }
@@ -400,6 +409,7 @@ impl World<'_, '_> {
         }
         tell!(self, "the portal is set back; {} documents are adopted from grants.log", report.adopted);
         self.tally.count("portal restored");
+        self.portal_was_set_back = true;
         self.read_to.clear();
         self.bells.clear();
         let stored = self.learn_documents();

@@ -446,7 +446,7 @@ impl World<'_, '_> {
             self.truth.servers[server].loaded_ms = self.at_ms;
             self.check_document(server)?;
         }
-        self.check_created(server, writes)
+        self.check_written_off(server, writes).and_then(|()| self.check_created(server, writes))
     }
 
     /// A document or the portal has proved what time it is, and that is stored.

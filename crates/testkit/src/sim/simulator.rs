@@ -27,6 +27,8 @@ const KEYS: usize = 16;
 pub(super) const SERVERS_MAX: usize = 3;
 const CUSTOMER: &str = "customer@example.com";
 pub(super) const MEMBER: &str = "member@example.com";
+/// Seats of a license that may be written off within a year.
+pub(super) const WRITE_OFFS: u32 = 1;
 const PASSWORD: &str = "correct horse battery";
 
 /// Runs simulations, one seed after the other.
@@ -201,7 +203,7 @@ fn customer_and_products(portal: &Portal, operator: &Caller) -> (AccountId, Vec<
             share,
             features: features.clone(),
             online_term_s: Some(3_600),
-            write_offs: Some(1),
+            write_offs: Some(WRITE_OFFS),
             ..NewProduct::default()
         };
         (products::create(portal, operator, None, &wish).expect("a product").id, features)

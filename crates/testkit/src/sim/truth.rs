@@ -92,6 +92,8 @@ pub(super) struct Truth {
     pub(super) workstations: BTreeMap<WorkstationId, WorkstationTruth>,
     /// Passes that an administrator counted as free while their machines may use them: the one exception of the laws.
     pub(super) written_off: BTreeSet<LeaseId>,
+    /// Of these, what a server by file may count for itself.
+    pub(super) written_off_here: BTreeSet<PassId>,
     /// Seats of servers that were declared lost and count as free while the server may use them: the same exception.
     lost: BTreeMap<(WorkstationId, LicenseId), BTreeMap<Ms, u32>>,
     /// Leases of which a clone of the holder's machine has a copy.

@@ -55,6 +55,7 @@ pub(super) struct World<'s, 't> {
     pub(super) next_key: usize,
     /// A copy of the portal's database and what was bought then.
     pub(super) portal_copy: Option<Vec<u8>>,
+    pub(super) portal_was_set_back: bool,
     /// Documents of the portal's database that are known, up to this number.
     pub(super) read_to: BTreeMap<WorkstationId, u64>,
     /// The workstation that got the newest document, until somebody looks.
@@ -131,6 +132,7 @@ impl<'s, 't> World<'s, 't> {
             acts: 0,
             next_key: 0,
             portal_copy: None,
+            portal_was_set_back: false,
             read_to: BTreeMap::new(),
             newly_issued: None,
             portal_cut: BTreeSet::new(),

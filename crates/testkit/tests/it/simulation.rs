@@ -229,3 +229,8 @@ fn a_receipt_that_leaves_before_its_promise_is_on_disk_is_found() {
 fn a_restart_that_forgets_what_was_given_back_is_found() {
     assert_eq!(found(Plant::ForgetGivenBack), Law::One);
 }
+
+#[test]
+fn an_online_server_that_writes_off_unasked_is_found() {
+    assert_eq!(found(Plant::WriteOffUnasked), Law::One);
+}
