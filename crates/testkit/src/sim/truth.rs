@@ -3,7 +3,7 @@
 
 use leasehold_core::engine::{EventKind, Write};
 use leasehold_core::grant::{CountedLine, IssuedDocument, Line, counted_seats};
-use leasehold_core::ids::{GrantId, LeaseId, LicenseId, LineId, WorkstationId};
+use leasehold_core::ids::{GrantId, LeaseId, LicenseId, LineId, PassId, WorkstationId};
 use leasehold_core::license::FeatureCode;
 use leasehold_core::pool::Placement;
 use leasehold_core::sync::SyncRequest;
