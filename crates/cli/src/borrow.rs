@@ -2,10 +2,11 @@
 
 use crate::client_args::ClientArgs;
 use crate::failure::{FAILED, Failure, NO_SERVER, NOT_TRUSTED, exit_of};
-use crate::output::{line_out, note, printable};
+use crate::output::{Output, line_out, note, printable};
 use clap::Args;
-use leasehold_client::{Checkout, Date, PassFailure, PassInfo, ServerTrouble, WhichPass};
+use leasehold_client::{Checkout, Client, Date, PassFailure, PassInfo, ServerTrouble, WhichPass};
 use serde_json::json;
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
 /// Borrow seats: this machine uses them out of reach of any license server until they end. Again: they are extended
@@ -17,9 +18,9 @@ pub(crate) struct BorrowArgs {
     /// For how many days
     #[arg(long, value_name = "N", required_unless_present = "pass", value_parser = clap::value_parser!(u32).range(1..=3_660))]
     days: Option<u32>,
-    /// How many seats, and so how many processes at once
-    #[arg(long, default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..=10_000))]
-    seats: u32,
+    /// How many seats, and so how many processes at once. As many as were borrowed before if not given, else 1
+    #[arg(long, value_parser = clap::value_parser!(u32).range(1..=10_000))]
+    seats: Option<u32>,
     /// The application's release date, which perpetual licenses are compared with
     #[arg(long, value_name = "YYYY-MM-DD")]
     released_on: Option<Date>,
@@ -80,9 +81,22 @@ pub(crate) fn borrow(args: BorrowArgs) -> Result<u8, Failure> {
         return Ok(0);
     }
     let (Some(feature), Some(days)) = (&args.feature, args.days) else { return Err(Failure::of("Name a feature.")) };
-    let checkout = Checkout::of(feature).seats(args.seats).version(concat!("leasehold ", env!("CARGO_PKG_VERSION")));
+    // Those that there are of the feature are extended, whatever their number: another number makes another pass.
+    let (passes, _) = client.passes();
+    let known = passes.iter().filter(|pass| pass.feature.as_str() == feature && pass.trouble.is_none());
+    let seats: BTreeSet<u32> = match args.seats {
+        Some(seats) => [seats].into(),
+        None => known.map(|pass| pass.seats).collect(),
+    };
+    let mut seats = seats.into_iter();
+    let first = seats.next().unwrap_or(1);
+    let checkout = Checkout::of(feature).seats(first).version(concat!("leasehold ", env!("CARGO_PKG_VERSION")));
     let checkout = args.released_on.into_iter().fold(checkout, Checkout::released_on);
     if let Some(path) = &args.request {
+        if path != Path::new("-") && path.exists() {
+            // It may be on its way to the administrator: the answer fits only the request that it was made from.
+            return Err(Failure::of(format!("{} exists. Name another file, or remove it first.", path.display())));
+        }
         let file = client.borrow_request_file(&checkout, days)?;
         write(path, &file)?;
         output.print(&json!({ "request": path }), || {
@@ -94,7 +108,15 @@ pub(crate) fn borrow(args: BorrowArgs) -> Result<u8, Failure> {
         })?;
         return Ok(0);
     }
-    let lent = client.borrow(&checkout, days)?;
+    lend(&client, &checkout, days, output)?;
+    for more in seats {
+        lend(&client, &checkout.clone().seats(more), days, output)?;
+    }
+    Ok(0)
+}
+
+fn lend(client: &Client, checkout: &Checkout, days: u32, output: Output) -> Result<(), Failure> {
+    let lent = client.borrow(checkout, days)?;
     output.print(&json!({ "pass": lent }), || {
         let verb = if lent.extended { "Extended. " } else { "" };
         let cut = if lent.cut {
@@ -108,8 +130,7 @@ pub(crate) fn borrow(args: BorrowArgs) -> Result<u8, Failure> {
             String::new()
         };
         format!("{verb}{}{cut}", described(&lent.pass))
-    })?;
-    Ok(0)
+    })
 }
 
 fn described(pass: &PassInfo) -> String {

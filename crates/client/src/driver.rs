@@ -38,7 +38,7 @@ pub(crate) enum Event {
     /// A call was answered, or not.
     Called { call: u64, server: usize, outcome: Result<Called, Trouble> },
     /// A call whose answer does not matter is over.
-    Forgotten,
+    Forgotten { confirmed: bool },
 }
 
 /// Starts a session and waits until it has a seat or none can be had.
@@ -62,6 +62,7 @@ pub(crate) fn checkout(client: &Arc<Parts>, request: CheckoutRequest) -> Result<
         watchers: Vec::new(),
         told: None,
         forgetting: 0,
+        giving_back: false,
         given_back: GivenBack::Unconfirmed,
         said: None,
         over: false,
@@ -99,6 +100,8 @@ struct Driver {
     watchers: Vec<Sender<SeatChange>>,
     told: Option<SeatState>,
     forgetting: usize,
+    /// One of these is the seat that is held.
+    giving_back: bool,
     given_back: GivenBack,
     /// Why the seat is not renewed, as it was logged: once, however often it is asked again.
     said: Option<LeaseEnd>,
@@ -118,13 +121,28 @@ impl Driver {
             }
             self.tell();
         }
+        // What was taken back is being given back: whoever waits hears how that went.
+        if self.giving_back {
+            self.wait_forgotten();
+        }
         let _ = self.ended.send(self.given_back);
+        self.wait_forgotten();
+    }
+
+    fn wait_forgotten(&mut self) {
         while self.forgetting > 0 {
             match self.inbox.recv_timeout(FORGET_WAIT) {
-                Ok(Event::Forgotten) => self.forgetting -= 1,
+                Ok(Event::Forgotten { confirmed }) => self.forgotten(confirmed),
                 Ok(_) => {}
                 Err(_) => break,
             }
+        }
+    }
+
+    fn forgotten(&mut self, confirmed: bool) {
+        self.forgetting -= 1;
+        if confirmed {
+            self.given_back = GivenBack::Confirmed;
         }
     }
 
@@ -144,7 +162,7 @@ impl Driver {
                 self.step(SessionInput::Probed { server, up: is_up });
             }
             Event::Called { call, server, outcome } => self.called(call, server, outcome),
-            Event::Forgotten => self.forgetting -= 1,
+            Event::Forgotten { confirmed } => self.forgotten(confirmed),
         }
     }
 
@@ -272,14 +290,18 @@ impl Driver {
             _ => None,
         };
         let Some(work) = self.work(server, request) else { return };
+        // The seat that is held, taken back by an administrator, and not one of before.
+        let held = old.is_some() && self.shared.session().holding().map(|(_, lease)| lease) == old;
+        self.giving_back |= held;
         if let Some(old) = old {
             self.leases.remove(&old);
         }
         let events = self.events.clone();
         self.forgetting += 1;
-        spawn(&self.events, Event::Forgotten, move || {
-            let _ = catch_unwind(AssertUnwindSafe(work));
-            let _ = events.send(Event::Forgotten);
+        spawn(&self.events, Event::Forgotten { confirmed: false }, move || {
+            let told = catch_unwind(AssertUnwindSafe(work));
+            let confirmed = held && matches!(told, Ok(Ok(Called::Released)));
+            let _ = events.send(Event::Forgotten { confirmed });
         });
     }
 

@@ -73,7 +73,7 @@ impl Trouble {
             Trouble::Unreachable { why } => format!("The license server {server} cannot be reached: {why}."),
             Trouble::NoAnswer { why } => format!("The license server {server} did not answer: {why}."),
             Trouble::Denied { code: DenialCode::NoSeats, denial: Some(denial) } => {
-                format!("{server}: {}", no_seats(denial))
+                format!("{server}: {} [{}]", no_seats(denial), self.code())
             }
             Trouble::Denied { code, denial } => {
                 let too_long = |denial: &&DenialResponse| denial.problem.code == DenialCode::BorrowTooLong.word();
@@ -81,8 +81,11 @@ impl Trouble {
                 let days = days.map(|days| format!(" It is lent for {days} days at most.")).unwrap_or_default();
                 let reason =
                     denial.as_ref().and_then(|denial| denial.reason.as_deref()).filter(|text| !text.is_empty());
-                let reason = reason.map(|reason| format!(" The reason given: {reason}")).unwrap_or_default();
-                format!("{server}: {}{days}{}{reason}", said(*code, denial.as_deref()), from_when(denial))
+                let reason =
+                    reason.map(|reason| format!(" The reason given: {}.", reason.trim_end_matches(['.', ' '])));
+                let reason = reason.unwrap_or_default();
+                let said = said(*code, denial.as_deref());
+                format!("{server}: {said}{days}{}{reason} [{}]", from_when(denial), code.word())
             }
             Trouble::Refused(problem) if problem.detail.is_empty() => format!("{server}: {}", problem.title),
             Trouble::Refused(problem) => format!("{server}: {} {}", problem.title, problem.detail),
@@ -155,7 +158,7 @@ fn in_all(denial: &DenialResponse) -> u32 {
 /// Whether waiting is in vain: so many there are not. What is assigned and has yet to come is not counted.
 fn asks_too_many(denial: &DenialResponse) -> bool {
     let all = in_all(denial);
-    denial.seats > all && (all > 0 || denial.account_total.is_none())
+    denial.seats > all && all > 0
 }
 
 /// What happened in the server's own words: it knows more than the code.
@@ -189,10 +192,13 @@ fn no_seats(denial: &DenialResponse) -> String {
     } else if denial.free > 0 {
         format!("{} seats were asked for, and {} of {} are free.", denial.seats, denial.free, denial.total)
     } else {
-        format!("{} ({} of {})", said(DenialCode::NoSeats, Some(denial)), denial.in_use, denial.total)
+        format!("{} ({} of {} in use)", said(DenialCode::NoSeats, Some(denial)), denial.in_use, denial.total)
     };
     if denial.borrowed > 0 {
         text.push_str(&format!(" {} of them are borrowed.", denial.borrowed));
+    }
+    if let Some(all) = denial.account_total.filter(|all| *all > denial.total && denial.total > 0) {
+        text.push_str(&format!(" The account has {all}, {elsewhere} of them at other license servers."));
     }
     if denial.reserved > 0 {
         text.push_str(&format!(" {} are free and kept for others.", denial.reserved));
@@ -200,11 +206,25 @@ fn no_seats(denial: &DenialResponse) -> String {
     if let Some(free_in_s) = denial.free_in_s.filter(|_| denial.seats <= denial.total) {
         text.push_str(&format!(" The next one is free in {} at the latest if its holder is gone.", span(free_in_s)));
     }
-    let holders: Vec<String> =
-        denial.holders.iter().take(3).map(|holder| format!("{} on {}", holder.user, holder.host)).collect();
-    if !holders.is_empty() {
-        text.push_str(&format!(" Held by {}", holders.join(", ")));
-        text.push_str(if denial.holders.len() > holders.len() { " and others." } else { "." });
+    let mut holders: Vec<(&str, &str, u32)> = Vec::new();
+    for holder in &denial.holders {
+        let (user, host) = (&*holder.user, &*holder.host);
+        match holders.iter_mut().find(|(other, at, _)| (*other, *at) == (user, host)) {
+            Some((_, _, seats)) => *seats += holder.seats,
+            None => holders.push((user, host, holder.seats)),
+        }
+    }
+    let said: Vec<String> = holders
+        .iter()
+        .take(3)
+        .map(|(user, host, seats)| match seats {
+            1 => format!("{user} on {host}"),
+            _ => format!("{user} on {host} ({seats})"),
+        })
+        .collect();
+    if !said.is_empty() {
+        text.push_str(&format!(" Held by {}", said.join(", ")));
+        text.push_str(if holders.len() > said.len() { " and others." } else { "." });
     }
     text
 }
@@ -378,7 +398,8 @@ mod tests {
         for part in [
             "No seat of studio.gui",
             "a:30304 cannot be reached",
-            "that are here are in use. (10 of 10)",
+            "that are here are in use. (10 of 10 in use)",
+            "[NO_SEATS]",
             "3 minutes",
             "ask one of the holders",
         ] {

@@ -188,6 +188,23 @@ impl DenialCode {
         Explanation { what, what_to_do, who }
     }
 
+    /// NO_SEATS where some are free, and more were asked for.
+    pub fn explain_too_few() -> Explanation {
+        Explanation {
+            what: "Fewer seats of this feature are free than were asked for.",
+            ..DenialCode::NoSeats.explain()
+        }
+    }
+
+    /// NO_SEATS of a server by file that has given its seats back.
+    pub fn explain_none_here() -> Explanation {
+        Explanation {
+            what: "This license server has no seat of this feature any more: they were given back.",
+            what_to_do: "Ask another license server, or load an activation file with seats of it.",
+            who: ADMINISTRATOR,
+        }
+    }
+
     /// The same where the license server is kept up to date by the portal: nobody carries files to it.
     pub fn explain_online(self) -> Explanation {
         let by_file = self.explain();

@@ -31,6 +31,12 @@ macro_rules! ids {
                 let millis = u64::try_from(now.0).unwrap_or(0);
                 Self(uuid::Builder::from_unix_timestamp_millis(millis, &random::bytes(random)).into_uuid())
             }
+
+            /// The `n`th after this one, for several that are drawn as one; the same each time.
+            pub fn following(self, n: u32) -> Self {
+                let (id, low) = (self.0.as_u128(), u128::from(u32::MAX));
+                Self(Uuid::from_u128((id & !low) | (id.wrapping_add(n.into()) & low)))
+            }
         }
 
         impl fmt::Display for $name {

@@ -77,7 +77,7 @@ pub(super) fn offline(command: Offline) -> Result<(), Failure> {
             Output { json }.print(&known, || told(&known))
         }
         What::Borrow(args) => {
-            let known = local::pins(args.folder.clone().open())?;
+            let known = reached(args.folder.clone())?;
             let pin = |(product, seats): &(String, u32)| {
                 let license = license(product, &known)?;
                 Ok(KeepLicense { license, seats: *seats, days: args.days, auto_renew: args.auto_renew })
@@ -86,7 +86,7 @@ pub(super) fn offline(command: Offline) -> Result<(), Failure> {
             keep(args.folder, &known, pins, args.preview, Output { json: args.json })
         }
         What::Release { folder, products, preview, json } => {
-            let known = local::pins(folder.clone().open())?;
+            let known = reached(folder.clone())?;
             let pin = |product: &String| {
                 let license = license(product, &known)?;
                 Ok(KeepLicense { license, seats: 0, days: None, auto_renew: false })
@@ -97,6 +97,19 @@ pub(super) fn offline(command: Offline) -> Result<(), Failure> {
     }
 }
 
+/// What is kept and what could be, if the portal says so now.
+fn reached(folder: Folder) -> Result<OfflineUse, Failure> {
+    let known = local::pins(folder.open())?;
+    match &known.portal {
+        None => Ok(known),
+        Some(problem) => Err(Failure::of(format!(
+            "The portal is not reached, so nothing was changed: {} {}",
+            printable(&problem.what),
+            printable(&problem.what_to_do)
+        ))),
+    }
+}
+
 fn keep(
     folder: Folder,
     known: &OfflineUse,
@@ -104,17 +117,14 @@ fn keep(
     preview: bool,
     output: Output,
 ) -> Result<(), Failure> {
-    if let Some(problem) = &known.portal {
-        return Err(Failure::of(format!(
-            "The portal is not reached, so nothing was changed: {} {}",
-            printable(&problem.what),
-            printable(&problem.what_to_do)
-        )));
-    }
     let wish = KeepSeats { pins_rev: Some(known.pins.pins_rev), preview, pins };
     let kept: SeatsKept = local::keep_seats(folder.open(), &wish)?;
     output.print(&kept, || {
-        let lines = kept.changes.iter().map(changed).collect::<Vec<_>>().join("\n");
+        let line = |change: &KeptChange| {
+            let before = known.pins.kept.iter().find(|before| before.license == change.license);
+            format!("{}{}", changed(change), before.map(|before| less_than(before, change)).unwrap_or_default())
+        };
+        let lines = kept.changes.iter().map(line).collect::<Vec<_>>().join("\n");
         if preview { format!("{lines}\nNothing was changed yet: this is a preview.") } else { lines }
     })
 }
@@ -164,10 +174,24 @@ fn changed(change: &KeptChange) -> String {
     format!("{} of {name} until {}{cut}{renewed}.", seats(change.seats), until.0.rfc3339())
 }
 
+/// What is less than before, which somebody who keeps seats again may not have meant.
+fn less_than(before: &KeptSeats, change: &KeptChange) -> String {
+    let mut text = String::new();
+    let Some(until) = change.until else { return text };
+    if until.0 < before.until.0 {
+        text.push_str(&format!(" That is shorter than before ({}).", before.until.0.rfc3339()));
+    }
+    if before.auto_renew && !change.auto_renew {
+        text.push_str(" It is not renewed by itself any more (--auto-renew).");
+    }
+    text
+}
+
 fn told(known: &OfflineUse) -> String {
     let mut lines = Vec::new();
     if let Some(problem) = &known.portal {
-        lines.push(format!("The portal is not reached: {} What is kept goes on:", printable(&problem.what)));
+        let goes_on = if known.pins.kept.is_empty() { "" } else { " What is kept goes on:" };
+        lines.push(format!("The portal is not reached: {}{goes_on}", printable(&problem.what)));
     }
     if known.pins.kept.is_empty() {
         lines.push("Nothing is kept for use without the portal.".to_owned());

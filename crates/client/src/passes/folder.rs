@@ -2,9 +2,11 @@
 //!
 //! Owns the files and the locks. `key.pem` never leaves the machine; `pass.pem` is what the license server answered;
 //! `mark.json` is the latest time that was seen; `seat-N.lock` is held by a process that uses that seat, so that the
-//! operating system takes it back when the process ends, however it ends; `receipt.jwt` is there once the pass is being
-//! given back, and from then on nobody uses it.
+//! operating system takes it back when the process ends, however it ends; on Linux a name of the machine with it, so that
+//! a copy of the folder has no seats of its own; `receipt.jwt` is there once the pass is being given back, and from then on
+//! nobody uses it.
 
+use leasehold_core::ids::PassId;
 use leasehold_core::pass::Mark;
 use leasehold_host::{FileError, private_file};
 use leasehold_trust::SigningKey;
@@ -128,25 +130,29 @@ impl Entry {
         fs::remove_dir_all(&self.path).map_err(|error| FileError::io("remove", &self.path, error))
     }
 
-    /// Takes `wanted` of `seats`, all or none, for as long as the files are open.
-    pub(crate) fn take(&self, seats: u32, wanted: u32) -> Option<Vec<File>> {
+    /// Takes `wanted` of the `seats` of its pass, all or none, for as long as they are kept.
+    pub(crate) fn take(&self, pass: PassId, seats: u32, wanted: u32) -> Option<Vec<SeatLock>> {
         let mut taken = Vec::new();
         for seat in 0..seats {
             if u32::try_from(taken.len()).is_ok_and(|taken| taken >= wanted) {
                 break;
             }
-            let Ok(file) = self.open_lock(seat) else { continue };
-            match file.try_lock() {
-                Ok(()) => taken.push(file),
-                Err(TryLockError::WouldBlock | TryLockError::Error(_)) => {}
-            }
+            taken.extend(self.lock_seat(pass, seat));
         }
         (u32::try_from(taken.len()).ok()? == wanted).then_some(taken)
     }
 
-    /// How many of `seats` processes of this machine use.
-    pub(crate) fn in_use(&self, seats: u32) -> u32 {
-        let free = (0..seats).filter(|seat| self.open_lock(*seat).is_ok_and(|file| file.try_lock().is_ok())).count();
+    fn lock_seat(&self, pass: PassId, seat: u32) -> Option<SeatLock> {
+        let file = self.open_lock(seat).ok()?;
+        match file.try_lock() {
+            Ok(()) => Some(SeatLock { _name: machine_name(pass, seat)?, _file: file }),
+            Err(TryLockError::WouldBlock | TryLockError::Error(_)) => None,
+        }
+    }
+
+    /// How many of the `seats` of its pass processes of this machine use.
+    pub(crate) fn in_use(&self, pass: PassId, seats: u32) -> u32 {
+        let free = (0..seats).filter(|seat| self.lock_seat(pass, *seat).is_some()).count();
         seats.saturating_sub(u32::try_from(free).unwrap_or(0))
     }
 
@@ -157,6 +163,37 @@ impl Entry {
     fn open_lock(&self, seat: u32) -> io::Result<File> {
         OpenOptions::new().read(true).write(true).create(true).truncate(false).open(self.lock_path(seat))
     }
+}
+
+/// A seat of a pass, in use for as long as this is kept.
+pub(crate) struct SeatLock {
+    _file: File,
+    _name: Option<MachineName>,
+}
+
+#[cfg(target_os = "linux")]
+type MachineName = std::os::unix::net::UnixListener;
+#[cfg(not(target_os = "linux"))]
+type MachineName = std::convert::Infallible;
+
+/// The name of a seat, which one process of a machine has at a time whichever folder its pass lies in; nobody connects to
+/// it. `None` if it is taken; `Some(None)` where there are no such names.
+#[cfg(target_os = "linux")]
+fn machine_name(pass: PassId, seat: u32) -> Option<Option<MachineName>> {
+    use std::os::linux::net::SocketAddrExt as _;
+    use std::os::unix::net::{SocketAddr, UnixListener};
+    let name = format!("leasehold/{pass}/{seat}");
+    match SocketAddr::from_abstract_name(name).and_then(|name| UnixListener::bind_addr(&name)) {
+        Ok(held) => Some(Some(held)),
+        Err(error) if error.kind() == io::ErrorKind::AddrInUse => None,
+        // A sandbox without sockets: the file alone has to do.
+        Err(_) => Some(None),
+    }
+}
+
+#[cfg(not(target_os = "linux"))]
+fn machine_name(_: PassId, _: u32) -> Option<Option<MachineName>> {
+    Some(None)
 }
 
 fn make_private_folder(path: &Path) -> Result<(), FileError> {

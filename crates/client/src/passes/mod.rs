@@ -18,6 +18,7 @@ use crate::seat::SeatInfo;
 use crate::trouble::{ServerTrouble, Trouble};
 use folder::{Asked, Entry};
 use leasehold_core::clock::Reading;
+use leasehold_core::codes::DenialCode;
 use leasehold_core::ids::{ReceiptId, RequestId, WorkstationId};
 use leasehold_core::license::FeatureCode;
 use leasehold_core::pass::{Mark, SetBack, wants_extension};
@@ -129,7 +130,7 @@ impl Passes {
             pass: claims.sub,
             feature: claims.feature.clone(),
             seats: claims.seats,
-            in_use: known.entry.in_use(claims.seats),
+            in_use: known.entry.in_use(claims.sub, claims.seats),
             lender: known.pass.grant.grant.workstation_name.clone(),
             until: claims.exp,
             trouble: self.usable(known).err(),
@@ -175,8 +176,8 @@ impl Passes {
                 troubles.push(PassTrouble::TooNew { feature: checkout.feature.clone() });
                 continue;
             }
-            let Some(locks) = known.entry.take(claims.seats, checkout.seats) else {
-                let in_use = known.entry.in_use(claims.seats);
+            let Some(locks) = known.entry.take(claims.sub, claims.seats, checkout.seats) else {
+                let in_use = known.entry.in_use(claims.sub, claims.seats);
                 troubles.push(PassTrouble::InUse { feature: checkout.feature.clone(), seats: claims.seats, in_use });
                 continue;
             };
@@ -309,6 +310,11 @@ fn extend(client: &Arc<Parts>, known: &Known, days: u32) -> Result<Lent, PassFai
     }
 }
 
+/// Whether the license server says that a pass is over.
+fn is_over(trouble: &Trouble) -> bool {
+    matches!(trouble, Trouble::Denied { code: DenialCode::PassOver, .. })
+}
+
 fn refused(link: &Link, trouble: Trouble) -> PassFailure {
     PassFailure::Servers(vec![ServerTrouble { server: link.address.clone(), trouble }])
 }
@@ -341,14 +347,20 @@ pub(crate) fn borrow(
     let passes = &client.passes;
     let (folder, _lock) = passes.lock()?;
     settle(client);
-    let mut pending = None;
+    let (mut pending, mut over) = (None, None);
     for entry in passes.entries() {
         match passes.known(&entry) {
             Some(Ok(known)) => {
                 let claims = &known.pass.claims;
                 let same = claims.feature == feature && claims.seats == checkout.seats;
                 if same && passes.usable(&known).is_ok() {
-                    return extend(client, &known, days);
+                    match extend(client, &known, days) {
+                        // Declared lost: another takes its place, if there is one.
+                        Err(PassFailure::Servers(servers)) if servers.iter().any(|entry| is_over(&entry.trouble)) => {
+                            over = Some((known, servers));
+                        }
+                        extended => return extended,
+                    }
                 }
             }
             Some(Err(_)) => {}
@@ -380,7 +392,14 @@ pub(crate) fn borrow(
         };
         let token = request(&key, &asked, &passes.machine, feature.clone(), passes.clock.wall());
         match link.borrow(&token) {
-            Ok(borrowed) => return lent(passes, &entry, &key, &borrowed, false),
+            Ok(borrowed) => {
+                let lent = lent(passes, &entry, &key, &borrowed, false)?;
+                if let Some((old, _)) = over {
+                    // Processes that use it go on, no other begins.
+                    old.entry.remove().map_err(PassFailure::Disk)?;
+                }
+                return Ok(lent);
+            }
             // It may have been done: the key is kept, and asked with again.
             Err(trouble) if trouble.is_passing() => return Err(refused(link, trouble)),
             Err(trouble) => {
@@ -389,7 +408,7 @@ pub(crate) fn borrow(
             }
         }
     }
-    Err(PassFailure::Servers(troubles))
+    Err(PassFailure::Servers(over.map_or(troubles, |(_, servers)| servers)))
 }
 
 fn check(checkout: &Checkout, days: u32) -> Result<FeatureCode, PassFailure> {
@@ -505,8 +524,8 @@ fn give_up(passes: &Passes, known: &Known) -> Result<String, PassFailure> {
         let (feature, host) = (claims.feature.to_string(), claims.host.clone());
         return Err(PassFailure::Trouble(PassTrouble::OtherMachine { feature, host }));
     }
-    let Some(_all) = known.entry.take(claims.seats, claims.seats) else {
-        let in_use = known.entry.in_use(claims.seats);
+    let Some(_all) = known.entry.take(claims.sub, claims.seats, claims.seats) else {
+        let in_use = known.entry.in_use(claims.sub, claims.seats);
         return Err(PassFailure::InUse { feature: claims.feature.to_string(), in_use });
     };
     let key = known.entry.key().ok_or(PassFailure::OtherKey)?;

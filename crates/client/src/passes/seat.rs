@@ -1,12 +1,11 @@
 //! A seat from a pass: no server is asked, nothing is renewed, and it ends with the pass.
 
-use super::folder::Entry;
+use super::folder::{Entry, SeatLock};
 use crate::seat::{SeatChange, SeatInfo};
 use leasehold_core::clock::Reading;
 use leasehold_core::pass::{Mark, PassHeld};
 use leasehold_core::session::SeatState;
 use leasehold_core::time::{Clock, Ms};
-use std::fs::File;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread;
@@ -60,8 +59,8 @@ pub(crate) enum PassEvent {
 pub(crate) struct PassSeat {
     pub(crate) shared: Arc<PassShared>,
     pub(crate) events: Sender<PassEvent>,
-    /// Closing them gives the seats back.
-    _locks: Vec<File>,
+    /// Dropping them gives the seats back.
+    _locks: Vec<SeatLock>,
 }
 
 impl PassSeat {
@@ -69,7 +68,7 @@ impl PassSeat {
     /// due and it can be reached, and answers until when the pass runs then.
     pub(crate) fn begin(
         entry: Entry,
-        locks: Vec<File>,
+        locks: Vec<SeatLock>,
         info: SeatInfo,
         now: Ms,
         clock: Arc<dyn Clock>,
@@ -133,6 +132,10 @@ impl Looker {
     }
 
     fn keep_mark(&self) {
+        if !self.entry.path().is_dir() {
+            // Given up, or over: this process has its seat until it ends.
+            return;
+        }
         let boot_id = leasehold_host::boot_id();
         let (reading, now) = (self.shared.reading(), self.shared.now());
         // Another process of this machine may have seen a later time.

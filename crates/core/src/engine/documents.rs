@@ -28,12 +28,12 @@ impl Engine {
             if document.grant.workstation != current.grant.workstation {
                 return Output::NotInstalled(InstallRefusal::OtherWorkstation);
             }
-            if document.sha256 == current.sha256 {
-                return Output::NotInstalled(InstallRefusal::Twice);
-            }
         }
         if let Some(rev) = self.forbidden(&document) {
             return Output::NotInstalled(InstallRefusal::GivenBack { file_rev, rev });
+        }
+        if self.document.as_ref().is_some_and(|current| document.sha256 == current.sha256) {
+            return Output::NotInstalled(InstallRefusal::Twice);
         }
         if let Some(in_use) = self.document.as_ref().map(|current| current.grant.rev).filter(|rev| file_rev <= *rev) {
             return Output::NotInstalled(InstallRefusal::Older { file_rev, in_use });

@@ -308,13 +308,11 @@ impl Denial {
         if let Some(limit) = self.site_limit {
             return limit.explain();
         }
-        if self.code == DenialCode::NoSeats && (1..self.seats).contains(&self.capacity.free) {
-            return Explanation {
-                what: "Fewer seats of this feature are free than were asked for.",
-                ..self.code.explain()
-            };
-        }
         match self.account {
+            _ if self.code == DenialCode::NoSeats && (1..self.seats).contains(&self.capacity.free) => {
+                DenialCode::explain_too_few()
+            }
+            None if self.code == DenialCode::NoSeats && self.capacity.total == 0 => DenialCode::explain_none_here(),
             Some(account) if self.code == DenialCode::NoSeats => account.explain(self.capacity.total),
             Some(account) if self.code == DenialCode::FeatureUnknown && account.named => AccountSeats::explain_named(),
             Some(_) => self.code.explain_online(),

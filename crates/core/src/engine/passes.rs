@@ -66,6 +66,12 @@ impl PassesOver {
         self.0.values().any(|over| over.id == pass)
     }
 
+    /// When a pass was written off, if it was.
+    fn written_off_at(&self, pass: PassId) -> Option<Ms> {
+        let over = self.0.values().find(|over| over.id == pass)?;
+        Some(over.at).filter(|_| !over.written_off.is_empty())
+    }
+
     fn add(&mut self, pass: PassOver) {
         self.0.insert(pass.key.clone(), pass);
     }
@@ -374,6 +380,10 @@ impl Engine {
         act: Act,
         writes: &mut Vec<Write>,
     ) -> Output {
+        // Counted as free before: it is, whatever is asked now.
+        if let Some(at) = self.passes_over.written_off_at(pass) {
+            return Output::Lost { free_at: at, written_off: true };
+        }
         let id = pass.lease();
         let Some((terms, lease)) = self.pool.lease(id).and_then(|lease| Some((lease.pass.clone()?, lease))) else {
             return Output::Unknown;

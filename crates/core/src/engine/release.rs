@@ -30,9 +30,10 @@ impl Bars {
 
     /// Adds one; `false` if there are too many.
     fn add(&mut self, bar: Bar) -> bool {
-        let room = self.0.len() < BARS_MAX;
+        let key = (bar.feature, bar.user, bar.host);
+        let room = self.0.len() < BARS_MAX || self.0.contains_key(&key);
         if room {
-            self.0.insert((bar.feature, bar.user, bar.host), bar.release);
+            self.0.insert(key, bar.release);
         }
         room
     }
@@ -48,6 +49,15 @@ impl Bars {
 
     pub(super) fn forget(&mut self, now: Ms) {
         self.0.retain(|_, release| now < release.not_again_until);
+    }
+}
+
+impl Bar {
+    /// From when its seat is free.
+    fn of(lease: &Lease, free_at: Ms, release: &Release) -> Bar {
+        let (feature, user, host) = (lease.ask.feature.clone(), lease.ask.user.clone(), lease.ask.host.clone());
+        let release = Release { not_again_until: free_at.plus(release.not_again_ms), ..release.clone() };
+        Bar { feature, user, host, release: Arc::new(release) }
     }
 }
 
@@ -72,7 +82,8 @@ impl Engine {
             return Output::Unknown;
         }
         self.bars.forget(now);
-        let release = Arc::new(Release { reason, not_again_until: now.plus(not_again_ms.max(0)) });
+        let not_again_ms = not_again_ms.max(0);
+        let release = Arc::new(Release { reason, not_again_until: now.plus(not_again_ms), not_again_ms });
         let mut free_by = now;
         for id in &leases {
             let Some(lease) = self.pool.lease_mut(*id) else { continue };
@@ -80,19 +91,26 @@ impl Engine {
             free_by = free_by.max(lease.freed_at);
             writes.push(Write::LeaseReleased { id: *id, release: release.clone() });
             writes.push(event(now, EventKind::TakenBack, lease));
-            let bar = Bar {
-                feature: lease.ask.feature.clone(),
-                user: lease.ask.user.clone(),
-                host: lease.ask.host.clone(),
-                release: release.clone(),
-            };
-            if not_again_ms > 0 && self.bars.add(bar.clone()) {
-                writes.push(Write::Barred(Box::new(bar)));
-            }
+            // At the latest; less when the seat is given back before.
+            let bar = Bar::of(lease, lease.freed_at, &release);
+            self.bar(bar, writes);
         }
         let detail = told(whom, leases.len(), &release.reason, not_again_ms, free_by);
         writes.push(Write::Audit(Box::new(Audit { at: now, act, action: "seat_release", detail })));
         Output::Releasing { leases: leases.len(), free_by }
+    }
+
+    /// A seat that was taken back is free: from now on its holder gets none for as long as was said.
+    pub(super) fn bar_again(&mut self, free_at: Ms, lease: &Lease, writes: &mut Vec<Write>) {
+        let Some(release) = &lease.released else { return };
+        let bar = Bar::of(lease, free_at, release);
+        self.bar(bar, writes);
+    }
+
+    fn bar(&mut self, bar: Bar, writes: &mut Vec<Write>) {
+        if bar.release.not_again_ms > 0 && self.bars.add(bar.clone()) {
+            writes.push(Write::Barred(Box::new(bar)));
+        }
     }
 
     /// In order of id, so that the same is written whenever it is done again.
@@ -134,5 +152,5 @@ fn told(whom: &Whom, leases: usize, reason: &str, not_again_ms: i64, free_by: Ms
     let leases = if leases == 1 { "1 lease".to_owned() } else { format!("{leases} leases") };
     let why = if reason.is_empty() { String::new() } else { format!(", because: {reason}") };
     let again = not_again_ms / MINUTE_MS;
-    format!("{what} ({leases}), free by {} at the latest, not again for {again} min{why}", free_by.rfc3339())
+    format!("{what} ({leases}), free by {} at the latest, not again for {again} min from then{why}", free_by.rfc3339())
 }

@@ -175,6 +175,8 @@ pub struct Release {
     pub reason: Box<str>,
     /// The same user at the same host gets no seat of the feature before.
     pub not_again_until: Ms,
+    /// So long after the seat is free, in milliseconds: telling its holder, and saving, take a while.
+    pub not_again_ms: i64,
 }
 
 impl Lease {

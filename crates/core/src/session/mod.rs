@@ -464,8 +464,10 @@ impl Session {
         if self.releasing.is_some() {
             return;
         }
-        // A copied seat is its other holder's.
-        match self.held.as_ref().filter(|held| !held.copied).map(|held| (held.server, held.lease)) {
+        // A copied seat is its other holder's; one that was taken back is on its way already.
+        let given_back = |held: &&Held| held.taken_back.as_ref().is_some_and(|taken| taken.given_back);
+        match self.held.as_ref().filter(|held| !held.copied && !given_back(held)).map(|held| (held.server, held.lease))
+        {
             Some((server, lease)) => {
                 let call = self.call(server, Request::Checkin { lease }, actions);
                 self.releasing = Some((call, 0));

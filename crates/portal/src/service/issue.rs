@@ -111,6 +111,10 @@ pub(super) fn load_facts(
         let pools = LicensePools::load(tx, row.clone(), now, learning_until)?;
         all.push(LicenseFacts { newest_here: held(row.id), gave_back, ..pools.facts(workstation) });
     }
+    if all.iter().all(|fact| fact.newest_here == 0) {
+        // All was given back: it begins anew.
+        all.iter_mut().for_each(|fact| fact.gave_back = false);
+    }
     Ok(all)
 }
 

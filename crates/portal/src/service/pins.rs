@@ -165,7 +165,7 @@ fn write(
     by_person: bool,
 ) -> Result<BTreeSet<WorkstationId>, Failure> {
     let (id, now) = (found.row.id, desk.stamp.now);
-    for Change { pin, told } in changes {
+    for (n, Change { pin, told }) in changes.iter().enumerate() {
         match pin {
             Some(pin) => pins::put(tx, id, told.license, *pin)?,
             None => pins::remove(tx, id, told.license)?,
@@ -174,7 +174,7 @@ fn write(
             "name": found.row.name, "license": told.license, "seats_before": told.seats_before, "seats": told.seats,
             "until": told.until, "auto_renew": told.auto_renew, "by_server": (!by_person).then_some(true),
         });
-        audit::insert(tx, &desk.stamp, "workstation.keep", &id.to_string(), &detail)?;
+        audit::insert(tx, &desk.stamp.nth(n), "workstation.keep", &id.to_string(), &detail)?;
     }
     pins::raise_rev(tx, id, now)?;
     let due: Due = changes.iter().map(|change| (id, change.told.license)).collect();

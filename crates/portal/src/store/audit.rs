@@ -19,6 +19,13 @@ pub struct Stamp {
     pub address: String,
 }
 
+impl Stamp {
+    /// The same act's `n`th row: a transaction that writes several gives each an id of its own.
+    pub fn nth(&self, n: usize) -> Stamp {
+        Stamp { id: self.id.following(u32::try_from(n).unwrap_or(u32::MAX)), ..self.clone() }
+    }
+}
+
 /// Writes what was done. `subject` is an id or empty.
 pub fn insert(
     tx: &mut Tx<'_>,

@@ -140,11 +140,9 @@ pub fn written_off_since(tx: &mut Tx<'_>, license: LicenseId, since: Ms) -> Resu
 
 /// Of which workstation a pass was written off, for each license that was counted; empty if it was not.
 pub fn pass_written_off(tx: &mut Tx<'_>, pass: PassId) -> Result<Vec<(WorkstationId, LicenseId)>, DbError> {
-    tx.all(
-        "SELECT workstation, license FROM pass_write_off WHERE pass = ?1 ORDER BY license",
-        &[text(pass)],
-        |row| Ok((id(row, 0)?, id(row, 1)?)),
-    )
+    tx.all("SELECT workstation, license FROM pass_write_off WHERE pass = ?1 ORDER BY license", &[text(pass)], |row| {
+        Ok((id(row, 0)?, id(row, 1)?))
+    })
 }
 
 /// Notes that seats of a pass are written off.

@@ -7,7 +7,7 @@ use leasehold_core::license::{FeatureCode, Scope, Share};
 use leasehold_core::sync::Verdict;
 use leasehold_core::time::{DAY_MS, Ms};
 use leasehold_core::usage::{FeatureSummary, Summary};
-use leasehold_db::testing::on_both;
+use leasehold_db::testing::{fresh_in_line, on_both};
 use leasehold_portal::service::losses::{declare_lost, loss, write_off_pass_signed};
 use leasehold_portal::service::receipts::take_receipt;
 use leasehold_portal::service::{activation, audit, products};
@@ -105,6 +105,22 @@ fn seats_given_back_count_as_free_on_the_receipt_and_a_renewal_goes_on_from_ther
         let actions: Vec<&str> = log.items.iter().map(|entry| entry.action.as_str()).collect();
         assert_eq!(actions.iter().filter(|action| **action == "workstation.give_back").count(), 2);
     });
+}
+
+#[test]
+fn whoever_gave_everything_back_and_goes_on_is_offered_what_is_free() {
+    let db = fresh_in_line();
+    let world = World::new(&db);
+    let ada = world.customer("ada");
+    let license = world.license(&ada, world.product("studio"), 10);
+    let server = world.server();
+    let workstation = world.activate(&ada, &server, None).unwrap().workstation.id;
+    let (all, _) = server.gives_back(&world, workstation, 1, (license, 0));
+    assert_eq!(take(&world, &ada, &all).unwrap().seats, 10);
+    let other = world.activate(&ada, &world.server(), Some(vec![world.line(license, 6, 30)])).unwrap();
+    assert_eq!(other.seats, 6);
+    assert_eq!(activation::offers(&world.portal, &ada, workstation).unwrap()[0].preset_seats, 4);
+    assert_eq!(activation::renew(&world.portal, &ada, None, workstation, None).unwrap().seats, 4);
 }
 
 #[test]
@@ -249,7 +265,11 @@ fn servers_and_laptops_share_one_allowance_and_a_pass_is_counted_once() {
         // Whose seats they are not learns nothing, and nothing is counted.
         let foreign = world.license(&world.customer("bob"), world.product("board"), 4);
         assert_eq!(code(ask(&first, pass(), foreign, 1)), "NOT_FOUND");
-        assert_eq!(code(ask(&first, lost, foreign, 1)), "NOT_FOUND", "with a pass that is counted no more than with another");
+        assert_eq!(
+            code(ask(&first, lost, foreign, 1)),
+            "NOT_FOUND",
+            "with a pass that is counted no more than with another"
+        );
         assert_eq!(code(ask(&first, pass(), license, 0)), "BAD_FIELD");
         let body = serde_json::to_vec(&WriteOffPass { pass: pass(), seats: [(license, 1)].into() }).unwrap();
         let strange = sign_request(&second.server.key, first.workstation, 0, &body, world.now());

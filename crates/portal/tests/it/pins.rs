@@ -10,9 +10,9 @@ use leasehold_core::time::{DAY_MS, HOUR_MS, Ms};
 use leasehold_db::testing::{fresh_in_line, on_both};
 use leasehold_portal::Caller;
 use leasehold_portal::Failure;
-use leasehold_portal::service::{licenses, pins, workstations};
+use leasehold_portal::service::{audit, licenses, pins, workstations};
 use leasehold_trust::sync::sign_request;
-use leasehold_wire::portal::{KeepLicense, KeepSeats, Pins, SeatsKept};
+use leasehold_wire::portal::{KeepLicense, KeepSeats, PageQuery, Pins, SeatsKept};
 
 struct Studio {
     world: World,
@@ -175,6 +175,29 @@ fn a_server_speaks_for_itself_and_a_copy_of_what_it_said_is_worth_nothing() {
     assert_eq!(code(keep(&token, &good)), "PINS_CHANGED");
     assert_eq!(studio.pins(&first).kept.len(), 1);
     assert!(studio.pins(&second).kept.is_empty());
+}
+
+#[test]
+fn several_products_are_kept_and_given_back_in_one_act() {
+    on_both(|db| {
+        let studio = Studio::new(db, 5);
+        let world = &studio.world;
+        let other = world.license(&studio.ada, world.product("board"), 4);
+        let mut online = Online::enable(world, &studio.ada, Scope::Organization);
+        studio.sync(&mut online, 0, 0);
+        let wish = |seats: [u32; 2]| {
+            let pins = [studio.license, other].into_iter().zip(seats);
+            let pin = |(license, seats)| KeepLicense { license, seats, days: Some(3), auto_renew: false };
+            KeepSeats { pins_rev: None, preview: false, pins: pins.map(pin).collect() }
+        };
+        let keep = |seats| pins::keep(&world.portal, &studio.ada, online.workstation, &wish(seats)).unwrap();
+        assert_eq!(keep([2, 1]).changes.iter().map(|change| change.seats).sum::<u32>(), 3);
+        assert_eq!(studio.pins(&online).kept.len(), 2);
+        assert_eq!(keep([0, 0]).changes.len(), 2);
+        assert!(studio.pins(&online).kept.is_empty());
+        let log = audit::list(&world.portal, &world.operator, &PageQuery::default()).unwrap();
+        assert_eq!(log.items.iter().filter(|entry| entry.action == "workstation.keep").count(), 4, "one for each");
+    });
 }
 
 #[test]

@@ -120,6 +120,7 @@ fn why(denial: &DenialView) -> Markup {
     html! {
         div.two-lines {
             @match DenialCode::from_word(&denial.code) {
+                Some(DenialCode::NoSeats) if denial.in_use < denial.total => { (DenialCode::explain_too_few().what) }
                 Some(code) => { (code.explain().what) }
                 None => { (clip(&denial.code)) }
             }

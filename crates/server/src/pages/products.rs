@@ -79,7 +79,7 @@ impl Product<'_> {
 
     /// When the first of the seats from a file end, or of those that the portal renews by itself.
     pub(super) fn first_end_of(&self, offline: bool) -> Option<Ms> {
-        let is = |line: &&LineStatus| if offline { is_by_file(line) } else { !line.offline };
+        let is = |line: &&LineStatus| line.seats > 0 && if offline { is_by_file(line) } else { !line.offline };
         self.alive().filter(is).map(|line| line.until.0).min()
     }
 

@@ -141,6 +141,15 @@ pub(super) fn check_name(name: &str) -> Result<String, Failure> {
     Ok(name.to_owned())
 }
 
+/// What came of a setup secret.
+enum Set {
+    Now,
+    /// The secret is used up.
+    Before,
+    /// The name is of an account that may only look.
+    ReadOnly,
+}
+
 impl Server {
     /// Makes an account with a setup secret, and signs it in: the first one, with the secret that the server printed; or,
     /// with that of a reset, a new one, or a new password for one that is there. All others stay.
@@ -181,18 +190,28 @@ impl Server {
             // Looked at again: two may have shown the same secret at once.
             let drawn = store::setup_secret(tx)?.is_some_and(|drawn| drawn == sha256_hex(shown.as_bytes()));
             if !drawn && store::is_set_up(tx)? {
-                return Ok(false);
+                return Ok(Set::Before);
             }
             if !store::add_administrator(tx, &account)? {
+                // With the secret nobody becomes more than they are.
+                if store::administrator(tx, &account.name)?.is_some_and(|known| known.kind != kind) {
+                    return Ok(Set::ReadOnly);
+                }
                 store::set_administrator(tx, &account.name, kind, &account.password_hash)?;
                 store::end_sessions_of(tx, &account.name, "")?;
             }
             store::set_setup_secret(tx, None)?;
             store::add_audit(tx, &audit)?;
-            Ok::<_, DbError>(true)
+            Ok::<_, DbError>(Set::Now)
         };
-        if !self.0.db.write_async(stored).await? {
-            return Err(Failure::AlreadySetUp);
+        match self.0.db.write_async(stored).await? {
+            Set::Now => {}
+            Set::Before => return Err(Failure::AlreadySetUp),
+            Set::ReadOnly => {
+                let why =
+                    format!("`name`: the account \"{name}\" may only look. Name an administrator, or a new account");
+                return Err(Failure::BadField(why));
+            }
         }
         administrator.set_up.store(true, Ordering::Relaxed);
         administrator.reset_open.store(false, Ordering::Relaxed);

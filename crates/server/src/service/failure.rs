@@ -311,9 +311,10 @@ impl Failure {
                 .detail("Applications still hold seats.")
                 .next("Wait until the last of them has ended, then enable it again.", ADMINISTRATOR),
             Failure::Portal(problem) => {
-                let title = match problem.code.starts_with("PORTAL_ADDRESS") {
-                    true => "The portal was not asked.",
-                    false => "The portal did not do it, or was not reached.",
+                let title = match problem.code.as_ref() {
+                    code if code.starts_with("PORTAL_ADDRESS") => "The portal was not asked.",
+                    super::PORTAL_SLOW => "The portal was asked and did not answer in time: it may have done it.",
+                    _ => "The portal did not do it, or was not reached.",
                 };
                 Problem::new(502, problem.code.clone(), title)
                     .detail(problem.what.clone())
@@ -372,7 +373,7 @@ impl Failure {
                     .next("Wait until then, or ask the vendor for a higher allowance; a server by file learns of it with its next .crt.", "the administrator, with the software's vendor")
             }
             Failure::NobodyHolds => Problem::new(404, "NOBODY_HOLDS", "No such seat is held here.")
-                .detail("It was given back or has run out, or the name is spelled otherwise: names count exactly as the list of holders shows them.")
+                .detail("It was given back or has run out; it is borrowed by a machine, which is not told (Borrowed by machines, Lost?); or the name is spelled otherwise: names count exactly as the list of holders shows them.")
                 .next("Look at the list of who holds a seat, and try again.", who::YOU),
             Failure::LeaseUnknown => {
                 Problem::new(404, codes::LEASE_UNKNOWN, "The license server does not know this lease.")

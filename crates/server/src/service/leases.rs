@@ -344,10 +344,14 @@ fn taken_back(release: &Release, left_ms: i64, now: Ms) -> EndedResponse {
     let text = explain_taken_back();
     let problem = Problem::new(409, LeaseEnd::Withdrawn.word(), text.what).next(text.what_to_do, text.who);
     let reason = release.reason.trim();
+    let not_again_ms = match release.not_again_ms {
+        0 => release.not_again_until.since(now),
+        after_it_is_free_ms => left_ms.max(0) + after_it_is_free_ms,
+    };
     EndedResponse {
         problem: if reason.is_empty() { problem } else { problem.detail(reason.to_owned()) },
         left_s: left_ms.max(0) / 1_000,
-        not_again_s: Some(release.not_again_until.since(now).max(0) / 1_000),
+        not_again_s: Some(not_again_ms.max(0) / 1_000),
         reason: Some(reason.to_owned()).filter(|reason| !reason.is_empty()),
     }
 }

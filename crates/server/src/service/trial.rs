@@ -102,10 +102,14 @@ fn steps(trial: &Trial, ask: &Ask, now: Ms) -> Vec<SimulateStep> {
         steps.push(step(StepState::Stopped, DenialCode::Pending.explain().what));
         return steps;
     }
+    if trial.shares {
+        let what = "This user has a seat on this host that its processes share: another of them takes no other seat.";
+        steps.push(step(StepState::Gives, what));
+    }
     if trial.lines.is_empty() {
         steps.push(step(StepState::Skipped, format!("No license on this server contains `{}`.", ask.feature)));
     }
-    let mut wanted = ask.seats;
+    let mut wanted = if trial.shares { 0 } else { ask.seats };
     for line in &trial.lines {
         steps.push(line_step(line, ask, &mut wanted, now));
     }

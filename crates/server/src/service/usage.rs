@@ -392,7 +392,8 @@ fn week(hours: &[HourRow], period: Period, through: Ms) -> Vec<UsageWeekHour> {
     let last = last.min(through.0.div_euclid(HOUR_MS) + 1);
     if let Some(first) = hours.first() {
         for hour in first.hour..last {
-            sums[week_hour(hour, period.offset_min)].2 += 1;
+            // What has not passed yet counts for nothing, as in the curve.
+            sums[week_hour(hour, period.offset_min)].2 += through.since(Ms(hour * HOUR_MS)).clamp(MINUTE_MS, HOUR_MS);
         }
     }
     for row in hours {
@@ -400,10 +401,11 @@ fn week(hours: &[HourRow], period: Period, through: Ms) -> Vec<UsageWeekHour> {
         sum.0 += row.seat_ms;
         sum.1 = sum.1.max(row.peak);
     }
-    let entry = |(i, (seat_ms, peak, count)): (usize, (i64, u32, i64))| UsageWeekHour {
+    #[expect(clippy::cast_precision_loss, reason = "milliseconds of some years")]
+    let entry = |(i, (seat_ms, peak, passed_ms)): (usize, (i64, u32, i64))| UsageWeekHour {
         weekday: u8::try_from(i / 24 + 1).unwrap_or(0),
         hour: u8::try_from(i % 24).unwrap_or(0),
-        average: if count == 0 { 0.0 } else { times_hours(seat_ms / count, 1.0) },
+        average: if passed_ms == 0 { 0.0 } else { times_hours(seat_ms, passed_ms as f64 / HOUR_MS as f64) },
         peak,
     };
     sums.into_iter().enumerate().map(entry).collect()

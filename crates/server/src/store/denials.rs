@@ -173,7 +173,11 @@ pub(crate) fn bars(tx: &mut Tx<'_>, now: Ms) -> Result<Vec<Bar>, DbError> {
             feature: FeatureCode::new(row.str(0)?).map_err(|_| damaged("bar"))?,
             user: row.str(1)?.into(),
             host: row.str(2)?.into(),
-            release: Arc::new(Release { reason: row.str(3)?.into(), not_again_until: Ms(row.int(4)?) }),
+            release: Arc::new(Release {
+                reason: row.str(3)?.into(),
+                not_again_until: Ms(row.int(4)?),
+                not_again_ms: 0,
+            }),
         })
     })
 }

@@ -54,8 +54,13 @@ pub(super) fn seen(tx: &mut Tx<'_>, id: LeaseId, at: Ms) -> Result<(), DbError> 
 
 pub(super) fn release(tx: &mut Tx<'_>, id: LeaseId, release: &Release) -> Result<(), DbError> {
     tx.exec(
-        "UPDATE lease SET released_reason = ?2, not_again_until_ms = ?3 WHERE id = ?1",
-        &[id.to_string().into(), (&*release.reason).into(), release.not_again_until.0.into()],
+        "UPDATE lease SET released_reason = ?2, not_again_until_ms = ?3, not_again_ms = ?4 WHERE id = ?1",
+        &[
+            id.to_string().into(),
+            (&*release.reason).into(),
+            release.not_again_until.0.into(),
+            release.not_again_ms.into(),
+        ],
     )?;
     Ok(())
 }
@@ -73,7 +78,7 @@ fn written_pass(pass: &Pass) -> Result<String, DbError> {
 pub(crate) fn all(tx: &mut Tx<'_>) -> Result<Vec<Lease>, DbError> {
     tx.all(
         "SELECT id, key, ask, address, loopback, seat, placement, started_at_ms, seen_at_ms, released_reason,
-                not_again_until_ms, pass
+                not_again_until_ms, pass, not_again_ms
          FROM lease ORDER BY id",
         &[],
         |row| read(row)?.ok_or(damaged("lease")),
@@ -93,6 +98,7 @@ fn read(row: &Row<'_>) -> Result<Option<Lease>, DbError> {
     let Ok(ask) = serde_json::from_str(row.str(2)?) else { return Ok(None) };
     let Ok(pass) = row.opt_str(11)?.map(serde_json::from_str::<Pass>).transpose() else { return Ok(None) };
     let pass = pass.map(Arc::new);
+    let not_again_ms = row.int(12)?;
     Ok(Some(Lease {
         id,
         key: row.str(1)?.into(),
@@ -106,10 +112,9 @@ fn read(row: &Row<'_>) -> Result<Option<Lease>, DbError> {
         n: 0,
         nonce: "".into(),
         withdrawn: false,
-        released: row
-            .opt_str(9)?
-            .zip(row.opt_int(10)?)
-            .map(|(reason, until)| Arc::new(Release { reason: reason.into(), not_again_until: Ms(until) })),
+        released: row.opt_str(9)?.zip(row.opt_int(10)?).map(|(reason, until)| {
+            Arc::new(Release { reason: reason.into(), not_again_until: Ms(until), not_again_ms })
+        }),
         told_at: None,
         pass,
     }))

@@ -5,7 +5,7 @@ use leasehold_db::{Migration, Migrations};
 /// Every step of the schema, oldest first. The license server lives on SQLite alone, so rows that are found by a text
 /// key have no row id beside it.
 pub(crate) const MIGRATIONS: Migrations =
-    Migrations(&[FIRST, MOVED, ONLINE, DENIALS, PASSES, USAGE, SETTINGS, GIVE_BACK, USAGE_HOURS]);
+    Migrations(&[FIRST, MOVED, ONLINE, DENIALS, PASSES, USAGE, SETTINGS, GIVE_BACK, USAGE_HOURS, NOT_AGAIN]);
 
 const FIRST: Migration = Migration {
     version: 1,
@@ -318,6 +318,15 @@ const GIVE_BACK: Migration = Migration {
             -- The receipt; NULL until it was made.
             file TEXT
         );
+    ",
+};
+
+const NOT_AGAIN: Migration = Migration {
+    version: 10,
+    name: "for how long a seat that was taken back is not given again",
+    sql: "
+        -- Counted from when the seat is free. 0 for what was taken back before: not_again_until_ms alone.
+        ALTER TABLE lease ADD COLUMN not_again_ms BIGINT NOT NULL DEFAULT 0;
     ",
 };
 

@@ -151,6 +151,18 @@ fn a_reset_lets_whoever_has_the_folder_in_and_takes_nothing_from_others() {
     let added = post(&server, "/v1/setup", json!({"secret": secret, "name": "ben", "password": PASSWORD}));
     assert_eq!(added.status, 201, "without a server as well: {added:?}");
     assert_eq!(local::administrators(site.local()).unwrap().len(), 2);
+    // Nobody becomes more by it.
+    let ben = added.str("token").to_owned();
+    let wish = json!({"name": "rita", "kind": "read_only", "password": PASSWORD});
+    assert_eq!(as_user(&server, "POST", "/v1/administrators", &ben, Some(wish)).status, 201);
+    let secret = local::reset_administrator(site.local()).unwrap();
+    let raised = post(&server, "/v1/setup", json!({"secret": secret, "name": "rita", "password": "another password"}));
+    assert!(raised.code() == "BAD_FIELD" && raised.text.contains("may only look"), "{raised:?}");
+    assert_eq!(
+        post(&server, "/v1/sessions", json!({"name": "rita", "password": PASSWORD})).status,
+        201,
+        "nothing changed"
+    );
 }
 
 #[test]

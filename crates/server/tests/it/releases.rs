@@ -32,7 +32,7 @@ fn a_holder_is_told_why_and_gets_no_other_seat_for_a_while_also_over_a_restart()
     assert_eq!((released.status, released.json["leases"].as_u64()), (200, Some(1)), "{released:?}");
     site.clock.advance(MINUTE_MS);
     let ended = told(&server.heartbeat(&ann, 1, "n1"));
-    assert_eq!((ended.left_s, ended.not_again_s, ended.reason.as_deref()), (120, Some(1740), Some("render night")));
+    assert_eq!((ended.left_s, ended.not_again_s, ended.reason.as_deref()), (120, Some(1920), Some("render night")));
     server.stop();
     let server = site.start();
     assert_eq!(told(&server.heartbeat(&ann, 2, "n2")).reason.as_deref(), Some("render night"));

@@ -169,7 +169,8 @@ impl World<'_, '_> {
         for write in writes {
             let Write::PassOver(over) = write else { continue };
             // A portal that was set back may have forgotten it.
-            if over.written_off.is_empty() || self.truth.written_off_here.contains(&over.id) || self.portal_was_set_back {
+            if over.written_off.is_empty() || self.truth.written_off_here.contains(&over.id) || self.portal_was_set_back
+            {
                 continue;
             }
             let pass = over.id;

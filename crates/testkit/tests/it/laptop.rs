@@ -68,6 +68,20 @@ impl Laptop {
     }
 }
 
+#[test]
+fn borrowing_again_without_a_number_extends_what_there_is() {
+    let laptop = Laptop::with_pass(2, 3);
+    let again = laptop.run(None, &["borrow", "studio.gui", "--days", "5", "--json"]);
+    assert!(again.status.success(), "{}", said(&again));
+    let listed = laptop.run(None, &["passes", "--json"]);
+    let listed: Value = serde_json::from_slice(&listed.stdout).unwrap();
+    assert_eq!((listed["passes"].as_array().unwrap().len(), &listed["passes"][0]["seats"]), (1, &Value::from(2)));
+    let more = laptop.run(None, &["borrow", "studio.gui", "--days", "5", "--seats", "1"]);
+    assert!(more.status.success(), "another number is another pass: {}", said(&more));
+    let out = laptop.run(None, &["borrow", "studio.gui", "--days", "6"]);
+    assert!(out.status.success(), "both are extended although no seat is free: {}", said(&out));
+}
+
 fn said(output: &Output) -> String {
     String::from_utf8_lossy(&output.stderr).into_owned()
 }

@@ -192,11 +192,14 @@ fn a_pass_is_given_back_and_a_copy_of_it_is_of_no_use_to_the_server() {
     let returned = client.return_pass(&WhichPass::Feature(FEATURE.to_owned())).unwrap();
     assert_eq!((returned.feature.as_str(), site.in_use(), client.passes().0.len()), (FEATURE, 0, 0));
     assert!(!from_pass(&client.checkout(&studio()).unwrap()));
-    // Whoever kept a copy of the private files has a pass that is not extended, and cannot be returned a second time for
-    // somebody else's seat.
-    assert!(matches!(kept.client(&site).borrow(&studio(), 14).unwrap_err(), PassFailure::Servers(_)));
-    let again = kept.client(&site).return_pass(&WhichPass::Only).unwrap();
+    // Whoever kept a copy of the private files has a pass that cannot be returned a second time for somebody else's seat.
+    let copy = kept.copy_to("m1");
+    let again = copy.client(&site).return_pass(&WhichPass::Only).unwrap();
     assert_eq!((again.pass, passes(&site).len()), (returned.pass, 0));
+    // Nor is it extended: another takes its place.
+    let lent = kept.client(&site).borrow(&studio(), 14).unwrap();
+    assert!(!lent.extended && lent.pass.pass != returned.pass);
+    assert_eq!((the_pass(&kept.client(&site)).pass, site.in_use()), (lent.pass.pass, 1));
 }
 
 #[test]
@@ -338,6 +341,28 @@ fn a_lost_laptop_is_shown_with_its_date_and_written_off_within_the_allowance() {
     let refused = local::lose_pass(site.local(), second.1.pass, true).unwrap_err().to_string();
     assert!(refused.contains("allows 1 lost seats") || refused.contains("allows 1"), "{refused}");
     assert_eq!((site.in_use(), passes(&site).len()), (1, 1));
+    assert!(local::lose_pass(site.local(), first.1.pass, true).unwrap().written_off, "asked again it is");
+    // It turns up: another pass takes the place of the one that is over.
+    let found = first.0.client(&site);
+    let lent = found.borrow(&studio(), 3).unwrap();
+    assert!(!lent.extended && lent.pass.pass != first.1.pass);
+    assert_eq!((the_pass(&found).pass, site.in_use()), (lent.pass.pass, 2));
+}
+
+#[test]
+fn a_copy_of_its_folder_has_no_seats_of_its_own() {
+    let site = Site::with_seats(5);
+    let laptop = Laptop::new("m1");
+    let client = laptop.client(&site);
+    client.borrow(&studio().seats(2), 3).unwrap();
+    let copy = laptop.copy_to("m1");
+    let copied = copy.client_of(&site, "127.0.0.1:1");
+    let (first, second) = (client.checkout(&studio()).unwrap(), copied.checkout(&studio()).unwrap());
+    assert!(from_pass(&first) && from_pass(&second));
+    assert_eq!((the_pass(&client).in_use, the_pass(&copied).in_use), (2, 2));
+    assert_eq!(trouble(&copied.checkout(&studio()).unwrap_err()), "PASS_IN_USE");
+    drop(first);
+    assert!(from_pass(&copied.checkout(&studio()).unwrap()));
 }
 
 #[test]

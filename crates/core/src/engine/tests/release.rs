@@ -60,10 +60,25 @@ fn whoever_lost_it_gets_none_at_that_host_for_a_while() {
     server.release(s(10), Whom::Seat(ann.lease));
     let denied = server.checkout(s(20), "a2", "ann");
     let Output::Denied(denial) = &denied else { panic!("{denied:?}") };
-    assert_eq!((denial.code, denial.free_at), (DenialCode::Withdrawn, Some(s(610))));
+    assert_eq!((denial.code, denial.free_at), (DenialCode::Withdrawn, Some(s(425 + 600))));
     assert_eq!(denial.released.as_ref().map(|release| &*release.reason), Some("render night"));
     leased(server.checkout(s(20), "b", "bob"));
-    leased(server.checkout(s(610), "a3", "ann"));
+    leased(server.checkout(s(425 + 600), "a3", "ann"));
+}
+
+#[test]
+fn the_time_set_for_it_begins_when_the_seat_is_free() {
+    let mut server = Server::new(9);
+    let ann = leased(server.checkout(NOW, "a", "ann"));
+    server.release(s(10), Whom::Seat(ann.lease));
+    server.engine.step(s(180), Input::Checkin { lease: ann.lease }, &mut server.writes);
+    assert_eq!(code(server.checkout(s(779), "a2", "ann")), DenialCode::Withdrawn);
+    leased(server.checkout(s(780), "a3", "ann"));
+    // Nobody heard of it: free by itself, and from then on.
+    let bob = leased(server.checkout(s(800), "b", "bob"));
+    server.release(s(800), Whom::Seat(bob.lease));
+    assert_eq!(code(server.checkout(s(800 + 425 + 599), "b2", "bob")), DenialCode::Withdrawn);
+    leased(server.checkout(s(800 + 425 + 600), "b3", "bob"));
 }
 
 #[test]

@@ -199,7 +199,7 @@ fn a_read_only_account_sees_everything_and_changes_nothing() {
                 assert!(!seen.contains("Save") && !seen.contains("Back up now"), "{path}: {seen}");
             }
             window.open(&format!("{}/audit", site.server)).await;
-            window.see("main", "administrator_add").await;
+            window.see("main", "Administrator added").await;
             // Whatever it sends from an older page is refused.
             let script = "const form = document.createElement('form'); form.method = 'post'; form.action = '/disable';
                 document.body.append(form); form.submit();";
