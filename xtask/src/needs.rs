@@ -27,6 +27,8 @@ pub(crate) struct Tools {
     pub(crate) microsocks: PathBuf,
     /// `axe.min.js`.
     pub(crate) axe: PathBuf,
+    /// A Python with the programs of `python-tools.txt`.
+    pub(crate) python: PathBuf,
 }
 
 struct Need {
@@ -77,6 +79,11 @@ const DPKG_DEV: Need = Need {
     why: "the Debian package says which libraries it needs",
     find: || on_path("dpkg-shlibdeps"),
 };
+const PYTHON: Need = Need {
+    packages: &["python3-venv"],
+    why: "runs the mail server that letters are sent to",
+    find: || on_path("python3").filter(|python| can_make_environments(python)),
+};
 const NPM: Need = Need {
     packages: &["npm"],
     why: "fetches the accessibility checker axe-core (brings Node.js)",
@@ -87,6 +94,7 @@ const NPM: Need = Need {
 const NEXTEST_VERSION: &str = "0.9.151";
 const DENY_VERSION: &str = "0.20.2";
 const DEB_VERSION: &str = "3.8.0";
+const PYTHON_TOOLS: &str = include_str!("../python-tools.txt");
 const AXE_VERSION: &str = "4.14.1";
 const AXE_INTEGRITY: &str =
     "sha512-FHfa+lmNjQZfJz1q8wKqIDwC6DExcHt/pkjNQb09a3NPjCKg2rhu5qb2S4r76ASyFNNtuFooJpZe37OgudVGtQ==";
@@ -99,7 +107,8 @@ pub(crate) fn for_tests(shell: &Shell, target_dir: &Path) -> Result<Tools> {
     cargo_tool(shell, "nextest", NEXTEST_VERSION, "runs the tests")?;
     cargo_tool(shell, "deb", DEB_VERSION, "makes the Debian package, which the tests install")?;
     let axe = target_dir.join(format!("test-tools/axe-core-{AXE_VERSION}/axe.min.js"));
-    let mut needs = vec![POSTGRES, CHROMIUM, CHROMEDRIVER, FAKETIME, NGINX, TINYPROXY, MICROSOCKS, SYSTEMD, DPKG_DEV];
+    let mut needs =
+        vec![POSTGRES, CHROMIUM, CHROMEDRIVER, FAKETIME, NGINX, TINYPROXY, MICROSOCKS, SYSTEMD, DPKG_DEV, PYTHON];
     if !axe.is_file() {
         needs.push(NPM);
     }
@@ -107,6 +116,7 @@ pub(crate) fn for_tests(shell: &Shell, target_dir: &Path) -> Result<Tools> {
     if !axe.is_file() {
         fetch_axe(shell, &axe)?;
     }
+    let python = python_tools(shell, &target_dir.join("test-tools/python"))?;
     Ok(Tools {
         postgres_bin: POSTGRES.found()?,
         chromedriver: CHROMEDRIVER.found()?,
@@ -115,6 +125,7 @@ pub(crate) fn for_tests(shell: &Shell, target_dir: &Path) -> Result<Tools> {
         tinyproxy: TINYPROXY.found()?,
         microsocks: MICROSOCKS.found()?,
         axe,
+        python,
     })
 }
 
@@ -239,6 +250,31 @@ fn fetch_axe(shell: &Shell, axe: &Path) -> Result<()> {
     let mut unpack = shell.command("tar");
     unpack.args(["-xzf", archive, "--strip-components=1", "package/axe.min.js"]).current_dir(folder);
     shell.run(&mut unpack)
+}
+
+/// Whether a Python has what makes an environment with its own packages: Debian's comes without.
+fn can_make_environments(python: &Path) -> bool {
+    let mut look = std::process::Command::new(python);
+    look.args(["-c", "import ensurepip, venv"]).output().is_ok_and(|output| output.status.success())
+}
+
+/// An environment with exactly the packages of `python-tools.txt`, each the file that was chosen.
+fn python_tools(shell: &Shell, folder: &Path) -> Result<PathBuf> {
+    let python = folder.join("bin/python");
+    let made_of = folder.join("made-of.txt");
+    if fs::read_to_string(&made_of).is_ok_and(|text| text == PYTHON_TOOLS) {
+        return Ok(python);
+    }
+    say::line(format_args!("fetching the tests' Python programs with pip (a mail server)"));
+    let wanted = folder.with_extension("txt");
+    fs::create_dir_all(folder.parent().context("the environment has no folder")?)?;
+    fs::write(&wanted, PYTHON_TOOLS).with_context(|| format!("cannot write {}", wanted.display()))?;
+    shell.run(shell.command(PYTHON.found()?).args(["-m", "venv", "--clear"]).arg(folder))?;
+    let mut pip = shell.command(&python);
+    pip.args(["-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--no-deps", "--require-hashes"]);
+    shell.run(pip.args(["--only-binary", ":all:", "-r"]).arg(&wanted))?;
+    fs::write(&made_of, PYTHON_TOOLS).with_context(|| format!("cannot write {}", made_of.display()))?;
+    Ok(python)
 }
 
 fn postgres_bin() -> Option<PathBuf> {

@@ -142,6 +142,7 @@ impl Environment<'_> {
             .env("LEASEHOLD_TEST_TINYPROXY", &self.tools.tinyproxy)
             .env("LEASEHOLD_TEST_MICROSOCKS", &self.tools.microsocks)
             .env("LEASEHOLD_TEST_AXE", &self.tools.axe)
+            .env("LEASEHOLD_TEST_PYTHON", &self.tools.python)
             .env("LEASEHOLD_TEST_BIN", self.leasehold);
         if self.long {
             command.env("LEASEHOLD_TEST_LONG", "1");

@@ -29,7 +29,9 @@ impl PortalActor {
 /// What is asked of the portal.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum PortalAction {
-    /// Read one's own account, sign out.
+    /// Read one's own account, what organizations one is in and what they gave.
+    ReadOwnAccount,
+    /// Sign out, change one's own name, password, address, sign-ins and tokens. Never by a token.
     UseOwnAccount,
     /// See products and their features.
     ReadCatalog,
@@ -47,6 +49,38 @@ pub enum PortalAction {
     ManageOrganization,
     /// Read the audit log of everybody.
     ReadAudit,
+    /// Letters that the portal sends or could not send, with what is in them.
+    ManageMail,
+    /// Settings of the portal itself.
+    ManagePortal,
+}
+
+words! {
+    /// What a token may be used for, beside reading whatever its account may read.
+    TokenScope {
+        /// Nothing but reading.
+        Read = "read",
+        /// Activate, renew and give up workstations.
+        Workstations = "workstations",
+        /// Members of one's organization and their seats.
+        Organization = "organization",
+        /// Everything that operators do.
+        Vendor = "vendor",
+    }
+}
+
+/// Which scope a token needs for `action`; `None` if no token is enough: for what would outlive or widen it.
+pub fn scope_for(action: PortalAction) -> Option<TokenScope> {
+    use PortalAction as A;
+    match action {
+        A::UseOwnAccount => None,
+        A::ReadOwnAccount | A::ReadCatalog | A::ReadOwned | A::ReadAudit => Some(TokenScope::Read),
+        A::ManageWorkstation => Some(TokenScope::Workstations),
+        A::ManageOrganization => Some(TokenScope::Organization),
+        A::ManageCatalog | A::ManageAccounts | A::ManageLicenses | A::ManageMail | A::ManagePortal => {
+            Some(TokenScope::Vendor)
+        }
+    }
 }
 
 /// The answer to [`portal_may`].
@@ -67,14 +101,15 @@ pub fn portal_may(actor: PortalActor, action: PortalAction, owner: Option<Accoun
     use PortalAction as A;
     match (actor, action) {
         (PortalActor::Nobody, _) => Verdict::SignIn,
-        (PortalActor::Operator(_), _) | (_, A::UseOwnAccount | A::ReadCatalog) => Verdict::Allowed,
+        (PortalActor::Operator(_), _) | (_, A::ReadOwnAccount | A::UseOwnAccount | A::ReadCatalog) => Verdict::Allowed,
         (PortalActor::Account(id), A::ReadOwned | A::ManageWorkstation | A::ManageOrganization) => match owner {
             Some(owner) if owner == id => Verdict::Allowed,
             _ => Verdict::NotFound,
         },
-        (PortalActor::Account(_), A::ManageCatalog | A::ManageAccounts | A::ManageLicenses | A::ReadAudit) => {
-            Verdict::Forbidden
-        }
+        (
+            PortalActor::Account(_),
+            A::ManageCatalog | A::ManageAccounts | A::ManageLicenses | A::ReadAudit | A::ManageMail | A::ManagePortal,
+        ) => Verdict::Forbidden,
     }
 }
 

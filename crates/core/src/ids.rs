@@ -108,6 +108,10 @@ ids! {
     AuditId = "aud";
     /// A sign-in.
     SessionId = "sess";
+    /// A letter that the portal sends.
+    MailId = "mail";
+    /// A token with which a program acts for an account.
+    TokenId = "tok";
     /// The members of one account's licenses.
     OrganizationId = "org";
 }

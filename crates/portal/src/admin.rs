@@ -4,10 +4,11 @@ use crate::config::{self, Config, ConfigError};
 use crate::failure::Failure;
 use crate::grants_log::{self, GrantsLog};
 use crate::keys::{self, KeysError};
+use crate::mail::Mailer;
 use crate::service::restore::{Adoption, adopt, note_restored};
 use crate::service::{accounts, health};
 use crate::store::schema::MIGRATIONS;
-use crate::{Parts, Portal};
+use crate::{Parts, Portal, Site};
 use leasehold_core::random::Random;
 use leasehold_core::text::TextError;
 use leasehold_core::time::{Clock, Ms};
@@ -220,7 +221,12 @@ pub fn open(config: &Config, clock: Arc<dyn Clock>, random: Box<dyn Random>) -> 
     let db = open_database(config)?;
     db.migrate(MIGRATIONS)?;
     let grants_log = GrantsLog::open(&config.grants_log).map_err(at(&config.grants_log))?;
-    let portal = Portal::new(Parts { db, signer, grants_log, clock, random });
+    let mailer = config.mail.as_ref().map(Mailer::new).transpose().map_err(|why| ConfigError::Invalid {
+        path: config.folder.join(config::FILE),
+        why: format!("[mail]: {why}"),
+    })?;
+    let site = Site { base_url: config.base_url(), mailer };
+    let portal = Portal::new(Parts { db, signer, grants_log, clock, random, site });
     grants_log::catch_up(&portal)?;
     health::compare_clocks(&portal)?;
     Ok(portal)

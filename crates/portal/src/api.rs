@@ -7,8 +7,10 @@ mod accounts;
 mod audit;
 mod health;
 mod licenses;
+mod mails;
 mod organizations;
 mod overview;
+mod own_account;
 mod products;
 mod sessions;
 mod sync;
@@ -39,7 +41,7 @@ const FILE_BODY_BYTES_MAX: usize = 1024 * 1024;
     info(
         title = "Leasehold portal",
         description = "Sells licenses and activates license servers. Sign in with `POST /api/v1/sessions` and send the \
-                       token as `Authorization: Bearer`. Errors are RFC 9457 problems with a stable `code`. Lists are \
+                       token as `Authorization: Bearer`, or one that was made with `POST /api/v1/me/tokens`. Errors are RFC 9457 problems with a stable `code`. Lists are \
                        pages: give `next` as `after`. Requests that create take an `Idempotency-Key`.",
         license(name = "MIT OR Apache-2.0")
     ),
@@ -53,6 +55,8 @@ const FILE_BODY_BYTES_MAX: usize = 1024 * 1024;
         (name = "workstations", description = "License servers and their documents"),
         (name = "organizations", description = "People who are given seats"),
         (name = "sync", description = "What online license servers call"),
+        (name = "mail", description = "Letters that the portal sends"),
+        (name = "settings", description = "Of the portal itself"),
         (name = "audit", description = "Who did what"),
         (name = "overview", description = "The vendor's figures"),
         (name = "health", description = "For monitoring"),
@@ -84,7 +88,21 @@ fn routes() -> OpenApiRouter<Front> {
     let others = OpenApiRouter::with_openapi(Document::openapi())
         .routes(routes!(sessions::sign_in))
         .routes(routes!(sessions::sign_out))
-        .routes(routes!(sessions::me))
+        .routes(routes!(sessions::me, own_account::rename))
+        .routes(routes!(own_account::sign_up))
+        .routes(routes!(own_account::confirm_sign_up))
+        .routes(routes!(own_account::request_reset))
+        .routes(routes!(own_account::reset))
+        .routes(routes!(own_account::confirm_email))
+        .routes(routes!(own_account::change_email, own_account::cancel_email))
+        .routes(routes!(own_account::sessions, own_account::end_sessions))
+        .routes(routes!(own_account::end_session))
+        .routes(routes!(own_account::tokens, own_account::new_token))
+        .routes(routes!(own_account::end_token))
+        .routes(routes!(mails::list))
+        .routes(routes!(mails::get))
+        .routes(routes!(mails::again))
+        .routes(routes!(mails::settings, mails::change_settings))
         .routes(routes!(organizations::assigned_to_me))
         .routes(routes!(accounts::change_password))
         .routes(routes!(accounts::list, accounts::create))

@@ -2,6 +2,8 @@
 //!
 //! Reads and checks settings; opens nothing.
 
+use crate::mail::MailSettings;
+use axum::http::Uri;
 use leasehold_db::DatabaseUrl;
 use leasehold_web::proxy::TrustedProxies;
 use serde::Deserialize;
@@ -35,6 +37,15 @@ grants_log = "grants.log"
 
 # PostgreSQL instead of the file portal.db. TLS to it needs the certificate of the authority that signed the server's.
 # database_url = "postgres://leasehold:PASSWORD@db.example.com/leasehold?sslmode=require&sslrootcert=/etc/ssl/certs/ca-certificates.crt"
+
+# Mail: without it nothing is sent, and operators read the letters on the page MAIL. smtps:// is TLS from the first byte;
+# smtp:// must switch to it (STARTTLS), unless the mail server is this machine.
+# [mail]
+# server = "smtps://smtp.example.com"
+# from = "Acme Licensing <licensing@acme.example>"
+# user = "portal"
+# password_file = "smtp-password"
+# ca = "mail-ca.crt"
 
 # HTTPS by the portal itself: the certificate with its intermediates, and its key, in PEM.
 # [tls]
@@ -89,6 +100,18 @@ struct File {
     trusted_proxies: Vec<String>,
     database_url: Option<String>,
     grants_log: Option<PathBuf>,
+    mail: Option<MailFile>,
+}
+
+/// `[mail]`.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct MailFile {
+    server: String,
+    from: String,
+    user: Option<String>,
+    password_file: Option<PathBuf>,
+    ca: Option<PathBuf>,
 }
 
 /// The files for HTTPS.
@@ -120,6 +143,8 @@ pub struct Config {
     pub database: DatabaseUrl,
     /// The log of issued documents.
     pub grants_log: PathBuf,
+    /// How letters are sent, if they are.
+    pub mail: Option<MailSettings>,
 }
 
 impl Config {
@@ -158,7 +183,16 @@ impl Config {
             behind_proxy: !file.trusted_proxies.is_empty(),
             database,
             grants_log: folder.join(file.grants_log.unwrap_or_else(|| GRANTS_LOG_FILE.into())),
+            mail: file.mail.map(|file| mail(folder, file)).transpose()?,
         })
+    }
+
+    /// How people reach it: what links in letters begin with.
+    pub fn base_url(&self) -> String {
+        match &self.public_url {
+            Some(url) => url.clone(),
+            None => format!("{}://{}", if self.tls.is_some() { "https" } else { "http" }, self.listen),
+        }
     }
 
     /// Refuses settings under which passwords would cross a network in the clear.
@@ -184,6 +218,45 @@ impl Config {
         };
         Some(host.to_owned())
     }
+}
+
+/// The settings of `[mail]`; its files are read now.
+fn mail(folder: &Path, file: MailFile) -> Result<MailSettings, String> {
+    let wrong = || {
+        format!(
+            "`server` in [mail] is {:?}, and should be like smtps://smtp.example.com or smtp://smtp.example.com:587",
+            file.server
+        )
+    };
+    let uri: Uri = file.server.parse().map_err(|_| wrong())?;
+    let tls = match uri.scheme_str() {
+        Some("smtps") => true,
+        Some("smtp") => false,
+        _ => return Err(wrong()),
+    };
+    let host =
+        uri.host().filter(|_| uri.path().trim_matches('/').is_empty() && uri.query().is_none()).ok_or_else(wrong)?;
+    let read = |name: &str, path: &Path| {
+        std::fs::read(folder.join(path))
+            .map_err(|error| format!("`{name}` in [mail], {}, cannot be read: {error}", path.display()))
+    };
+    let account = match (file.user, file.password_file) {
+        (None, None) => None,
+        (Some(user), Some(path)) => {
+            let password = String::from_utf8(read("password_file", &path)?)
+                .map_err(|_| "`password_file` in [mail] holds no text".to_owned())?;
+            Some((user, password.trim_end_matches(['\r', '\n']).to_owned()))
+        }
+        _ => return Err("`user` and `password_file` in [mail] belong together: both or neither".to_owned()),
+    };
+    Ok(MailSettings {
+        host: host.trim_matches(['[', ']']).to_owned(),
+        port: uri.port_u16(),
+        tls,
+        from: file.from,
+        account,
+        ca: file.ca.map(|path| read("ca", &path)).transpose()?,
+    })
 }
 
 /// Scheme, host and port of an address, and nothing else.

@@ -3,9 +3,11 @@
 //! Every variant says, through [`Failure::problem`], what happened, why, what to do next and who can do it. Unless the
 //! text says otherwise nothing was changed.
 
+mod account;
 mod giving_up;
 mod pin;
 
+pub use account::AccountFailure;
 use leasehold_core::activation::Refusal;
 use leasehold_core::ids::WorkstationId;
 use leasehold_core::license::Scope;
@@ -36,6 +38,9 @@ pub enum Failure {
         /// Seconds until the next try counts.
         wait_s: i64,
     },
+    /// About accounts.
+    #[error(transparent)]
+    Account(#[from] AccountFailure),
     /// Too many passwords are being checked at once.
     #[error("too many sign-ins at once")]
     Busy,
@@ -273,6 +278,7 @@ impl Failure {
                     .detail(format!("Further tries are refused for {wait_s} s, even with the right password."))
                     .next("Wait, then sign in again.", who::YOU)
             }
+            Failure::Account(failure) => failure.problem(),
             Failure::Busy => Problem::new(503, "BUSY", "Too many people are signing in at this moment.")
                 .next("Try again in a few seconds.", who::YOU),
             Failure::Forbidden => Problem::new(403, "FORBIDDEN", "Your account may not do this.")

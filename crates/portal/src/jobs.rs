@@ -2,7 +2,7 @@
 
 use crate::Portal;
 use crate::bells;
-use crate::service::health;
+use crate::service::{health, outbox};
 use leasehold_web::shutdown::Shutdown;
 use std::time::Duration;
 use tokio::time::{MissedTickBehavior, interval};
@@ -13,9 +13,34 @@ const SWEEP_MINUTES: u64 = 60;
 /// Between two looks for bells that another portal process rang.
 const LISTEN: Duration = Duration::from_millis(500);
 
-/// Compares the clocks every minute, sweeps every hour, and listens for other processes, until `shutdown`.
+/// Between two looks for letters to be sent.
+const LETTERS: Duration = Duration::from_secs(2);
+
+/// Sends letters, compares the clocks every minute, sweeps every hour, and listens for other processes, until `shutdown`.
 pub(crate) async fn run(portal: Portal, shutdown: Shutdown) {
-    tokio::join!(listen(portal.clone(), shutdown.clone()), keep_house(portal, shutdown));
+    let letters = send_letters(portal.clone(), shutdown.clone());
+    tokio::join!(listen(portal.clone(), shutdown.clone()), letters, keep_house(portal, shutdown));
+}
+
+async fn send_letters(portal: Portal, mut shutdown: Shutdown) {
+    let mut looks = interval(LETTERS);
+    looks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    loop {
+        tokio::select! {
+            () = shutdown.requested() => return,
+            _ = looks.tick() => {}
+        }
+        while !shutdown.is_requested() {
+            match portal.run(outbox::send_due).await {
+                Ok(true) => {}
+                Ok(false) => break,
+                Err(error) => {
+                    tracing::warn!(%error, "letters cannot be sent");
+                    break;
+                }
+            }
+        }
+    }
 }
 
 async fn listen(portal: Portal, mut shutdown: Shutdown) {

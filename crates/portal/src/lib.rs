@@ -13,6 +13,7 @@ pub mod front;
 pub mod grants_log;
 mod jobs;
 pub mod keys;
+pub mod mail;
 pub mod pages;
 pub mod passwords;
 pub mod serve;
@@ -36,6 +37,7 @@ use leasehold_core::time::{Clock, Ms};
 use leasehold_core::times::TimeTable;
 use leasehold_db::Db;
 use leasehold_trust::PortalSigner;
+use mail::Mailer;
 use passwords::Passwords;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -54,6 +56,24 @@ pub struct Parts {
     pub clock: Arc<dyn Clock>,
     /// Where secrets and ids come from.
     pub random: Box<dyn Random>,
+    /// How people reach it and are written to.
+    pub site: Site,
+}
+
+/// How people reach the portal and are written to.
+#[derive(Debug)]
+pub struct Site {
+    /// Scheme, host and port, no slash at the end: what links in letters begin with.
+    pub base_url: String,
+    /// Sends letters; without it operators read them.
+    pub mailer: Option<Mailer>,
+}
+
+impl Default for Site {
+    /// Of a portal that nobody reaches from elsewhere.
+    fn default() -> Site {
+        Site { base_url: "http://localhost:8080".to_owned(), mailer: None }
+    }
 }
 
 /// A running portal. Cheap to clone; all clones are the same portal.
@@ -69,6 +89,8 @@ struct Inner {
     times: TimeTable,
     passwords: Passwords,
     throttle: Throttle,
+    letters_asked: Throttle,
+    site: Site,
     bells: bells::Bells,
     clock_fits: AtomicBool,
     /// When the database last took a change that was made to see whether it does, on the clock that counts suspend.
@@ -87,6 +109,8 @@ impl Portal {
             times: TimeTable::DEFAULT,
             passwords: Passwords::default(),
             throttle: Throttle::default(),
+            letters_asked: Throttle::of_letters(),
+            site: parts.site,
             bells: bells::Bells::default(),
             clock_fits: AtomicBool::new(true),
             took_changes_at: Mutex::new(None),
@@ -142,6 +166,19 @@ impl Portal {
 
     pub(crate) fn throttle(&self) -> &Throttle {
         &self.0.throttle
+    }
+
+    /// Letters that were asked for by whoever has not signed in.
+    pub(crate) fn letters_asked(&self) -> &Throttle {
+        &self.0.letters_asked
+    }
+
+    pub(crate) fn base_url(&self) -> &str {
+        &self.0.site.base_url
+    }
+
+    pub(crate) fn mailer(&self) -> Option<&Mailer> {
+        self.0.site.mailer.as_ref()
     }
 
     pub(crate) fn bells(&self) -> &bells::Bells {

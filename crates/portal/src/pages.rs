@@ -5,12 +5,15 @@
 
 mod accounts;
 mod audit;
+mod entrance;
 mod fields;
 mod home;
 mod licenses;
 mod lists;
 mod look;
+mod mails;
 mod organization;
+mod own_account;
 mod problems;
 mod products;
 mod session;
@@ -46,6 +49,28 @@ fn pages() -> Vec<Page> {
         read("/sign-in", get(session::sign_in_form)),
         send("/sign-in", post(session::sign_in)),
         send("/sign-out", post(session::sign_out)),
+        read("/sign-up", get(entrance::sign_up_form)),
+        send("/sign-up", post(entrance::sign_up)),
+        read("/confirm", get(entrance::confirm_form)),
+        send("/confirm", post(entrance::confirm)),
+        read("/forgotten", get(entrance::forgotten_form)),
+        send("/forgotten", post(entrance::forgotten)),
+        read("/reset", get(entrance::reset_form)),
+        send("/reset", post(entrance::reset)),
+        read("/email", get(entrance::email_form)),
+        send("/email", post(entrance::email)),
+        read("/account", get(own_account::show)),
+        send("/account/name", post(own_account::rename)),
+        send("/account/email", post(own_account::change_email)),
+        send("/account/email/cancel", post(own_account::cancel_email)),
+        send("/account/sessions/end", post(own_account::end_sessions)),
+        send("/account/sessions/{session}/end", post(own_account::end_session)),
+        send("/account/tokens", post(own_account::new_token)),
+        send("/account/tokens/{token}/end", post(own_account::end_token)),
+        read("/mails", get(mails::list)),
+        send("/mails/sign-up", post(mails::sign_up)),
+        read("/mails/{mail}", get(mails::show)),
+        send("/mails/{mail}/again", post(mails::again)),
         read("/password", get(session::password_form)),
         send("/password", post(session::change_password)),
         read("/licenses", get(licenses::list)),

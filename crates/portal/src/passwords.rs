@@ -18,6 +18,9 @@ const RUNNING_MAX: usize = 2;
 /// Callers that wait for their turn; more are told to come back.
 const WAITING_MAX: usize = 32;
 
+/// Passwords of twelve characters and more that people choose again and again: rows of keys, words said twice, words with a year.
+const COMMON: &str = include_str!("common_passwords.txt");
+
 const MEMORY_KIB: u32 = 19 * 1024;
 const PASSES: u32 = 2;
 const LANES: u32 = 1;
@@ -43,13 +46,26 @@ impl fmt::Debug for Passwords {
     }
 }
 
-/// Whether a new password is long enough and not too long.
+/// Whether a new password is long enough, not too long, and none of those that stand on every list of broken ones. What it
+/// is made of is nobody's business (NIST SP 800-63B).
 pub fn check_new(field: &'static str, password: &str) -> Result<(), Failure> {
     let chars = password.chars().count();
-    if (PASSWORD_CHARS_MIN..=PASSWORD_CHARS_MAX).contains(&chars) {
-        return Ok(());
+    if !(PASSWORD_CHARS_MIN..=PASSWORD_CHARS_MAX).contains(&chars) {
+        let why = format!("must have {PASSWORD_CHARS_MIN} to {PASSWORD_CHARS_MAX} characters");
+        return Err(Failure::invalid(field, why));
     }
-    Err(Failure::invalid(field, format!("must have {PASSWORD_CHARS_MIN} to {PASSWORD_CHARS_MAX} characters")))
+    if COMMON.lines().any(|line| line == password.to_lowercase().trim()) {
+        return Err(Failure::invalid(field, "is one of those that are tried first, because many people have it"));
+    }
+    Ok(())
+}
+
+/// Whether a new password is something else than the address that it belongs to.
+pub fn check_not_of(field: &'static str, password: &str, email: &str) -> Result<(), Failure> {
+    match password.to_lowercase().trim() == email {
+        true => Err(Failure::invalid(field, "is the address itself, which everybody knows")),
+        false => Ok(()),
+    }
 }
 
 impl Passwords {
@@ -138,6 +154,20 @@ mod tests {
         assert_eq!(passwords.verify("correct horse batterz", Some(&stored)), Ok(false));
         assert_eq!(passwords.verify("nobody has this password", None), Ok(false), "nobody cannot sign in");
         assert_eq!(passwords.verify(&"x".repeat(100_000), Some(&stored)), Ok(false));
+    }
+
+    #[test]
+    fn what_everybody_tries_first_is_refused_and_nothing_else_is_asked() {
+        for common in
+            ["passwordpassword", "Password123456", "123456789012", "1qaz2wsx3edc", "aaaaaaaaaaaa", "qwertyuiop123"]
+        {
+            assert!(check_new("password", common).is_err(), "{common}");
+        }
+        for fine in ["correct horse battery", "twelve chars", "ÄÖÜ, nur Buchstaben", "lowercaseonlybutlong"] {
+            assert_eq!(check_new("password", fine), Ok(()), "{fine}");
+        }
+        assert!(check_not_of("password", "Ada@Studio.example", "ada@studio.example").is_err());
+        assert!(COMMON.lines().all(|line| line.len() >= PASSWORD_CHARS_MIN && line == line.to_lowercase()));
     }
 
     #[test]

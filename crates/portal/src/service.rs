@@ -11,24 +11,29 @@ pub mod enable;
 pub mod health;
 mod idempotency;
 mod issue;
+mod letters;
 pub mod licenses;
 pub mod losses;
 pub mod organizations;
+pub mod outbox;
 pub mod overview;
+pub mod own_account;
 pub mod pins;
 mod pools;
 pub mod products;
 pub mod receipts;
 pub(crate) mod restore;
 pub mod sessions;
+pub mod settings;
+pub mod sign_up;
 pub mod sync;
 pub mod workstations;
 
 pub use idempotency::IdempotencyKey;
 
-use crate::failure::Failure;
+use crate::failure::{AccountFailure, Failure};
 use crate::store::Keyset;
-use leasehold_core::access::{PortalAction, PortalActor, Verdict, portal_may};
+use leasehold_core::access::{PortalAction, PortalActor, TokenScope, Verdict, portal_may, scope_for};
 use leasehold_core::ids::{AccountId, OrganizationId};
 use leasehold_core::text;
 use leasehold_wire::portal::{Account, Page, PageQuery, Role};
@@ -48,22 +53,30 @@ pub struct Caller {
     address: Option<IpAddr>,
     /// The organization that the account administers.
     administers: Option<OrganizationId>,
+    /// Came with a token, which may be used for these; `None` for whoever signed in.
+    scopes: Option<Vec<TokenScope>>,
 }
 
 impl Caller {
     /// Somebody who is not signed in.
     pub fn nobody(address: IpAddr) -> Caller {
-        Caller { account: None, session: None, address: Some(address), administers: None }
+        Caller { account: None, session: None, address: Some(address), administers: None, scopes: None }
     }
 
     /// The command line on the portal's own machine. It has no account and so no rights in the use cases below; it does
     /// what needs none, such as making the first operator.
     pub fn command_line() -> Caller {
-        Caller { account: None, session: None, address: None, administers: None }
+        Caller { account: None, session: None, address: None, administers: None, scopes: None }
     }
 
     pub(crate) fn signed_in(account: Account, session: String, address: IpAddr) -> Caller {
-        Caller { account: Some(account), session: Some(session), address: Some(address), administers: None }
+        let (account, session, address) = (Some(account), Some(session), Some(address));
+        Caller { account, session, address, administers: None, scopes: None }
+    }
+
+    pub(crate) fn by_token(account: Account, scopes: Vec<TokenScope>, address: IpAddr) -> Caller {
+        let (account, address) = (Some(account), Some(address));
+        Caller { account, session: None, address, administers: None, scopes: Some(scopes) }
     }
 
     pub(crate) fn of_organization(self, administers: Option<OrganizationId>) -> Caller {
@@ -113,8 +126,17 @@ impl Caller {
     }
 }
 
-/// Asks the one table of rights.
+/// Asks the one table of rights, and what a token may be used for.
 fn allow(caller: &Caller, action: PortalAction, owner: Option<AccountId>) -> Result<(), Failure> {
+    if let Some(scopes) = &caller.scopes {
+        match scope_for(action) {
+            None => return Err(AccountFailure::SignInNeeded.into()),
+            Some(scope) if scope != TokenScope::Read && !scopes.contains(&scope) => {
+                return Err(AccountFailure::Scope { needed: scope }.into());
+            }
+            Some(_) => {}
+        }
+    }
     match portal_may(caller.actor(), action, owner) {
         Verdict::Allowed => Ok(()),
         Verdict::SignIn => Err(Failure::SignIn),

@@ -11,6 +11,8 @@ pub mod catalog;
 pub mod documents;
 pub mod idempotency;
 pub mod licenses;
+pub mod links;
+pub mod mails;
 pub mod organizations;
 pub mod overview;
 pub mod pins;
@@ -19,6 +21,7 @@ pub mod schema;
 pub mod sessions;
 pub mod state;
 pub mod sync;
+pub mod tokens;
 pub mod workstations;
 
 use leasehold_core::time::Ms;
@@ -56,6 +59,19 @@ fn text(value: impl Display) -> Value<'static> {
 
 fn rev(rev: u64) -> Value<'static> {
     Value::from(i64::try_from(rev).unwrap_or(i64::MAX))
+}
+
+/// The pattern of whatever contains `part`, in lower case, with `!` before what would stand for something else.
+fn containing(part: &str) -> String {
+    let mut pattern = String::from("%");
+    for c in part.to_lowercase().chars() {
+        if matches!(c, '%' | '_' | '!') {
+            pattern.push('!');
+        }
+        pattern.push(c);
+    }
+    pattern.push('%');
+    pattern
 }
 
 fn damaged(column: usize, why: impl Display) -> DbError {

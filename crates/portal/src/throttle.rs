@@ -1,5 +1,5 @@
-//! Wrong passwords, counted for each account and address, in memory: guessing is slowed down, and nobody can lock
-//! somebody else out for long from a single place.
+//! Wrong passwords, and letters that were asked for, counted for each account and address, in memory: guessing is slowed
+//! down, and nobody can lock somebody else out for long from a single place, nor fill their mailbox.
 
 use leasehold_core::time::MINUTE_MS;
 use std::collections::HashMap;
@@ -7,12 +7,19 @@ use std::net::{IpAddr, Ipv6Addr};
 use std::sync::{Mutex, PoisonError};
 
 const WINDOW_MS: i64 = 15 * MINUTE_MS;
-/// Wrong passwords for one account from one place.
-const PAIR_MAX: u32 = 10;
-/// Wrong passwords from one place, whatever the account.
-const PLACE_MAX: u32 = 50;
-/// Wrong passwords for one account, from wherever.
-const ACCOUNT_MAX: u32 = 200;
+/// How many within the window.
+#[derive(Clone, Copy, Debug)]
+struct Limits {
+    /// For one account from one place.
+    pair: u32,
+    /// From one place, whatever the account.
+    place: u32,
+    /// For one account, from wherever.
+    account: u32,
+}
+
+const PASSWORDS: Limits = Limits { pair: 10, place: 50, account: 200 };
+const LETTERS: Limits = Limits { pair: 5, place: 50, account: 5 };
 /// Counters kept; the one that began first gives way.
 const COUNTERS_MAX: usize = 20_000;
 
@@ -30,8 +37,18 @@ struct Count {
 }
 
 /// Counts wrong passwords. Times are milliseconds of a clock that never steps.
-#[derive(Debug, Default)]
-pub struct Throttle(Mutex<HashMap<Key, Count>>);
+#[derive(Debug)]
+pub struct Throttle {
+    counts: Mutex<HashMap<Key, Count>>,
+    limits: Limits,
+}
+
+impl Default for Throttle {
+    /// For wrong passwords.
+    fn default() -> Throttle {
+        Throttle { counts: Mutex::default(), limits: PASSWORDS }
+    }
+}
 
 /// One machine or one home: an IPv6 customer has a whole /64.
 fn place(address: IpAddr) -> IpAddr {
@@ -41,20 +58,39 @@ fn place(address: IpAddr) -> IpAddr {
     }
 }
 
-fn keys(email: &str, address: IpAddr) -> [(Key, u32); 3] {
+fn keys(limits: Limits, email: &str, address: IpAddr) -> [(Key, u32); 3] {
     let place = place(address);
     [
-        (Key::Pair(email.to_owned(), place), PAIR_MAX),
-        (Key::Place(place), PLACE_MAX),
-        (Key::Account(email.to_owned()), ACCOUNT_MAX),
+        (Key::Pair(email.to_owned(), place), limits.pair),
+        (Key::Place(place), limits.place),
+        (Key::Account(email.to_owned()), limits.account),
     ]
 }
 
 impl Throttle {
+    /// For letters that somebody asks for who has not signed in.
+    pub fn of_letters() -> Throttle {
+        Throttle { limits: LETTERS, ..Throttle::default() }
+    }
+
+    /// Seconds to wait before anything more is asked from a place.
+    pub fn wait_of_place_s(&self, address: IpAddr, now_ms: i64) -> Option<i64> {
+        let counts = self.counts.lock().unwrap_or_else(PoisonError::into_inner);
+        let count = counts.get(&Key::Place(place(address))).filter(|count| count.failures >= self.limits.place)?;
+        let left_ms = count.began_ms + WINDOW_MS - now_ms;
+        (left_ms > 0).then_some((left_ms + 999) / 1_000)
+    }
+
+    /// Forgets what was counted for an account, whose owner has proved to be it.
+    pub fn forgive(&self, email: &str) {
+        let mut counts = self.counts.lock().unwrap_or_else(PoisonError::into_inner);
+        counts.retain(|key, _| !matches!(key, Key::Pair(of, _) | Key::Account(of) if of == email));
+    }
+
     /// Seconds to wait before the next try, if there were too many.
     pub fn wait_s(&self, email: &str, address: IpAddr, now_ms: i64) -> Option<i64> {
-        let counts = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let waits = keys(email, address).into_iter().filter_map(|(key, max)| {
+        let counts = self.counts.lock().unwrap_or_else(PoisonError::into_inner);
+        let waits = keys(self.limits, email, address).into_iter().filter_map(|(key, max)| {
             let count = counts.get(&key).filter(|count| count.failures >= max)?;
             let left_ms = count.began_ms + WINDOW_MS - now_ms;
             (left_ms > 0).then_some((left_ms + 999) / 1_000)
@@ -64,8 +100,8 @@ impl Throttle {
 
     /// Counts a wrong password.
     pub fn failed(&self, email: &str, address: IpAddr, now_ms: i64) {
-        let mut counts = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        for (key, _) in keys(email, address) {
+        let mut counts = self.counts.lock().unwrap_or_else(PoisonError::into_inner);
+        for (key, _) in keys(self.limits, email, address) {
             if counts.len() >= COUNTERS_MAX && !counts.contains_key(&key) {
                 make_room(&mut counts, now_ms);
             }
@@ -79,7 +115,7 @@ impl Throttle {
 
     /// Forgets the wrong passwords of an account from a place, after the right one.
     pub fn succeeded(&self, email: &str, address: IpAddr) {
-        let mut counts = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut counts = self.counts.lock().unwrap_or_else(PoisonError::into_inner);
         counts.remove(&Key::Pair(email.to_owned(), place(address)));
     }
 }
@@ -105,7 +141,7 @@ mod tests {
     #[test]
     fn guessing_is_stopped_and_forgotten_after_the_window() {
         let (throttle, home, away) = (Throttle::default(), address("192.0.2.1"), address("198.51.100.7"));
-        for _ in 0..PAIR_MAX {
+        for _ in 0..PASSWORDS.pair {
             assert_eq!(throttle.wait_s("a@b", home, 0), None);
             throttle.failed("a@b", home, 0);
         }
@@ -118,7 +154,7 @@ mod tests {
     #[test]
     fn one_place_cannot_try_every_account_and_a_whole_ipv6_net_is_one_place() {
         let throttle = Throttle::default();
-        for n in 0..PLACE_MAX {
+        for n in 0..PASSWORDS.place {
             throttle.failed(&format!("{n}@b"), address(&format!("2001:db8::{n:x}")), 0);
         }
         assert!(throttle.wait_s("new@b", address("2001:db8::ffff"), 1).is_some());
@@ -131,6 +167,6 @@ mod tests {
         for n in 0..30_000_u32 {
             throttle.failed("a@b", IpAddr::from(n.to_be_bytes()), 0);
         }
-        assert!(throttle.0.lock().unwrap().len() <= COUNTERS_MAX);
+        assert!(throttle.counts.lock().unwrap().len() <= COUNTERS_MAX);
     }
 }

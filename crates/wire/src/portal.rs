@@ -5,8 +5,10 @@
 
 mod accounts;
 mod licenses;
+mod mails;
 mod organizations;
 mod overview;
+mod own_account;
 mod pins;
 mod schema;
 mod sync;
@@ -15,8 +17,10 @@ mod workstations;
 pub use accounts::*;
 use leasehold_core::ids::AccountId;
 pub use licenses::*;
+pub use mails::*;
 pub use organizations::*;
 pub use overview::*;
+pub use own_account::*;
 pub use pins::*;
 use serde::{Deserialize, Serialize};
 pub use sync::*;

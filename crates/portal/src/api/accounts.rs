@@ -8,18 +8,18 @@ use axum::http::StatusCode;
 use leasehold_core::ids::AccountId;
 use leasehold_web::extract::{ApiJson, ApiPath, ApiQuery};
 use leasehold_web::problem::ApiProblem;
-use leasehold_wire::portal::{Account, ChangePassword, NewAccount, Page, PageQuery};
+use leasehold_wire::portal::{Account, AccountQuery, ChangePassword, NewAccount, Page};
 use leasehold_wire::problem::Problem;
 
-/// All accounts. Operators.
+/// Accounts, or those with something in their name, address or customer number. Operators.
 #[utoipa::path(
-    get, path = "/api/v1/accounts", operation_id = "list_accounts", tag = "accounts", params(PageQuery),
+    get, path = "/api/v1/accounts", operation_id = "list_accounts", tag = "accounts", params(AccountQuery),
     responses((status = 200, body = Page<Account>), (status = "default", body = Problem, content_type = "application/problem+json"))
 )]
 pub(super) async fn list(
     State(front): State<Front>,
     SignedIn(caller): SignedIn,
-    ApiQuery(query): ApiQuery<PageQuery>,
+    ApiQuery(query): ApiQuery<AccountQuery>,
 ) -> Result<ApiJson<Page<Account>>, ApiProblem> {
     Ok(ApiJson(front.portal().run(move |portal| accounts::list(portal, &caller, &query)).await?))
 }

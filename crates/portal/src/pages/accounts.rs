@@ -17,7 +17,7 @@ use leasehold_web::components::{
 use leasehold_web::extract::ApiPath;
 use leasehold_web::maud::{Markup, html};
 use leasehold_web::page::{Notice, Width};
-use leasehold_wire::portal::{Account, NewAccount, Role};
+use leasehold_wire::portal::{Account, AccountQuery, NewAccount, PageQuery, Role};
 
 const HERE: &str = "/accounts";
 const FIELDS: &[&str] = &["email", "name", "password"];
@@ -38,12 +38,10 @@ fn role(role: Role) -> Markup {
 
 pub(super) async fn list(viewer: Viewer, uri: Uri) -> Answer {
     let (query, now) = (ListQuery::of(&uri), viewer.now());
-    let wish = lists::page_query(&query);
+    let PageQuery { after, limit } = lists::page_query(&query);
+    let wish = AccountQuery { q: query.get("q").map(str::to_owned), after, limit };
     let mut page = viewer.run(move |portal, caller| accounts::list(portal, caller, &wish)).await?;
     let whole = lists::is_whole(&page, &query);
-    if whole {
-        page.items.retain(|account| lists::found(&query, &[&account.name, &account.email]));
-    }
     let columns = lists::columns(COLUMNS, whole);
     lists::sort(&mut page.items, query.sort(&columns), |key, a, b| match key {
         "role" => a.role.word().cmp(b.role.word()),
@@ -53,7 +51,10 @@ pub(super) async fn list(viewer: Viewer, uri: Uri) -> Answer {
     });
     let rows = page.items.iter().map(|account| {
         Row::from(vec![
-            two_lines(html! { a href={ (HERE) "/" (account.id) } { (clip(&account.name)) } }, clip(&account.email)),
+            two_lines(
+                html! { a href={ (HERE) "/" (account.id) } { (clip(&account.name)) } },
+                html! { (clip(&account.email)) " · " (account.customer_number) },
+            ),
             role(account.role),
             when(account.created_at.0, now),
             html! {
@@ -63,7 +64,7 @@ pub(super) async fn list(viewer: Viewer, uri: Uri) -> Answer {
     });
     let content = html! {
         (page_header("Accounts", "Who signs in here: your customers, and you.", link_button("New Account", "/accounts/new", Button::Primary)))
-        @if whole { div.toolbar { (search_box("Search accounts", &query)) } }
+        div.toolbar { (search_box("Search name, address or number", &query)) }
         (table(&Table {
             id: "accounts", caption: "Accounts", columns: &columns, rows: rows.collect(), query: &query,
             next: page.next.as_deref(),
@@ -132,6 +133,7 @@ pub(super) async fn create(viewer: Viewer, fields: Fields) -> Answer {
 fn facts(account: &Account, viewer: &Viewer) -> Markup {
     let now = viewer.now();
     definitions(&[
+        ("Customer number", html! { (account.customer_number) }),
         ("Email address", wrapped(&account.email)),
         ("Role", role(account.role)),
         ("Made", when(account.created_at.0, now)),

@@ -6,7 +6,7 @@ use leasehold_core::ids::AccountId;
 use leasehold_core::time::Ms;
 use leasehold_web::components::{Column, ListQuery, Sort};
 use leasehold_web::maud::Markup;
-use leasehold_wire::portal::{OwnedQuery, Page, PageQuery};
+use leasehold_wire::portal::{AccountQuery, OwnedQuery, Page, PageQuery};
 use std::cmp::Ordering;
 
 /// Most rows on one page: as many as a service gives.
@@ -20,6 +20,11 @@ pub(super) fn page_query(query: &ListQuery) -> PageQuery {
 /// The first page: what a form offers to choose from.
 pub(super) fn first_page() -> PageQuery {
     PageQuery { after: None, limit: Some(ROWS_MAX) }
+}
+
+/// The same of accounts.
+pub(super) fn first_accounts() -> AccountQuery {
+    AccountQuery { limit: Some(ROWS_MAX), ..AccountQuery::default() }
 }
 
 /// Whose things are asked for, and which page of them.

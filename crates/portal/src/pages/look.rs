@@ -21,18 +21,21 @@ pub(super) const VERSION: &str = concat!("Leasehold ", env!("CARGO_PKG_VERSION")
 
 const LICENSES: Menu = Menu::Link(Link { label: "LICENSES", href: "/licenses" });
 const WORKSTATIONS: Menu = Menu::Link(Link { label: "WORKSTATIONS", href: "/workstations" });
-const CUSTOMER_MENU: &[Menu] = &[LICENSES, WORKSTATIONS];
+const ACCOUNT: Menu = Menu::Link(Link { label: "ACCOUNT", href: "/account" });
+const CUSTOMER_MENU: &[Menu] = &[LICENSES, WORKSTATIONS, ACCOUNT];
 const ADMINISTRATOR_MENU: &[Menu] =
-    &[LICENSES, WORKSTATIONS, Menu::Link(Link { label: "ORGANIZATION", href: "/organization" })];
+    &[LICENSES, WORKSTATIONS, Menu::Link(Link { label: "ORGANIZATION", href: "/organization" }), ACCOUNT];
 const OPERATOR_MENU: &[Menu] = &[
     Menu::Link(Link { label: "HOME", href: "/" }),
     Menu::Link(Link { label: "ACCOUNTS", href: "/accounts" }),
     Menu::Link(Link { label: "PRODUCTS", href: "/products" }),
     LICENSES,
     WORKSTATIONS,
+    Menu::Link(Link { label: "MAIL", href: "/mails" }),
     Menu::Link(Link { label: "AUDIT LOG", href: "/audit" }),
 ];
-const ACCOUNT_LINKS: &[Link] = &[Link { label: "Change password", href: "/password" }];
+const ACCOUNT_LINKS: &[Link] =
+    &[Link { label: "Account", href: "/account" }, Link { label: "Change password", href: "/password" }];
 
 /// Whoever is looking, signed in.
 #[derive(Clone, Debug)]

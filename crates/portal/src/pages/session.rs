@@ -2,18 +2,26 @@
 
 use super::fields::{Fields, Mistake};
 use super::look::{self, Head, Viewer, done};
-use super::{Answer, go};
+use super::{Answer, entrance, go};
 use crate::front::{self, Asking, Front};
-use crate::service::{Caller, accounts, sessions};
+use crate::service::{Caller, accounts, sessions, settings};
 use axum::extract::State;
 use axum::http::{HeaderMap, Uri, header};
 use axum::response::{AppendHeaders, IntoResponse, Redirect, Response};
 use leasehold_web::components::{Button, Field, ListQuery, button, card, link_button, page_header};
 use leasehold_web::listener::Connection;
 use leasehold_web::maud::{Markup, html};
+use leasehold_web::page::Notice;
 use leasehold_wire::portal::{ChangePassword, SignIn};
 
-fn sign_in_page(front: &Front, caller: &Caller, email: &str, next: &str, mistake: &Mistake) -> Markup {
+fn sign_in_page(
+    front: &Front,
+    caller: &Caller,
+    (email, next): (&str, &str),
+    open: bool,
+    notices: &[Notice],
+    mistake: &Mistake,
+) -> Markup {
     let lead = format!("With your account at the portal of {}.", front.portal().vendor());
     let content = card(
         "",
@@ -26,10 +34,10 @@ fn sign_in_page(front: &Front, caller: &Caller, email: &str, next: &str, mistake
                 (Field::new("password", "Password").required().autocomplete("current-password").password())
                 div.actions { (button("Sign in", Button::Primary)) }
             }
-            p.hint { "No account, or forgotten the password? The vendor makes accounts; ask there." }
+            (entrance::ways_in(open))
         },
     );
-    look::page(front, caller, Head::narrow("Sign in", "/sign-in"), content)
+    look::page(front, caller, Head { notices, ..Head::narrow("Sign in", "/sign-in") }, content)
 }
 
 /// The form; whoever is signed in goes on.
@@ -39,7 +47,9 @@ pub(super) async fn sign_in_form(State(front): State<Front>, Asking(caller): Ask
     if caller.account().is_some() {
         return go(next);
     }
-    Ok(sign_in_page(&front, &caller, "", next, &Mistake::none()).into_response())
+    let open = front.portal().run(settings::sign_up_open).await?;
+    let notices: Vec<Notice> = entrance::said(&query).map(done).into_iter().collect();
+    Ok(sign_in_page(&front, &caller, ("", next), open, &notices, &Mistake::none()).into_response())
 }
 
 pub(super) async fn sign_in(
@@ -58,7 +68,9 @@ pub(super) async fn sign_in(
         }
         Err(failure) => {
             let mistake = Mistake::from(failure);
-            mistake.answer(sign_in_page(&front, &Caller::nobody(address), fields.get("email"), next, &mistake))
+            let open = front.portal().run(settings::sign_up_open).await.unwrap_or(false);
+            let entered = (fields.get("email"), next);
+            mistake.answer(sign_in_page(&front, &Caller::nobody(address), entered, open, &[], &mistake))
         }
     }
 }

@@ -1,17 +1,18 @@
 //! Accounts: made by operators; their people change their own password.
 
 use super::idempotency::Once;
+use super::letters::Letter;
 use super::{Caller, IdempotencyKey, allow, keyset, page};
 use crate::Portal;
 use crate::failure::Failure;
 use crate::passwords;
 use crate::store::accounts::NewRow;
-use crate::store::{accounts, audit, sessions};
+use crate::store::{accounts, audit, mails, sessions};
 use leasehold_core::access::PortalAction;
 use leasehold_core::ids::AccountId;
 use leasehold_core::random;
 use leasehold_core::text;
-use leasehold_wire::portal::{Account, ChangePassword, NewAccount, Page, PageQuery, Role};
+use leasehold_wire::portal::{Account, AccountQuery, ChangePassword, NewAccount, Page, PageQuery, Role};
 use leasehold_wire::time::Time;
 use serde_json::json;
 
@@ -23,7 +24,8 @@ pub(super) fn email(text: &str) -> Result<String, Failure> {
     text::name(&email).map_err(|why| Failure::invalid("email", why))?;
     let shaped =
         email.split_once('@').is_some_and(|(user, host)| !user.is_empty() && !host.is_empty() && !host.contains('@'));
-    if !shaped || email.len() > EMAIL_CHARS_MAX || email.contains(char::is_whitespace) {
+    let sendable = shaped && email.len() <= EMAIL_CHARS_MAX && !email.contains(char::is_whitespace);
+    if !sendable || !crate::mail::is_address(&email) {
         return Err(Failure::invalid("email", "must be an email address such as ada@example.com"));
     }
     Ok(email)
@@ -77,14 +79,18 @@ fn write(
     let email = email(&wish.email)?;
     text::name(&wish.name).map_err(|why| Failure::invalid("name", why))?;
     passwords::check_new("password", &wish.password)?;
+    passwords::check_not_of("password", &wish.password, &email)?;
     let stamp = portal.stamp(caller);
     // Without the password: a fast hash of it would be a way to guess it.
     let once = Once::new(caller, key, "account.create", &(&email, &wish.name, wish.role), stamp.now)?;
     let (id, salt) = portal.draw(|random| (AccountId::draw(stamp.now, random), random::bytes(random)));
     let password_hash = portal.passwords().hash(&wish.password, salt)?;
-    let new = NewRow { id, email, name: wish.name.clone(), password_hash, role: wish.role, created_at: stamp.now };
+    let (name, role, created_at) = (wish.name.clone(), wish.role, stamp.now);
     portal.db().write(move |tx| {
         once.run(tx, |tx| {
+            let (email, name, password_hash) = (email.clone(), name.clone(), password_hash.clone());
+            let number = accounts::next_number(tx)?;
+            let new = NewRow { id, email, name, password_hash, role, number, created_at };
             if !accounts::insert(tx, &new)? {
                 return Err(Failure::Taken { what: "email address" });
             }
@@ -92,6 +98,7 @@ fn write(
             audit::insert(tx, &stamp, "account.create", &new.id.to_string(), &detail)?;
             Ok(Account {
                 id: new.id,
+                customer_number: new.number,
                 email: new.email.clone(),
                 name: new.name.clone(),
                 role: new.role,
@@ -102,12 +109,16 @@ fn write(
     })
 }
 
-/// All accounts. Operators.
-pub fn list(portal: &Portal, caller: &Caller, query: &PageQuery) -> Result<Page<Account>, Failure> {
+/// Accounts, or those with something in their name, address or number. Operators.
+pub fn list(portal: &Portal, caller: &Caller, query: &AccountQuery) -> Result<Page<Account>, Failure> {
     allow(caller, PortalAction::ManageAccounts, None)?;
-    let keys = keyset(query)?;
+    let keys = keyset(&PageQuery { after: query.after.clone(), limit: query.limit })?;
+    let part = query.q.as_deref().map(str::trim).filter(|part| !part.is_empty()).map(str::to_owned);
+    if part.as_ref().is_some_and(|part| part.chars().count() > text::NAME_CHARS_MAX || part.contains('\0')) {
+        return Err(Failure::invalid("q", format!("must be at most {} characters of text", text::NAME_CHARS_MAX)));
+    }
     portal.db().read(move |tx| {
-        let rows = accounts::list(tx, &keys)?;
+        let rows = accounts::list(tx, part.as_deref(), &keys)?;
         Ok(page(rows, &keys, |account| account.id.to_string(), |account| account))
     })
 }
@@ -125,21 +136,17 @@ pub fn change_password(portal: &Portal, caller: &Caller, wish: &ChangePassword) 
     allow(caller, PortalAction::UseOwnAccount, None)?;
     let account = caller.account().cloned().ok_or(Failure::SignIn)?;
     passwords::check_new("new", &wish.new)?;
-    let email = account.email.clone();
-    let known = portal.db().read(move |tx| Ok::<_, Failure>(accounts::credentials(tx, &email)?))?;
-    let (_, old) = known.ok_or(Failure::SignIn)?;
-    super::sessions::slow_down(portal, caller, &account.email)?;
-    if !portal.passwords().verify(&wish.current, Some(&old))? {
-        super::sessions::count_failure(portal, caller, &account.email);
-        return Err(Failure::invalid("current", "is not the password of this account"));
-    }
+    passwords::check_not_of("new", &wish.new, &account.email)?;
+    let old = super::sessions::check_own_password(portal, caller, &account.email, &wish.current, "current")?;
     let new = portal.passwords().hash(&wish.new, portal.draw(|random| random::bytes(random)))?;
     let (stamp, keep) = (portal.stamp(caller), caller.session().to_owned());
+    let letter = Letter::draw(portal, stamp.now);
     portal.db().write(move |tx| {
         if !accounts::replace_password(tx, account.id, &old, &new)? {
             return Err(Failure::invalid("current", "was changed by somebody else at the same moment"));
         }
         let ended = sessions::end_others(tx, account.id, &keep)?;
+        mails::insert(tx, &letter.password_changed(account.id, &account.email))?;
         Ok(audit::insert(tx, &stamp, "password.change", &account.id.to_string(), &json!({ "sign_ins_ended": ended }))?)
     })
 }

@@ -88,7 +88,7 @@ pub fn revoke(portal: &Portal, caller: &Caller, license: LicenseId, account: Acc
 
 /// What organizations gave to the caller.
 pub fn mine(portal: &Portal, caller: &Caller) -> Result<AssignedSeats, Failure> {
-    allow(caller, PortalAction::UseOwnAccount, None)?;
+    allow(caller, PortalAction::ReadOwnAccount, None)?;
     let (account, now) = (caller.id()?, portal.now());
     portal.db().read(move |tx| Ok(AssignedSeats { items: given_to(tx, account, now)? }))
 }

@@ -3,10 +3,12 @@
 use super::idempotency::REMEMBERED_MS;
 use crate::Portal;
 use crate::failure::Failure;
-use crate::store::{bells, documents, idempotency, sessions, state, sync};
+use crate::store::{bells, documents, idempotency, links, mails, sessions, state, sync, tokens};
 use leasehold_core::time::{DAY_MS, MINUTE_MS, Ms};
 use leasehold_db::Dialect;
 
+/// Letters that were sent or given up are kept this long, for people to look at.
+const MAIL_KEPT_MS: i64 = 90 * DAY_MS;
 /// Changes are tried again this long after some were taken, in milliseconds.
 const PROBE_EVERY_MS: i64 = 5_000;
 /// The portal's clock and its database's may differ by this much.
@@ -52,6 +54,9 @@ pub fn sweep(portal: &Portal) -> Result<(), Failure> {
     portal.db().write(move |tx| {
         sessions::sweep(tx, now)?;
         idempotency::sweep(tx, now.plus(-REMEMBERED_MS))?;
+        tokens::sweep(tx, now)?;
+        links::sweep(tx, now)?;
+        mails::sweep(tx, now.plus(-MAIL_KEPT_MS))?;
         state::sweep_enable_tokens(tx, now)?;
         sync::sweep(tx, now, now.plus(-leasehold_core::sync::WANT_MS))?;
         bells::sweep(tx)?;

@@ -13,7 +13,7 @@ use serde_json::json;
 
 /// The organization that the caller owns, if any, and those of which they are a member.
 pub fn list(portal: &Portal, caller: &Caller) -> Result<Organizations, Failure> {
-    allow(caller, PortalAction::UseOwnAccount, None)?;
+    allow(caller, PortalAction::ReadOwnAccount, None)?;
     let account = caller.id()?;
     portal.db().read(move |tx| {
         let mut items: Vec<Organization> = organizations::of_owner(tx, account)?.into_iter().collect();

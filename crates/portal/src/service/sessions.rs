@@ -3,11 +3,14 @@
 use super::{Caller, accounts::email as normal};
 use crate::Portal;
 use crate::failure::Failure;
-use crate::store::{accounts, audit, organizations, sessions};
+use crate::store::{accounts, audit, organizations, sessions, tokens};
+use leasehold_core::access::PortalAction;
+use leasehold_core::ids::{AccountId, SessionId};
 use leasehold_core::text;
-use leasehold_core::time::{HOUR_MS, MINUTE_MS};
+use leasehold_core::time::{HOUR_MS, MINUTE_MS, Ms};
+use leasehold_db::{DbError, Tx};
 use leasehold_web::session::SessionToken;
-use leasehold_wire::portal::{SignIn, SignedIn};
+use leasehold_wire::portal::{Account, SignIn, SignedIn};
 use leasehold_wire::time::Time;
 use serde_json::json;
 use std::net::IpAddr;
@@ -56,30 +59,82 @@ pub fn sign_in(
         return Err(Failure::WrongPassword);
     };
     portal.throttle().succeeded(&email, address);
-    let token = portal.draw(|random| SessionToken::draw(random));
-    let caller = Caller::signed_in(account.clone(), token.hash(), address);
+    let new = NewSession::draw(portal, address, agent, portal.now());
+    let caller = Caller::signed_in(account.clone(), new.token.hash(), address);
     let stamp = portal.stamp(&caller);
-    let new = sessions::NewRow {
-        token_sha256: token.hash(),
-        account: account.id,
-        created_at: stamp.now,
-        expires_at: stamp.now.plus(RUNS_MS),
-        address: stamp.address.clone(),
-        agent: agent.chars().filter(|c| !text::is_invisible_control(*c)).take(text::NAME_CHARS_MAX).collect(),
-    };
-    account.signed_in_at = Some(Time(stamp.now));
-    let signed_in = SignedIn { token: token.text(), expires_at: Time(new.expires_at), account };
+    account.signed_in_at = Some(Time(new.now));
+    let (token, made, id) = (new.token(), new.clone(), account.id);
     portal.db().write(move |tx| {
         // It may have been changed, and every sign-in ended, while it was being verified.
-        if !accounts::has_password(tx, new.account, &verified)? {
+        if !accounts::has_password(tx, id, &verified)? {
             return Err(Failure::WrongPassword);
         }
-        sessions::insert(tx, &new)?;
-        accounts::signed_in(tx, new.account, stamp.now)?;
-        audit::insert(tx, &stamp, "session.sign_in", &new.account.to_string(), &json!({ "agent": new.agent }))?;
-        Ok::<_, Failure>(())
+        Ok::<_, Failure>(made.write(tx, id, &stamp)?)
     })?;
-    Ok((token, signed_in))
+    Ok((token, new.signed_in(account)))
+}
+
+/// A sign-in that is drawn before a transaction and written in it.
+#[derive(Clone)]
+pub(super) struct NewSession {
+    id: SessionId,
+    token: SessionToken,
+    address: String,
+    agent: String,
+    now: Ms,
+}
+
+impl NewSession {
+    pub(super) fn draw(portal: &Portal, address: IpAddr, agent: &str, now: Ms) -> NewSession {
+        let (id, token) = portal.draw(|random| (SessionId::draw(now, random), SessionToken::draw(random)));
+        let agent = agent.chars().filter(|c| !text::is_invisible_control(*c)).take(text::NAME_CHARS_MAX).collect();
+        NewSession { id, token, address: address.to_string(), agent, now }
+    }
+
+    /// Its token, for the browser.
+    pub(super) fn token(&self) -> SessionToken {
+        self.token.clone()
+    }
+
+    pub(super) fn write(&self, tx: &mut Tx<'_>, account: AccountId, stamp: &audit::Stamp) -> Result<(), DbError> {
+        let new = sessions::NewRow {
+            id: self.id,
+            token_sha256: self.token.hash(),
+            account,
+            created_at: self.now,
+            expires_at: self.now.plus(RUNS_MS),
+            address: self.address.clone(),
+            agent: self.agent.clone(),
+        };
+        sessions::insert(tx, &new)?;
+        accounts::signed_in(tx, account, self.now)?;
+        audit::insert(tx, stamp, "session.sign_in", &account.to_string(), &json!({ "agent": self.agent }))
+    }
+
+    /// What whoever signed in is told.
+    pub(super) fn signed_in(&self, account: Account) -> SignedIn {
+        SignedIn { token: self.token.text(), expires_at: Time(self.now.plus(RUNS_MS)), account }
+    }
+}
+
+/// Whether `password` is that of the caller's own account: asked before what a borrowed browser should not do. `field` is
+/// what it is called.
+pub(super) fn check_own_password(
+    portal: &Portal,
+    caller: &Caller,
+    email: &str,
+    password: &str,
+    field: &'static str,
+) -> Result<String, Failure> {
+    slow_down(portal, caller, email)?;
+    let wanted = email.to_owned();
+    let known = portal.db().read(move |tx| Ok::<_, Failure>(accounts::credentials(tx, &wanted)?))?;
+    let (_, hash) = known.ok_or(Failure::SignIn)?;
+    if !portal.passwords().verify(password, Some(&hash))? {
+        count_failure(portal, caller, email);
+        return Err(Failure::invalid(field, "is not the password of this account"));
+    }
+    Ok(hash)
 }
 
 /// Who a token stands for; somebody who is not signed in if it stands for nobody, or no longer.
@@ -87,24 +142,47 @@ pub fn caller(portal: &Portal, token: Option<&SessionToken>, address: IpAddr) ->
     let Some(hash) = token.map(SessionToken::hash) else { return Ok(Caller::nobody(address)) };
     let (wanted, now) = (hash.clone(), portal.now());
     let known = portal.db().read(move |tx| {
-        let Some(session) = sessions::running(tx, &wanted, now)? else { return Ok(None) };
-        let Some(account) = accounts::get(tx, session.account)? else { return Ok(None) };
+        let (by, account) = match sessions::running(tx, &wanted, now)? {
+            Some(session) => (By::Session(session.seen_at), session.account),
+            None => match tokens::find(tx, &wanted, now)? {
+                Some(token) => (By::Token(token.clone()), token.account),
+                None => return Ok(None),
+            },
+        };
+        let Some(account) = accounts::get(tx, account)? else { return Ok(None) };
         let administers = organizations::of_owner(tx, account.id)?.map(|found| found.id);
-        Ok::<_, Failure>(Some((account, administers, session)))
+        Ok::<_, Failure>(Some((account, administers, by)))
     })?;
-    let Some((account, administers, session)) = known else { return Ok(Caller::nobody(address)) };
-    if now.since(session.seen_at) >= SEEN_STEP_MS {
-        let used = hash.clone();
-        // Nobody is kept from looking because this cannot be noted: on a full disk people want to look before all.
-        if let Err(error) = portal.db().write(move |tx| Ok::<_, Failure>(sessions::seen(tx, &used, now)?)) {
-            tracing::warn!(%error, "the use of a sign-in cannot be noted");
+    let Some((account, administers, by)) = known else { return Ok(Caller::nobody(address)) };
+    let stale = |seen_at: Option<Ms>| seen_at.is_none_or(|seen_at| now.since(seen_at) >= SEEN_STEP_MS);
+    let (noted, caller) = match by {
+        By::Session(seen_at) => {
+            let used = hash.clone();
+            let note = || portal.db().write(move |tx| Ok::<_, Failure>(sessions::seen(tx, &used, now)?));
+            (if stale(Some(seen_at)) { note() } else { Ok(()) }, Caller::signed_in(account, hash, address))
         }
+        By::Token(token) => {
+            let note = || portal.db().write(move |tx| Ok::<_, Failure>(tokens::used(tx, token.id, now)?));
+            (if stale(token.used_at) { note() } else { Ok(()) }, Caller::by_token(account, token.scopes, address))
+        }
+    };
+    // Nobody is kept from looking because this cannot be noted: on a full disk people want to look before all.
+    if let Err(error) = noted {
+        tracing::warn!(%error, "the use of a sign-in cannot be noted");
     }
-    Ok(Caller::signed_in(account, hash, address).of_organization(administers))
+    Ok(caller.of_organization(administers))
+}
+
+/// With what somebody came.
+enum By {
+    /// A sign-in, last seen then.
+    Session(Ms),
+    Token(tokens::TokenRow),
 }
 
 /// Ends the sign-in with which the caller came.
 pub fn sign_out(portal: &Portal, caller: &Caller) -> Result<(), Failure> {
+    super::allow(caller, PortalAction::UseOwnAccount, None)?;
     let account = caller.id()?;
     let (stamp, token) = (portal.stamp(caller), caller.session().to_owned());
     portal.db().write(move |tx| {

@@ -1,6 +1,6 @@
 //! Table `account`.
 
-use super::{Keyset, id, opt_ms, text, time, word};
+use super::{Keyset, id, opt_ms, text, time, whole, word};
 use leasehold_core::ids::AccountId;
 use leasehold_core::time::Ms;
 use leasehold_db::{DbError, Row, Tx};
@@ -20,13 +20,15 @@ pub struct NewRow {
     pub password_hash: String,
     /// Role.
     pub role: Role,
+    /// Its customer number.
+    pub number: u64,
     /// When it is made.
     pub created_at: Ms,
 }
 
 macro_rules! select {
     ($rest:literal) => {
-        concat!("SELECT id, email, name, role, created_at_ms, signed_in_at_ms FROM account ", $rest)
+        concat!("SELECT id, email, name, role, created_at_ms, signed_in_at_ms, number FROM account ", $rest)
     };
 }
 
@@ -38,14 +40,15 @@ fn read(row: &Row<'_>) -> Result<Account, DbError> {
         role: word(row, 3, Role::from_word)?,
         created_at: time(row, 4)?,
         signed_in_at: opt_ms(row, 5)?.map(Time),
+        customer_number: whole(row, 6)?,
     })
 }
 
 /// Writes an account; `false` if its address is taken.
 pub fn insert(tx: &mut Tx<'_>, new: &NewRow) -> Result<bool, DbError> {
     let written = tx.exec(
-        "INSERT INTO account (id, email, name, password_hash, role, created_at_ms)
-         VALUES (?1, ?2, ?3, ?4, ?5, ?6) ON CONFLICT (email) DO NOTHING",
+        "INSERT INTO account (id, email, name, password_hash, role, created_at_ms, number, search)
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8) ON CONFLICT (email) DO NOTHING",
         &[
             text(new.id),
             (&new.email).into(),
@@ -53,9 +56,52 @@ pub fn insert(tx: &mut Tx<'_>, new: &NewRow) -> Result<bool, DbError> {
             (&new.password_hash).into(),
             new.role.word().into(),
             new.created_at.0.into(),
+            i64::try_from(new.number).unwrap_or(i64::MAX).into(),
+            search(&new.name, &new.email, new.number).into(),
         ],
     )?;
     Ok(written == 1)
+}
+
+/// The next customer number. Given once, also if nothing comes of it.
+pub fn next_number(tx: &mut Tx<'_>) -> Result<u64, DbError> {
+    let sql = "UPDATE portal_state SET customers = customers + 1 WHERE id = 1 RETURNING customers";
+    tx.one(sql, &[], |row| whole(row, 0))?.ok_or_else(|| super::damaged(0, "no row of the portal's state"))
+}
+
+/// The account of an address (lower case).
+pub fn by_email(tx: &mut Tx<'_>, email: &str) -> Result<Option<Account>, DbError> {
+    tx.one(select!("WHERE email = ?1"), &[email.into()], read)
+}
+
+/// What an account is found by.
+fn search(name: &str, email: &str, number: u64) -> String {
+    format!("{name} {email} {number}").to_lowercase()
+}
+
+/// Writes what an account is found by, after it is called otherwise.
+fn find_by(tx: &mut Tx<'_>, account: AccountId) -> Result<(), DbError> {
+    if let Some(now) = get(tx, account)? {
+        let search = search(&now.name, &now.email, now.customer_number);
+        tx.exec("UPDATE account SET search = ?2 WHERE id = ?1", &[text(account), search.into()])?;
+    }
+    Ok(())
+}
+
+/// Changes the name.
+pub fn set_name(tx: &mut Tx<'_>, account: AccountId, name: &str) -> Result<(), DbError> {
+    tx.exec("UPDATE account SET name = ?2 WHERE id = ?1", &[text(account), name.into()])?;
+    find_by(tx, account)
+}
+
+/// Changes the address (lower case); `false` if another account has it.
+pub fn set_email(tx: &mut Tx<'_>, account: AccountId, email: &str) -> Result<bool, DbError> {
+    let changed = tx.exec(
+        "UPDATE account SET email = ?2 WHERE id = ?1 AND NOT EXISTS (SELECT 1 FROM account a WHERE a.email = ?2 AND a.id <> ?1)",
+        &[text(account), email.into()],
+    )?;
+    find_by(tx, account)?;
+    Ok(changed == 1)
 }
 
 /// One account.
@@ -66,15 +112,23 @@ pub fn get(tx: &mut Tx<'_>, account: AccountId) -> Result<Option<Account>, DbErr
 /// The account of an address (lower case) and its password hash.
 pub fn credentials(tx: &mut Tx<'_>, email: &str) -> Result<Option<(Account, String)>, DbError> {
     tx.one(
-        "SELECT id, email, name, role, created_at_ms, signed_in_at_ms, password_hash FROM account WHERE email = ?1",
+        "SELECT id, email, name, role, created_at_ms, signed_in_at_ms, number, password_hash FROM account WHERE email = ?1",
         &[email.into()],
-        |row| Ok((read(row)?, row.text(6)?)),
+        |row| Ok((read(row)?, row.text(7)?)),
     )
 }
 
-/// Accounts, newest first.
-pub fn list(tx: &mut Tx<'_>, keyset: &Keyset) -> Result<Vec<Account>, DbError> {
-    tx.all(select!("WHERE id < ?1 ORDER BY id DESC LIMIT ?2"), &[keyset.before(), keyset.limit()], read)
+/// Accounts, newest first; those whose name, address or number has `part` in it, or all.
+pub fn list(tx: &mut Tx<'_>, part: Option<&str>, keyset: &Keyset) -> Result<Vec<Account>, DbError> {
+    let Some(part) = part else {
+        return tx.all(select!("WHERE id < ?1 ORDER BY id DESC LIMIT ?2"), &[keyset.before(), keyset.limit()], read);
+    };
+    let pattern = super::containing(part);
+    tx.all(
+        select!("WHERE search LIKE ?3 ESCAPE '!' AND id < ?1 ORDER BY id DESC LIMIT ?2"),
+        &[keyset.before(), keyset.limit(), pattern.into()],
+        read,
+    )
 }
 
 /// Notes a sign-in.

@@ -16,6 +16,7 @@ pub const MIGRATIONS: Migrations = Migrations(&[
     Migration { version: 10, name: "seats kept for use without a portal", sql: PINS },
     Migration { version: 11, name: "receipts of some seats, servers that are lost", sql: GIVING_UP },
     Migration { version: 12, name: "machines that are lost", sql: PASSES_WRITTEN_OFF },
+    Migration { version: 13, name: "customer numbers, letters, links, sign-ins by id, tokens", sql: OWN_ACCOUNTS },
 ]);
 
 const ACCOUNTS: &str = "
@@ -311,6 +312,71 @@ CREATE TABLE pass_write_off (
     PRIMARY KEY (pass, license)
 );
 CREATE INDEX pass_write_off_license ON pass_write_off (license, at_ms);
+";
+
+// `account.search`: what an account is found by, in lower case. `account.number`: what customers are called by; `portal_state.customers` is the newest one given. A session's id is made
+// from the hash of its token, which tells nobody the token. `mail`: `link` stands apart from the text, so that it can be
+// forgotten once it was sent. `link.password_hash`: what was chosen by whoever signed up.
+const OWN_ACCOUNTS: &str = "
+ALTER TABLE account ADD COLUMN number BIGINT NOT NULL DEFAULT 0;
+UPDATE account SET number = 1000000 + (SELECT COUNT(*) FROM account other WHERE other.id <= account.id);
+CREATE UNIQUE INDEX account_number ON account (number);
+ALTER TABLE account ADD COLUMN search TEXT NOT NULL DEFAULT '';
+UPDATE account SET search = LOWER(name || ' ' || email || ' ' || CAST(number AS TEXT));
+ALTER TABLE portal_state ADD COLUMN customers BIGINT NOT NULL DEFAULT 1000000;
+ALTER TABLE portal_state ADD COLUMN sign_up_open BIGINT NOT NULL DEFAULT 1;
+UPDATE portal_state SET customers = 1000000 + (SELECT COUNT(*) FROM account);
+ALTER TABLE session ADD COLUMN id TEXT NOT NULL DEFAULT '';
+UPDATE session SET id = 'sess_' || SUBSTR(token_sha256, 1, 32);
+CREATE UNIQUE INDEX session_id ON session (id);
+CREATE TABLE mail (
+    id TEXT PRIMARY KEY,
+    kind TEXT NOT NULL,
+    account TEXT REFERENCES account (id),
+    recipient TEXT NOT NULL,
+    subject TEXT NOT NULL,
+    body TEXT NOT NULL,
+    link TEXT NOT NULL,
+    status TEXT NOT NULL,
+    tries BIGINT NOT NULL,
+    due_at_ms BIGINT NOT NULL,
+    created_at_ms BIGINT NOT NULL,
+    ended_at_ms BIGINT,
+    error TEXT NOT NULL DEFAULT ''
+);
+CREATE INDEX mail_due ON mail (status, due_at_ms);
+CREATE INDEX mail_status ON mail (status, id);
+CREATE INDEX mail_account ON mail (account, id);
+CREATE TABLE link (
+    token_sha256 TEXT PRIMARY KEY,
+    kind TEXT NOT NULL,
+    account TEXT REFERENCES account (id),
+    email TEXT NOT NULL,
+    name TEXT NOT NULL,
+    password_hash TEXT NOT NULL,
+    expires_at_ms BIGINT NOT NULL
+);
+CREATE UNIQUE INDEX link_email ON link (kind, email);
+CREATE TABLE email_change (
+    account TEXT PRIMARY KEY REFERENCES account (id),
+    email TEXT NOT NULL,
+    old_sha256 TEXT NOT NULL UNIQUE,
+    new_sha256 TEXT NOT NULL UNIQUE,
+    old_confirmed BIGINT NOT NULL,
+    new_confirmed BIGINT NOT NULL,
+    expires_at_ms BIGINT NOT NULL
+);
+CREATE TABLE api_token (
+    id TEXT PRIMARY KEY,
+    token_sha256 TEXT NOT NULL UNIQUE,
+    account TEXT NOT NULL REFERENCES account (id),
+    name TEXT NOT NULL,
+    scopes TEXT NOT NULL,
+    created_at_ms BIGINT NOT NULL,
+    expires_at_ms BIGINT NOT NULL,
+    used_at_ms BIGINT
+);
+CREATE INDEX api_token_account ON api_token (account, id);
 ";
 
 const AUDIT: &str = "

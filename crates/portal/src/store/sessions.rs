@@ -1,13 +1,16 @@
 //! Table `session`: sign-ins, by the hash of their token.
 
-use super::{id, ms, text};
-use leasehold_core::ids::AccountId;
+use super::{id, ms, text, time};
+use leasehold_core::ids::{AccountId, SessionId};
 use leasehold_core::time::Ms;
 use leasehold_db::{DbError, Tx};
+use leasehold_wire::portal::SessionView;
 
 /// A sign-in to be written.
 #[derive(Clone, Debug)]
 pub struct NewRow {
+    /// Names it to people.
+    pub id: SessionId,
     /// SHA-256 of the token, hex.
     pub token_sha256: String,
     /// Whose.
@@ -34,8 +37,8 @@ pub struct SessionRow {
 /// Writes a sign-in.
 pub fn insert(tx: &mut Tx<'_>, new: &NewRow) -> Result<(), DbError> {
     tx.exec(
-        "INSERT INTO session (token_sha256, account, created_at_ms, seen_at_ms, expires_at_ms, address, agent)
-         VALUES (?1, ?2, ?3, ?3, ?4, ?5, ?6)",
+        "INSERT INTO session (token_sha256, account, created_at_ms, seen_at_ms, expires_at_ms, address, agent, id)
+         VALUES (?1, ?2, ?3, ?3, ?4, ?5, ?6, ?7)",
         &[
             (&new.token_sha256).into(),
             text(new.account),
@@ -43,6 +46,7 @@ pub fn insert(tx: &mut Tx<'_>, new: &NewRow) -> Result<(), DbError> {
             new.expires_at.0.into(),
             (&new.address).into(),
             (&new.agent).into(),
+            text(new.id),
         ],
     )?;
     Ok(())
@@ -67,6 +71,37 @@ pub fn seen(tx: &mut Tx<'_>, token_sha256: &str, now: Ms) -> Result<(), DbError>
 pub fn end(tx: &mut Tx<'_>, token_sha256: &str) -> Result<(), DbError> {
     tx.exec("DELETE FROM session WHERE token_sha256 = ?1", &[token_sha256.into()])?;
     Ok(())
+}
+
+/// The sign-ins of an account that run, newest first; the one of `current_sha256` is marked.
+pub fn of_account(
+    tx: &mut Tx<'_>,
+    account: AccountId,
+    current_sha256: &str,
+    now: Ms,
+) -> Result<Vec<SessionView>, DbError> {
+    tx.all(
+        "SELECT id, created_at_ms, seen_at_ms, expires_at_ms, address, agent, token_sha256 FROM session
+         WHERE account = ?1 AND expires_at_ms > ?2 ORDER BY created_at_ms DESC, id LIMIT 200",
+        &[text(account), now.0.into()],
+        |row| {
+            Ok(SessionView {
+                id: id(row, 0)?,
+                created_at: time(row, 1)?,
+                seen_at: time(row, 2)?,
+                expires_at: time(row, 3)?,
+                address: row.text(4)?,
+                agent: row.text(5)?,
+                current: row.str(6)? == current_sha256,
+            })
+        },
+    )
+}
+
+/// Ends one sign-in of an account by its id; `false` if it has none such.
+pub fn end_by_id(tx: &mut Tx<'_>, account: AccountId, session: SessionId) -> Result<bool, DbError> {
+    let sql = "DELETE FROM session WHERE id = ?1 AND account = ?2";
+    Ok(tx.exec(sql, &[text(session), text(account)])? == 1)
 }
 
 /// Ends all sign-ins of an account but one.

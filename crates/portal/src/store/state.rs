@@ -25,6 +25,18 @@ pub fn stop_learning(tx: &mut Tx<'_>) -> Result<(), DbError> {
     Ok(())
 }
 
+/// Whether anyone may make an account.
+pub fn sign_up_open(tx: &mut Tx<'_>) -> Result<bool, DbError> {
+    let open = tx.one("SELECT sign_up_open FROM portal_state WHERE id = 1", &[], |row| row.bool(0))?;
+    Ok(open.unwrap_or(false))
+}
+
+/// Opens or closes that.
+pub fn set_sign_up_open(tx: &mut Tx<'_>, open: bool) -> Result<(), DbError> {
+    tx.exec("UPDATE portal_state SET sign_up_open = ?1 WHERE id = 1", &[open.into()])?;
+    Ok(())
+}
+
 /// Keeps a token that enables one server, by its hash.
 pub fn add_enable_token(
     tx: &mut Tx<'_>,

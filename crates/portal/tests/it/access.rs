@@ -2,15 +2,17 @@
 
 use crate::api::Http;
 use crate::online::{Online, report};
-use crate::world::{PASSWORD, id, sign_in};
+use crate::world::{HOME, PASSWORD, World, id, sign_in};
 use axum::http::Method;
-use leasehold_core::ids::PassId;
+use leasehold_core::access::TokenScope;
+use leasehold_core::ids::{MailId, PassId, SessionId, TokenId};
 use leasehold_core::license::{Scope, Share};
 use leasehold_core::random::Seeded;
-use leasehold_core::time::Ms;
+use leasehold_core::time::{DAY_MS, Ms};
 use leasehold_db::testing::fresh_in_line;
-use leasehold_portal::service::{assignments, enable, organizations};
-use leasehold_wire::portal::{NewEnableToken, NewMember};
+use leasehold_portal::Caller;
+use leasehold_portal::service::{assignments, enable, organizations, outbox, own_account, sign_up};
+use leasehold_wire::portal::{ChangeEmail, NewEnableToken, NewMember, NewToken, RequestReset, SignUp};
 use serde_json::{Value, json};
 use std::collections::BTreeSet;
 
@@ -27,6 +29,8 @@ const SIGNED_IN_EMPTY: [u16; 6] = [401, 204, 204, 204, 204, 204];
 const OWNER: [u16; 6] = [401, 404, 404, 404, 200, 200];
 const OWNER_EMPTY: [u16; 6] = [401, 404, 404, 404, 204, 204];
 const OWNER_CREATES: [u16; 6] = [401, 404, 404, 404, 201, 201];
+/// The owner's own.
+const OWN_EMPTY: [u16; 6] = [401, 404, 404, 404, 204, 404];
 const OPERATOR: [u16; 6] = [401, 403, 403, 403, 403, 200];
 const OPERATOR_CREATES: [u16; 6] = [401, 403, 403, 403, 403, 201];
 /// For one's own organization, which everybody else does not have.
@@ -41,6 +45,26 @@ const TABLE: &[Row] = &[
     ("post", "/api/v1/sessions", [201; 6]),
     ("delete", "/api/v1/sessions/current", SIGNED_IN_EMPTY),
     ("get", "/api/v1/me", SIGNED_IN),
+    ("patch", "/api/v1/me", SIGNED_IN),
+    ("put", "/api/v1/me/email", [401, 202, 202, 202, 202, 202]),
+    ("delete", "/api/v1/me/email", SIGNED_IN_EMPTY),
+    ("get", "/api/v1/me/sessions", SIGNED_IN),
+    ("delete", "/api/v1/me/sessions", SIGNED_IN),
+    // One's own, whoever one is: an operator has no other way here either.
+    ("delete", "/api/v1/me/sessions/{session}", OWN_EMPTY),
+    ("get", "/api/v1/me/tokens", SIGNED_IN),
+    ("post", "/api/v1/me/tokens", [401, 201, 201, 201, 201, 201]),
+    ("delete", "/api/v1/me/tokens/{token}", OWN_EMPTY),
+    ("post", "/api/v1/sign-ups", [202; 6]),
+    ("post", "/api/v1/sign-ups/confirm", [201; 6]),
+    ("post", "/api/v1/password-resets", [202; 6]),
+    ("post", "/api/v1/password-resets/confirm", [204; 6]),
+    ("post", "/api/v1/email-changes/confirm", [200; 6]),
+    ("get", "/api/v1/mails", OPERATOR),
+    ("get", "/api/v1/mails/{mail}", OPERATOR),
+    ("post", "/api/v1/mails/{mail}/again", OPERATOR),
+    ("get", "/api/v1/settings", OPERATOR),
+    ("patch", "/api/v1/settings", OPERATOR),
     ("get", "/api/v1/me/assignments", SIGNED_IN),
     ("put", "/api/v1/me/password", SIGNED_IN_EMPTY),
     ("get", "/api/v1/accounts", OPERATOR),
@@ -93,13 +117,53 @@ const TABLE: &[Row] = &[
     ("get", "/api/v1/overview", OPERATOR),
 ];
 
+/// A letter that nobody took for two days.
+pub(crate) fn given_up_letter(world: &World) -> MailId {
+    let wish = SignUp { email: "late@n.example".into(), name: "Late".into(), password: PASSWORD.into() };
+    sign_up::request(&world.portal, HOME, &wish).unwrap();
+    world.clock.advance(2 * DAY_MS);
+    outbox::send_due(&world.portal).unwrap();
+    world.letter("sign_up", "late@n.example").unwrap().id
+}
+
+/// What waits to be followed or ended.
+pub(crate) struct Links {
+    pub(crate) sign_up: String,
+    pub(crate) reset: String,
+    pub(crate) email: String,
+    pub(crate) session: SessionId,
+    pub(crate) token: TokenId,
+}
+
+impl Links {
+    /// Of somebody new, of the user, and of the owner.
+    pub(crate) fn new(world: &World, owner: &Caller) -> Links {
+        let portal = &world.portal;
+        let wish = SignUp { email: "new@n.example".into(), name: "New".into(), password: PASSWORD.into() };
+        sign_up::request(portal, HOME, &wish).unwrap();
+        sign_up::request_reset(portal, HOME, &RequestReset { email: "user@studio.example".into() }).unwrap();
+        let wish = ChangeEmail { email: "moved@n.example".into(), password: PASSWORD.into() };
+        own_account::request_email(portal, owner, &wish).unwrap();
+        let wish = NewToken { name: "report".into(), scopes: vec![TokenScope::Read], days: 30 };
+        Links {
+            sign_up: world.link("sign_up", "new@n.example"),
+            reset: world.link("reset", "user@studio.example"),
+            email: world.link("email_new", "moved@n.example"),
+            session: own_account::sessions(portal, owner).unwrap().items[0].id,
+            token: own_account::new_token(portal, owner, &wish).unwrap().token.id,
+        }
+    }
+}
+
 #[test]
 fn every_route_answers_everybody_as_the_table_says() {
     let db = fresh_in_line();
     let http = Http::new(&db);
     let world = &http.world;
+    let given_up = given_up_letter(world);
     let (ada, bob) = (world.customer("ada"), world.customer("bob"));
     world.customer("user");
+    let links = Links::new(world, &ada);
     let product = world.product("studio");
     let license = world.license(&ada, product, 10);
     world.license(&bob, product, 10);
@@ -145,7 +209,10 @@ fn every_route_answers_everybody_as_the_table_says() {
             .replace("{organization}", &organization.to_string())
             .replace("{product}", &product.to_string())
             .replace("{license}", &license.to_string())
-            .replace("{workstation}", &workstation.to_string());
+            .replace("{workstation}", &workstation.to_string())
+            .replace("{session}", &links.session.to_string())
+            .replace("{token}", &links.token.to_string())
+            .replace("{mail}", &given_up.to_string());
         // A list is asked for the owner's things.
         if matches!(template, "/api/v1/licenses" | "/api/v1/workstations") {
             format!("{path}?owner={}", id(&ada))
@@ -157,6 +224,17 @@ fn every_route_answers_everybody_as_the_table_says() {
     };
     let body_of = |method: &str, template: &str| -> Option<Value> {
         Some(match (method, template) {
+            ("patch", "/api/v1/me") => json!({ "name": "N" }),
+            ("put", "/api/v1/me/email") => json!({ "email": "other@n.example", "password": PASSWORD }),
+            ("post", "/api/v1/me/tokens") => json!({ "name": "N", "scopes": ["read"], "days": 7 }),
+            ("post", "/api/v1/sign-ups") => json!({ "email": "n@n.example", "name": "N", "password": PASSWORD }),
+            ("post", "/api/v1/sign-ups/confirm") => json!({ "token": links.sign_up, "password": PASSWORD }),
+            ("post", "/api/v1/password-resets") => json!({ "email": "user@studio.example" }),
+            ("post", "/api/v1/password-resets/confirm") => {
+                json!({ "token": links.reset, "password": "another long password" })
+            }
+            ("post", "/api/v1/email-changes/confirm") => json!({ "token": links.email }),
+            ("patch", "/api/v1/settings") => json!({ "sign_up_open": false }),
             ("post", "/api/v1/sessions") => json!({ "email": "ada@studio.example", "password": PASSWORD }),
             ("put", "/api/v1/me/password") => json!({ "current": PASSWORD, "new": "another long password" }),
             ("post", "/api/v1/accounts") => json!({ "email": "n@n.example", "name": "N", "password": PASSWORD }),

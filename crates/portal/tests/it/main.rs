@@ -8,6 +8,7 @@ mod bad_uploads;
 mod giving_up;
 mod licenses;
 mod online;
+mod own_account;
 mod pages;
 mod people;
 mod pins;

@@ -1,5 +1,6 @@
 //! The pages: who may open them, what a form does, and what somebody reads when it does nothing.
 
+use crate::access::{Links, given_up_letter};
 use crate::api::{Answer, Http};
 use crate::online::{Online, report};
 use crate::world::{HOME, PASSWORD, World, id, sign_in};
@@ -95,6 +96,30 @@ const TABLE: &[Row] = &[
     ("GET", "/sign-in", [200, 303, 303, 303, 303, 303]),
     ("POST", "/sign-in", [303; 6]),
     ("POST", "/sign-out", [303; 6]),
+    ("GET", "/sign-up", [200; 6]),
+    ("POST", "/sign-up", [200; 6]),
+    ("GET", "/confirm", [200; 6]),
+    ("POST", "/confirm", [303; 6]),
+    ("GET", "/forgotten", [200; 6]),
+    ("POST", "/forgotten", [200; 6]),
+    ("GET", "/reset", [200; 6]),
+    ("POST", "/reset", [303; 6]),
+    ("GET", "/email", [200; 6]),
+    ("POST", "/email", [200; 6]),
+    ("GET", "/account", SIGNED_IN),
+    ("POST", "/account/name", SIGNED_IN_DOES),
+    ("POST", "/account/email", SIGNED_IN_DOES),
+    ("POST", "/account/email/cancel", SIGNED_IN_DOES),
+    ("POST", "/account/sessions/end", SIGNED_IN_DOES),
+    // Somebody else's is as good as ended.
+    ("POST", "/account/sessions/{session}/end", SIGNED_IN_DOES),
+    // The secret is shown once, so there is no page to be sent to.
+    ("POST", "/account/tokens", [401, 201, 201, 201, 201, 201]),
+    ("POST", "/account/tokens/{token}/end", SIGNED_IN_DOES),
+    ("GET", "/mails", OPERATOR),
+    ("POST", "/mails/sign-up", OPERATOR_DOES),
+    ("GET", "/mails/{mail}", OPERATOR),
+    ("POST", "/mails/{mail}/again", OPERATOR_DOES),
     ("GET", "/password", SIGNED_IN),
     ("POST", "/password", SIGNED_IN_DOES),
     ("GET", "/licenses", SIGNED_IN),
@@ -160,8 +185,10 @@ fn every_page_answers_everybody_as_the_table_says() {
     let db = fresh_in_line();
     let http = Http::new(&db);
     let world = &http.world;
+    let given_up = given_up_letter(world);
     let (ada, bob) = (world.customer("ada"), world.customer("bob"));
     world.customer("user");
+    let links = Links::new(world, &ada);
     let product = world.product("studio");
     let license = world.license(&ada, product, 10);
     world.license(&bob, product, 10);
@@ -205,7 +232,10 @@ fn every_page_answers_everybody_as_the_table_says() {
             .replace("{organization}", &organization.to_string())
             .replace("{product}", &product)
             .replace("{license}", &license)
-            .replace("{workstation}", &workstation.to_string());
+            .replace("{workstation}", &workstation.to_string())
+            .replace("{session}", &links.session.to_string())
+            .replace("{token}", &links.token.to_string())
+            .replace("{mail}", &given_up.to_string());
         if method == "GET" {
             return browser.get(&path);
         }
@@ -217,6 +247,15 @@ fn every_page_answers_everybody_as_the_table_says() {
                 .post(&path, &[&line[..], &[("request", &request), ("name", "New"), ("account", &owner)]].concat()),
             "/workstations/{workstation}/renew" => browser.post(&path, &line),
             "/sign-in" => browser.post(&path, &[("email", "ada@studio.example"), ("password", PASSWORD)]),
+            "/sign-up" => browser.post(&path, &[("name", "N"), ("email", "n@n.example"), ("password", PASSWORD)]),
+            "/confirm" => browser.post(&path, &[("token", &links.sign_up), ("password", PASSWORD)]),
+            "/forgotten" => browser.post(&path, &[("email", "user@studio.example")]),
+            "/reset" => browser.post(&path, &[("token", &links.reset), ("password", "another long password")]),
+            "/email" => browser.post(&path, &[("token", &links.email)]),
+            "/account/name" => browser.post(&path, &[("name", "N")]),
+            "/account/email" => browser.post(&path, &[("email", "o@n.example"), ("password", PASSWORD)]),
+            "/account/tokens" => browser.post(&path, &[("token_name", "N"), ("days", "7")]),
+            "/mails/sign-up" => browser.post(&path, &[("open", "off")]),
             "/password" => {
                 let new = "another long password";
                 browser.post(&path, &[("current", PASSWORD), ("new", new), ("again", new)])

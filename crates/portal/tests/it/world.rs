@@ -7,16 +7,16 @@ use leasehold_core::time::{Clock, DAY_MS, Ms};
 use leasehold_db::{Db, Dialect};
 use leasehold_portal::grants_log::GrantsLog;
 use leasehold_portal::service::activation::{self, Wish};
-use leasehold_portal::service::{accounts, licenses, products, sessions, workstations};
+use leasehold_portal::service::{accounts, licenses, outbox, products, sessions, workstations};
 use leasehold_portal::store::schema::MIGRATIONS;
-use leasehold_portal::{Caller, Failure, Parts, Portal};
+use leasehold_portal::{Caller, Failure, Parts, Portal, Site};
 use leasehold_trust::activation_file::read_activation_file;
 use leasehold_trust::receipt::{Kept, ReceiptFacts, build_receipt};
 use leasehold_trust::request::{RequestFacts, build_request};
 use leasehold_trust::secret::sha256_hex;
 use leasehold_trust::{PortalSigner, SigningKey, Vendor};
 use leasehold_wire::portal::{
-    Activated, ChosenLine, License, NewAccount, NewLicense, NewProduct, OwnedQuery, Role, SignIn,
+    Activated, ChosenLine, License, Mail, MailQuery, NewAccount, NewLicense, NewProduct, OwnedQuery, Role, SignIn,
 };
 use leasehold_wire::time::Time;
 use std::net::{IpAddr, Ipv4Addr};
@@ -25,6 +25,7 @@ use std::sync::{Arc, Mutex};
 use tempfile::TempDir;
 
 pub(crate) const PASSWORD: &str = "correct horse battery";
+pub(crate) const BASE_URL: &str = "https://licensing.acme.example";
 pub(crate) const HOME: IpAddr = IpAddr::V4(Ipv4Addr::new(192, 0, 2, 7));
 
 /// 2026-11-22 12:00:00.250 UTC: not a whole second, so that rounding shows.
@@ -73,6 +74,7 @@ impl World {
             grants_log: GrantsLog::open(&folder.path().join("grants.log")).unwrap(),
             clock: clock.clone(),
             random: Box::new(Seeded::new(11)),
+            site: Site { base_url: BASE_URL.into(), mailer: None },
         });
         accounts::create_operator(&portal, "olga@acme.example", "Olga", PASSWORD).unwrap();
         let operator = sign_in(&portal, "olga@acme.example");
@@ -134,6 +136,20 @@ impl World {
 
     pub(crate) fn look(&self, license: LicenseId) -> License {
         licenses::get(&self.portal, &self.operator, license).unwrap()
+    }
+
+    /// The newest letter of a kind to an address, as operators read it where no mail server is set.
+    pub(crate) fn letter(&self, kind: &str, to: &str) -> Option<Mail> {
+        let query = MailQuery { limit: Some(200), ..MailQuery::default() };
+        let letters = outbox::list(&self.portal, &self.operator, &query).unwrap().items;
+        letters.into_iter().find(|letter| letter.kind == kind && letter.to == to)
+    }
+
+    /// What stands in its link.
+    pub(crate) fn link(&self, kind: &str, to: &str) -> String {
+        let letter = self.letter(kind, to).unwrap_or_else(|| panic!("no letter {kind} to {to}"));
+        let start = letter.body.find("?token=").unwrap_or_else(|| panic!("no link in {letter:?}")) + 7;
+        letter.body[start..].split_whitespace().next().unwrap().to_owned()
     }
 
     pub(crate) fn server(&self) -> Server {
@@ -242,7 +258,7 @@ impl Server {
     }
 }
 
-const TABLES: [(&str, &str); 13] = [
+const TABLES: [(&str, &str); 17] = [
     ("account", "SELECT row_to_json(t)::text FROM account t ORDER BY 1"),
     ("session", "SELECT row_to_json(t)::text FROM session t ORDER BY 1"),
     ("product", "SELECT row_to_json(t)::text FROM product t ORDER BY 1"),
@@ -255,6 +271,10 @@ const TABLES: [(&str, &str); 13] = [
     ("write_off", "SELECT row_to_json(t)::text FROM write_off t ORDER BY 1"),
     ("pass_write_off", "SELECT row_to_json(t)::text FROM pass_write_off t ORDER BY 1"),
     ("audit", "SELECT row_to_json(t)::text FROM audit t ORDER BY 1"),
+    ("mail", "SELECT row_to_json(t)::text FROM mail t ORDER BY 1"),
+    ("link", "SELECT row_to_json(t)::text FROM link t ORDER BY 1"),
+    ("email_change", "SELECT row_to_json(t)::text FROM email_change t ORDER BY 1"),
+    ("api_token", "SELECT row_to_json(t)::text FROM api_token t ORDER BY 1"),
     ("idempotency", "SELECT row_to_json(t)::text FROM idempotency t ORDER BY 1"),
 ];
 

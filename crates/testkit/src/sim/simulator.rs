@@ -13,7 +13,7 @@ use leasehold_core::time::DAY_MS;
 use leasehold_db::{Db, DbError, FaultPoint};
 use leasehold_portal::grants_log::GrantsLog;
 use leasehold_portal::service::{Caller, accounts, products, sessions};
-use leasehold_portal::{Parts, Portal};
+use leasehold_portal::{Parts, Portal, Site};
 use leasehold_trust::{PortalSigner, SigningKey, Vendor};
 use leasehold_wire::portal::{NewAccount, NewProduct, Role, SignIn};
 use std::fs::OpenOptions;
@@ -84,6 +84,7 @@ impl Simulator {
             grants_log: GrantsLog::open(&folder.path().join("grants.log")).expect("grants.log"),
             clock: Arc::new(portal_clock.clone()),
             random: Box::new(portal_random.clone()),
+            site: Site::default(),
         });
         let operator = operator(&portal);
         let (customer, products) = customer_and_products(&portal, &operator);

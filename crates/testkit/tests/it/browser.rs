@@ -176,7 +176,7 @@ async fn seats_are_seen(site: &Site, window: &Window) {
     window.see("#holders", "nl-ws-014").await;
 
     let filter = |words: &str| By::XPath(format!("//div[@id='filters']//a[starts-with(normalize-space(), '{words}')]"));
-    window.find(filter("In use")).await.click().await.unwrap();
+    window.click(filter("In use")).await;
     window.find(By::Css("#filters a[aria-current=true][href*='use=in_use']")).await;
     assert!(window.url().await.contains("use=in_use"));
     let used = window.said("#products").await;

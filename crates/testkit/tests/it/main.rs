@@ -14,6 +14,7 @@ mod enabling;
 mod kill;
 mod laptop;
 mod ledger;
+mod mail;
 mod online;
 mod online_faults;
 mod online_hour;

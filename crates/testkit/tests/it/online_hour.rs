@@ -17,7 +17,7 @@ use leasehold_portal::grants_log::GrantsLog;
 use leasehold_portal::service::{Caller, accounts, enable, licenses, products, sessions, sync};
 use leasehold_portal::store::bells;
 use leasehold_portal::store::schema::MIGRATIONS;
-use leasehold_portal::{Parts, Portal};
+use leasehold_portal::{Parts, Portal, Site};
 use leasehold_server::testing;
 use leasehold_testkit::clock::FakeClock;
 use leasehold_trust::sync::sign_request;
@@ -94,6 +94,7 @@ fn portal(database: &TestDb, vendor: &Vendor, grants_log: &Path, clock: &FakeClo
         grants_log: GrantsLog::open(grants_log).unwrap(),
         clock: Arc::new(clock.clone()),
         random: Box::new(Seeded::new(seed)),
+        site: Site::default(),
     })
 }
 

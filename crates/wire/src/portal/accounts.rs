@@ -4,7 +4,7 @@ use crate::time::Time;
 use leasehold_core::ids::{AccountId, AuditId};
 use serde::{Deserialize, Serialize};
 use std::fmt;
-use utoipa::ToSchema;
+use utoipa::{IntoParams, ToSchema};
 
 /// What an account may do.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default, Serialize, Deserialize, ToSchema)]
@@ -38,6 +38,8 @@ pub struct Account {
     /// Its id.
     #[schema(value_type = String)]
     pub id: AccountId,
+    /// The customer number: what people say on the telephone. Unique, and never given again.
+    pub customer_number: u64,
     /// Lower case; unique.
     pub email: String,
     /// Name of the person or organization.
@@ -48,6 +50,22 @@ pub struct Account {
     pub created_at: Time,
     /// Last sign-in.
     pub signed_in_at: Option<Time>,
+}
+
+/// Which accounts.
+#[derive(Clone, Default, PartialEq, Eq, Debug, Serialize, Deserialize, IntoParams)]
+#[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
+pub struct AccountQuery {
+    /// Only those with this in their name, address or customer number; case does not matter.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub q: Option<String>,
+    /// The `next` of the page before.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub after: Option<String>,
+    /// Items on the page, 1 to 200; 50 if not given.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub limit: Option<u32>,
 }
 
 /// An account as it is named inside other things.

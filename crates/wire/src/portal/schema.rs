@@ -1,7 +1,8 @@
 //! Schemas of the types that come from `leasehold-core`, which knows no OpenAPI.
 
+use leasehold_core::access::TokenScope;
 use leasehold_core::license::{Channel, Kind, Mode, Scope, Share};
-use utoipa::openapi::schema::{KnownFormat, Object, ObjectBuilder, SchemaFormat, Type};
+use utoipa::openapi::schema::{Array, ArrayBuilder, KnownFormat, Object, ObjectBuilder, SchemaFormat, Type};
 
 fn words(all: impl Iterator<Item = &'static str>) -> Object {
     ObjectBuilder::new().schema_type(Type::String).enum_values(Some(all.collect::<Vec<_>>())).build()
@@ -25,6 +26,10 @@ pub(super) fn mode_words() -> Object {
 
 pub(super) fn scope_words() -> Object {
     words(Scope::ALL.iter().map(|word| word.word()))
+}
+
+pub(super) fn token_scopes() -> Array {
+    ArrayBuilder::new().items(words(TokenScope::ALL.iter().map(|word| word.word()))).build()
 }
 
 pub(super) fn date() -> Object {

@@ -22,7 +22,7 @@ const FIELDS: &[&str] = &["owner", "product", "seats", "term", "starts_on", "lab
 async fn sell_page(viewer: &Viewer, fields: &Fields, mistake: &Mistake) -> Result<Markup, ApiProblem> {
     let chosen: Option<AccountId> = optional(fields.sent("owner"))?;
     let lists = viewer.run(move |portal, caller| {
-        let mut owners = accounts::list(portal, caller, &lists::first_page())?.items;
+        let mut owners = accounts::list(portal, caller, &lists::first_accounts())?.items;
         // An account that is older than the newest 200 is still offered where it was chosen before.
         if let Some(chosen) = chosen.filter(|chosen| owners.iter().all(|account| account.id != *chosen)) {
             owners.push(accounts::get(portal, caller, chosen)?);

@@ -67,7 +67,7 @@ async fn around(viewer: &Viewer, purpose: &Purpose) -> Result<Around, Failure> {
         let accounts = match purpose.account {
             _ if !operator || purpose.workstation.is_some() => Vec::new(),
             Some(account) => vec![accounts::get(portal, caller, account)?],
-            None => accounts::list(portal, caller, &lists::first_page())?.items,
+            None => accounts::list(portal, caller, &lists::first_accounts())?.items,
         };
         Ok(Around { renews, accounts })
     };

@@ -152,12 +152,18 @@ impl Window {
         self.see(css, "").await
     }
 
+    /// Clicks what is there. A page that is kept up to date may draw it anew between a look and a click.
+    pub(super) async fn click(&self, by: By) {
+        let clicked = async || self.find(by.clone()).await.click().await.ok();
+        self.wait("something that can be clicked", clicked).await;
+    }
+
     pub(super) async fn follow(&self, words: &str) {
-        self.find(By::XPath(format!("//a[normalize-space()=\"{words}\"]"))).await.click().await.unwrap();
+        self.click(By::XPath(format!("//a[normalize-space()=\"{words}\"]"))).await;
     }
 
     pub(super) async fn press(&self, words: &str) {
-        self.find(By::XPath(format!("//button[normalize-space()=\"{words}\"]"))).await.click().await.unwrap();
+        self.click(By::XPath(format!("//button[normalize-space()=\"{words}\"]"))).await;
     }
 
     /// Opens a menu of the top bar and follows an entry.

@@ -1,0 +1,127 @@
+//! What the portal writes to people: plain text, one letter for each occasion. Knows no SQL and no SMTP.
+
+use crate::Portal;
+use crate::store::mails::{LINK, NewRow};
+use leasehold_core::ids::{AccountId, MailId};
+use leasehold_core::text;
+use leasehold_core::time::Ms;
+
+/// A letter that is drawn before a transaction and written in it.
+#[derive(Clone, Debug)]
+pub(super) struct Letter {
+    id: MailId,
+    vendor: String,
+    base_url: String,
+    now: Ms,
+}
+
+/// A name from outside within a line: no line of its own, and not endless.
+fn plain(name: &str) -> String {
+    name.chars().filter(|c| !c.is_control() && !text::is_invisible_control(*c)).take(200).collect()
+}
+
+impl Letter {
+    /// Draws one.
+    pub(super) fn draw(portal: &Portal, now: Ms) -> Letter {
+        let id = portal.draw(|random| MailId::draw(now, random));
+        Letter { id, vendor: portal.vendor().to_owned(), base_url: portal.base_url().to_owned(), now }
+    }
+
+    fn row(
+        &self,
+        kind: &'static str,
+        account: Option<AccountId>,
+        to: &str,
+        subject: &str,
+        lines: &[&str],
+        link: String,
+    ) -> NewRow {
+        let vendor = plain(&self.vendor);
+        let text = lines.join("\n\n");
+        let body = format!("Hello,\n\n{text}\n\n-- \nThe portal of {vendor}, {}\n", self.base_url);
+        let subject = format!("{subject} at the portal of {vendor}");
+        NewRow { id: self.id, kind, account, to: to.to_owned(), subject, body, link, created_at: self.now }
+    }
+
+    fn link(&self, path: &str, token: &str) -> String {
+        format!("{}/{path}?token={token}", self.base_url)
+    }
+
+    /// Somebody asked for an account.
+    pub(super) fn sign_up(&self, to: &str, token: &str) -> NewRow {
+        let lines = [
+            "somebody asked for an account with this address. To have it made, open within a day:",
+            LINK,
+            "You are asked for the password that was chosen.",
+            "If it was not you, do nothing: no account is made.",
+        ];
+        self.row("sign_up", None, to, "Confirm your account", &lines, self.link("confirm", token))
+    }
+
+    /// Somebody asked for an account with the address of one that exists.
+    pub(super) fn has_account(&self, account: AccountId, to: &str) -> NewRow {
+        let lines = [
+            "somebody asked for an account with this address, which has one already. Sign in with it:",
+            LINK,
+            "If you have forgotten the password, there is a link for that on the same page. If it was not you, do nothing: nothing was changed.",
+        ];
+        self.row("has_account", Some(account), to, "You have an account", &lines, format!("{}/sign-in", self.base_url))
+    }
+
+    /// Somebody forgot a password.
+    pub(super) fn reset(&self, account: AccountId, to: &str, token: &str) -> NewRow {
+        let lines = [
+            "somebody says that the password of this account is forgotten. To set a new one, open within an hour:",
+            LINK,
+            "If it was not you, do nothing: the password stays as it is.",
+        ];
+        self.row("reset", Some(account), to, "Set a new password", &lines, self.link("reset", token))
+    }
+
+    /// A password was set anew.
+    pub(super) fn password_changed(&self, account: AccountId, to: &str) -> NewRow {
+        let lines = [
+            "the password of this account was changed, and all its other sign-ins ended.",
+            "If it was not you, set a new one at once: on the page of the sign-in there is a link for forgotten passwords.",
+        ];
+        self.row("password_changed", Some(account), to, "Your password was changed", &lines, String::new())
+    }
+
+    /// Another address is wanted: to the one until now.
+    pub(super) fn email_old(&self, account: AccountId, to: &str, new: &str, token: &str) -> NewRow {
+        let wanted = format!(
+            "somebody wants to change the address of this account to {}. If it is you, open within a day:",
+            plain(new)
+        );
+        let lines = [
+            wanted.as_str(),
+            LINK,
+            "The new address gets a letter, too; it changes when both have confirmed.",
+            "If it was not you, do nothing, and change your password.",
+        ];
+        self.row(
+            "email_old",
+            Some(account),
+            to,
+            "Confirm the change of your address",
+            &lines,
+            self.link("email", token),
+        )
+    }
+
+    /// Another address is wanted: to the new one.
+    pub(super) fn email_new(&self, account: AccountId, to: &str, token: &str) -> NewRow {
+        let lines = [
+            "somebody wants to use this address for their account. If it is you, open within a day:",
+            LINK,
+            "The address until now gets a letter, too; it changes when both have confirmed. If it was not you, do nothing.",
+        ];
+        self.row("email_new", Some(account), to, "Confirm your new address", &lines, self.link("email", token))
+    }
+
+    /// The address is another: to the one until now.
+    pub(super) fn email_changed(&self, account: AccountId, to: &str, new: &str) -> NewRow {
+        let changed = format!("the address of this account is {} from now on. Sign in with that one.", plain(new));
+        self.row("email_changed", Some(account), to, "Your address was changed", &[changed.as_str()], String::new())
+    }
+}
