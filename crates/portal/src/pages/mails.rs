@@ -128,7 +128,7 @@ pub(super) async fn show(viewer: Viewer, ApiPath(id): ApiPath<MailId>, uri: Uri)
     let content = html! {
         (page_header(&mail.subject, "", link_button("All letters", HERE, Button::Plain)))
         (card("", definitions(&facts)))
-        (card("Text", html! { pre #letter { (mail.body) } }))
+        (card("Text", html! { pre #letter.letter { (mail.body) } }))
         @if mail.status == MailStatus::Failed { (post_button(&format!("{HERE}/{id}/again"), "Try Again", Button::Primary, &[])) }
     };
     Ok(viewer.page(Head { notices: &notices, ..Head::narrow(&mail.subject, HERE) }, content).into_response())

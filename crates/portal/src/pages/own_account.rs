@@ -60,10 +60,10 @@ async fn look(viewer: &Viewer) -> Result<Sight, Failure> {
 /// What a token with a scope may do.
 fn may(scope: TokenScope) -> &'static str {
     match scope {
-        TokenScope::Read => "read",
-        TokenScope::Workstations => "activate, renew and give up workstations",
-        TokenScope::Organization => "members and their seats",
-        TokenScope::Vendor => "everything that operators do",
+        TokenScope::Read => "Read",
+        TokenScope::Workstations => "Activate, renew and give up workstations",
+        TokenScope::Organization => "Members and their seats",
+        TokenScope::Vendor => "Everything that operators do",
     }
 }
 

@@ -436,10 +436,10 @@ fn the_account_page_shows_a_new_token_once_and_ends_what_it_lists() {
     assert!(made.status.as_u16() == 201 && made.text().contains("shown this once"), "{}", made.text());
     let page = browser.get("/account").text().to_owned();
     assert!(
-        page.contains("nightly") && page.contains("activate, renew") && !page.contains("shown this once"),
+        page.contains("nightly") && page.contains("Activate, renew") && !page.contains("shown this once"),
         "{page}"
     );
-    assert!(!page.contains("everything that operators do"), "a customer is not offered the vendor's");
+    assert!(!page.contains("Everything that operators do"), "a customer is not offered the vendor's");
     let tokens = own_account::tokens(&http.world.portal, &sign_in(&http.world.portal, "ada@studio.example")).unwrap();
     let ended = browser.post(&format!("/account/tokens/{}/end", tokens.items[0].id), &[]);
     assert_eq!(location(&ended), "/account?done=token");

@@ -2,6 +2,7 @@
 //! workstation, what assistive technology needs, and what remains without script.
 
 mod day;
+mod entrance;
 mod evening;
 mod files;
 mod laptop;
@@ -331,7 +332,8 @@ async fn server_pages(site: &Site, judge: &mut Judge) {
 }
 
 async fn portal_pages(site: &Site, workstation: &str, judge: &mut Judge) {
-    judge.visit(&site.portal, &["/sign-in"]).await;
+    let entrance = ["/sign-in", "/sign-up", "/forgotten", "/confirm?token=x", "/reset?token=x", "/email?token=x"];
+    judge.visit(&site.portal, &entrance).await;
     judge.window.sign_in(&site.portal, CUSTOMER).await;
     let (license, workstation) = (format!("/licenses/{}", site.licenses[0]), format!("/workstations/{workstation}"));
     let pages = [
@@ -348,6 +350,8 @@ async fn portal_pages(site: &Site, workstation: &str, judge: &mut Judge) {
         "/workstations/receipt",
         "/workstations/token",
         "/organization",
+        "/account",
+        "/account?done=email",
         "/password",
         "/nowhere",
     ];
@@ -378,6 +382,8 @@ async fn portal_pages(site: &Site, workstation: &str, judge: &mut Judge) {
         &format!("{license}/end"),
         "/workstations",
         "/workstations/activate",
+        "/mails",
+        "/mails?status=failed",
         "/audit",
     ];
     judge.visit(&site.portal, &pages).await;
