@@ -5,7 +5,7 @@ use super::lists::{self, Shown};
 use super::look::{Head, Viewer, done, named, two_lines};
 use super::{Answer, go};
 use crate::Failure;
-use crate::service::{IdempotencyKey, accounts, licenses, organizations, workstations};
+use crate::service::{IdempotencyKey, accounts, licenses, organizations, outbox, workstations};
 use axum::http::Uri;
 use axum::response::IntoResponse;
 use leasehold_core::access::PortalAction;
@@ -158,9 +158,10 @@ pub(super) async fn show(viewer: Viewer, ApiPath(id): ApiPath<AccountId>, uri: U
             licenses::list(portal, caller, &wish)?,
             workstations::list(portal, caller, &wish)?,
             organizations::of_owner(portal, caller, id)?,
+            outbox::undelivered(portal, caller, id)?,
         ))
     });
-    let (account, licenses, workstations, organization) = owned.await?;
+    let (account, licenses, workstations, organization, undelivered) = owned.await?;
     let made = named("The account of ", &account.name, " is made. Sell it a license next.");
     let notices: Vec<Notice> = ListQuery::of(&uri).get("done").map(|_| done(made)).into_iter().collect();
     let (sell, activate) = (format!("/licenses/new?owner={id}"), format!("/workstations/activate?account={id}"));
@@ -174,6 +175,7 @@ pub(super) async fn show(viewer: Viewer, ApiPath(id): ApiPath<AccountId>, uri: U
             (link_button("Sell License", &sell, Button::Primary)) (link_button("Activate Workstation", &activate, Button::Plain))
             @if let Some(organization) = &organization { (link_button("Organization", &format!("/organizations/{}", organization.id), Button::Plain)) }
         }))
+        @if let Some(why) = &undelivered { (super::own_account::undelivered(&account.email, why)) }
         (card("Account", facts(&account, &viewer)))
         h2 { "Licenses" }
         (super::licenses::license_table(licenses.items, &embedded(no_licenses)))

@@ -81,7 +81,17 @@ fn notices(overview: &Overview) -> Vec<Notice> {
         },
     );
     let ending = (ending > 0).then_some(notice);
-    overview.learning_until.map(|until| raise::learns(until.0)).into_iter().chain(ending).collect()
+    let given_up = overview.letters_given_up;
+    let letters = Notice::new(
+        Tone::Warning,
+        html! {
+            strong { (super::look::counted(given_up, "letter")) } " could not be delivered within a week. "
+            a href="/mails?status=failed" { "Show them" }
+        },
+    );
+    let letters = (given_up > 0).then_some(letters);
+    let learns = overview.learning_until.map(|until| raise::learns(until.0));
+    learns.into_iter().chain(ending).chain(letters).collect()
 }
 
 fn last_changes(home: &Home, viewer: &Viewer) -> Markup {

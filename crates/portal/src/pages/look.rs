@@ -22,13 +22,14 @@ pub(super) const VERSION: &str = concat!("Leasehold ", env!("CARGO_PKG_VERSION")
 const LICENSES: Menu = Menu::Link(Link { label: "LICENSES", href: "/licenses" });
 const WORKSTATIONS: Menu = Menu::Link(Link { label: "WORKSTATIONS", href: "/workstations" });
 const ACCOUNT: Menu = Menu::Link(Link { label: "ACCOUNT", href: "/account" });
-const CUSTOMER_MENU: &[Menu] = &[LICENSES, WORKSTATIONS, ACCOUNT];
+const PRODUCTS: Menu = Menu::Link(Link { label: "PRODUCTS", href: "/products" });
+const CUSTOMER_MENU: &[Menu] = &[PRODUCTS, LICENSES, WORKSTATIONS, ACCOUNT];
 const ADMINISTRATOR_MENU: &[Menu] =
-    &[LICENSES, WORKSTATIONS, Menu::Link(Link { label: "ORGANIZATION", href: "/organization" }), ACCOUNT];
+    &[PRODUCTS, LICENSES, WORKSTATIONS, Menu::Link(Link { label: "ORGANIZATION", href: "/organization" }), ACCOUNT];
 const OPERATOR_MENU: &[Menu] = &[
     Menu::Link(Link { label: "HOME", href: "/" }),
     Menu::Link(Link { label: "ACCOUNTS", href: "/accounts" }),
-    Menu::Link(Link { label: "PRODUCTS", href: "/products" }),
+    PRODUCTS,
     LICENSES,
     WORKSTATIONS,
     Menu::Link(Link { label: "MAIL", href: "/mails" }),

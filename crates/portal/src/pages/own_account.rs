@@ -4,7 +4,7 @@ use super::fields::{Fields, Mistake};
 use super::look::{Head, Viewer, done, stack, two_lines};
 use super::{Answer, go};
 use crate::Failure;
-use crate::service::own_account;
+use crate::service::{outbox, own_account};
 use axum::http::{StatusCode, Uri};
 use axum::response::IntoResponse;
 use leasehold_core::access::TokenScope;
@@ -43,6 +43,8 @@ struct Sight {
     change: Option<EmailChange>,
     sessions: Vec<SessionView>,
     tokens: Vec<TokenView>,
+    /// Why the newest letter did not arrive.
+    undelivered: Option<String>,
 }
 
 async fn look(viewer: &Viewer) -> Result<Sight, Failure> {
@@ -52,6 +54,10 @@ async fn look(viewer: &Viewer) -> Result<Sight, Failure> {
             change: own_account::email_change(portal, caller)?,
             sessions: own_account::sessions(portal, caller)?.items,
             tokens: own_account::tokens(portal, caller)?.items,
+            undelivered: match caller.account() {
+                Some(account) => outbox::undelivered(portal, caller, account.id)?,
+                None => None,
+            },
         })
     };
     viewer.run(load).await
@@ -64,6 +70,19 @@ fn may(scope: TokenScope) -> &'static str {
         TokenScope::Workstations => "Activate, renew and give up workstations",
         TokenScope::Organization => "Members and their seats",
         TokenScope::Vendor => "Everything that operators do",
+    }
+}
+
+/// That letters do not arrive, and what can be done.
+pub(super) fn undelivered(whom: &str, why: &str) -> Markup {
+    html! {
+        div #undelivered.notice.warning role="status" {
+            (Tone::Warning.icon())
+            div {
+                strong { "The last letter to " (whom) " could not be delivered. " }
+                "The mail server said: " (wrapped(why)) " Correct the address, or ask whoever keeps that mailbox."
+            }
+        }
     }
 }
 
@@ -188,6 +207,7 @@ fn page_of(
 ) -> Markup {
     let content = html! {
         (page_header(TITLE, "", html! {}))
+        @if let Some(why) = &sight.undelivered { (undelivered("you", why)) }
         (mistake.panel(FIELDS))
         @if let Some(made) = new {
             (card("Your new token", html! {

@@ -50,8 +50,7 @@ fn bundle(features: &FeatureBundle) -> Markup {
 }
 
 pub(super) async fn list(viewer: Viewer, uri: Uri) -> Answer {
-    viewer.check(PortalAction::ManageCatalog)?;
-    let (query, now) = (ListQuery::of(&uri), viewer.now());
+    let (query, now, sells) = (ListQuery::of(&uri), viewer.now(), viewer.is_operator());
     let wish = lists::page_query(&query);
     let mut page = viewer.run(move |portal, caller| products::list(portal, caller, &wish)).await?;
     let columns = lists::columns(COLUMNS, lists::is_whole(&page, &query));
@@ -59,11 +58,11 @@ pub(super) async fn list(viewer: Viewer, uri: Uri) -> Answer {
         "created" => a.created_at.cmp(&b.created_at),
         _ => a.name.to_lowercase().cmp(&b.name.to_lowercase()),
     });
-    let new = || link_button("New Product", "/products/new", Button::Primary);
+    let new = || html! { @if sells { (link_button("New Product", "/products/new", Button::Primary)) } };
     let rows = page.items.iter().map(|product| {
         Row::from(vec![
             two_lines(
-                html! { a href={ (HERE) "/" (product.id) } { (clip(&product.name)) } },
+                html! { @if sells { a href={ (HERE) "/" (product.id) } { (clip(&product.name)) } } @else { (clip(&product.name)) } },
                 html! { code { (product.code) } },
             ),
             bundle(&product.features),

@@ -6,7 +6,7 @@ use crate::failure::{AccountFailure, Failure};
 use crate::mail::Outgoing;
 use crate::store::{audit, mails};
 use leasehold_core::access::PortalAction;
-use leasehold_core::ids::MailId;
+use leasehold_core::ids::{AccountId, MailId};
 use leasehold_core::time::{HOUR_MS, MINUTE_MS, SECOND_MS};
 use leasehold_wire::portal::{Mail, MailQuery, Page, PageQuery};
 use serde_json::json;
@@ -78,6 +78,18 @@ pub fn get(portal: &Portal, caller: &Caller, mail: MailId) -> Result<Mail, Failu
     allow(caller, PortalAction::ManageMail, None)?;
     let with_links = portal.mailer().is_none();
     portal.db().read(move |tx| mails::get(tx, mail, with_links)?.ok_or(Failure::NotFound))
+}
+
+/// What the mail server said when the newest letter to an account was given up lately; `None` if letters arrive. Operators,
+/// and everybody of themselves.
+pub fn undelivered(portal: &Portal, caller: &Caller, account: AccountId) -> Result<Option<String>, Failure> {
+    if caller.actor().account() == Some(account) {
+        allow(caller, PortalAction::ReadOwnAccount, None)?;
+    } else {
+        allow(caller, PortalAction::ManageMail, None)?;
+    }
+    let since = portal.now().plus(-super::overview::LATELY_MS);
+    portal.db().read(move |tx| Ok(mails::undelivered(tx, account, since)?))
 }
 
 /// Puts a letter that was given up into the queue anew. Operators.

@@ -207,6 +207,16 @@ pub fn get(tx: &mut Tx<'_>, mail: MailId, with_links: bool) -> Result<Option<Mai
     tx.one(select!("WHERE m.id = ?1"), &[text(mail)], |row| read(row, with_links))
 }
 
+/// What the mail server said of the newest letter to an account that was given up since `since`, unless one was sent after.
+pub fn undelivered(tx: &mut Tx<'_>, account: AccountId, since: Ms) -> Result<Option<String>, DbError> {
+    let newest = tx.one(
+        "SELECT status, error FROM mail WHERE account = ?1 AND ended_at_ms > ?2 ORDER BY ended_at_ms DESC, id DESC LIMIT 1",
+        &[text(account), since.0.into()],
+        |row| Ok((word(row, 0, MailStatus::from_word)?, row.text(1)?)),
+    )?;
+    Ok(newest.filter(|(status, _)| *status == MailStatus::Failed).map(|(_, error)| error))
+}
+
 /// How many letters were given up since `since`.
 pub fn failed_since(tx: &mut Tx<'_>, since: Ms) -> Result<u64, DbError> {
     let sql = "SELECT COUNT(*) FROM mail WHERE status = 'failed' AND ended_at_ms > ?1";

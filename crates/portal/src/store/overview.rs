@@ -5,8 +5,9 @@ use leasehold_core::time::Ms;
 use leasehold_db::{DbError, Tx};
 use leasehold_wire::portal::{Overview, Role, WorkstationStatus};
 
-/// How much there is of everything; `soon` is the instant before which a document ends soon.
-pub fn count(tx: &mut Tx<'_>, soon: Ms) -> Result<Overview, DbError> {
+/// How much there is of everything; `soon` is the instant before which a document ends soon, `lately` the one since which
+/// letters are told of.
+pub fn count(tx: &mut Tx<'_>, soon: Ms, lately: Ms) -> Result<Overview, DbError> {
     let one = |tx: &mut Tx<'_>, sql, params: &[leasehold_db::Value<'_>]| {
         Ok(tx.one(sql, params, |row| whole::<u64>(row, 0))?.unwrap_or(0))
     };
@@ -24,6 +25,7 @@ pub fn count(tx: &mut Tx<'_>, soon: Ms) -> Result<Overview, DbError> {
                AND EXISTS (SELECT 1 FROM grant_line l WHERE l.document = d.id AND l.until_ms < ?2)",
             &[active.into(), soon.0.into()],
         )?,
+        letters_given_up: super::mails::failed_since(tx, lately)?,
         learning_until: None,
     })
 }

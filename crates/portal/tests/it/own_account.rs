@@ -9,7 +9,7 @@ use leasehold_core::access::TokenScope;
 use leasehold_core::time::{DAY_MS, HOUR_MS, MINUTE_MS};
 use leasehold_db::testing::{fresh_in_line, on_both};
 use leasehold_portal::service::{
-    accounts, licenses, organizations, outbox, own_account, products, sessions, settings, sign_up,
+    accounts, licenses, organizations, outbox, overview, own_account, products, sessions, settings, sign_up,
 };
 use leasehold_portal::{Caller, Failure};
 use leasehold_web::session::SessionToken;
@@ -370,6 +370,7 @@ fn letters_that_nobody_takes_are_given_up_after_two_days_and_can_be_tried_again(
         let given_up = look();
         assert_eq!(given_up.status, MailStatus::Failed);
         assert!(!given_up.body.contains("?token=") && given_up.error.contains("48 hours"), "{given_up:?}");
+        assert_eq!(overview::get(&world.portal, &world.operator).unwrap().letters_given_up, 1);
         assert_eq!(code(outbox::send_again(&world.portal, &world.customer("ada"), given_up.id)), "FORBIDDEN");
         let again = outbox::send_again(&world.portal, &world.operator, given_up.id).unwrap();
         assert_eq!((again.status, again.tries), (MailStatus::Queued, 0));
@@ -455,4 +456,27 @@ fn the_account_page_shows_a_new_token_once_and_ends_what_it_lists() {
     let visitor = Browser::of(&http, None);
     assert!(!visitor.get("/sign-in").text().contains("/sign-up"));
     assert_eq!(visitor.get("/sign-up").status.as_u16(), 403);
+}
+
+#[test]
+fn whoever_gets_no_letters_is_told_where_they_look_and_so_is_the_operator() {
+    let db = fresh_in_line();
+    let http = Http::new(&db);
+    let world = &http.world;
+    let ada = world.customer("ada");
+    sign_up::request_reset(&world.portal, HOME, &RequestReset { email: "ada@studio.example".into() }).unwrap();
+    world.clock.advance(2 * DAY_MS);
+    outbox::send_due(&world.portal).unwrap();
+    let (browser, operator) =
+        (Browser::of(&http, Some("ada@studio.example")), Browser::of(&http, Some("olga@acme.example")));
+    let mine = browser.get("/account");
+    assert!(mine.text().contains("The last letter to you could not be delivered."), "{}", mine.text());
+    let account = operator.get(&format!("/accounts/{}", id(&ada)));
+    assert!(account.text().contains("The last letter to ada@studio.example could not"), "{}", account.text());
+    let home = operator.get("/");
+    assert!(home.text().contains("1 letter</strong> could not be delivered"), "{}", home.text());
+    assert!(browser.get("/products").text().contains("No products yet"));
+    world.product("studio");
+    let products = browser.get("/products");
+    assert!(products.text().contains("Acme studio") && !products.text().contains("New Product"), "{}", products.text());
 }

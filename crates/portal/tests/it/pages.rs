@@ -172,7 +172,7 @@ const TABLE: &[Row] = &[
     ("GET", "/accounts/new", OPERATOR),
     ("POST", "/accounts/new", OPERATOR_DOES),
     ("GET", "/accounts/{account}", OPERATOR),
-    ("GET", "/products", OPERATOR),
+    ("GET", "/products", SIGNED_IN),
     ("GET", "/products/new", OPERATOR),
     ("POST", "/products/new", OPERATOR_DOES),
     ("GET", "/products/{product}", OPERATOR),

@@ -357,6 +357,7 @@ async fn portal_pages(site: &Site, workstation: &str, judge: &mut Judge) {
     ];
     judge.visit(&site.portal, &pages).await;
     judge.picture(Scheme::Light, &format!("{}/workstations", site.portal), "portal-workstations.png").await;
+    judge.picture(Scheme::Light, &format!("{}/account", site.portal), "portal-account.png").await;
 
     let request = site.path("renewal.pem");
     std::fs::write(&request, site.request_file()).unwrap();

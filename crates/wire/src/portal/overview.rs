@@ -19,6 +19,8 @@ pub struct Overview {
     pub workstations: u64,
     /// Those of them that are served by file and of whose newest document a row ends within 14 days, or has ended.
     pub workstations_ending: u64,
+    /// Letters that were given up within a week.
+    pub letters_given_up: u64,
     /// The portal was restored, and until then gives nobody more than they have, unless that was allowed for a license.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub learning_until: Option<Time>,
