@@ -172,6 +172,7 @@ impl Config {
                 other => other,
             },
         };
+        let has_public_url = file.public_url.is_some();
         let tls = file.tls.map(|tls| TlsFiles { certificate: folder.join(tls.certificate), key: folder.join(tls.key) });
         Ok(Config {
             folder: folder.to_owned(),
@@ -183,7 +184,12 @@ impl Config {
             behind_proxy: !file.trusted_proxies.is_empty(),
             database,
             grants_log: folder.join(file.grants_log.unwrap_or_else(|| GRANTS_LOG_FILE.into())),
-            mail: file.mail.map(|file| mail(folder, file)).transpose()?,
+            mail: match (file.mail, has_public_url) {
+                (Some(_), false) => {
+                    return Err("`[mail]` needs `public_url`: links in letters begin with it".to_owned());
+                }
+                (file, _) => file.map(|file| mail(folder, file)).transpose()?,
+            },
         })
     }
 
@@ -228,6 +234,12 @@ fn mail(folder: &Path, file: MailFile) -> Result<MailSettings, String> {
             file.server
         )
     };
+    if file.server.contains('@') {
+        return Err(
+            "`server` in [mail] must be without a user and a password: give them as `user` and `password_file`"
+                .to_owned(),
+        );
+    }
     let uri: Uri = file.server.parse().map_err(|_| wrong())?;
     let tls = match uri.scheme_str() {
         Some("smtps") => true,
@@ -286,6 +298,26 @@ mod tests {
             (template.listen, template.database, template.grants_log),
             (nothing.listen, nothing.database, nothing.grants_log)
         );
+    }
+
+    #[test]
+    fn mail_is_set_whole_and_without_secrets_in_the_address() {
+        let url = "public_url = 'https://portal.example.com'\n";
+        let mail = |server: &str| format!("{url}[mail]\nserver = '{server}'\nfrom = 'A <a@b.example>'\n");
+        let set = parse(&mail("smtps://mail.example.com:2465")).unwrap().mail.unwrap();
+        assert_eq!((set.host.as_str(), set.port, set.tls, set.account), ("mail.example.com", Some(2465), true, None));
+        assert!(!parse(&mail("smtp://127.0.0.1")).unwrap().mail.unwrap().tls);
+        for (text, part) in [
+            (mail("mail.example.com"), "`server`"),
+            (mail("https://mail.example.com"), "`server`"),
+            (mail("smtps://me:hidden@mail.example.com"), "password_file"),
+            (mail("smtp://mail.example.com").replace(url, ""), "public_url"),
+            (mail("smtp://mail.example.com") + "user = 'me'\n", "both or neither"),
+            (mail("smtp://mail.example.com") + "user = 'me'\npassword_file = 'missing'\n", "cannot be read"),
+        ] {
+            let refused = parse(&text).unwrap_err();
+            assert!(refused.contains(part) && !refused.contains("hidden"), "{text}: {refused}");
+        }
     }
 
     #[test]

@@ -92,7 +92,9 @@ impl Mailer {
         let near = host == "localhost" || host.parse::<std::net::IpAddr>().is_ok_and(|address| address.is_loopback());
         let (tls, port) = match (settings.tls, near) {
             (true, _) => (Tls::Wrapper(tls), 465),
-            (false, true) => (Tls::Opportunistic(tls), 25),
+            // What stays in this machine needs none, and a mail server's own certificate rarely fits `localhost`.
+            (false, true) if settings.ca.is_none() => (Tls::None, 25),
+            (false, true) => (Tls::Required(tls), 25),
             (false, false) => (Tls::Required(tls), 587),
         };
         let mut transport = SmtpTransport::builder_dangerous(host).port(settings.port.unwrap_or(port)).tls(tls);
@@ -112,9 +114,10 @@ impl Mailer {
         match self.transport.send(&message) {
             Ok(_) => Ok(()),
             Err(error) => {
-                // A wrong password of the portal's own is mended by the operator, and is nobody's fault who reads letters.
-                let own = error.status().is_some_and(|code| matches!(u16::from(code), 530 | 534 | 535 | 538));
-                Err(NotSent { for_good: error.is_permanent() && !own, why: told(&error) })
+                let why = told(&error);
+                // Only what is about the reader's address (RFC 3463, 5.1) is for good: a wrong password or sender of the
+                // portal's own is mended by the operator, and is nobody's fault who reads letters.
+                Err(NotSent { for_good: error.is_permanent() && why.contains("5.1."), why })
             }
         }
     }

@@ -98,6 +98,11 @@ impl Caller {
         matches!(self.actor(), PortalActor::Operator(_))
     }
 
+    /// Whether a program came with a token, and nobody signed in.
+    pub(crate) fn by_program(&self) -> bool {
+        self.scopes.is_some()
+    }
+
     /// Who it is in the table of rights.
     pub fn actor(&self) -> PortalActor {
         match &self.account {
@@ -128,21 +133,24 @@ impl Caller {
 
 /// Asks the one table of rights, and what a token may be used for.
 fn allow(caller: &Caller, action: PortalAction, owner: Option<AccountId>) -> Result<(), Failure> {
-    if let Some(scopes) = &caller.scopes {
-        match scope_for(action) {
-            None => return Err(AccountFailure::SignInNeeded.into()),
-            Some(scope) if scope != TokenScope::Read && !scopes.contains(&scope) => {
-                return Err(AccountFailure::Scope { needed: scope }.into());
-            }
-            Some(_) => {}
-        }
-    }
     match portal_may(caller.actor(), action, owner) {
-        Verdict::Allowed => Ok(()),
+        Verdict::Allowed => scoped(caller, action, owner),
         Verdict::SignIn => Err(Failure::SignIn),
         Verdict::Forbidden => Err(Failure::Forbidden),
         Verdict::NotFound => Err(Failure::NotFound),
     }
+}
+
+/// Whether a token is made for what its account may do. What an operator may do with other people's things is the vendor's.
+fn scoped(caller: &Caller, action: PortalAction, owner: Option<AccountId>) -> Result<(), Failure> {
+    let Some(scopes) = &caller.scopes else { return Ok(()) };
+    let needed = match scope_for(action) {
+        None => return Err(AccountFailure::SignInNeeded.into()),
+        Some(TokenScope::Read) => return Ok(()),
+        Some(_) if owner.is_some() && owner != caller.actor().account() => TokenScope::Vendor,
+        Some(scope) => scope,
+    };
+    if scopes.contains(&needed) { Ok(()) } else { Err(AccountFailure::Scope { needed }.into()) }
 }
 
 /// Whose things a list shows: one's own, or for operators whosever they ask for (`None`: everybody's).

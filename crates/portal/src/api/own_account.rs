@@ -95,7 +95,7 @@ pub(super) async fn confirm_email(
     ApiJson(wish): ApiJson<ConfirmEmail>,
 ) -> Result<ApiJson<EmailConfirmed>, ApiProblem> {
     let address = front.address(&connection, &headers);
-    let confirm = move |portal: &_| own_account::confirm_email(portal, address, &wish.token);
+    let confirm = move |portal: &_| own_account::confirm_email(portal, address, &wish);
     Ok(ApiJson(front.portal().run(confirm).await?))
 }
 

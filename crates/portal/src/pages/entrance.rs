@@ -14,7 +14,7 @@ use axum::response::{AppendHeaders, IntoResponse, Redirect};
 use leasehold_web::components::{Button, Field, ListQuery, Tone, button, card, link_button, page_header, status};
 use leasehold_web::listener::Connection;
 use leasehold_web::maud::{Markup, html};
-use leasehold_wire::portal::{ConfirmSignUp, RequestReset, ResetPassword, SignUp};
+use leasehold_wire::portal::{ConfirmEmail, ConfirmSignUp, RequestReset, ResetPassword, SignUp};
 
 const PASSWORD_HINT: &str = "12 to 256 characters. A few unrelated words are good.";
 
@@ -219,9 +219,11 @@ pub(super) async fn reset(
 fn email_page(visitor: &Visitor, fields: &Fields, mistake: &Mistake) -> Markup {
     let content = html! {
         (page_header("Confirm the change of address", "It changes when both addresses have confirmed.", html! {}))
-        (mistake.panel(&[]))
+        (mistake.panel(&["password"]))
         form #email method="post" action="/email" {
             input type="hidden" name="token" value=(fields.get("token"));
+            (Field::new("password", "Password of your account").required().autocomplete("current-password")
+                .error(mistake.at("password", "The password").as_deref()).password())
             div.actions { (button("Confirm", Button::Primary)) }
         }
         p.hint { "If you have not asked for this, close this page: nothing is changed." }
@@ -241,8 +243,8 @@ pub(super) async fn email(
     fields: Fields,
 ) -> Answer {
     let address = front.address(&connection, &headers);
-    let token = fields.trimmed("token");
-    let confirmed = front.portal().run(move |portal| own_account::confirm_email(portal, address, &token)).await;
+    let wish = ConfirmEmail { token: fields.trimmed("token"), password: fields.get("password").to_owned() };
+    let confirmed = front.portal().run(move |portal| own_account::confirm_email(portal, address, &wish)).await;
     let visitor = Visitor { front, caller };
     match confirmed {
         Ok(told) => {

@@ -80,7 +80,8 @@ pub(super) fn undelivered(whom: &str, why: &str) -> Markup {
             (Tone::Warning.icon())
             div {
                 strong { "The last letter to " (whom) " could not be delivered. " }
-                "The mail server said: " (wrapped(why)) " Correct the address, or ask whoever keeps that mailbox."
+                @if !why.is_empty() { "The mail server said: " (wrapped(why)) " " }
+                "Correct the address, or ask whoever keeps that mailbox."
             }
         }
     }
@@ -207,7 +208,8 @@ fn page_of(
 ) -> Markup {
     let content = html! {
         (page_header(TITLE, "", html! {}))
-        @if let Some(why) = &sight.undelivered { (undelivered("you", why)) }
+        // What the mail server said names its own machines: for operators.
+        @if sight.undelivered.is_some() { (undelivered("you", "")) }
         (mistake.panel(FIELDS))
         @if let Some(made) = new {
             (card("Your new token", html! {

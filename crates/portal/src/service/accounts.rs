@@ -4,14 +4,15 @@ use super::idempotency::Once;
 use super::letters::Letter;
 use super::{Caller, IdempotencyKey, allow, keyset, page};
 use crate::Portal;
-use crate::failure::Failure;
+use crate::failure::{AccountFailure, Failure};
 use crate::passwords;
 use crate::store::accounts::NewRow;
-use crate::store::{accounts, audit, mails, sessions};
+use crate::store::{accounts, audit, links, mails, sessions, state, tokens};
 use leasehold_core::access::PortalAction;
 use leasehold_core::ids::AccountId;
 use leasehold_core::random;
 use leasehold_core::text;
+use leasehold_db::{DbError, Tx};
 use leasehold_wire::portal::{Account, AccountQuery, ChangePassword, NewAccount, Page, PageQuery, Role};
 use leasehold_wire::time::Time;
 use serde_json::json;
@@ -24,8 +25,16 @@ pub(super) fn email(text: &str) -> Result<String, Failure> {
     text::name(&email).map_err(|why| Failure::invalid("email", why))?;
     let shaped =
         email.split_once('@').is_some_and(|(user, host)| !user.is_empty() && !host.is_empty() && !host.contains('@'));
-    let sendable = shaped && email.len() <= EMAIL_CHARS_MAX && !email.contains(char::is_whitespace);
-    if !sendable || !crate::mail::is_address(&email) {
+    if !shaped || email.len() > EMAIL_CHARS_MAX || email.contains(char::is_whitespace) {
+        return Err(Failure::invalid("email", "must be an email address such as ada@example.com"));
+    }
+    Ok(email)
+}
+
+/// The same for an address that an account is to have from now on: one that mail can be sent to.
+pub(super) fn new_email(text: &str) -> Result<String, Failure> {
+    let email = email(text)?;
+    if !crate::mail::is_address(&email) {
         return Err(Failure::invalid("email", "must be an email address such as ada@example.com"));
     }
     Ok(email)
@@ -48,15 +57,26 @@ pub fn set_password(portal: &Portal, address: &str, password: &str) -> Result<Ac
     let email = email(address)?;
     passwords::check_new("password", password)?;
     let hash = portal.passwords().hash(password, portal.draw(|random| random::bytes(random)))?;
+    passwords::check_not_of("password", password, &email)?;
     let stamp = portal.stamp(&Caller::command_line());
+    let letter = Letter::draw(portal, stamp.now);
     portal.db().write(move |tx| {
         let (account, _) = accounts::credentials(tx, &email)?
             .ok_or_else(|| Failure::invalid("email", "is not the address of an account here"))?;
         accounts::set_password(tx, account.id, &hash)?;
-        let ended = sessions::end_others(tx, account.id, "")?;
+        let ended = end_everything(tx, account.id, "")?;
+        mails::insert(tx, &letter.password_changed(account.id, &account.email))?;
         audit::insert(tx, &stamp, "password.set", &account.id.to_string(), &json!({ "sign_ins_ended": ended }))?;
         Ok(account)
     })
+}
+
+/// Ends whatever could be used by somebody who should not: sign-ins but one, tokens, links, a change of address. Answers
+/// how many sign-ins and tokens that were. The account is locked, because its password was written.
+pub(super) fn end_everything(tx: &mut Tx<'_>, account: AccountId, keep: &str) -> Result<u64, DbError> {
+    links::end_all(tx, account)?;
+    state::end_enable_tokens(tx, account)?;
+    Ok(sessions::end_others(tx, account, keep)? + tokens::end_all(tx, account)?)
 }
 
 /// Makes an account. Operators.
@@ -67,6 +87,10 @@ pub fn create(
     wish: &NewAccount,
 ) -> Result<Account, Failure> {
     allow(caller, PortalAction::ManageAccounts, None)?;
+    if caller.by_program() && wish.role == Role::Operator {
+        // Whoever has a token would have an account for ever.
+        return Err(AccountFailure::SignInNeeded.into());
+    }
     write(portal, caller, key, wish)
 }
 
@@ -76,7 +100,7 @@ fn write(
     key: Option<&IdempotencyKey>,
     wish: &NewAccount,
 ) -> Result<Account, Failure> {
-    let email = email(&wish.email)?;
+    let email = new_email(&wish.email)?;
     text::name(&wish.name).map_err(|why| Failure::invalid("name", why))?;
     passwords::check_new("password", &wish.password)?;
     passwords::check_not_of("password", &wish.password, &email)?;
@@ -145,7 +169,7 @@ pub fn change_password(portal: &Portal, caller: &Caller, wish: &ChangePassword) 
         if !accounts::replace_password(tx, account.id, &old, &new)? {
             return Err(Failure::invalid("current", "was changed by somebody else at the same moment"));
         }
-        let ended = sessions::end_others(tx, account.id, &keep)?;
+        let ended = end_everything(tx, account.id, &keep)?;
         mails::insert(tx, &letter.password_changed(account.id, &account.email))?;
         Ok(audit::insert(tx, &stamp, "password.change", &account.id.to_string(), &json!({ "sign_ins_ended": ended }))?)
     })

@@ -56,7 +56,7 @@ pub fn sweep(portal: &Portal) -> Result<(), Failure> {
         idempotency::sweep(tx, now.plus(-REMEMBERED_MS))?;
         tokens::sweep(tx, now)?;
         links::sweep(tx, now)?;
-        mails::sweep(tx, now.plus(-MAIL_KEPT_MS))?;
+        mails::sweep(tx, now.plus(-MAIL_KEPT_MS), now)?;
         state::sweep_enable_tokens(tx, now)?;
         sync::sweep(tx, now, now.plus(-leasehold_core::sync::WANT_MS))?;
         bells::sweep(tx)?;

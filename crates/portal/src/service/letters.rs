@@ -4,7 +4,16 @@ use crate::Portal;
 use crate::store::mails::{LINK, NewRow};
 use leasehold_core::ids::{AccountId, MailId};
 use leasehold_core::text;
-use leasehold_core::time::Ms;
+use leasehold_core::time::{DAY_MS, HOUR_MS, Ms};
+
+/// The link of a sign-up is good for so long, in milliseconds.
+pub(super) const SIGN_UP_MS: i64 = DAY_MS;
+/// The link of a forgotten password, in milliseconds.
+pub(super) const RESET_MS: i64 = HOUR_MS;
+/// Both sides of a change of address confirm within so long, in milliseconds.
+pub(super) const CHANGE_MS: i64 = DAY_MS;
+/// What only tells of something is worth sending for so long, in milliseconds.
+const NEWS_MS: i64 = 30 * DAY_MS;
 
 /// A letter that is drawn before a transaction and written in it.
 #[derive(Clone, Debug)]
@@ -18,6 +27,16 @@ pub(super) struct Letter {
 /// A name from outside within a line: no line of its own, and not endless.
 fn plain(name: &str) -> String {
     name.chars().filter(|c| !c.is_control() && !text::is_invisible_control(*c)).take(200).collect()
+}
+
+/// For how long anybody needs a letter: as long as its link is good, or it is no news any more.
+fn good_for_ms(kind: &str) -> i64 {
+    match kind {
+        "sign_up" => SIGN_UP_MS,
+        "reset" => RESET_MS,
+        "email_old" | "email_new" => CHANGE_MS,
+        _ => NEWS_MS,
+    }
 }
 
 impl Letter {
@@ -40,7 +59,8 @@ impl Letter {
         let text = lines.join("\n\n");
         let body = format!("Hello,\n\n{text}\n\n-- \nThe portal of {vendor}, {}\n", self.base_url);
         let subject = format!("{subject} at the portal of {vendor}");
-        NewRow { id: self.id, kind, account, to: to.to_owned(), subject, body, link, created_at: self.now }
+        let good_until = self.now.plus(good_for_ms(kind));
+        NewRow { id: self.id, kind, account, to: to.to_owned(), subject, body, link, created_at: self.now, good_until }
     }
 
     fn link(&self, path: &str, token: &str) -> String {
@@ -90,7 +110,7 @@ impl Letter {
     /// Another address is wanted: to the one until now.
     pub(super) fn email_old(&self, account: AccountId, to: &str, new: &str, token: &str) -> NewRow {
         let wanted = format!(
-            "somebody wants to change the address of this account to {}. If it is you, open within a day:",
+            "somebody wants to change the address of this account to {}. If it is you, open within a day, with your password:",
             plain(new)
         );
         let lines = [
@@ -112,7 +132,7 @@ impl Letter {
     /// Another address is wanted: to the new one.
     pub(super) fn email_new(&self, account: AccountId, to: &str, token: &str) -> NewRow {
         let lines = [
-            "somebody wants to use this address for their account. If it is you, open within a day:",
+            "somebody wants to use this address for their account. If it is you, open within a day, with the password of that account:",
             LINK,
             "The address until now gets a letter, too; it changes when both have confirmed. If it was not you, do nothing.",
         ];

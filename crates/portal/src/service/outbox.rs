@@ -1,6 +1,6 @@
 //! The outbox: letters that wait, are sent, or are given up. No act waits for one and none fails because of one.
 
-use super::{Caller, allow, keyset, page};
+use super::{Caller, allow, keyset, page, sign_up};
 use crate::Portal;
 use crate::failure::{AccountFailure, Failure};
 use crate::mail::Outgoing;
@@ -8,6 +8,7 @@ use crate::store::{audit, mails};
 use leasehold_core::access::PortalAction;
 use leasehold_core::ids::{AccountId, MailId};
 use leasehold_core::time::{HOUR_MS, MINUTE_MS, SECOND_MS};
+use leasehold_db::Tx;
 use leasehold_wire::portal::{Mail, MailQuery, Page, PageQuery};
 use serde_json::json;
 
@@ -18,24 +19,25 @@ const PAUSE_MS: i64 = 10 * SECOND_MS;
 /// Between two tries at the most, in milliseconds.
 const PAUSE_MAX_MS: i64 = HOUR_MS;
 /// Whoever sends one has so long for it, in milliseconds; then another process may.
-const IN_HAND_MS: i64 = 5 * MINUTE_MS;
-/// Letters looked at in one go.
-const AT_ONCE: u32 = 20;
+const IN_HAND_MS: i64 = 30 * MINUTE_MS;
 
 /// How long to wait after `tries` tries: ten seconds, twenty, forty, up to an hour.
 fn pause_ms(tries: u32) -> i64 {
     (PAUSE_MS << tries.min(16)).min(PAUSE_MAX_MS)
 }
 
-/// Sends what is due; `true` if there may be more. Blocks for as long as the mail server takes.
+/// Writes the letters that were asked for by whoever has not signed in, then sends one that is due; `true` if there may be
+/// more. Blocks for as long as the mail server takes over one letter.
 pub fn send_due(portal: &Portal) -> Result<bool, Failure> {
+    while sign_up::answer_one(portal)? {}
     let now = portal.now();
-    let Some(mailer) = portal.mailer() else {
+    let late = move |tx: &mut Tx<'_>| mails::late(tx, now.plus(-TRIED_MS), now);
+    if portal.db().read(late)? {
         portal.db().write(move |tx| Ok::<_, Failure>(mails::give_up(tx, now.plus(-TRIED_MS), now)?))?;
-        return Ok(false);
-    };
-    let due = portal.db().read(move |tx| Ok::<_, Failure>(mails::due(tx, now, AT_ONCE)?))?;
-    let more = due.len() == AT_ONCE as usize;
+    }
+    let Some(mailer) = portal.mailer() else { return Ok(false) };
+    let due = portal.db().read(move |tx| Ok::<_, Failure>(mails::due(tx, now, 1)?))?;
+    let more = !due.is_empty();
     for letter in due {
         let (id, tries) = (letter.id, letter.tries);
         let in_hand_until = portal.now().plus(IN_HAND_MS);
@@ -66,17 +68,22 @@ pub fn send_due(portal: &Portal) -> Result<bool, Failure> {
 pub fn list(portal: &Portal, caller: &Caller, query: &MailQuery) -> Result<Page<Mail>, Failure> {
     allow(caller, PortalAction::ManageMail, None)?;
     let keys = keyset(&PageQuery { after: query.after.clone(), limit: query.limit })?;
-    let (status, with_links) = (query.status, portal.mailer().is_none());
+    let (status, with_links) = (query.status, shows_links(portal, caller));
     portal.db().read(move |tx| {
         let rows = mails::list(tx, status, &keys, with_links)?;
         Ok(page(rows, &keys, |mail| mail.id.to_string(), |mail| mail))
     })
 }
 
+/// Links are for whoever passes them on, where no mail server is set: a person, and no program.
+fn shows_links(portal: &Portal, caller: &Caller) -> bool {
+    portal.mailer().is_none() && !caller.by_program()
+}
+
 /// One letter. Operators.
 pub fn get(portal: &Portal, caller: &Caller, mail: MailId) -> Result<Mail, Failure> {
     allow(caller, PortalAction::ManageMail, None)?;
-    let with_links = portal.mailer().is_none();
+    let with_links = shows_links(portal, caller);
     portal.db().read(move |tx| mails::get(tx, mail, with_links)?.ok_or(Failure::NotFound))
 }
 
@@ -95,7 +102,7 @@ pub fn undelivered(portal: &Portal, caller: &Caller, account: AccountId) -> Resu
 /// Puts a letter that was given up into the queue anew. Operators.
 pub fn send_again(portal: &Portal, caller: &Caller, mail: MailId) -> Result<Mail, Failure> {
     allow(caller, PortalAction::ManageMail, None)?;
-    let (stamp, with_links) = (portal.stamp(caller), portal.mailer().is_none());
+    let (stamp, with_links) = (portal.stamp(caller), shows_links(portal, caller));
     portal.db().write(move |tx| {
         let known = mails::get(tx, mail, with_links)?.ok_or(Failure::NotFound)?;
         if !mails::again(tx, mail, stamp.now)? {

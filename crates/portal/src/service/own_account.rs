@@ -1,8 +1,8 @@
 //! One's own account: name, address, sign-ins, and tokens for programs. Only for who signed in themselves.
 
-use super::accounts::email as normal;
-use super::letters::Letter;
-use super::{Caller, allow, sessions as signing_in};
+use super::accounts::new_email;
+use super::letters::{CHANGE_MS, Letter};
+use super::{Caller, allow, sessions as signing_in, sign_up};
 use crate::Portal;
 use crate::failure::{AccountFailure, Failure};
 use crate::store::links::{self, ChangeRow};
@@ -11,17 +11,16 @@ use leasehold_core::access::{PortalAction, TokenScope};
 use leasehold_core::ids::{SessionId, TokenId};
 use leasehold_core::text;
 use leasehold_core::time::DAY_MS;
+use leasehold_db::DbError;
 use leasehold_web::session::SessionToken;
 use leasehold_wire::portal::{
-    Account, ChangeEmail, ChangeOwnAccount, CreatedToken, EmailChange, EmailConfirmed, NewToken, Role, Sessions,
-    SessionsEnded, TokenView, Tokens,
+    Account, ChangeEmail, ChangeOwnAccount, ConfirmEmail, CreatedToken, EmailChange, EmailConfirmed, NewToken, Role,
+    Sessions, SessionsEnded, TokenView, Tokens,
 };
 use leasehold_wire::time::Time;
 use serde_json::json;
 use std::net::IpAddr;
 
-/// Both sides of a change of address confirm within so long, in milliseconds.
-const CHANGE_MS: i64 = DAY_MS;
 /// Tokens last so many days at most.
 const TOKEN_DAYS_MAX: u32 = 365;
 /// Tokens of an account at most.
@@ -50,11 +49,16 @@ pub fn rename(portal: &Portal, caller: &Caller, wish: &ChangeOwnAccount) -> Resu
 pub fn request_email(portal: &Portal, caller: &Caller, wish: &ChangeEmail) -> Result<EmailChange, Failure> {
     allow(caller, PortalAction::UseOwnAccount, None)?;
     let account = caller.account().cloned().ok_or(Failure::SignIn)?;
-    let email = normal(&wish.email)?;
+    let email = new_email(&wish.email)?;
     if email == account.email {
         return Err(Failure::invalid("email", "is the one that the account has"));
     }
     signing_in::check_own_password(portal, caller, &account.email, &wish.password, "password")?;
+    // Nobody fills another's mailbox by way of an account of their own.
+    let fine = match caller.address {
+        Some(address) => sign_up::may_write_to(portal, address, "email", &email)?,
+        None => true,
+    };
     let (old, new) = portal.draw(|random| (SessionToken::draw(random), SessionToken::draw(random)));
     let stamp = portal.stamp(caller);
     let (to_old, to_new) = (Letter::draw(portal, stamp.now), Letter::draw(portal, stamp.now));
@@ -69,6 +73,13 @@ pub fn request_email(portal: &Portal, caller: &Caller, wish: &ChangeEmail) -> Re
     };
     let told = view(&change);
     portal.db().write(move |tx| {
+        accounts::lock(tx, account.id)?;
+        if accounts::get(tx, account.id)?.is_none_or(|now| now.email != account.email) {
+            return Err(Failure::invalid("email", "was changed by somebody else at the same moment"));
+        }
+        if !fine {
+            return Ok(());
+        }
         links::set_change(tx, &change)?;
         mails::insert(tx, &to_old.email_old(account.id, &account.email, &change.email, &old.text()))?;
         // Whoever has it already hears that they have an account; the change then never comes about.
@@ -111,31 +122,43 @@ pub fn cancel_email(portal: &Portal, caller: &Caller) -> Result<(), Failure> {
     })
 }
 
-/// Confirms a change of address from one of the two. With the second one it is done, and the old address hears of it.
-pub fn confirm_email(portal: &Portal, address: IpAddr, token: &str) -> Result<EmailConfirmed, Failure> {
-    let hash = SessionToken::parse(token).ok_or(AccountFailure::LinkEnded)?.hash();
-    let stamp = portal.stamp(&Caller::nobody(address));
+/// Confirms a change of address from one of the two, with the password of the account: the link proves the address, the
+/// password that whoever follows it is who asked. With the second one it is done, and the old address hears of it.
+pub fn confirm_email(portal: &Portal, address: IpAddr, wish: &ConfirmEmail) -> Result<EmailConfirmed, Failure> {
+    let hash = SessionToken::parse(&wish.token).ok_or(AccountFailure::LinkEnded)?.hash();
+    let nobody = Caller::nobody(address);
+    let (wanted, now) = (hash.clone(), portal.now());
+    let known = portal.db().read(move |tx| {
+        let Some(change) = links::change_by(tx, &wanted, now)? else { return Ok(None) };
+        Ok::<_, Failure>(accounts::get(tx, change.account)?)
+    })?;
+    let account = known.ok_or(AccountFailure::LinkEnded)?;
+    signing_in::check_own_password(portal, &nobody, &account.email, &wish.password, "password")?;
+    let stamp = audit::Stamp { actor: Some(account.id), ..portal.stamp(&nobody) };
     let letter = Letter::draw(portal, stamp.now);
-    portal.db().write(move |tx| {
-        let mut change = links::change_by(tx, &hash, stamp.now)?.ok_or(AccountFailure::LinkEnded)?;
+    let confirmed = portal.db().write(move |tx| {
+        accounts::lock(tx, account.id)?;
+        let change = links::confirm_change(tx, &hash, stamp.now)?.ok_or(AccountFailure::LinkEnded)?;
         let before = accounts::get(tx, change.account)?.ok_or(AccountFailure::LinkEnded)?;
-        change.old_confirmed |= change.old_sha256 == hash;
-        change.new_confirmed |= change.new_sha256 == hash;
-        let email = change.email.clone();
+        let (email, subject) = (change.email.clone(), change.account.to_string());
+        let detail = json!({ "from": before.email, "to": email });
         if !(change.old_confirmed && change.new_confirmed) {
-            links::set_change(tx, &change)?;
+            audit::insert(tx, &stamp, "account.email_confirmed", &subject, &detail)?;
             return Ok(EmailConfirmed { changed: false, email });
         }
         links::end_change(tx, change.account)?;
         if !accounts::set_email(tx, change.account, &email)? {
             return Err(Failure::Taken { what: "email address" });
         }
-        let stamp = audit::Stamp { actor: Some(change.account), ..stamp.clone() };
-        let detail = json!({ "from": before.email, "to": email });
-        audit::insert(tx, &stamp, "account.email", &change.account.to_string(), &detail)?;
+        audit::insert(tx, &stamp, "account.email", &subject, &detail)?;
         mails::insert(tx, &letter.email_changed(change.account, &before.email, &email))?;
         Ok(EmailConfirmed { changed: true, email })
-    })
+    });
+    match confirmed {
+        // Somebody made an account with it at the same moment.
+        Err(Failure::Db(DbError::Conflict { .. })) => Err(Failure::Taken { what: "email address" }),
+        confirmed => confirmed,
+    }
 }
 
 /// One's own sign-ins.
@@ -205,7 +228,13 @@ pub fn new_token(portal: &Portal, caller: &Caller, wish: &NewToken) -> Result<Cr
         created_at: stamp.now,
         expires_at: stamp.now.plus(i64::from(wish.days) * DAY_MS),
     };
+    let (by, now) = (caller.session().to_owned(), stamp.now);
     let token = portal.db().write(move |tx| {
+        // Whoever set the password anew meanwhile has ended this sign-in, and all tokens with it.
+        accounts::lock(tx, new.account)?;
+        if sessions::running(tx, &by, now)?.is_none() {
+            return Err(Failure::SignIn);
+        }
         if tokens::of_account(tx, new.account, stamp.now)?.len() >= TOKENS_MAX {
             return Err(Failure::invalid("name", format!("would be of more than {TOKENS_MAX} tokens: end some first")));
         }

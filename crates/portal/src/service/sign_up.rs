@@ -2,32 +2,28 @@
 //! to whoever reads its mail, and to nobody else: every answer here is the same for known and unknown ones.
 
 use super::Caller;
-use super::accounts::email as normal;
-use super::letters::Letter;
+use super::accounts::{email as normal, end_everything, new_email};
+use super::letters::{Letter, RESET_MS, SIGN_UP_MS};
 use super::sessions::{self, NewSession};
 use crate::Portal;
 use crate::failure::{AccountFailure, Failure};
 use crate::passwords;
 use crate::store::accounts::{self, NewRow};
-use crate::store::links::{self, LinkKind, LinkRow};
-use crate::store::{audit, mails, sessions as running, state, tokens};
-use leasehold_core::ids::AccountId;
+use crate::store::links::{self, AskRow, LinkKind, LinkRow};
+use crate::store::{audit, mails, state};
+use leasehold_core::ids::{AccountId, MailId};
 use leasehold_core::random;
 use leasehold_core::text;
-use leasehold_core::time::{DAY_MS, HOUR_MS};
 use leasehold_web::session::SessionToken;
 use leasehold_wire::portal::{ConfirmSignUp, RequestReset, ResetPassword, Role, SignUp, SignedIn};
 use serde_json::json;
 use std::net::IpAddr;
 
-/// The link of a sign-up is good for so long, in milliseconds.
-const SIGN_UP_MS: i64 = DAY_MS;
-/// The link of a forgotten password, in milliseconds.
-const RESET_MS: i64 = HOUR_MS;
-
 /// Refuses more requests for letters from one place, and says whether this address has had enough of them: nobody fills
 /// another's mailbox.
-fn may_write_to(portal: &Portal, address: IpAddr, email: &str) -> Result<bool, Failure> {
+pub(super) fn may_write_to(portal: &Portal, address: IpAddr, what: &str, email: &str) -> Result<bool, Failure> {
+    // Each for itself: nobody who asks for one keeps the other from its reader.
+    let email = &format!("{what} {email}");
     let now_ms = portal.boottime_ms();
     if let Some(wait_s) = portal.letters_asked().wait_of_place_s(address, now_ms) {
         return Err(AccountFailure::TooManyRequests { wait_s }.into());
@@ -43,38 +39,77 @@ pub fn request(portal: &Portal, address: IpAddr, wish: &SignUp) -> Result<(), Fa
     if !portal.db().read(state::sign_up_open)? {
         return Err(AccountFailure::SignUpClosed.into());
     }
-    let email = normal(&wish.email)?;
+    let email = new_email(&wish.email)?;
     text::name(&wish.name).map_err(|why| Failure::invalid("name", why))?;
     passwords::check_new("password", &wish.password)?;
     passwords::check_not_of("password", &wish.password, &email)?;
-    let fine = may_write_to(portal, address, &email)?;
-    let (salt, token) = portal.draw(|random| (random::bytes(random), SessionToken::draw(random)));
+    let fine = may_write_to(portal, address, "sign up", &email)?;
+    let salt = portal.draw(|random| random::bytes(random));
     // For everybody: an address that is known takes as long.
     let password_hash = portal.passwords().hash(&wish.password, salt)?;
-    let stamp = portal.stamp(&Caller::nobody(address));
+    let (kind, name) = (LinkKind::SignUp, wish.name.clone());
+    if fine { keep(portal, address, AskRow { kind, email, name, password_hash, ..nothing(portal) }) } else { Ok(()) }
+}
+
+/// An ask without what is asked.
+fn nothing(portal: &Portal) -> AskRow {
+    let now = portal.now();
+    AskRow {
+        id: portal.draw(|random| MailId::draw(now, random)),
+        kind: LinkKind::Reset,
+        email: String::new(),
+        name: String::new(),
+        password_hash: String::new(),
+        address: String::new(),
+        asked_at: now,
+    }
+}
+
+/// Keeps what is asked. Nobody looks yet whether there is such an account: what comes of it takes no time of the answer.
+fn keep(portal: &Portal, address: IpAddr, ask: AskRow) -> Result<(), Failure> {
+    let ask = AskRow { address: address.to_string(), ..ask };
+    portal.db().write(move |tx| Ok(links::ask(tx, &ask)?))
+}
+
+/// Looks at the oldest ask and writes the letter; `false` if there is none.
+pub fn answer_one(portal: &Portal) -> Result<bool, Failure> {
+    let Some(ask) = portal.db().read(links::oldest_ask)? else { return Ok(false) };
+    let token = portal.draw(|random| SessionToken::draw(random));
+    let nobody = Caller::command_line();
+    let stamp = audit::Stamp { address: ask.address.clone(), ..portal.stamp(&nobody) };
     let letter = Letter::draw(portal, stamp.now);
-    let link = LinkRow {
-        token_sha256: token.hash(),
-        account: None,
-        email,
-        name: wish.name.clone(),
-        password_hash,
-        expires_at: stamp.now.plus(SIGN_UP_MS),
-    };
     portal.db().write(move |tx| {
-        if !fine {
-            return Ok(state::touch(tx)?);
+        // Two processes look at the same one.
+        if !links::take_ask(tx, ask.id)? {
+            return Ok(());
         }
-        let row = match accounts::by_email(tx, &link.email)? {
-            Some(known) => letter.has_account(known.id, &link.email),
-            None => {
-                links::insert(tx, LinkKind::SignUp, &link)?;
-                letter.sign_up(&link.email, &token.text())
+        let known = accounts::by_email(tx, &ask.email)?;
+        let link = |account: Option<AccountId>, good_for_ms: i64| LinkRow {
+            token_sha256: token.hash(),
+            account,
+            email: ask.email.clone(),
+            name: ask.name.clone(),
+            password_hash: ask.password_hash.clone(),
+            expires_at: stamp.now.plus(good_for_ms),
+        };
+        let row = match (ask.kind, known) {
+            (LinkKind::SignUp, Some(known)) => letter.has_account(known.id, &ask.email),
+            (LinkKind::SignUp, None) => {
+                links::insert(tx, LinkKind::SignUp, &link(None, SIGN_UP_MS))?;
+                letter.sign_up(&ask.email, &token.text())
+            }
+            // What strangers type is kept nowhere.
+            (LinkKind::Reset, None) => return Ok(()),
+            (LinkKind::Reset, Some(known)) => {
+                links::insert(tx, LinkKind::Reset, &link(Some(known.id), RESET_MS))?;
+                let detail = json!({ "email": ask.email });
+                audit::insert(tx, &stamp, "password.forgotten", &known.id.to_string(), &detail)?;
+                letter.reset(known.id, &ask.email, &token.text())
             }
         };
-        mails::insert(tx, &row)?;
-        Ok(())
-    })
+        Ok::<_, Failure>(mails::insert(tx, &row)?)
+    })?;
+    Ok(true)
 }
 
 /// Makes the account that was asked for, and signs in with it.
@@ -101,6 +136,9 @@ pub fn confirm(
     stamp.actor = Some(id);
     let (token, made) = (session.token(), session.clone());
     let account = portal.db().write(move |tx| {
+        if !state::sign_up_open(tx)? {
+            return Err(AccountFailure::SignUpClosed.into());
+        }
         if !links::take(tx, &hash)? {
             return Err(AccountFailure::LinkEnded.into());
         }
@@ -127,28 +165,8 @@ pub fn confirm(
 /// Asks for a letter with which a forgotten password can be set anew.
 pub fn request_reset(portal: &Portal, address: IpAddr, wish: &RequestReset) -> Result<(), Failure> {
     let email = normal(&wish.email)?;
-    let fine = may_write_to(portal, address, &email)?;
-    let token = portal.draw(|random| SessionToken::draw(random));
-    let stamp = portal.stamp(&Caller::nobody(address));
-    let letter = Letter::draw(portal, stamp.now);
-    portal.db().write(move |tx| {
-        let Some(account) = accounts::by_email(tx, &email)?.filter(|_| fine) else {
-            // Somebody unknown costs a write, too: the answer takes as long. What strangers type is kept nowhere.
-            return Ok(state::touch(tx)?);
-        };
-        let link = LinkRow {
-            token_sha256: token.hash(),
-            account: Some(account.id),
-            email: email.clone(),
-            name: String::new(),
-            password_hash: String::new(),
-            expires_at: stamp.now.plus(RESET_MS),
-        };
-        links::insert(tx, LinkKind::Reset, &link)?;
-        mails::insert(tx, &letter.reset(account.id, &email, &token.text()))?;
-        audit::insert(tx, &stamp, "password.forgotten", &account.id.to_string(), &json!({ "email": email }))?;
-        Ok(())
-    })
+    let fine = may_write_to(portal, address, "reset", &email)?;
+    if fine { keep(portal, address, AskRow { email, ..nothing(portal) }) } else { Ok(()) }
 }
 
 /// Sets a forgotten password anew; every sign-in and token of the account ends.
@@ -175,7 +193,7 @@ pub fn reset(portal: &Portal, address: IpAddr, wish: &ResetPassword) -> Result<(
             return Err(AccountFailure::LinkEnded.into());
         }
         accounts::set_password(tx, account, &new)?;
-        let ended = running::end_others(tx, account, "")? + tokens::end_all(tx, account)?;
+        let ended = end_everything(tx, account, "")?;
         let detail = json!({ "sign_ins_ended": ended });
         audit::insert(tx, &stamp, "password.reset", &account.to_string(), &detail)?;
         Ok::<_, Failure>(mails::insert(tx, &letter.password_changed(account, &known.email))?)

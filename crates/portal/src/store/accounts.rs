@@ -74,6 +74,12 @@ pub fn by_email(tx: &mut Tx<'_>, email: &str) -> Result<Option<Account>, DbError
     tx.one(select!("WHERE email = ?1"), &[email.into()], read)
 }
 
+/// Locks an account until the transaction ends.
+pub fn lock(tx: &mut Tx<'_>, account: AccountId) -> Result<(), DbError> {
+    tx.exec("UPDATE account SET name = name WHERE id = ?1", &[text(account)])?;
+    Ok(())
+}
+
 /// What an account is found by.
 fn search(name: &str, email: &str, number: u64) -> String {
     format!("{name} {email} {number}").to_lowercase()

@@ -1,7 +1,7 @@
 //! Tables `link` and `email_change`: what was sent by mail and waits for somebody to follow it. Secrets are hashes.
 
-use super::{id, ms, opt_id, text};
-use leasehold_core::ids::AccountId;
+use super::{id, ms, opt_id, text, word};
+use leasehold_core::ids::{AccountId, MailId};
 use leasehold_core::time::Ms;
 use leasehold_db::{DbError, Tx};
 
@@ -21,6 +21,29 @@ impl LinkKind {
             LinkKind::Reset => "reset",
         }
     }
+
+    fn from_word(word: &str) -> Option<LinkKind> {
+        [LinkKind::SignUp, LinkKind::Reset].into_iter().find(|kind| kind.word() == word)
+    }
+}
+
+/// What somebody asked for who has not signed in.
+#[derive(Clone, Debug)]
+pub struct AskRow {
+    /// Its id.
+    pub id: MailId,
+    /// What it is for.
+    pub kind: LinkKind,
+    /// Of which address.
+    pub email: String,
+    /// The name that was given; empty if none.
+    pub name: String,
+    /// The password that was chosen, as a PHC string; empty if none.
+    pub password_hash: String,
+    /// From where.
+    pub address: String,
+    /// When.
+    pub asked_at: Ms,
 }
 
 /// A link.
@@ -159,9 +182,69 @@ pub fn change_by(tx: &mut Tx<'_>, sha256: &str, now: Ms) -> Result<Option<Change
     )
 }
 
+/// Notes that one of the two sides has confirmed, whoever else does at the same moment; the change as it is then.
+pub fn confirm_change(tx: &mut Tx<'_>, sha256: &str, now: Ms) -> Result<Option<ChangeRow>, DbError> {
+    tx.one(
+        "UPDATE email_change SET old_confirmed = CASE WHEN old_sha256 = ?1 THEN 1 ELSE old_confirmed END,
+             new_confirmed = CASE WHEN new_sha256 = ?1 THEN 1 ELSE new_confirmed END
+         WHERE (old_sha256 = ?1 OR new_sha256 = ?1) AND expires_at_ms > ?2
+         RETURNING account, email, old_sha256, new_sha256, old_confirmed, new_confirmed, expires_at_ms",
+        &[sha256.into(), now.0.into()],
+        read_change,
+    )
+}
+
+/// Forgets links and a change of address of an account.
+pub fn end_all(tx: &mut Tx<'_>, account: AccountId) -> Result<(), DbError> {
+    tx.exec("DELETE FROM link WHERE account = ?1", &[text(account)])?;
+    end_change(tx, account)?;
+    Ok(())
+}
+
 /// Forgets a change.
 pub fn end_change(tx: &mut Tx<'_>, account: AccountId) -> Result<bool, DbError> {
     Ok(tx.exec("DELETE FROM email_change WHERE account = ?1", &[text(account)])? == 1)
+}
+
+/// Keeps what somebody asked for who has not signed in, to be looked at by the outbox: the same for known and unknown ones.
+pub fn ask(tx: &mut Tx<'_>, new: &AskRow) -> Result<(), DbError> {
+    tx.exec(
+        "INSERT INTO ask (id, kind, email, name, password_hash, address, asked_at_ms) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)",
+        &[
+            text(new.id),
+            new.kind.word().into(),
+            (&new.email).into(),
+            (&new.name).into(),
+            (&new.password_hash).into(),
+            (&new.address).into(),
+            new.asked_at.0.into(),
+        ],
+    )?;
+    Ok(())
+}
+
+/// The oldest of these.
+pub fn oldest_ask(tx: &mut Tx<'_>) -> Result<Option<AskRow>, DbError> {
+    tx.one(
+        "SELECT id, kind, email, name, password_hash, address, asked_at_ms FROM ask ORDER BY id LIMIT 1",
+        &[],
+        |row| {
+            Ok(AskRow {
+                id: id(row, 0)?,
+                kind: word(row, 1, LinkKind::from_word)?,
+                email: row.text(2)?,
+                name: row.text(3)?,
+                password_hash: row.text(4)?,
+                address: row.text(5)?,
+                asked_at: ms(row, 6)?,
+            })
+        },
+    )
+}
+
+/// Takes it; `false` if another process did.
+pub fn take_ask(tx: &mut Tx<'_>, ask: MailId) -> Result<bool, DbError> {
+    Ok(tx.exec("DELETE FROM ask WHERE id = ?1", &[text(ask)])? == 1)
 }
 
 /// Forgets what has ended.

@@ -8,7 +8,9 @@ use leasehold_wire::portal::{AccountRef, Mail, MailStatus};
 use leasehold_wire::time::Time;
 
 /// What stands in a body where the link is to be: it is kept apart, and forgotten when it was sent.
-pub const LINK: &str = "{link}";
+///
+/// No address and no name from outside can hold it.
+pub const LINK: &str = "\u{2}link\u{3}";
 
 /// A letter to be written.
 #[derive(Clone, Debug)]
@@ -29,6 +31,8 @@ pub struct NewRow {
     pub link: String,
     /// When it was written.
     pub created_at: Ms,
+    /// Nobody needs it any more from then on: its link has ended.
+    pub good_until: Ms,
 }
 
 /// A letter to be sent.
@@ -51,8 +55,9 @@ pub struct DueRow {
 /// Writes a letter. It is due at once.
 pub fn insert(tx: &mut Tx<'_>, new: &NewRow) -> Result<(), DbError> {
     tx.exec(
-        "INSERT INTO mail (id, kind, account, recipient, subject, body, link, status, tries, due_at_ms, created_at_ms)
-         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, 'queued', 0, ?8, ?8)",
+        "INSERT INTO mail (id, kind, account, recipient, subject, body, link, status, tries, due_at_ms, created_at_ms,
+                           good_until_ms)
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, 'queued', 0, ?8, ?8, ?9)",
         &[
             text(new.id),
             new.kind.into(),
@@ -62,6 +67,7 @@ pub fn insert(tx: &mut Tx<'_>, new: &NewRow) -> Result<(), DbError> {
             (&new.body).into(),
             (&new.link).into(),
             new.created_at.0.into(),
+            new.good_until.0.into(),
         ],
     )?;
     Ok(())
@@ -123,28 +129,36 @@ pub fn failed(tx: &mut Tx<'_>, mail: MailId, now: Ms, error: &str) -> Result<(),
     Ok(())
 }
 
-/// Puts a letter that was given up into the queue anew; `false` if it is not one.
+/// Puts a letter that was given up into the queue anew; `false` if it is not one, or its link has ended.
 pub fn again(tx: &mut Tx<'_>, mail: MailId, now: Ms) -> Result<bool, DbError> {
     let queued = tx.exec(
         "UPDATE mail SET status = 'queued', due_at_ms = ?2, created_at_ms = ?2, tries = 0, ended_at_ms = NULL, error = ''
-         WHERE id = ?1 AND status = 'failed'",
+         WHERE id = ?1 AND status = 'failed' AND good_until_ms > ?2",
         &[text(mail), now.0.into()],
     )?;
     Ok(queued == 1)
 }
 
-/// Gives up what was written before `before` and nobody took.
+/// Whether there is anything to give up.
+pub fn late(tx: &mut Tx<'_>, before: Ms, now: Ms) -> Result<bool, DbError> {
+    let sql = "SELECT 1 FROM mail WHERE status = 'queued' AND (created_at_ms <= ?1 OR good_until_ms <= ?2) LIMIT 1";
+    Ok(tx.one(sql, &[before.0.into(), now.0.into()], |_| Ok(()))?.is_some())
+}
+
+/// Gives up what was written before `before` and nobody took, and what nobody needs any more.
 pub fn give_up(tx: &mut Tx<'_>, before: Ms, now: Ms) -> Result<u64, DbError> {
     tx.exec(
         "UPDATE mail SET status = 'failed', ended_at_ms = ?2,
-                error = CASE WHEN error = '' THEN 'no mail server took it for 48 hours' ELSE error END
-         WHERE status = 'queued' AND created_at_ms <= ?1",
+                error = CASE WHEN error <> '' THEN error WHEN good_until_ms <= ?2 THEN 'its link ended before it was sent'
+                             ELSE 'no mail server took it for 48 hours' END
+         WHERE status = 'queued' AND (created_at_ms <= ?1 OR good_until_ms <= ?2)",
         &[before.0.into(), now.0.into()],
     )
 }
 
-/// Forgets letters that ended before `before`.
-pub fn sweep(tx: &mut Tx<'_>, before: Ms) -> Result<u64, DbError> {
+/// Forgets letters that ended before `before`, and links that have ended at `now`.
+pub fn sweep(tx: &mut Tx<'_>, before: Ms, now: Ms) -> Result<u64, DbError> {
+    tx.exec("UPDATE mail SET link = '' WHERE link <> '' AND good_until_ms <= ?1", &[now.0.into()])?;
     tx.exec("DELETE FROM mail WHERE ended_at_ms <= ?1", &[before.0.into()])
 }
 
@@ -210,7 +224,8 @@ pub fn get(tx: &mut Tx<'_>, mail: MailId, with_links: bool) -> Result<Option<Mai
 /// What the mail server said of the newest letter to an account that was given up since `since`, unless one was sent after.
 pub fn undelivered(tx: &mut Tx<'_>, account: AccountId, since: Ms) -> Result<Option<String>, DbError> {
     let newest = tx.one(
-        "SELECT status, error FROM mail WHERE account = ?1 AND ended_at_ms > ?2 ORDER BY ended_at_ms DESC, id DESC LIMIT 1",
+        "SELECT m.status, m.error FROM mail m JOIN account a ON a.id = m.account AND a.email = m.recipient
+         WHERE m.account = ?1 AND m.ended_at_ms > ?2 ORDER BY m.ended_at_ms DESC, m.id DESC LIMIT 1",
         &[text(account), since.0.into()],
         |row| Ok((word(row, 0, MailStatus::from_word)?, row.text(1)?)),
     )?;

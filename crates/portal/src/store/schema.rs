@@ -316,11 +316,12 @@ CREATE INDEX pass_write_off_license ON pass_write_off (license, at_ms);
 
 // `account.search`: what an account is found by, in lower case. `account.number`: what customers are called by; `portal_state.customers` is the newest one given. A session's id is made
 // from the hash of its token, which tells nobody the token. `mail`: `link` stands apart from the text, so that it can be
-// forgotten once it was sent. `link.password_hash`: what was chosen by whoever signed up.
+// forgotten once it was sent or has ended. `ask`: what somebody asked for who has not signed in, before anybody has looked
+// whether there is such an account: so the answer takes as long. `link.password_hash`: what was chosen by whoever signed up.
 const OWN_ACCOUNTS: &str = "
 ALTER TABLE account ADD COLUMN number BIGINT NOT NULL DEFAULT 0;
 UPDATE account SET number = 1000000 + (SELECT COUNT(*) FROM account other WHERE other.id <= account.id);
-CREATE UNIQUE INDEX account_number ON account (number);
+CREATE UNIQUE INDEX account_number ON account (number) WHERE number > 0;
 ALTER TABLE account ADD COLUMN search TEXT NOT NULL DEFAULT '';
 UPDATE account SET search = LOWER(name || ' ' || email || ' ' || CAST(number AS TEXT));
 ALTER TABLE portal_state ADD COLUMN customers BIGINT NOT NULL DEFAULT 1000000;
@@ -328,7 +329,7 @@ ALTER TABLE portal_state ADD COLUMN sign_up_open BIGINT NOT NULL DEFAULT 1;
 UPDATE portal_state SET customers = 1000000 + (SELECT COUNT(*) FROM account);
 ALTER TABLE session ADD COLUMN id TEXT NOT NULL DEFAULT '';
 UPDATE session SET id = 'sess_' || SUBSTR(token_sha256, 1, 32);
-CREATE UNIQUE INDEX session_id ON session (id);
+CREATE UNIQUE INDEX session_id ON session (id) WHERE id <> '';
 CREATE TABLE mail (
     id TEXT PRIMARY KEY,
     kind TEXT NOT NULL,
@@ -341,12 +342,22 @@ CREATE TABLE mail (
     tries BIGINT NOT NULL,
     due_at_ms BIGINT NOT NULL,
     created_at_ms BIGINT NOT NULL,
+    good_until_ms BIGINT NOT NULL,
     ended_at_ms BIGINT,
     error TEXT NOT NULL DEFAULT ''
 );
 CREATE INDEX mail_due ON mail (status, due_at_ms);
 CREATE INDEX mail_status ON mail (status, id);
 CREATE INDEX mail_account ON mail (account, id);
+CREATE TABLE ask (
+    id TEXT PRIMARY KEY,
+    kind TEXT NOT NULL,
+    email TEXT NOT NULL,
+    name TEXT NOT NULL,
+    password_hash TEXT NOT NULL,
+    address TEXT NOT NULL,
+    asked_at_ms BIGINT NOT NULL
+);
 CREATE TABLE link (
     token_sha256 TEXT PRIMARY KEY,
     kind TEXT NOT NULL,

@@ -25,9 +25,9 @@ pub fn stop_learning(tx: &mut Tx<'_>) -> Result<(), DbError> {
     Ok(())
 }
 
-/// Writes the row as it is: what costs a commit and changes nothing.
-pub fn touch(tx: &mut Tx<'_>) -> Result<(), DbError> {
-    tx.exec("UPDATE portal_state SET sign_up_open = sign_up_open WHERE id = 1", &[])?;
+/// Ends tokens of an account that have enabled no server yet.
+pub fn end_enable_tokens(tx: &mut Tx<'_>, account: AccountId) -> Result<(), DbError> {
+    tx.exec("DELETE FROM enable_token WHERE account = ?1 AND workstation IS NULL", &[text(account)])?;
     Ok(())
 }
 

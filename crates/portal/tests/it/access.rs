@@ -119,11 +119,12 @@ const TABLE: &[Row] = &[
 
 /// A letter that nobody took for two days.
 pub(crate) fn given_up_letter(world: &World) -> MailId {
-    let wish = SignUp { email: "late@n.example".into(), name: "Late".into(), password: PASSWORD.into() };
+    let wish = SignUp { email: "olga@acme.example".into(), name: "Olga".into(), password: PASSWORD.into() };
     sign_up::request(&world.portal, HOME, &wish).unwrap();
+    world.write_letters();
     world.clock.advance(2 * DAY_MS);
     outbox::send_due(&world.portal).unwrap();
-    world.letter("sign_up", "late@n.example").unwrap().id
+    world.letter("has_account", "olga@acme.example").unwrap().id
 }
 
 /// What waits to be followed or ended.
@@ -233,7 +234,7 @@ fn every_route_answers_everybody_as_the_table_says() {
             ("post", "/api/v1/password-resets/confirm") => {
                 json!({ "token": links.reset, "password": "another long password" })
             }
-            ("post", "/api/v1/email-changes/confirm") => json!({ "token": links.email }),
+            ("post", "/api/v1/email-changes/confirm") => json!({ "token": links.email, "password": PASSWORD }),
             ("patch", "/api/v1/settings") => json!({ "sign_up_open": false }),
             ("post", "/api/v1/sessions") => json!({ "email": "ada@studio.example", "password": PASSWORD }),
             ("put", "/api/v1/me/password") => json!({ "current": PASSWORD, "new": "another long password" }),

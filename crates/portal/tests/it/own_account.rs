@@ -14,8 +14,9 @@ use leasehold_portal::service::{
 use leasehold_portal::{Caller, Failure};
 use leasehold_web::session::SessionToken;
 use leasehold_wire::portal::{
-    AccountQuery, ChangeEmail, ChangeOwnAccount, ChangePortalSettings, ConfirmSignUp, CreatedToken, MailStatus,
-    NewMember, NewToken, RequestReset, ResetPassword, SignIn, SignUp,
+    AccountQuery, ChangeEmail, ChangeOwnAccount, ChangePassword, ChangePortalSettings, ConfirmEmail, ConfirmSignUp,
+    CreatedToken, EmailConfirmed, MailStatus, NewAccount, NewMember, NewToken, RequestReset, ResetPassword, Role,
+    SignIn, SignUp,
 };
 use serde_json::json;
 use std::net::{IpAddr, Ipv4Addr};
@@ -42,6 +43,11 @@ fn signs_in(world: &World, email: &str, password: &str) -> Result<Caller, Failur
     let wish = SignIn { email: email.into(), password: password.into() };
     let (token, _) = sessions::sign_in(&world.portal, HOME, "tests", &wish)?;
     sessions::caller(&world.portal, Some(&token), HOME)
+}
+
+fn confirms_email(world: &World, token: &str, password: &str) -> Result<EmailConfirmed, Failure> {
+    let wish = ConfirmEmail { token: token.into(), password: password.into() };
+    own_account::confirm_email(&world.portal, HOME, &wish)
 }
 
 #[test]
@@ -112,8 +118,11 @@ fn what_cannot_be_an_account_is_refused_and_nothing_is_sent() {
         assert!(matches!(&refused, Failure::Invalid { field: wrong, .. } if *wrong == field), "{field}: {refused:?}");
     }
     assert!(dump(&db) == before, "something was changed");
+    asks(&world, "early@n.example").unwrap();
+    let early = world.link("sign_up", "early@n.example");
     settings::change(&world.portal, &world.operator, ChangePortalSettings { sign_up_open: false }).unwrap();
     assert_eq!(code(asks(&world, "n@n.example")), "SIGN_UP_CLOSED");
+    assert_eq!(code(confirms(&world, &early, PASSWORD)), "SIGN_UP_CLOSED", "also for whoever asked before");
     assert!(world.letter("sign_up", "n@n.example").is_none());
 }
 
@@ -123,6 +132,7 @@ fn nobody_fills_a_mailbox_from_here() {
     let world = World::new(&db);
     world.customer("ada");
     let written = |kind: &str| {
+        world.write_letters();
         let all = outbox::list(&world.portal, &world.operator, &leasehold_wire::portal::MailQuery::default()).unwrap();
         all.items.iter().filter(|letter| letter.kind == kind).count()
     };
@@ -137,6 +147,13 @@ fn nobody_fills_a_mailbox_from_here() {
     world.clock.advance(16 * MINUTE_MS);
     ask(1).unwrap();
     assert_eq!(written("reset"), 6);
+    // Nor by way of an account of their own.
+    let eve = world.customer("eve");
+    for _ in 0..9 {
+        let wish = ChangeEmail { email: "victim@n.example".into(), password: PASSWORD.into() };
+        own_account::request_email(&world.portal, &eve, &wish).unwrap();
+    }
+    assert_eq!(written("email_new"), 5);
     // One place asks for many addresses.
     let refused = (0..60).map(|n| asks(&world, &format!("n{n}@n.example"))).find_map(Result::err).unwrap();
     assert_eq!(refused.problem().code, "TOO_MANY_REQUESTS");
@@ -189,9 +206,10 @@ fn an_address_changes_when_both_have_confirmed_and_the_account_stays_the_same() 
         wants("first@studio.example", PASSWORD).unwrap();
         let stale = world.link("email_new", "first@studio.example");
         wants("new@studio.example", PASSWORD).unwrap();
-        let confirm = |token: &str| own_account::confirm_email(&world.portal, HOME, token);
+        let confirm = |token: &str| confirms_email(&world, token, PASSWORD);
         assert_eq!(code(confirm(&stale)), "LINK_ENDED", "another was wanted since");
         let (old, new) = (world.link("email_old", "ada@studio.example"), world.link("email_new", "new@studio.example"));
+        assert_eq!(code(confirms_email(&world, &new, "not hers")), "BAD_FIELD", "a mailbox alone proves no person");
         assert!(!confirm(&new).unwrap().changed);
         assert!(!confirm(&new).unwrap().changed, "one side is one side, however often");
         signs_in(&world, "ada@studio.example", PASSWORD).unwrap();
@@ -223,7 +241,7 @@ fn an_address_that_somebody_took_meanwhile_stays_theirs() {
     own_account::request_email(&world.portal, &ada, &wish).unwrap();
     let links = [world.link("email_old", "ada@studio.example"), world.link("email_new", "cleo@studio.example")];
     let cleo = world.customer("cleo");
-    let [first, second] = links.map(|link| own_account::confirm_email(&world.portal, HOME, &link));
+    let [first, second] = links.map(|link| confirms_email(&world, &link, PASSWORD));
     assert!(!first.unwrap().changed);
     assert_eq!(code(second), "TAKEN");
     assert_eq!(id(&sign_in(&world.portal, "cleo@studio.example")), id(&cleo));
@@ -267,7 +285,7 @@ fn a_token_does_what_its_scopes_say_and_never_widens_or_outlives_itself() {
         let ada = world.customer("ada");
         let product = world.product("studio");
         let license = world.license(&ada, product, 10);
-        world.customer("mia");
+        let mia = world.customer("mia");
         let ada = sign_in(&world.portal, "ada@studio.example");
         let organization = ada.administers().unwrap();
         let read = by_token(&world, &new_token(&world, &ada, &[TokenScope::Read]).unwrap().secret);
@@ -291,6 +309,10 @@ fn a_token_does_what_its_scopes_say_and_never_widens_or_outlives_itself() {
         ] {
             assert_eq!(refused, "SIGN_IN_NEEDED");
         }
+        // What an operator may do with other people's things is the vendor's.
+        let narrow = by_token(&world, &new_token(&world, &world.operator, &both).unwrap().secret);
+        let remove = |caller: &Caller| organizations::remove_member(&world.portal, caller, organization, id(&mia));
+        assert_eq!(code(remove(&narrow)), "SCOPE");
         // An operator's token sells only if it was made for that.
         assert_eq!(code(new_token(&world, &ada, &[TokenScope::Vendor])), "BAD_FIELD");
         let looks = by_token(&world, &new_token(&world, &world.operator, &[TokenScope::Read]).unwrap().secret);
@@ -299,6 +321,14 @@ fn a_token_does_what_its_scopes_say_and_never_widens_or_outlives_itself() {
         let sells = by_token(&world, &new_token(&world, &world.operator, &[TokenScope::Vendor]).unwrap().secret);
         licenses::change_seats(&world.portal, &sells, license, 11).unwrap();
         products::get(&world.portal, &sells, product).unwrap();
+        // It makes no account that would outlive it, and reads no links that are for people.
+        let wish = |role| NewAccount { email: "x@n.example".into(), name: "X".into(), password: PASSWORD.into(), role };
+        assert_eq!(code(accounts::create(&world.portal, &sells, None, &wish(Role::Operator))), "SIGN_IN_NEEDED");
+        accounts::create(&world.portal, &sells, None, &wish(Role::Customer)).unwrap();
+        asks(&world, "nora@studio.example").unwrap();
+        let letter = world.letter("sign_up", "nora@studio.example").unwrap();
+        assert!(letter.body.contains("?token="));
+        assert!(!outbox::get(&world.portal, &sells, letter.id).unwrap().body.contains("?token="));
 
         assert_eq!(own_account::tokens(&world.portal, &ada).unwrap().items.len(), 2);
         assert!(own_account::tokens(&world.portal, &ada).unwrap().items[0].used_at.is_some());
@@ -358,20 +388,35 @@ fn an_operator_finds_a_customer_by_number_address_or_a_part_of_the_name() {
 fn letters_that_nobody_takes_are_given_up_after_two_days_and_can_be_tried_again() {
     on_both(|db| {
         let world = World::new(db);
+        world.customer("ada");
         asks(&world, "nora@studio.example").unwrap();
         let look = || world.letter("sign_up", "nora@studio.example").unwrap();
         assert!(look().body.contains("/confirm?token="), "without a mail server operators pass it on");
-        world.clock.advance(47 * HOUR_MS);
+        world.clock.advance(23 * HOUR_MS);
         outbox::send_due(&world.portal).unwrap();
         assert_eq!(look().status, MailStatus::Queued);
         assert_eq!(code(outbox::send_again(&world.portal, &world.operator, look().id)), "NOT_GIVEN_UP");
         world.clock.advance(HOUR_MS);
         outbox::send_due(&world.portal).unwrap();
+        let ended = look();
+        assert!(ended.status == MailStatus::Failed && ended.error.contains("its link ended"), "{ended:?}");
+        assert!(!ended.body.contains("?token="), "{ended:?}");
+        assert_eq!(code(outbox::send_again(&world.portal, &world.operator, ended.id)), "NOT_GIVEN_UP", "in vain");
+
+        // One that only tells of something is worth more time.
+        let ada = sign_in(&world.portal, "ada@studio.example");
+        let wish = ChangePassword { current: PASSWORD.into(), new: NEW_PASSWORD.into() };
+        accounts::change_password(&world.portal, &ada, &wish).unwrap();
+        let look = || world.letter("password_changed", "ada@studio.example").unwrap();
+        world.clock.advance(47 * HOUR_MS);
+        outbox::send_due(&world.portal).unwrap();
+        assert_eq!(look().status, MailStatus::Queued);
+        world.clock.advance(HOUR_MS);
+        outbox::send_due(&world.portal).unwrap();
         let given_up = look();
-        assert_eq!(given_up.status, MailStatus::Failed);
-        assert!(!given_up.body.contains("?token=") && given_up.error.contains("48 hours"), "{given_up:?}");
-        assert_eq!(overview::get(&world.portal, &world.operator).unwrap().letters_given_up, 1);
-        assert_eq!(code(outbox::send_again(&world.portal, &world.customer("ada"), given_up.id)), "FORBIDDEN");
+        assert!(given_up.status == MailStatus::Failed && given_up.error.contains("48 hours"), "{given_up:?}");
+        assert_eq!(overview::get(&world.portal, &world.operator).unwrap().letters_given_up, 2);
+        assert_eq!(code(outbox::send_again(&world.portal, &world.customer("bob"), given_up.id)), "FORBIDDEN");
         let again = outbox::send_again(&world.portal, &world.operator, given_up.id).unwrap();
         assert_eq!((again.status, again.tries), (MailStatus::Queued, 0));
     });
@@ -465,7 +510,8 @@ fn whoever_gets_no_letters_is_told_where_they_look_and_so_is_the_operator() {
     let world = &http.world;
     let ada = world.customer("ada");
     sign_up::request_reset(&world.portal, HOME, &RequestReset { email: "ada@studio.example".into() }).unwrap();
-    world.clock.advance(2 * DAY_MS);
+    world.write_letters();
+    world.clock.advance(DAY_MS);
     outbox::send_due(&world.portal).unwrap();
     let (browser, operator) =
         (Browser::of(&http, Some("ada@studio.example")), Browser::of(&http, Some("olga@acme.example")));

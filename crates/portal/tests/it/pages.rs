@@ -251,7 +251,7 @@ fn every_page_answers_everybody_as_the_table_says() {
             "/confirm" => browser.post(&path, &[("token", &links.sign_up), ("password", PASSWORD)]),
             "/forgotten" => browser.post(&path, &[("email", "user@studio.example")]),
             "/reset" => browser.post(&path, &[("token", &links.reset), ("password", "another long password")]),
-            "/email" => browser.post(&path, &[("token", &links.email)]),
+            "/email" => browser.post(&path, &[("token", &links.email), ("password", PASSWORD)]),
             "/account/name" => browser.post(&path, &[("name", "N")]),
             "/account/email" => browser.post(&path, &[("email", "o@n.example"), ("password", PASSWORD)]),
             "/account/tokens" => browser.post(&path, &[("token_name", "N"), ("days", "7")]),

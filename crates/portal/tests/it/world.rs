@@ -7,7 +7,7 @@ use leasehold_core::time::{Clock, DAY_MS, Ms};
 use leasehold_db::{Db, Dialect};
 use leasehold_portal::grants_log::GrantsLog;
 use leasehold_portal::service::activation::{self, Wish};
-use leasehold_portal::service::{accounts, licenses, outbox, products, sessions, workstations};
+use leasehold_portal::service::{accounts, licenses, outbox, products, sessions, sign_up, workstations};
 use leasehold_portal::store::schema::MIGRATIONS;
 use leasehold_portal::{Caller, Failure, Parts, Portal, Site};
 use leasehold_trust::activation_file::read_activation_file;
@@ -140,9 +140,15 @@ impl World {
 
     /// The newest letter of a kind to an address, as operators read it where no mail server is set.
     pub(crate) fn letter(&self, kind: &str, to: &str) -> Option<Mail> {
+        self.write_letters();
         let query = MailQuery { limit: Some(200), ..MailQuery::default() };
         let letters = outbox::list(&self.portal, &self.operator, &query).unwrap().items;
         letters.into_iter().find(|letter| letter.kind == kind && letter.to == to)
+    }
+
+    /// Writes the letters that were asked for, as the job does.
+    pub(crate) fn write_letters(&self) {
+        while sign_up::answer_one(&self.portal).unwrap() {}
     }
 
     /// What stands in its link.

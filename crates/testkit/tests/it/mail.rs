@@ -88,6 +88,7 @@ impl Portal {
         make_operator(folder.path());
         let settings = folder.path().join("p/portal.toml");
         let mut text = std::fs::read_to_string(&settings).unwrap();
+        text = format!("public_url = \"http://licensing.acme.example\"\n{text}");
         text.push_str(&format!(
             "\n[mail]\nserver = \"smtp://127.0.0.1:{}\"\nfrom = \"Acme Licensing <licensing@acme.example>\"\n",
             mail.port

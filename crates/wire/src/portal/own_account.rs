@@ -72,6 +72,8 @@ pub struct ChangeEmail {
 pub struct ConfirmEmail {
     /// What stands in the link.
     pub token: String,
+    /// The password of the account.
+    pub password: String,
 }
 
 /// How far a change of address is.
