@@ -24,10 +24,9 @@ impl Engine {
             return Output::NotInstalled(InstallRefusal::Draining);
         }
         let file_rev = document.grant.rev;
-        if let Some(current) = &self.document {
-            if document.grant.workstation != current.grant.workstation {
-                return Output::NotInstalled(InstallRefusal::OtherWorkstation);
-            }
+        let ours = self.document.as_ref().map(|current| current.grant.workstation);
+        if ours.is_some_and(|ours| document.grant.workstation != ours) {
+            return Output::NotInstalled(InstallRefusal::OtherWorkstation);
         }
         if let Some(rev) = self.forbidden(&document) {
             return Output::NotInstalled(InstallRefusal::GivenBack { file_rev, rev });
