@@ -4,6 +4,7 @@
 use super::site::{OPERATOR, PASSWORD, Site};
 use super::window::{Window, with_window};
 use std::rc::Rc;
+use std::time::Duration;
 use thirtyfour::By;
 
 const NORA: &str = "nora@northlight.example";
@@ -12,8 +13,16 @@ const NORA: &str = "nora@northlight.example";
 async fn link_of(site: &Site, window: &Window, subject: &str) -> String {
     window.forget().await;
     window.sign_in(&site.portal, OPERATOR).await;
-    window.open(&format!("{}/mails", site.portal)).await;
-    window.see("#mails", NORA).await;
+    // It is written by a job, a moment after it was asked for.
+    let mut looks = tokio::time::interval(Duration::from_millis(500));
+    for _ in 0..20 {
+        looks.tick().await;
+        window.open(&format!("{}/mails", site.portal)).await;
+        let listed = window.said("main").await;
+        if listed.contains(subject) && listed.contains(NORA) {
+            break;
+        }
+    }
     window.click(By::XPath(format!("(//table//a[contains(., '{subject}')])[1]"))).await;
     let letter = window.see("#letter", "?token=").await;
     let start = letter.find("http").unwrap();
