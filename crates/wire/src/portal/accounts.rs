@@ -38,7 +38,8 @@ pub struct Account {
     /// Its id.
     #[schema(value_type = String)]
     pub id: AccountId,
-    /// The customer number: what people say on the telephone. Unique, and never given again.
+    /// The customer number: what people say on the telephone. Unique, and never given again; 0 from a portal of before.
+    #[serde(default)]
     pub customer_number: u64,
     /// Lower case; unique.
     pub email: String,
