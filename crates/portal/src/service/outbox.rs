@@ -36,32 +36,30 @@ pub fn send_due(portal: &Portal) -> Result<bool, Failure> {
         portal.db().write(move |tx| Ok::<_, Failure>(mails::give_up(tx, now.plus(-TRIED_MS), now)?))?;
     }
     let Some(mailer) = portal.mailer() else { return Ok(false) };
-    let due = portal.db().read(move |tx| Ok::<_, Failure>(mails::due(tx, now, 1)?))?;
-    let more = !due.is_empty();
-    for letter in due {
-        let (id, tries) = (letter.id, letter.tries);
-        let in_hand_until = portal.now().plus(IN_HAND_MS);
-        if !portal.db().write(move |tx| Ok::<_, Failure>(mails::claim(tx, id, tries, in_hand_until)?))? {
-            continue;
-        }
-        let name = id.to_string();
-        let (to, subject, body) = (letter.to.as_str(), letter.subject.as_str(), letter.body.as_str());
-        let told = mailer.send(&Outgoing { id: &name, to, subject, body, at: letter.created_at });
-        let now = portal.now();
-        let late = now.since(letter.created_at) >= TRIED_MS;
-        if let Err(refused) = &told {
-            tracing::warn!(mail = %id, for_good = refused.for_good, why = %refused.why, "a letter was not sent");
-        }
-        portal.db().write(move |tx| {
-            match &told {
-                Ok(()) => mails::sent(tx, id, now)?,
-                Err(refused) if refused.for_good || late => mails::failed(tx, id, now, &refused.why)?,
-                Err(refused) => mails::put_off(tx, id, now.plus(pause_ms(tries)), &refused.why)?,
-            }
-            Ok::<_, Failure>(())
-        })?;
+    let due = portal.db().read(move |tx| Ok::<_, Failure>(mails::due(tx, now)?))?;
+    let Some(letter) = due else { return Ok(false) };
+    let (id, tries) = (letter.id, letter.tries);
+    let in_hand_until = portal.now().plus(IN_HAND_MS);
+    if !portal.db().write(move |tx| Ok::<_, Failure>(mails::claim(tx, id, tries, in_hand_until)?))? {
+        return Ok(true);
     }
-    Ok(more)
+    let name = id.to_string();
+    let (to, subject, body) = (letter.to.as_str(), letter.subject.as_str(), letter.body.as_str());
+    let told = mailer.send(&Outgoing { id: &name, to, subject, body, at: letter.created_at });
+    let now = portal.now();
+    let late = now.since(letter.created_at) >= TRIED_MS;
+    if let Err(refused) = &told {
+        tracing::warn!(mail = %id, for_good = refused.for_good, why = %refused.why, "a letter was not sent");
+    }
+    portal.db().write(move |tx| {
+        match &told {
+            Ok(()) => mails::sent(tx, id, now)?,
+            Err(refused) if refused.for_good || late => mails::failed(tx, id, now, &refused.why)?,
+            Err(refused) => mails::put_off(tx, id, now.plus(pause_ms(tries)), &refused.why)?,
+        }
+        Ok::<_, Failure>(())
+    })?;
+    Ok(true)
 }
 
 /// Letters, newest first. Operators; with their links as long as no mail server is set, for whoever passes them on.

@@ -73,12 +73,12 @@ pub fn insert(tx: &mut Tx<'_>, new: &NewRow) -> Result<(), DbError> {
     Ok(())
 }
 
-/// Letters that are due, oldest first.
-pub fn due(tx: &mut Tx<'_>, now: Ms, most: u32) -> Result<Vec<DueRow>, DbError> {
-    tx.all(
+/// The letter that is due first.
+pub fn due(tx: &mut Tx<'_>, now: Ms) -> Result<Option<DueRow>, DbError> {
+    tx.one(
         "SELECT id, recipient, subject, body, link, tries, created_at_ms FROM mail
-         WHERE status = 'queued' AND due_at_ms <= ?1 ORDER BY due_at_ms, id LIMIT ?2",
-        &[now.0.into(), most.into()],
+         WHERE status = 'queued' AND due_at_ms <= ?1 ORDER BY due_at_ms, id LIMIT 1",
+        &[now.0.into()],
         |row| {
             Ok(DueRow {
                 id: id(row, 0)?,
