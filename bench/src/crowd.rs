@@ -190,13 +190,24 @@ async fn slow(address: SocketAddr, stop: Arc<AtomicBool>) {
     }
 }
 
+/// From an address of its own, so that it is not mistaken for those who behave, and leaves them their ports: a
+/// connection that ended keeps its port for a minute.
+async fn connect_from(source: [u8; 4], address: SocketAddr) -> std::io::Result<TcpStream> {
+    let socket = TcpSocket::new_v4()?;
+    socket.bind(SocketAddr::from((source, 0)))?;
+    socket.connect(address).await
+}
+
 /// Giant, deeply nested, and neither JSON nor anything else.
 async fn absurd(address: SocketAddr, number: usize, stop: Arc<AtomicBool>, requests: Arc<AtomicU64>) {
     let nested = "[".repeat(60_000);
     let giant = format!("{{\"feature\":\"{}\"}}", "x".repeat(200_000));
     let bodies = [nested, giant, "\u{fffd}\u{0}".repeat(500)];
     while !stop.load(Ordering::Relaxed) {
-        let Ok(mut stream) = TcpStream::connect(address).await else { continue };
+        let Ok(mut stream) = connect_from([127, 0, 0, 8], address).await else {
+            tokio::time::sleep(Duration::from_millis(20)).await;
+            continue;
+        };
         let body = &bodies[number % bodies.len()];
         let head = format!(
             "POST /v1/leases HTTP/1.1\r\nhost: bench\r\ncontent-type: application/json\r\nidempotency-key: absurd-{number}\r\nconnection: close\r\ncontent-length: {}\r\n\r\n",
@@ -210,12 +221,9 @@ async fn absurd(address: SocketAddr, number: usize, stop: Arc<AtomicBool>, reque
     }
 }
 
-/// From an address of its own, so that it is not mistaken for those who behave.
 async fn flood(address: SocketAddr, stop: Arc<AtomicBool>, connections: Arc<AtomicU64>) {
     while !stop.load(Ordering::Relaxed) {
-        let Ok(socket) = TcpSocket::new_v4() else { return };
-        let _ = socket.bind(SocketAddr::from(([127, 0, 0, 9], 0)));
-        if let Ok(stream) = socket.connect(address).await {
+        if let Ok(stream) = connect_from([127, 0, 0, 9], address).await {
             connections.fetch_add(1, Ordering::Relaxed);
             drop(stream);
         }
