@@ -54,6 +54,7 @@ pub(crate) fn run(args: RunArgs) -> Result<u8, Failure> {
         line_out(&json!({ "seat": seat.info() }).to_string())?;
     }
     let (program, arguments) = args.command.split_first().expect("clap requires a command");
+    seat.share_with_children();
     let started = Command::new(program).args(arguments).spawn();
     let child = started.map_err(|error| {
         let sentence = format!("Cannot start {}: {error}. The seat was given back.", program.to_string_lossy());

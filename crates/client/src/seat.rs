@@ -214,6 +214,17 @@ impl Seat {
         left.recv().ok().flatten()
     }
 
+    /// From now on what this process starts keeps a seat of a pass in use, should this process be killed: for those who
+    /// take the seat for a program that they run. It is still given back with this handle, whatever goes on then. A
+    /// seat of a license server is not renewed by children and is free within 7 minutes. Does nothing on Windows.
+    pub fn share_with_children(&self) {
+        if let Backing::Pass(Some(seat)) = &self.backing
+            && !self.is_in_child()
+        {
+            seat.share_with_children();
+        }
+    }
+
     fn release(&mut self, wait: Duration) -> GivenBack {
         if self.is_in_child() || std::mem::replace(&mut self.over, true) {
             return GivenBack::Unconfirmed;

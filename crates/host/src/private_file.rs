@@ -36,6 +36,16 @@ pub fn write_atomic(path: &Path, bytes: &[u8]) -> Result<(), FileError> {
     sync_folder_of(path)
 }
 
+/// Lets programs that this process starts from now on inherit the open file, and with it a lock that it holds (flock(2)).
+/// Does nothing on Windows, whose locks are of one process.
+pub fn keep_open_in_children(file: &File) -> io::Result<()> {
+    #[cfg(unix)]
+    rustix::io::fcntl_setfd(file, rustix::io::FdFlags::empty())?;
+    #[cfg(not(unix))]
+    let _ = file;
+    Ok(())
+}
+
 /// Reads a secret of at most [`READ_BYTES_MAX`]. Refuses one that others than the owner may read.
 pub fn read(path: &Path) -> Result<Vec<u8>, FileError> {
     let failed = |error| FileError::io("read", path, error);

@@ -145,7 +145,7 @@ impl Entry {
     fn lock_seat(&self, pass: PassId, seat: u32) -> Option<SeatLock> {
         let file = self.open_lock(seat).ok()?;
         match file.try_lock() {
-            Ok(()) => Some(SeatLock { _name: machine_name(pass, seat)?, _file: file }),
+            Ok(()) => Some(SeatLock { _name: machine_name(pass, seat)?, file }),
             Err(TryLockError::WouldBlock | TryLockError::Error(_)) => None,
         }
     }
@@ -167,8 +167,25 @@ impl Entry {
 
 /// A seat of a pass, in use for as long as this is kept.
 pub(crate) struct SeatLock {
-    _file: File,
+    file: File,
     _name: Option<MachineName>,
+}
+
+impl SeatLock {
+    /// Lets the programs that this process starts keep the seat when this process is killed. Its name is not for them:
+    /// a name can only be given back by everybody who has it.
+    pub(crate) fn share_with_children(&self) -> io::Result<()> {
+        private_file::keep_open_in_children(&self.file)
+    }
+}
+
+impl Drop for SeatLock {
+    /// Given back for whoever has the file too: what goes on in the background after its program has ended.
+    fn drop(&mut self) {
+        if let Err(error) = self.file.unlock() {
+            tracing::warn!(%error, "a seat of a pass is given back when the file is closed");
+        }
+    }
 }
 
 #[cfg(target_os = "linux")]

@@ -60,7 +60,7 @@ pub(crate) struct PassSeat {
     pub(crate) shared: Arc<PassShared>,
     pub(crate) events: Sender<PassEvent>,
     /// Dropping them gives the seats back.
-    _locks: Vec<SeatLock>,
+    locks: Vec<SeatLock>,
 }
 
 impl PassSeat {
@@ -87,7 +87,15 @@ impl PassSeat {
             // The state is asked from the clocks all the same.
             tracing::warn!(%error, "no thread for a pass: it is not extended, and changes are not told");
         }
-        PassSeat { shared, events, _locks: locks }
+        PassSeat { shared, events, locks }
+    }
+
+    pub(crate) fn share_with_children(&self) {
+        for lock in &self.locks {
+            if let Err(error) = lock.share_with_children() {
+                tracing::warn!(%error, "a seat of a pass is free as soon as this process is killed");
+            }
+        }
     }
 }
 

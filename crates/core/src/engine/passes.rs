@@ -5,7 +5,7 @@
 //! administrator writes it off.
 
 use super::waiting::MayWait;
-use super::{Act, Allowance, Audit, Engine, EventKind, Output, PassAnswer, PassOver, Write, event};
+use super::{Act, Allowance, Audit, Engine, EventKind, Output, PassAnswer, PassHolder, PassOver, Write, event};
 use crate::clock::StartVerdict;
 use crate::codes::DenialCode;
 use crate::giving_up::WRITE_OFF_MS;
@@ -72,6 +72,14 @@ impl PassesOver {
         Some(over.at).filter(|_| !over.written_off.is_empty())
     }
 
+    /// Those that were written off and that may be in use still, after a pass, in order of pass.
+    fn in_use_still(&self, after: Option<PassId>, now: Ms, times: &TimeTable) -> Vec<PassOver> {
+        let later = self.0.values().filter(|over| over.holder.is_some() && after.is_none_or(|after| after < over.id));
+        let mut still: Vec<_> = later.filter(|over| now < times.pass_freed_at(over.until)).cloned().collect();
+        still.sort_unstable_by_key(|over| over.id);
+        still
+    }
+
     fn add(&mut self, pass: PassOver) {
         self.0.insert(pass.key.clone(), pass);
     }
@@ -98,7 +106,20 @@ pub fn is_remembered(over: &PassOver, now: Ms, times: &TimeTable) -> bool {
 
 /// A pass that ended by itself.
 pub(super) fn ended_by_itself(pass: &Pass, id: LeaseId, now: Ms) -> PassOver {
-    PassOver { id: PassId::of(id), key: pass.key.clone(), until: pass.until, at: now, written_off: Vec::new() }
+    let (id, key) = (PassId::of(id), pass.key.clone());
+    PassOver { id, key, until: pass.until, at: now, written_off: Vec::new(), holder: None }
+}
+
+fn holder(lease: &Lease, pass: &Pass) -> PassHolder {
+    PassHolder {
+        feature: lease.ask.feature.clone(),
+        seats: lease.ask.seats,
+        user: lease.ask.user.clone(),
+        host: lease.ask.host.clone(),
+        address: lease.source.address,
+        started_at: lease.started_at,
+        begins_at: pass.begins_at,
+    }
 }
 
 /// The idempotency key of a pass. With a blank, which no key of a client has.
@@ -325,21 +346,19 @@ impl Engine {
             writes.push(Write::Pass { id, pass: terms });
             return Output::Returned { free_at: Some(free_at) };
         }
-        self.end_pass(now, id, &terms, Vec::new(), writes);
+        self.end_pass(id, ended_by_itself(&terms, id, now), writes);
         Output::Returned { free_at: None }
     }
 
-    fn end_pass(
-        &mut self,
-        now: Ms,
-        id: LeaseId,
-        terms: &Pass,
-        written_off: Vec<(LicenseId, u32)>,
-        writes: &mut Vec<Write>,
-    ) {
+    fn end_pass(&mut self, id: LeaseId, over: PassOver, writes: &mut Vec<Write>) {
         self.pool.remove(id);
         writes.push(Write::LeaseEnded { id });
-        self.pass_is_over(PassOver { written_off, ..ended_by_itself(terms, id, now) }, writes);
+        self.pass_is_over(over, writes);
+    }
+
+    /// Passes that were written off and may be in use still, after a pass, in order of pass.
+    pub fn written_off_in_use(&self, after: Option<PassId>, now: Ms) -> Vec<PassOver> {
+        self.passes_over.in_use_still(after, now, &self.times)
     }
 
     /// Frees no pass before `until`.
@@ -417,7 +436,8 @@ impl Engine {
         let detail = format!("{of}; counted as free at once, may still be in use until {until}");
         writes.push(Write::Audit(Box::new(Audit { at: now, act, action: "pass_write_off", detail })));
         let written_off = of_licenses.into_iter().map(|(license, seats, _)| (license, seats)).collect();
-        self.end_pass(now, id, &terms, written_off, writes);
+        let holder = Some(Box::new(holder(lease, &terms)));
+        self.end_pass(id, PassOver { written_off, holder, ..ended_by_itself(&terms, id, now) }, writes);
         Output::Lost { free_at: now, written_off: true }
     }
 }

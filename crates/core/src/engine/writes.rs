@@ -6,6 +6,7 @@ use crate::ids::{DenialId, LeaseId, LicenseId, PassId, RequestId};
 use crate::license::{FeatureCode, words};
 use crate::pool::{Capacity, Lease, Pass, Placement, Release};
 use crate::time::Ms;
+use serde::{Deserialize, Serialize};
 use std::net::IpAddr;
 use std::sync::Arc;
 
@@ -50,6 +51,28 @@ pub struct PassOver {
     pub at: Ms,
     /// Seats of licenses that were written off with it; empty if it was returned, or ended by itself.
     pub written_off: Vec<(LicenseId, u32)>,
+    /// Who had it and may use it still, if it was written off.
+    pub holder: Option<Box<PassHolder>>,
+}
+
+/// Who has a pass that was written off.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct PassHolder {
+    /// Of what.
+    pub feature: FeatureCode,
+    /// How many seats.
+    pub seats: u32,
+    /// Whose. Hostile text.
+    pub user: Arc<str>,
+    /// Where. Hostile text.
+    pub host: Arc<str>,
+    /// Address it was asked for from.
+    pub address: IpAddr,
+    /// When it was borrowed.
+    pub started_at: Ms,
+    /// When its last term began.
+    pub begins_at: Ms,
 }
 
 /// Somebody from whom a seat was taken back, and who gets none again for a while.

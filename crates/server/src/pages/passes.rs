@@ -216,7 +216,9 @@ async fn draw(visit: &Visit, outcome: &Outcome) -> Result<Markup, ApiProblem> {
         Some("lost") => {
             Some("Declared lost. The pass is not extended any more; the list says when its seats are free.")
         }
-        Some("written-off") => Some("Written off. Its seats are free."),
+        Some("written-off") => {
+            Some("Written off. Its seats count as free; whoever has the machine may use them until the end of the pass.")
+        }
         _ => None,
     };
     let notices: Vec<Notice> = said.iter().map(|text| Notice::new(Tone::Good, html! { (text) })).collect();
@@ -327,7 +329,7 @@ fn row(pass: &PassView, now: Ms, changes: bool) -> Row {
         },
         state(pass, now),
         html! {
-            @if changes && pass.returned_at.is_none() {
+            @if changes && pass.returned_at.is_none() && pass.written_off_at.is_none() {
                 a href={ "/passes/lost?pass=" (pass.pass) } title="What to do if the machine is lost" { "Lost?" }
             }
         },
@@ -338,7 +340,12 @@ fn state(pass: &PassView, now: Ms) -> Markup {
     let left_ms = pass.until.0.since(now);
     html! {
         div.two-lines {
-            @if pass.returned_at.is_some() {
+            @if let Some(at) = pass.written_off_at {
+                (status("Written off", Tone::Bad))
+                div.muted title="Its seats count as free. Whoever has the machine may use them until the end, and a day longer by a clock that is behind." {
+                    "free since " (words::minute(at.0)) @if left_ms > 0 { "; may be used until its end" }
+                }
+            } @else if pass.returned_at.is_some() {
                 (status("Returned", Tone::Neutral))
                 div.muted { "free " (relative(pass.freed_at.0, now)) }
             } @else if pass.lost_at.is_some() {

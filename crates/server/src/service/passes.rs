@@ -8,7 +8,7 @@ use super::status::limit;
 use crate::keys::Identity;
 use crate::server::Server;
 use leasehold_core::access::ServerAction;
-use leasehold_core::engine::{Allowance, Engine, Input, Output, PassAnswer};
+use leasehold_core::engine::{Allowance, Engine, Input, Output, PassAnswer, PassOver};
 use leasehold_core::ids::{LeaseId, PassId};
 use leasehold_core::pool::{Ask, Lease, Source};
 use leasehold_core::time::DAY_MS;
@@ -210,7 +210,7 @@ impl Server {
         }
     }
 
-    /// What machines have borrowed, in order of pass.
+    /// What machines have borrowed, in order of pass; with what was written off, and may be in use still.
     ///
     /// # Errors
     /// [`Failure::SignIn`] unless the administrator asks or opened it to everybody.
@@ -224,7 +224,11 @@ impl Server {
                 let (allowed, used) = engine.write_offs(&lease, now);
                 pass_view(&lease, allowed, used)
             };
-            passes.into_iter().filter_map(view).collect::<Vec<_>>()
+            let mut all: Vec<_> = passes.into_iter().filter_map(view).collect();
+            let written_off = engine.written_off_in_use(after.map(PassId::of), now);
+            all.extend(written_off.into_iter().filter_map(written_off_view));
+            all.sort_by_key(|pass| pass.pass);
+            all
         };
         let mut items = self.0.engine.look(look).await?;
         let more = items.len() > limit;
@@ -266,7 +270,30 @@ pub(super) fn pass_view(lease: &Lease, write_offs_allowed: u32, write_offs_used:
         freed_at: lease.freed_at.into(),
         returned_at: pass.returned_at.map(Into::into),
         lost_at: pass.lost_at.map(Into::into),
+        written_off_at: None,
         write_offs_allowed,
         write_offs_used,
+    })
+}
+
+/// A pass that was written off as it is shown; `None` for one that ended otherwise.
+fn written_off_view(over: PassOver) -> Option<PassView> {
+    let holder = over.holder?;
+    Some(PassView {
+        pass: over.id,
+        feature: holder.feature,
+        seats: holder.seats,
+        user: (*holder.user).into(),
+        host: (*holder.host).into(),
+        address: holder.address,
+        started_at: holder.started_at.into(),
+        begins_at: holder.begins_at.into(),
+        until: over.until.into(),
+        freed_at: over.at.into(),
+        returned_at: None,
+        lost_at: None,
+        written_off_at: Some(over.at.into()),
+        write_offs_allowed: 0,
+        write_offs_used: 0,
     })
 }

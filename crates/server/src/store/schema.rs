@@ -5,7 +5,7 @@ use leasehold_db::{Migration, Migrations};
 /// Every step of the schema, oldest first. The license server lives on SQLite alone, so rows that are found by a text
 /// key have no row id beside it.
 pub(crate) const MIGRATIONS: Migrations =
-    Migrations(&[FIRST, MOVED, ONLINE, DENIALS, PASSES, USAGE, SETTINGS, GIVE_BACK, USAGE_HOURS, NOT_AGAIN]);
+    Migrations(&[FIRST, MOVED, ONLINE, DENIALS, PASSES, USAGE, SETTINGS, GIVE_BACK, USAGE_HOURS, NOT_AGAIN, PASS_HOLDER]);
 
 const FIRST: Migration = Migration {
     version: 1,
@@ -318,6 +318,15 @@ const GIVE_BACK: Migration = Migration {
             -- The receipt; NULL until it was made.
             file TEXT
         );
+    ",
+};
+
+const PASS_HOLDER: Migration = Migration {
+    version: 11,
+    name: "who has a pass that was written off",
+    sql: "
+        -- As JSON; NULL if it was returned, ended by itself, or was written off before this was kept.
+        ALTER TABLE pass_over ADD COLUMN holder TEXT;
     ",
 };
 

@@ -95,12 +95,31 @@ fn a_killed_process_frees_its_seat_of_the_pass_and_there_is_never_one_more() {
     assert_eq!(third.status.code(), Some(NO_SEAT), "{}", said(&third));
     assert!(said(&third).contains("2 of the 2 seats of the pass"), "{}", said(&third));
     running[0].kill().unwrap();
+    for _ in 0..3 {
+        let next = laptop.work(None);
+        assert_eq!(next.status.code(), Some(NO_SEAT), "its program goes on: {}", said(&next));
+    }
+    // Nobody writes to its program any more, and it ends.
     running[0].wait().unwrap();
+    wait_for("the seat of a killed one", || (laptop.in_use() == 1).then_some(()));
     let next = laptop.work(None);
     assert!(next.status.success(), "{}", said(&next));
     running[1].kill().unwrap();
     running[1].wait().unwrap();
-    assert_eq!(laptop.in_use(), 0);
+    wait_for("both seats", || (laptop.in_use() == 0).then_some(()));
+}
+
+#[test]
+fn what_a_program_leaves_behind_keeps_no_seat() {
+    let laptop = Laptop::with_pass(1, 1);
+    let ran = laptop.command(None, &["run", "studio.gui", "--", "sh", "-c", "sleep 30 >/dev/null 2>&1 & echo $!"]);
+    let ran = { ran }.stderr(Stdio::null()).output().unwrap();
+    assert!(ran.status.success());
+    assert_eq!(laptop.in_use(), 0, "though what it left has the file open");
+    let next = laptop.work(None);
+    assert!(next.status.success(), "{}", said(&next));
+    let left = String::from_utf8_lossy(&ran.stdout).trim().to_owned();
+    assert!(Command::new("kill").arg(left).status().unwrap().success(), "it was still there");
 }
 
 #[test]

@@ -338,9 +338,13 @@ fn a_lost_laptop_is_shown_with_its_date_and_written_off_within_the_allowance() {
     assert!(refused.contains("declared lost"), "{refused}");
     assert!(local::lose_pass(site.local(), first.1.pass, true).unwrap().written_off);
     assert_eq!(site.in_use(), 1);
+    let listed = passes(&site);
+    let written_off = listed.iter().find(|pass| pass.pass == first.1.pass).expect("it may be in use until its end");
+    assert_eq!((&*written_off.host, written_off.until.0), ("laptop-7", first.1.until));
+    assert!(written_off.written_off_at.is_some_and(|at| at == written_off.freed_at), "its seats count as free");
     let refused = local::lose_pass(site.local(), second.1.pass, true).unwrap_err().to_string();
     assert!(refused.contains("allows 1 lost seats") || refused.contains("allows 1"), "{refused}");
-    assert_eq!((site.in_use(), passes(&site).len()), (1, 1));
+    assert_eq!((site.in_use(), passes(&site).len()), (1, 2));
     assert!(local::lose_pass(site.local(), first.1.pass, true).unwrap().written_off, "asked again it is");
     // It turns up: another pass takes the place of the one that is over.
     let found = first.0.client(&site);

@@ -125,7 +125,11 @@ pub struct PassView {
     /// An administrator declared it lost.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub lost_at: Option<Time>,
-    /// Seats of its license that may be written off within a year, and how many were.
+    /// An administrator had its seats counted as free. Whoever has the machine may use them until its end, and a day
+    /// longer by a clock that is behind; until then it is listed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub written_off_at: Option<Time>,
+    /// Seats of its license that may be written off within a year; 0 for one that was written off.
     pub write_offs_allowed: u32,
     /// How many of these were written off.
     pub write_offs_used: u32,
