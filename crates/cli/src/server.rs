@@ -123,6 +123,20 @@ enum What {
         #[arg(long)]
         json: bool,
     },
+    /// After a restore: free seats that are held because they may have been lent since the backup, or a pass that was
+    /// returned since. No machine has them
+    NotOut {
+        #[command(flatten)]
+        folder: Folder,
+        /// Which, as `server passes` names it
+        pass: PassId,
+        /// How many of its seats; all if not given
+        #[arg(long, value_parser = clap::value_parser!(u32).range(1..))]
+        seats: Option<u32>,
+        /// Print one JSON document instead of text
+        #[arg(long)]
+        json: bool,
+    },
     /// Show who holds a seat, where, and since when
     Holders {
         #[command(flatten)]
@@ -322,8 +336,14 @@ pub(crate) fn server(command: ServerCommand) -> Result<u8, Failure> {
                 }
                 let line = |pass: &PassView| {
                     let state = match (pass.lost_at, pass.returned_at) {
+                        _ if pass.unknown_since.is_some() => {
+                            format!(", held since the restore: free from {}", pass.freed_at.0.rfc3339())
+                        }
                         _ if pass.written_off_at.is_some() => {
-                            format!(", written off: free since {}, may be used until its end", pass.freed_at.0.rfc3339())
+                            format!(
+                                ", written off: free since {}, may be used until its end",
+                                pass.freed_at.0.rfc3339()
+                            )
                         }
                         (Some(_), _) => format!(", lost: free from {}", pass.freed_at.0.rfc3339()),
                         (_, Some(_)) => format!(", returned: free from {}", pass.freed_at.0.rfc3339()),
@@ -354,6 +374,13 @@ pub(crate) fn server(command: ServerCommand) -> Result<u8, Failure> {
                         lost.free_at.0.rfc3339()
                     )
                 }
+            })?;
+        }
+        What::NotOut { folder, pass, seats, json } => {
+            let freed = local::not_out(folder.open(), pass, seats.unwrap_or(u32::MAX))?;
+            Output { json }.print(&freed, || match freed.held {
+                0 => format!("{} seats are free.", freed.freed),
+                held => format!("{} seats are free, {held} are held still.", freed.freed),
             })?;
         }
         What::Release(args) => seats::release(args)?,
@@ -410,7 +437,9 @@ pub(crate) fn server(command: ServerCommand) -> Result<u8, Failure> {
                 format!(
                     "Restored to {}. Start it there, and never the old one again: two servers with one key are found out, \
                      and one of them gets no new seats. Applications that run are taken up again at once; new seats \
-                     seven minutes after its first start, when every seat that the backup does not know has ended. If it has synced \
+                     seven minutes after its first start, when every seat of an application that the backup does not know has ended. \
+                     What laptops may have borrowed since the backup is held then: `leasehold server passes` lists it, and \
+                     `leasehold server not-out` frees what no laptop has. If it is online and has synced \
                      with the portal since the backup was made, the portal takes it for a copy (FORKED): disable it then, and \
                      enable it again, and revoke the old workstation at the portal: what that held is back when its document \
                      has ended.",

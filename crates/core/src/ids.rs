@@ -128,6 +128,13 @@ impl PassId {
     }
 }
 
+impl LeaseId {
+    /// Named by a line and a time: for what stands on the line and that nobody asked for.
+    pub fn beside(line: LineId, at: Ms) -> LeaseId {
+        LeaseId(Uuid::from_u128(line.0.as_u128() ^ (u128::from(at.0.unsigned_abs()) << 32)))
+    }
+}
+
 impl DenialId {
     /// Named by the lease that its first checkout would have got: so it needs no randomness of its own.
     pub fn of(lease: LeaseId) -> DenialId {

@@ -22,9 +22,9 @@ use leasehold_wire::portal::{KeepSeats, SeatsKept};
 use leasehold_wire::problem::Problem;
 use leasehold_wire::server::{
     ActivationResponse, BackupRequest, BorrowRequest, ConnectionTest, DisableResponse, EnableRequest, GiveBackRequest,
-    GiveBackResponse, GivenBack, LeaseQuery, LeaseView, LostRequest, LostResponse, OfflineUse, Page, PassQuery,
-    PassResponse, PassView, ReleaseRequest, ReleaseResponse, ResetResponse, ReturnRequest, ReturnResponse,
-    StatusResponse, TestConnectionRequest, UsagePart, UsageQuery, UsageResponse,
+    GiveBackResponse, GivenBack, LeaseQuery, LeaseView, LostRequest, LostResponse, NotOutRequest, NotOutResponse,
+    OfflineUse, Page, PassQuery, PassResponse, PassView, ReleaseRequest, ReleaseResponse, ResetResponse, ReturnRequest,
+    ReturnResponse, StatusResponse, TestConnectionRequest, UsagePart, UsageQuery, UsageResponse,
 };
 use serde::de::DeserializeOwned;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
@@ -248,6 +248,17 @@ pub fn lose_pass(local: Local, pass: PassId, write_off: bool) -> Result<LostResp
     local.run(
         |running| running.post(&format!("/v1/passes/{pass}/lost"), &LostRequest { write_off }),
         async |server, caller| server.lose_pass(&caller, pass, write_off).await,
+    )
+}
+
+/// Frees seats that are held since a restore; see [`Server::not_out`].
+///
+/// # Errors
+/// See [`LocalError`].
+pub fn not_out(local: Local, pass: PassId, seats: u32) -> Result<NotOutResponse, LocalError> {
+    local.run(
+        |running| running.post(&format!("/v1/passes/{pass}/not-out"), &NotOutRequest { seats }),
+        async |server, caller| server.not_out(&caller, pass, seats).await,
     )
 }
 

@@ -36,6 +36,18 @@ pub fn commit(db: &Db, now: Ms, writes: Vec<Write>) -> Result<(), DbError> {
     db.write(move |tx| store::commit(tx, &batch))
 }
 
+/// Tells a database that it was restored from a backup, as `server restore` does, and that a server first started on it at
+/// `now`.
+///
+/// # Errors
+/// The database's.
+pub fn set_restored(db: &Db, now: Ms) -> Result<(), DbError> {
+    db.write(move |tx| {
+        store::set_restored(tx)?;
+        store::start_after_restore(tx, now)
+    })
+}
+
 /// What an engine starts from, its documents verified again.
 ///
 /// # Errors

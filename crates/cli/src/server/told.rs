@@ -53,6 +53,15 @@ pub(super) fn describe(status: &StatusResponse) -> String {
             restored.new_leases_from.0.rfc3339()
         ));
     }
+    if let Some(held) = status.held {
+        text.push_str(&format!(
+            "HELD SINCE THE RESTORE: {} that may have been lent after the backup of {}; free from {} at the latest. \
+             See `leasehold server passes`, and `leasehold server not-out` for what no laptop has.\n",
+            if held.seats == 1 { "1 seat".to_owned() } else { format!("{} seats", held.seats) },
+            held.backup_at.0.rfc3339(),
+            held.free_at.0.rfc3339()
+        ));
+    }
     if let Some(until) = status.clock.no_new_leases_until {
         text.push_str(&format!(
             "CLOCK SUSPECT: this machine's clock was behind what the server has stored. No new seats until {}.\n",

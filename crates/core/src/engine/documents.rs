@@ -110,6 +110,9 @@ impl Engine {
         self.forget_promises();
         self.end_online(writes);
         self.set_moved(None, writes);
+        if self.unknown.take().is_some() {
+            writes.push(Write::UnknownHeld);
+        }
         writes.push(Write::Retired { receipt, to_bring, void });
         let detail = "the key was destroyed, and what was granted to it is given up".to_owned();
         writes.push(Write::Audit(Box::new(Audit { at: now, act, action: "server_disable", detail })));

@@ -100,6 +100,15 @@ pub enum Input {
         /// Who does it.
         act: Act,
     },
+    /// No machine has so many of the seats that a restored server holds because it may have lent them.
+    NotOut {
+        /// Which.
+        pass: PassId,
+        /// How many seats.
+        seats: u32,
+        /// Who says so.
+        act: Act,
+    },
     /// Take seats back from their holders: an administrator wants them for somebody else.
     Release {
         /// Whose.
@@ -357,6 +366,13 @@ pub enum Output {
         free_at: Ms,
         /// At once, by the vendor's leave.
         written_off: bool,
+    },
+    /// Seats are free that a restored server held.
+    NotOut {
+        /// How many.
+        freed: u32,
+        /// How many are held still.
+        held: u32,
     },
     /// The vendor's allowance does not reach: nothing was changed.
     NotWrittenOff {

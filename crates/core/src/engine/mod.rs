@@ -14,6 +14,7 @@ mod passes;
 mod release;
 mod syncing;
 mod trial;
+mod unknown;
 mod waiting;
 mod wants;
 mod writes;
@@ -24,6 +25,7 @@ pub use online::OnlineRow;
 pub use passes::is_remembered;
 pub use syncing::OnlineView;
 pub use trial::{Trial, TrialLine, TrialVerdict};
+pub use unknown::UnknownPasses;
 pub use writes::*;
 
 use crate::clock::StartVerdict;
@@ -71,6 +73,8 @@ pub struct Restored {
     /// When a server first started after everything here was restored from a backup, if it was: leases given after that
     /// was made are not among these.
     pub restored_at: Option<Ms>,
+    /// Passes may have been lent that nothing here knows of, because of that.
+    pub unknown: Option<UnknownPasses>,
     /// The newest activation requests and when they were made, oldest first.
     pub asked: Vec<(RequestId, Ms)>,
     /// What is known at the portal; `None` if the server is not online.
@@ -114,6 +118,7 @@ pub struct Engine {
     /// Passes that are over.
     passes_over: PassesOver,
     /// Until when no pass is freed, because a clock looked wrong at a start.
+    unknown: Option<UnknownPasses>,
     passes_held_until: Option<Ms>,
     /// It is not on disk yet.
     passes_held_unwritten: bool,
@@ -171,6 +176,7 @@ impl Engine {
             rules: Arc::default(),
             passes_over: PassesOver::restore(restored.passes_over),
             passes_held_until: held_until,
+            unknown: restored.unknown,
             passes_held_unwritten: held_until != restored.passes_held_until,
             wants: Wants::restore(restored.denials),
             denied: HashMap::new(),
@@ -246,6 +252,7 @@ impl Engine {
     /// Handles one input at `now`. Leases whose time has come are freed first.
     pub fn step(&mut self, now: Ms, input: Input, writes: &mut Vec<Write>) -> Output {
         self.free_due(now, writes);
+        self.hold_unknown(now, writes);
         match input {
             Input::Checkout { id, key, ask, source } => self.checkout(now, id, key, ask, source, writes),
             Input::Heartbeat { lease, n, nonce } => self.heartbeat(now, lease, n, nonce, writes),
@@ -270,6 +277,7 @@ impl Engine {
             }
             Input::Return { pass } => self.give_back_pass(now, pass, writes),
             Input::Lose { pass, write_off, act } => self.lose(now, pass, write_off, act, writes),
+            Input::NotOut { pass, seats, act } => self.not_out(now, pass, seats, act, writes),
             Input::Release { whom, reason, not_again_ms, act } => {
                 self.release(now, &whom, reason, not_again_ms, act, writes)
             }
@@ -537,6 +545,10 @@ impl Engine {
     fn free_due(&mut self, now: Ms, writes: &mut Vec<Write>) {
         while let Some(lease) = self.pool.pop_freed(now) {
             if let Some(pass) = &lease.pass {
+                if pass.unknown_since.is_some() {
+                    writes.push(Write::LeaseEnded { id: lease.id });
+                    continue;
+                }
                 self.pass_is_over(passes::ended_by_itself(pass, lease.id, now), writes);
             }
             self.end(now, EventKind::Expired, lease, writes);

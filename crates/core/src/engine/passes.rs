@@ -44,9 +44,13 @@ pub(super) fn freed_at_start(pass: &Pass, held_until: Option<Ms>, times: &TimeTa
     held_until.map_or(freed_at(pass, times), |held| held.max(freed_at(pass, times)))
 }
 
-fn freed_at(pass: &Pass, times: &TimeTable) -> Ms {
+pub(super) fn freed_at(pass: &Pass, times: &TimeTable) -> Ms {
     // A machine that has returned it does not use it, whatever its clock says.
-    if pass.returned_at.is_some() { pass.until } else { times.pass_freed_at(pass.until) }
+    match pass.perhaps_until {
+        _ if pass.returned_at.is_some() => pass.until,
+        Some(later) => times.pass_freed_at(later.max(pass.until)),
+        None => times.pass_freed_at(pass.until),
+    }
 }
 
 /// Passes that are over before their end, by the thumbprint of their key.
@@ -62,7 +66,7 @@ impl PassesOver {
         self.0.contains_key(key)
     }
 
-    fn has(&self, pass: PassId) -> bool {
+    pub(super) fn has(&self, pass: PassId) -> bool {
         self.0.values().any(|over| over.id == pass)
     }
 
@@ -200,6 +204,8 @@ impl Engine {
             return_at_end: found.return_at_end,
             returned_at: None,
             lost_at: None,
+            unknown_since: None,
+            perhaps_until: None,
         });
         let mut lease = self.new_lease(now, named, (ask, source), Standing::Own(found.placement));
         lease.freed_at = self.times.pass_freed_at(pass.until);
@@ -270,7 +276,9 @@ impl Engine {
         let Some(pass) = lease.pass.clone() else { return Output::Unknown };
         let (ask, placement) = (lease.ask.clone(), self.pool.placement(lease).clone());
         let named = (id, lease.key.clone());
-        let over = pass.returned_at.is_some() || pass.lost_at.is_some() || pass.until <= now;
+        // Restored since, it may have been extended to later.
+        let ends = pass.perhaps_until.unwrap_or(pass.until).max(pass.until);
+        let over = pass.returned_at.is_some() || pass.lost_at.is_some() || ends <= now;
         if over {
             return self.deny_borrow(now, DenialCode::PassOver, named, (&ask, source), writes);
         }
@@ -295,7 +303,7 @@ impl Engine {
         }
         if until > pass.until {
             let pass = Arc::new(Pass { begins_at: now, until, ..(*pass).clone() });
-            let freed_at = self.times.pass_freed_at(until);
+            let freed_at = freed_at(&pass, &self.times);
             self.pool.set_freed_at(id, freed_at);
             if let Some(lease) = self.pool.lease_mut(id) {
                 lease.pass = Some(pass.clone());
@@ -350,7 +358,7 @@ impl Engine {
         Output::Returned { free_at: None }
     }
 
-    fn end_pass(&mut self, id: LeaseId, over: PassOver, writes: &mut Vec<Write>) {
+    pub(super) fn end_pass(&mut self, id: LeaseId, over: PassOver, writes: &mut Vec<Write>) {
         self.pool.remove(id);
         writes.push(Write::LeaseEnded { id });
         self.pass_is_over(over, writes);

@@ -4,6 +4,7 @@ mod denials;
 mod give_back;
 mod online;
 mod passes;
+mod unknown;
 mod release;
 mod site;
 
@@ -147,6 +148,7 @@ impl Server {
             denials: Vec::new(),
             passes_over: Vec::new(),
             passes_held_until: None,
+            unknown: restored_at.map(|at| UnknownPasses { since: NOW, until: at }),
             given_back: self.engine.given_back.clone(),
         };
         self.engine = Engine::restore(restored, verdict, now, TimeTable::DEFAULT);

@@ -204,6 +204,8 @@ pub enum Write {
     },
     /// A pass is over: its key gets none again.
     PassOver(Box<PassOver>),
+    /// What a restored server may have lent is held.
+    UnknownHeld,
     /// No pass is freed before this instant.
     PassesHeld {
         /// Which.

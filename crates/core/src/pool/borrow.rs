@@ -3,6 +3,7 @@
 use super::{Ask, LineState, LineVerdict, Pass, Placement, Pool, Source};
 use crate::codes::DenialCode;
 use crate::ids::{LicenseId, LineId};
+use crate::license::FeatureCode;
 use crate::time::{DAY_MS, Ms};
 use crate::times::TimeTable;
 use std::collections::BTreeMap;
@@ -16,6 +17,18 @@ pub(crate) struct Borrowable {
     /// The longest term that its lines allow, in days.
     pub(crate) days_max: u32,
     pub(crate) return_at_end: bool,
+}
+
+/// Seats of a line that are free and may be lent.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub(crate) struct Lendable {
+    pub(crate) line: LineId,
+    pub(crate) feature: FeatureCode,
+    pub(crate) seats: u32,
+    /// The longest term, in days.
+    pub(crate) days_max: u32,
+    /// No pass runs past this.
+    pub(crate) ends_at: Ms,
 }
 
 /// What is borrowed for how long.
@@ -103,6 +116,28 @@ impl Pool {
         }
         found.placement = placement.into();
         if wanted == 0 { Ok(found) } else { Err(DenialCode::NoSeats) }
+    }
+
+    /// Everything that is free on lines that allow borrowing, whoever may have it, by line and feature.
+    pub(crate) fn lendable(&self, times: &TimeTable) -> Vec<Lendable> {
+        let mut all = Vec::new();
+        for (id, state) in self.lines.iter().filter(|(_, state)| state.granted) {
+            let (line, terms) = (&state.line, &state.line.terms);
+            for feature in line.features.keys().filter(|_| terms.borrow_days_max > 0) {
+                let seats = line.capacity(feature.as_str()).saturating_sub(state.out(feature));
+                if seats > 0 {
+                    let (feature, ends_at) = (feature.clone(), times.pass_end_max(line.until, terms));
+                    all.push(Lendable { line: *id, feature, seats, days_max: terms.borrow_days_max, ends_at });
+                }
+            }
+        }
+        all
+    }
+
+    /// When the last pass ends that could be lent now; `None` if none may be.
+    pub(crate) fn lendable_until(&self, times: &TimeTable) -> Option<Ms> {
+        let lines = self.lines.values().filter(|state| state.granted && state.line.terms.borrow_days_max > 0);
+        lines.map(|state| times.pass_end_max(state.line.until, &state.line.terms)).max()
     }
 
     /// How far a pass may run on the lines that it stands on; `None` if they do not allow the term, or are over-full.

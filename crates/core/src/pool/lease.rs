@@ -166,6 +166,13 @@ pub struct Pass {
     pub returned_at: Option<Ms>,
     /// An administrator declared it lost: it is not extended any more.
     pub lost_at: Option<Ms>,
+    /// Nobody knows whether it was lent: the server was restored from a backup that was made then, and holds what it may
+    /// have lent since.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub unknown_since: Option<Ms>,
+    /// The server was restored from a backup, and may have extended it since: to then at the latest.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub perhaps_until: Option<Ms>,
 }
 
 /// An administrator's word that a seat is to come back.

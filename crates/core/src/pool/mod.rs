@@ -13,7 +13,7 @@ mod place;
 mod texts;
 mod view;
 
-pub(crate) use borrow::{Borrowable, Term};
+pub(crate) use borrow::{Borrowable, Lendable, Term};
 pub use install::Installed;
 pub use keep::KeepView;
 pub use lease::{
@@ -59,6 +59,8 @@ pub struct Pool {
     by_feature: BTreeMap<FeatureCode, BTreeSet<LeaseId>>,
     /// Leases that are passes.
     passes: BTreeSet<LeaseId>,
+    /// Of these, what is held since a restore because it may have been lent.
+    unknown: BTreeSet<LeaseId>,
     /// Shared seats, by the first lease that sat on them.
     shared: HashMap<LeaseId, SharedSeat>,
     sharable: BTreeMap<ShareKey, Vec<LeaseId>>,
@@ -151,6 +153,9 @@ impl Pool {
         if lease.pass.is_some() {
             self.passes.insert(lease.id);
         }
+        if lease.pass.as_ref().is_some_and(|pass| pass.unknown_since.is_some()) {
+            self.unknown.insert(lease.id);
+        }
         self.leases.insert(lease.id, Box::new(lease));
     }
 
@@ -160,6 +165,7 @@ impl Pool {
         self.by_key.remove(&lease.key);
         self.by_freed_at.remove(&(lease.freed_at, id));
         self.passes.remove(&id);
+        self.unknown.remove(&id);
         if let Some(holders) = self.by_feature.get_mut(&lease.ask.feature) {
             holders.remove(&id);
         }

@@ -128,6 +128,11 @@ impl Pool {
         self.passes.len()
     }
 
+    /// What is held since a restore because it may have been lent: few, one for each line and feature.
+    pub fn unknown_passes(&self) -> impl Iterator<Item = &Lease> {
+        self.unknown.iter().filter_map(|id| self.lease(*id))
+    }
+
     /// Where seats are held or were asked for from, each address once.
     pub fn addresses(&self) -> HashSet<IpAddr> {
         self.leases().map(|lease| lease.source.address).collect()

@@ -90,6 +90,7 @@ fn other_routes() -> OpenApiRouter<Server> {
         .routes(routes!(passes::borrow, passes::passes))
         .routes(routes!(passes::give_back))
         .routes(routes!(passes::lost))
+        .routes(routes!(passes::not_out))
         .routes(routes!(passes::lend))
         .routes(routes!(passes::take_receipt))
         .routes(routes!(activation::request))

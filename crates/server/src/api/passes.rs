@@ -12,8 +12,8 @@ use leasehold_web::extract::{ApiJson, ApiPath, ApiQuery};
 use leasehold_web::problem::respond;
 use leasehold_wire::problem::Problem;
 use leasehold_wire::server::{
-    BorrowRequest, DenialResponse, LostRequest, LostResponse, Page, PassQuery, PassResponse, PassView, ReturnRequest,
-    ReturnResponse,
+    BorrowRequest, DenialResponse, LostRequest, LostResponse, NotOutRequest, NotOutResponse, Page, PassQuery,
+    PassResponse, PassView, ReturnRequest, ReturnResponse,
 };
 
 /// Borrow seats for a machine that goes away, or extend its pass.
@@ -93,6 +93,22 @@ pub(super) async fn lost(
     ApiJson(wish): ApiJson<LostRequest>,
 ) -> Result<ApiJson<LostResponse>, Refused> {
     Ok(ApiJson(server.lose_pass(&caller, pass, wish.write_off).await?))
+}
+
+/// After a restore: free seats that are held because they may have been lent after the backup was made, or a pass of the
+/// backup that was returned since. No machine has so many of them.
+#[utoipa::path(
+    post, path = "/v1/passes/{pass}/not-out", tag = "passes", request_body = NotOutRequest,
+    params(("pass" = String, Path, description = "What is held.")),
+    responses((status = 200, body = NotOutResponse), (status = "default", body = Problem, content_type = "application/problem+json"))
+)]
+pub(super) async fn not_out(
+    State(server): State<Server>,
+    Asking(caller): Asking,
+    ApiPath(pass): ApiPath<PassId>,
+    ApiJson(wish): ApiJson<NotOutRequest>,
+) -> Result<ApiJson<NotOutResponse>, Refused> {
+    Ok(ApiJson(server.not_out(&caller, pass, wish.seats).await?))
 }
 
 /// What machines have borrowed: for the administrator, or for everybody if the administrator opened it.

@@ -2,7 +2,7 @@
 
 use crate::store;
 use crate::upstream::files::{self, Reread};
-use leasehold_core::engine::{Document, Restored};
+use leasehold_core::engine::{Document, Restored, UnknownPasses};
 use leasehold_core::grant::Line;
 use leasehold_core::ids::LineId;
 use leasehold_core::pool::{Lease, Standing};
@@ -86,6 +86,10 @@ impl Restorer {
             machine: self.machine.clone(),
             moved_since: state.moved_since,
             restored_at: state.restored_at,
+            unknown: state
+                .passes_unknown_since
+                .zip(state.restored_at)
+                .map(|(since, until)| UnknownPasses { since, until }),
             asked,
             online,
             peaks,

@@ -44,7 +44,7 @@ fn row(lease: &LeaseView, now: Ms, releases: bool) -> Row {
         user(lease),
         html! {
             div.two-lines {
-                (name_or(&lease.host, "no name given"))
+                (name_or(&lease.host, nobody(lease)))
                 div.muted { code { (lease.address) } }
             }
         },
@@ -80,7 +80,7 @@ fn user(lease: &LeaseView) -> Markup {
     let labels = labels.join(", ");
     html! {
         div.two-lines {
-            (name_or(&lease.user, "no name given"))
+            (name_or(&lease.user, nobody(lease)))
             @if !lease.labels.is_empty() { div.muted { (clip(&labels)) } }
         }
     }
@@ -102,7 +102,7 @@ fn heartbeat(lease: &LeaseView, now: Ms) -> Markup {
     html! {
         div.two-lines {
             @if let Some(pass) = &lease.pass {
-                (status(if pass.lost_at.is_some() { "Lost" } else { "Borrowed" }, if pass.lost_at.is_some() { Tone::Bad } else { Tone::Info }))
+                (status(if pass.lost_at.is_some() { "Lost" } else if pass.unknown_since.is_some() { "Held" } else { "Borrowed" }, if pass.lost_at.is_some() { Tone::Bad } else { Tone::Info }))
                 div.muted title={ "Until " (super::words::minute(pass.until.0)) } { "ends " (relative(pass.until.0, now)) }
             } @else if let Some(released) = &lease.released {
                 (status("Taken back", Tone::Warning))
@@ -131,4 +131,10 @@ fn heard(at: Ms, now: Ms) -> Markup {
         Some(time) => html! { time datetime=(text) title=(super::words::minute(at)) { (time) " UTC" } },
         None => ago(at, now),
     }
+}
+
+/// Who it is that gave no name.
+fn nobody(lease: &LeaseView) -> &'static str {
+    let held = lease.pass.as_ref().is_some_and(|pass| pass.unknown_since.is_some());
+    if held { "perhaps a laptop" } else { "no name given" }
 }

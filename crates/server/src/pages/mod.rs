@@ -90,6 +90,7 @@ fn all_pages() -> Vec<Page> {
         send("/passes/file", post(passes::file)),
         read("/passes/lost", get(passes::question)),
         send("/passes/lost", post(passes::lost)),
+        send("/passes/not-out", post(passes::not_out)),
         read("/disable", get(disable::question)),
         send("/disable", post(disable::disable)),
         read("/disable/live", get(disable::live)),

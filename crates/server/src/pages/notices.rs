@@ -9,7 +9,7 @@ use leasehold_web::components::{Tone, relative, wrapped};
 use leasehold_web::maud::{Markup, html};
 use leasehold_web::page::Notice;
 use leasehold_web::text::{shorten, visible};
-use leasehold_wire::server::{ClockVerdict, OnlineState, ReceiptState, ServerState, StatusResponse};
+use leasehold_wire::server::{ClockVerdict, HeldStatus, OnlineState, ReceiptState, ServerState, StatusResponse};
 pub(super) use portal::QUIET_MS;
 
 /// A wall clock that differs from the server's time by more than this was set while the server ran, in seconds.
@@ -51,6 +51,7 @@ fn notices_with(seen: &StatusResponse, portal: Option<Notice>) -> Vec<Notice> {
     }
     notices.extend(seen.backup_problem.as_deref().map(no_backup));
     notices.extend(restored(seen));
+    notices.extend(seen.held.map(|held| self::held(held, seen)));
     notices.extend(put_back(seen));
     notices.extend(clock(seen));
     let all = products(seen);
@@ -103,6 +104,16 @@ fn restored(seen: &StatusResponse) -> Option<Notice> {
         "backup was made may still be in use. Applications that run keep theirs."
     };
     Some(Notice::new(Tone::Warning, text))
+}
+
+fn held(held: HeldStatus, seen: &StatusResponse) -> Notice {
+    let text = html! {
+        strong { (words::seats(held.seats)) " held since the restore: " }
+        "the server does not know which laptops borrowed after the backup of " (words::minute(held.backup_at.0)) ". They are free "
+        (relative(held.free_at.0, seen.server_time.0)) " at the latest, or as soon as an administrator says that no laptop has them. "
+        a href="/passes" { "Borrowed by machines" }
+    };
+    Notice::new(Tone::Warning, text)
 }
 
 fn clock(seen: &StatusResponse) -> Vec<Notice> {

@@ -132,6 +132,34 @@ pub(super) async fn lost(
     }
 }
 
+/// How many seats no machine has.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct NotOut {
+    pass: String,
+    seats: String,
+}
+
+/// `POST /passes/not-out`
+pub(super) async fn not_out(
+    Administrator(visit): Administrator,
+    PageForm(form): PageForm<NotOut>,
+) -> Result<Response, ApiProblem> {
+    let Ok(pass) = form.pass.parse::<PassId>() else {
+        return Ok((StatusCode::NOT_FOUND, draw_question(&visit, &form.pass, None).await?).into_response());
+    };
+    // What is no number is none of them, which is refused with a sentence.
+    let seats = form.seats.trim().parse().unwrap_or(0);
+    match visit.server.not_out(&visit.caller, pass, seats).await {
+        Ok(_) => Ok(Redirect::to("/passes?done=not-out").into_response()),
+        Err(failure) => {
+            let problem = ApiProblem::from(failure).problem().clone();
+            let status = StatusCode::from_u16(problem.status).unwrap_or(StatusCode::CONFLICT);
+            Ok((status, draw_question(&visit, &form.pass, Some(&problem)).await?).into_response())
+        }
+    }
+}
+
 async fn find(visit: &Visit, pass: &str) -> Result<Option<PassView>, Failure> {
     let Ok(id) = pass.parse::<PassId>() else { return Ok(None) };
     visit.server.pass_of(&visit.caller, id).await
@@ -139,6 +167,7 @@ async fn find(visit: &Visit, pass: &str) -> Result<Option<PassView>, Failure> {
 
 async fn draw_question(visit: &Visit, pass: &str, refused: Option<&Problem>) -> Result<Markup, ApiProblem> {
     let content = match find(visit, pass).await? {
+        Some(pass) if pass.unknown_since.is_some() => ask_if_lent(&pass, refused, visit.now),
         Some(pass) => {
             let online = visit.server.status(&visit.caller).await?.online.is_some();
             ask(&pass, refused, online, visit.now)
@@ -150,6 +179,40 @@ async fn draw_question(visit: &Visit, pass: &str, refused: Option<&Problem>) -> 
         ),
     };
     Ok(visit.narrow_page("Declare a pass lost", content))
+}
+
+/// Seats that are held since a restore.
+fn ask_if_lent(pass: &PassView, refused: Option<&Problem>, now: Ms) -> Markup {
+    let of = format!("{} of {}", words::seats(u64::from(pass.seats)), pass.feature);
+    html! {
+        (page_header("Were these seats lent?", &of, html! {}))
+        @if let Some(problem) = refused { (problem_panel(problem)) }
+        section.card.danger-edge {
+            h2 { "No machine has them" }
+            ul.effects {
+                @if let Some(since) = pass.unknown_since {
+                    li {
+                        "This server was restored from a backup of " strong { (words::minute(since.0)) } ". It does not know which laptops borrowed after that, "
+                        "so it holds every seat that may be with one."
+                    }
+                }
+                li {
+                    "Free seats here only if you know that nobody took them along after the backup, or that they were returned: a laptop that has them uses them until its pass ends, and they "
+                    "would be in use twice. On a laptop, " code { "leasehold passes" } " lists what it has."
+                }
+                li { "What is left is free " strong { (relative(pass.freed_at.0, now)) } ", at " (words::minute(pass.freed_at.0)) ", by itself." }
+                li { "It is noted in the audit log with your name." }
+            }
+            form #not-out method="post" action="/passes/not-out" {
+                input type="hidden" name="pass" value=(pass.pass);
+                (Field::new("seats", "Seats that no laptop has").required().value(&pass.seats.to_string()).number(1, u64::from(pass.seats)))
+                div.actions {
+                    (button("Free these seats", Button::Danger))
+                    (link_button("Cancel", HERE, Button::Plain))
+                }
+            }
+        }
+    }
 }
 
 fn ask(pass: &PassView, refused: Option<&Problem>, online: bool, now: Ms) -> Markup {
@@ -190,6 +253,21 @@ fn ask(pass: &PassView, refused: Option<&Problem>, online: bool, now: Ms) -> Mar
                 }
             }
         }
+        @if pass.perhaps_until.is_some() {
+            section.card {
+                h2 { "Or it was returned after the backup" }
+                ul.effects {
+                    li { "This server was restored from a backup in which the machine has the pass. What happened since it does not know." }
+                    li { "Only if you know that it was returned: a machine that has it uses it until its end, and its seats would be in use twice." }
+                    li { "It is noted in the audit log with your name." }
+                }
+                form #not-out method="post" action="/passes/not-out" {
+                    input type="hidden" name="pass" value=(pass.pass);
+                    input type="hidden" name="seats" value=(pass.seats);
+                    div.actions { (button("It was returned: free its seats", Button::Danger)) }
+                }
+            }
+        }
         section.card {
             h2 { "Or have its seats back at once" }
             ul.effects {
@@ -216,9 +294,10 @@ async fn draw(visit: &Visit, outcome: &Outcome) -> Result<Markup, ApiProblem> {
         Some("lost") => {
             Some("Declared lost. The pass is not extended any more; the list says when its seats are free.")
         }
-        Some("written-off") => {
-            Some("Written off. Its seats count as free; whoever has the machine may use them until the end of the pass.")
-        }
+        Some("not-out") => Some("Freed: these seats can be given again."),
+        Some("written-off") => Some(
+            "Written off. Its seats count as free; whoever has the machine may use them until the end of the pass.",
+        ),
         _ => None,
     };
     let notices: Vec<Notice> = said.iter().map(|text| Notice::new(Tone::Good, html! { (text) })).collect();
@@ -317,20 +396,24 @@ fn row(pass: &PassView, now: Ms, changes: bool) -> Row {
         },
         html! {
             div.two-lines {
-                @if pass.user.trim().is_empty() { span.muted { "no name given" } } @else { (clip(&pass.user)) }
-                div.muted { @if pass.host.trim().is_empty() { code { (pass.address) } } @else { (clip(&pass.host)) } }
+                @if pass.unknown_since.is_some() { "perhaps a laptop" } @else if pass.user.trim().is_empty() { span.muted { "no name given" } } @else { (clip(&pass.user)) }
+                div.muted { @if pass.unknown_since.is_some() { "since the restore" } @else if pass.host.trim().is_empty() { code { (pass.address) } } @else { (clip(&pass.host)) } }
             }
         },
         html! {
             div.two-lines {
                 (words::minute(pass.until.0))
-                div.muted { "since " (words::minute(pass.started_at.0)) }
+                div.muted { @if let Some(backup) = pass.unknown_since { "backup of " (words::minute(backup.0)) } @else { "since " (words::minute(pass.started_at.0)) } }
             }
         },
         state(pass, now),
         html! {
             @if changes && pass.returned_at.is_none() && pass.written_off_at.is_none() {
-                a href={ "/passes/lost?pass=" (pass.pass) } title="What to do if the machine is lost" { "Lost?" }
+                @if pass.unknown_since.is_some() {
+                    a href={ "/passes/lost?pass=" (pass.pass) } title="Free the seats if no laptop has them" { "Was it lent?" }
+                } @else {
+                    a href={ "/passes/lost?pass=" (pass.pass) } title="What to do if the machine is lost" { "Lost?" }
+                }
             }
         },
     ])
@@ -345,6 +428,9 @@ fn state(pass: &PassView, now: Ms) -> Markup {
                 div.muted title="Its seats count as free. Whoever has the machine may use them until the end, and a day longer by a clock that is behind." {
                     "free since " (words::minute(at.0)) @if left_ms > 0 { "; may be used until its end" }
                 }
+            } @else if pass.unknown_since.is_some() {
+                (status("Held", Tone::Warning))
+                div.muted title="It may have been lent after the backup from which this server was restored." { "free " (relative(pass.freed_at.0, now)) }
             } @else if pass.returned_at.is_some() {
                 (status("Returned", Tone::Neutral))
                 div.muted { "free " (relative(pass.freed_at.0, now)) }

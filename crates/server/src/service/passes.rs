@@ -18,7 +18,7 @@ use leasehold_trust::pass::{
 };
 use leasehold_trust::{PublicKey, Thumbprint};
 use leasehold_wire::portal::{PassWrittenOff, WriteOffAllowance, WriteOffPass};
-use leasehold_wire::server::{LostResponse, Page, PassQuery, PassResponse, PassView, ReturnResponse};
+use leasehold_wire::server::{LostResponse, NotOutResponse, Page, PassQuery, PassResponse, PassView, ReturnResponse};
 use std::collections::BTreeMap;
 
 /// What became of a wish to borrow.
@@ -158,7 +158,8 @@ impl Server {
             return Err(Failure::PassUnknown);
         }
         let look = move |engine: &Engine, _| {
-            engine.pool().lease(pass.lease()).and_then(|lease| lease.pass.as_ref()).map(|pass| pass.jwk.clone())
+            let terms = engine.pool().lease(pass.lease()).and_then(|lease| lease.pass.as_ref());
+            terms.filter(|pass| pass.unknown_since.is_none()).map(|pass| pass.jwk.clone())
         };
         // Of one that is over already its key is gone here, too; the engine knows whether it was.
         if let Some(jwk) = self.0.engine.look(look).await? {
@@ -186,6 +187,23 @@ impl Server {
             Output::NotWrittenOff { allowed, used, seats, free_at } => {
                 Err(Failure::WriteOff { allowed, used, seats, free_at })
             }
+            Output::Unknown => Err(Failure::PassUnknown),
+            other => Err(Failure::Internal(format!("the engine answered {other:?}"))),
+        }
+    }
+
+    /// Frees seats that a restored server holds because they may have been lent after the backup, or that were returned
+    /// after it: an administrator knows that no machine has so many of them.
+    ///
+    /// # Errors
+    /// [`Failure::SignIn`], [`Failure::PassUnknown`] if these are no such seats, or fewer than all of a pass, [`Failure::BadField`].
+    pub async fn not_out(&self, caller: &Caller, pass: PassId, seats: u32) -> Result<NotOutResponse, Failure> {
+        self.authorize(caller, ServerAction::Administer)?;
+        if seats == 0 {
+            return Err(Failure::BadField("`seats` must be at least 1".to_owned()));
+        }
+        match self.0.engine.step(Input::NotOut { pass, seats, act: caller.act() }).await? {
+            Output::NotOut { freed, held } => Ok(NotOutResponse { freed, held }),
             Output::Unknown => Err(Failure::PassUnknown),
             other => Err(Failure::Internal(format!("the engine answered {other:?}"))),
         }
@@ -271,6 +289,8 @@ pub(super) fn pass_view(lease: &Lease, write_offs_allowed: u32, write_offs_used:
         returned_at: pass.returned_at.map(Into::into),
         lost_at: pass.lost_at.map(Into::into),
         written_off_at: None,
+        unknown_since: pass.unknown_since.map(Into::into),
+        perhaps_until: pass.perhaps_until.map(Into::into),
         write_offs_allowed,
         write_offs_used,
     })
@@ -293,6 +313,8 @@ fn written_off_view(over: PassOver) -> Option<PassView> {
         returned_at: None,
         lost_at: None,
         written_off_at: Some(over.at.into()),
+        unknown_since: None,
+        perhaps_until: None,
         write_offs_allowed: 0,
         write_offs_used: 0,
     })

@@ -15,9 +15,9 @@ use leasehold_core::ids::LeaseId;
 use leasehold_core::pool::{FeatureView, Lease, LineView, PoolView, Standing};
 use leasehold_core::time::{Ms, SECOND_MS};
 use leasehold_wire::server::{
-    ActivationStatus, ClockStatus, ClockVerdict, FeatureStatus, GivenBack, LeaseQuery, LeaseView, LineStatus,
-    MovedStatus, OnlineState, Page, PingResponse, ReleasedView, RestoredStatus, ServerState, StatusResponse,
-    StorageStatus,
+    ActivationStatus, ClockStatus, ClockVerdict, FeatureStatus, GivenBack, HeldStatus, LeaseQuery, LeaseView,
+    LineStatus, MovedStatus, OnlineState, Page, PingResponse, ReleasedView, RestoredStatus, ServerState,
+    StatusResponse, StorageStatus,
 };
 
 /// Leases on a page if nobody says how many.
@@ -44,6 +44,7 @@ struct Seen {
     moved_until: Option<Ms>,
     leases_end_at: Option<Ms>,
     passes_out: usize,
+    held: Option<HeldStatus>,
     given_back: Option<GivenBack>,
     put_back: Option<u64>,
 }
@@ -58,9 +59,20 @@ fn see(engine: &Engine, now: Ms) -> Seen {
         moved_until: engine.moved_until(),
         leases_end_at: engine.pool().last_freed_at(),
         passes_out: engine.pool().passes_out(),
+        held: held(engine),
         given_back: super::give_back::given_back(engine),
         put_back: engine.is_put_back(),
     }
+}
+
+fn held(engine: &Engine) -> Option<HeldStatus> {
+    let held = engine.pool().unknown_passes();
+    let of = |lease: &Lease| {
+        let backup_at = lease.pass.as_ref()?.unknown_since?;
+        Some((u64::from(lease.ask.seats), backup_at, lease.freed_at))
+    };
+    let whole = held.filter_map(of).reduce(|a, b| (a.0 + b.0, a.1.min(b.1), a.2.max(b.2)));
+    whole.map(|(seats, backup_at, free_at)| HeldStatus { seats, backup_at: backup_at.into(), free_at: free_at.into() })
 }
 
 impl Server {
@@ -132,6 +144,7 @@ impl Server {
             moved: seen.moved_until.map(|until| MovedStatus { new_leases_until: until.into() }),
             restored: no_new_because(DenialCode::Restored)
                 .map(|until| RestoredStatus { new_leases_from: until.into() }),
+            held: seen.held,
             clock: self.clock(seen.now, no_new_because(DenialCode::ClockSuspect)),
             storage: self.storage_as_told_to(caller),
             backup_problem: self.backup_problem().filter(|_| caller.is_signed_in()),

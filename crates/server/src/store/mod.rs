@@ -94,6 +94,7 @@ pub(crate) fn commit(tx: &mut Tx<'_>, batch: &Batch) -> Result<(), DbError> {
             Write::Pass { id, pass } => leases::set_pass(tx, *id, pass)?,
             Write::PassOver(over) => passes::add_over(tx, over)?,
             Write::PassesHeld { until } => state::set_passes_held(tx, *until)?,
+            Write::UnknownHeld => state::set_unknown_held(tx)?,
             Write::Barred(bar) => denials::add_bar(tx, bar)?,
             Write::Denial(row) => denials::set(tx, row)?,
             Write::LeaseSeen { id, at } => leases::seen(tx, *id, *at)?,

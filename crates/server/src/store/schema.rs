@@ -4,8 +4,20 @@ use leasehold_db::{Migration, Migrations};
 
 /// Every step of the schema, oldest first. The license server lives on SQLite alone, so rows that are found by a text
 /// key have no row id beside it.
-pub(crate) const MIGRATIONS: Migrations =
-    Migrations(&[FIRST, MOVED, ONLINE, DENIALS, PASSES, USAGE, SETTINGS, GIVE_BACK, USAGE_HOURS, NOT_AGAIN, PASS_HOLDER]);
+pub(crate) const MIGRATIONS: Migrations = Migrations(&[
+    FIRST,
+    MOVED,
+    ONLINE,
+    DENIALS,
+    PASSES,
+    USAGE,
+    SETTINGS,
+    GIVE_BACK,
+    USAGE_HOURS,
+    NOT_AGAIN,
+    PASS_HOLDER,
+    UNKNOWN_PASSES,
+]);
 
 const FIRST: Migration = Migration {
     version: 1,
@@ -327,6 +339,15 @@ const PASS_HOLDER: Migration = Migration {
     sql: "
         -- As JSON; NULL if it was returned, ended by itself, or was written off before this was kept.
         ALTER TABLE pass_over ADD COLUMN holder TEXT;
+    ",
+};
+
+const UNKNOWN_PASSES: Migration = Migration {
+    version: 12,
+    name: "passes that a restored server does not know",
+    sql: "
+        -- When the backup was made, until what may have been lent since is held; NULL afterwards, and if none was restored.
+        ALTER TABLE state ADD COLUMN passes_unknown_since_ms BIGINT;
     ",
 };
 

@@ -20,12 +20,14 @@ pub(crate) struct State {
     pub(crate) restored_at: Option<Ms>,
     /// No pass is freed before.
     pub(crate) passes_held_until: Option<Ms>,
+    /// It was restored from a backup of then, and does not hold yet what it may have lent since.
+    pub(crate) passes_unknown_since: Option<Ms>,
 }
 
 /// Reads it.
 pub(crate) fn load(tx: &mut Tx<'_>) -> Result<State, DbError> {
     let sql = "SELECT mark_ms, draining, moved_since_ms, keys_since_ms, keys_until_ms, restored_at_ms,
-                      passes_held_until_ms
+                      passes_held_until_ms, passes_unknown_since_ms
                FROM state WHERE id = 1";
     let state = tx.one(sql, &[], |row| {
         Ok(State {
@@ -35,6 +37,7 @@ pub(crate) fn load(tx: &mut Tx<'_>) -> Result<State, DbError> {
             keys_kept: row.opt_int(3)?.map(Ms).zip(row.opt_int(4)?.map(Ms)),
             restored_at: row.opt_int(5)?.map(Ms),
             passes_held_until: row.opt_int(6)?.map(Ms),
+            passes_unknown_since: row.opt_int(7)?.map(Ms),
         })
     })?;
     state.ok_or(super::damaged("state without its row"))
@@ -88,6 +91,7 @@ pub(super) fn set_back(tx: &mut Tx<'_>, from: Ms, to: Ms) -> Result<(), DbError>
         "UPDATE state SET keys_since_ms = keys_since_ms - ?1 WHERE keys_since_ms > ?2",
         "UPDATE state SET keys_until_ms = keys_until_ms - ?1 WHERE keys_until_ms > ?2",
         "UPDATE state SET restored_at_ms = restored_at_ms - ?1 WHERE restored_at_ms > ?2",
+        "UPDATE state SET passes_unknown_since_ms = passes_unknown_since_ms - ?1 WHERE passes_unknown_since_ms > ?2",
     ] {
         tx.exec(sql, &values)?;
     }
@@ -115,7 +119,17 @@ pub(super) fn set_moved_since(tx: &mut Tx<'_>, since: Option<Ms>) -> Result<(), 
 
 /// Everything was restored from a backup; no server has started on it yet.
 pub(crate) fn set_restored(tx: &mut Tx<'_>) -> Result<(), DbError> {
-    tx.exec("UPDATE state SET restored_at_ms = 0 WHERE id = 1", &[])?;
+    // What its clock had seen is when it was made. A backup of a restored one may lack more.
+    tx.exec(
+        "UPDATE state SET restored_at_ms = 0,
+                          passes_unknown_since_ms = COALESCE(passes_unknown_since_ms, mark_ms, 0) WHERE id = 1",
+        &[],
+    )?;
+    Ok(())
+}
+
+pub(super) fn set_unknown_held(tx: &mut Tx<'_>) -> Result<(), DbError> {
+    tx.exec("UPDATE state SET passes_unknown_since_ms = NULL WHERE id = 1", &[])?;
     Ok(())
 }
 

@@ -50,6 +50,7 @@ const TABLE: &[Row] = &[
     // Files that are none, and a pass that is none.
     ("post", "/v1/passes/lend", changes(422)),
     ("post", "/v1/passes/{pass}/lost", changes(404)),
+    ("post", "/v1/passes/{pass}/not-out", changes(404)),
     ("get", "/v1/events", LOOK),
     ("get", "/v1/denials", LOOK),
     ("get", "/v1/usage", LOOK),
@@ -189,6 +190,7 @@ fn body_of(method: &str, template: &str, lease: &Reply, copy: &std::path::Path) 
         ("POST", "/v1/passes" | "/v1/passes/lend") => Some(json!({"request": "x"})),
         ("POST", "/v1/passes/{pass}/return" | "/v1/passes/receipts") => Some(json!({"receipt": "x"})),
         ("POST", "/v1/passes/{pass}/lost") => Some(json!({})),
+        ("POST", "/v1/passes/{pass}/not-out") => Some(json!({"seats": 1})),
         ("POST", "/v1/activation/give-back") => Some(json!({"keep": {}})),
         ("POST", "/v1/simulate") => Some(json!({"feature": "studio.gui"})),
         ("POST", "/v1/releases") => Some(json!({"lease": lease.str("lease"), "not_again_s": 0})),

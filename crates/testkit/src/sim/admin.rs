@@ -260,8 +260,14 @@ impl World<'_, '_> {
         self.sim.server_dbs[server].disarm();
         self.sim.server_dbs[server].db.restore(&copy.database)?;
         self.servers[server].key = copy.key;
-        self.truth.set_back(server, copy.on_disk, self.at_ms);
-        tell!(self, "the disk of server{server} is set back to the copy");
+        // By `server restore`, or as the snapshot of a virtual machine, which nobody tells it of.
+        let told = self.below(2) == 0;
+        if told {
+            let now = self.servers[server].machine.wall(self.at_ms);
+            testing::set_restored(&self.sim.server_dbs[server].db, now)?;
+        }
+        self.truth.set_back(server, copy.on_disk, self.at_ms, (told, self.servers[server].online));
+        tell!(self, "the disk of server{server} is set back to the copy, by command: {told}");
         self.tally.count("server restored");
         Ok(())
     }

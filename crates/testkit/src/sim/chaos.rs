@@ -188,6 +188,17 @@ impl Dice {
         }
     }
 
+    /// Servers by file that are restored often, and lend: where a bug of restored servers can show.
+    pub(super) fn restore_servers(&mut self) {
+        self.borrow();
+        (self.online, self.lasts_ms) = (0, 40 * MINUTE_MS);
+        for ((trouble, _), weight) in CHAOS.iter().zip(&mut self.weights) {
+            if matches!(trouble, Trouble::CopyDisk | Trouble::RestoreDisk) {
+                *weight = 20;
+            }
+        }
+    }
+
     /// Online servers, and a portal that is restored often: where a bug of restored portals can show.
     pub(super) fn restore_the_portal(&mut self) {
         self.online = 1_000;

@@ -67,7 +67,7 @@ impl World<'_, '_> {
         self.at_ms < truth.set_back_until_ms
     }
 
-    /// The leases that somebody uses right now and that their servers have on disk: law 2 and law 4.
+    /// The leases that somebody uses right now and that their servers have on disk, or hold as unknown: law 2 and law 4.
     fn believed(&self) -> Result<BTreeSet<(usize, LeaseId)>, Violation> {
         let mut believed = BTreeSet::new();
         for (index, app) in self.apps.iter().enumerate() {
@@ -79,8 +79,8 @@ impl World<'_, '_> {
             let truth = &self.truth.servers[server];
             if truth.on_disk.leases.contains_key(&lease) {
                 believed.insert((server, lease));
-            } else if let Some(forgotten_ms) = truth.orphans.get(&lease) {
-                if self.at_ms > forgotten_ms + FULL_RIGHT_MS {
+            } else if let Some(orphan) = truth.orphans.get(&lease) {
+                if self.at_ms > orphan.forgotten_ms + FULL_RIGHT_MS {
                     let what = format!("app{index} still uses {lease}, which server{server} forgot in a restore");
                     return self.broken(Law::Four, what);
                 }
@@ -95,8 +95,13 @@ impl World<'_, '_> {
             let truth = &self.truth.servers[server];
             if truth.on_disk.leases.contains_key(&lease) {
                 believed.insert((server, lease));
-            } else if self.truth.written_off.contains(&lease) || truth.orphans.contains_key(&lease) {
-                // By the vendor's leave; or lent after the backup that the server was restored from, which nobody knows.
+            } else if self.truth.written_off.contains(&lease) {
+                // By the vendor's leave.
+            } else if let Some(orphan) = truth.orphans.get(&lease) {
+                // Lent after the backup that the server was restored from: if it knows that it was, it holds its seat.
+                if orphan.covered {
+                    believed.insert((server, lease));
+                }
             } else if !self.truth.known.contains(&lease) {
                 return self.broken(Law::Two, format!("borrower{index} has {lease}, which never reached a disk"));
             } else {
@@ -109,10 +114,14 @@ impl World<'_, '_> {
 
     /// Seats of each feature on which leases stand; leases that share a seat count once.
     fn used(&self, server: usize, leases: impl Iterator<Item = LeaseId>) -> Used<'_> {
-        let on_disk = &self.truth.servers[server].on_disk.leases;
+        let truth = &self.truth.servers[server];
         let mut seen = BTreeSet::new();
         let mut used = Used::new();
-        for truth in leases.filter_map(|lease| on_disk.get(&lease)) {
+        let of = |lease: LeaseId| {
+            let orphan = || truth.orphans.get(&lease).map(|orphan| &orphan.lease);
+            truth.on_disk.leases.get(&lease).or_else(orphan)
+        };
+        for truth in leases.filter_map(of) {
             if seen.insert(truth.seat) {
                 for (line, seats) in truth.placement.iter() {
                     let Some(line) = self.truth.lines.get(line) else { continue };
@@ -268,7 +277,7 @@ impl World<'_, '_> {
             // A pass is counted a day longer than it is used, and for as long if its machine is gone.
             let leases = on_disk.leases.iter().filter(|(_, lease)| !lease.pass);
             let held: BTreeSet<LeaseId> =
-                held.into_iter().filter(|id| on_disk.leases.get(id).is_none_or(|lease| !lease.pass)).collect();
+                held.into_iter().filter(|id| on_disk.leases.get(id).is_some_and(|lease| !lease.pass)).collect();
             let stays = leases.filter(|(id, lease)| held.contains(id) || !ends(lease));
             let on_disk: BTreeSet<LeaseId> = stays.map(|(id, _)| *id).collect();
             if held != on_disk {

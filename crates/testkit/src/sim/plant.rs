@@ -1,5 +1,7 @@
 //! Bugs that are planted on purpose, from outside, in the simulation's own shell: the laws must notice each of them.
 
+use leasehold_core::engine::Restored;
+
 /// A bug.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Plant {
@@ -33,6 +35,20 @@ pub enum Plant {
     ReceiptBeforeDisk,
     /// A server that starts forgets that it gave seats back.
     ForgetGivenBack,
+    /// A restored server holds nothing of what it may have lent after the backup.
+    ForgetUnknown,
     /// An online server writes off a lost machine without asking the portal.
     WriteOffUnasked,
+}
+
+impl Plant {
+    /// What a server that starts does not find.
+    pub(super) fn forget(self, restored: &mut Restored) {
+        match self {
+            Plant::ForgetKeys => restored.ended.clear(),
+            Plant::ForgetGivenBack => restored.given_back = None,
+            Plant::ForgetUnknown => restored.unknown = None,
+            _ => {}
+        }
+    }
 }

@@ -585,11 +585,8 @@ impl World<'_, '_> {
             Err(why) => return self.broken(Law::Two, format!("server{server} cannot start: {why}")),
         };
         self.check_restored(server, &restored)?;
-        if self.plant == Some(Plant::ForgetKeys) {
-            restored.ended.clear();
-        }
-        if self.plant == Some(Plant::ForgetGivenBack) {
-            restored.given_back = None;
+        if let Some(plant) = self.plant {
+            plant.forget(&mut restored);
         }
         let from = match (self.plant, mark) {
             (Some(Plant::RestartFromDisk), Some(mark)) => mark,

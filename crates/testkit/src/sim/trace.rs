@@ -34,6 +34,7 @@ pub(super) fn written(write: &Write) -> String {
         | Write::Barred(_)
         | Write::Pass { .. }
         | Write::PassOver(_)
+        | Write::UnknownHeld
         | Write::PassesHeld { .. }
         | Write::LeaseSeen { .. }
         | Write::Draining

@@ -22,6 +22,15 @@ pub(super) struct LeaseTruth {
     pub(super) pass: bool,
 }
 
+/// A lease that a restore forgot: its holder knows nothing of it.
+#[derive(Clone, Debug)]
+pub(super) struct Orphan {
+    pub(super) forgotten_ms: i64,
+    pub(super) lease: LeaseTruth,
+    /// The server knows that it was restored, and has the lines of the lease: it must not give the seat again.
+    pub(super) covered: bool,
+}
+
 /// What one server has on disk.
 #[derive(Clone, Debug, Default)]
 pub(super) struct OnDisk {
@@ -38,8 +47,7 @@ pub(super) struct OnDisk {
 #[derive(Clone, Debug, Default)]
 pub(super) struct ServerTruth {
     pub(super) on_disk: OnDisk,
-    /// Leases that a restore forgot, and when: their holders know nothing of it.
-    pub(super) orphans: BTreeMap<LeaseId, i64>,
+    pub(super) orphans: BTreeMap<LeaseId, Orphan>,
     /// It may obey a document that the portal counts as void, because its disk was set back; until this time.
     pub(super) set_back_until_ms: i64,
     /// How often its memory of keys was lost with its disk's future.
@@ -183,6 +191,7 @@ impl Truth {
                 Write::LeaseSeen { .. }
                 | Write::Pass { .. }
                 | Write::PassOver(_)
+                | Write::UnknownHeld
                 | Write::PassesHeld { .. }
                 | Write::LeaseReleased { .. }
                 | Write::Barred(_)
@@ -198,15 +207,22 @@ impl Truth {
         committed
     }
 
-    /// A server's disk was set back to a copy.
-    pub(super) fn set_back(&mut self, server: usize, copy: OnDisk, at_ms: i64) {
+    /// A server's disk was set back to a copy: by its own command, which tells it so, or by other means.
+    pub(super) fn set_back(&mut self, server: usize, copy: OnDisk, at_ms: i64, (told, online): (bool, bool)) {
         let truth = &mut self.servers[server];
-        for lease in truth.on_disk.leases.keys().filter(|lease| !copy.leases.contains_key(lease)) {
-            truth.orphans.insert(*lease, at_ms);
+        for orphan in truth.orphans.values_mut() {
+            orphan.covered &= told;
         }
-        truth.on_disk = copy;
+        let former = std::mem::replace(&mut truth.on_disk, copy);
+        let now = &truth.on_disk;
+        // The same document: of another nothing can be said.
+        let same = told && former.document == now.document;
+        for (id, lease) in former.leases.into_iter().filter(|(id, _)| !now.leases.contains_key(id)) {
+            let covered = same && lease.pass;
+            truth.orphans.insert(id, Orphan { forgotten_ms: at_ms, lease, covered });
+        }
         truth.forgot += 1;
-        truth.unsynced = true;
+        truth.unsynced = online;
         // What the portal takes from now on counts, whatever its number.
         truth.syncs = u64::MAX;
     }

@@ -105,6 +105,9 @@ impl<'s, 't> World<'s, 't> {
         if matches!(plant, Some(Plant::FreePassEarly | Plant::UseAfterReturn)) {
             dice.borrow();
         }
+        if plant == Some(Plant::ForgetUnknown) {
+            dice.restore_servers();
+        }
         if plant == Some(Plant::ForgetKeys) {
             dice.restart_often();
         }

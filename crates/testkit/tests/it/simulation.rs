@@ -231,6 +231,11 @@ fn a_restart_that_forgets_what_was_given_back_is_found() {
 }
 
 #[test]
+fn a_restored_server_that_gives_what_it_may_have_lent_is_found() {
+    assert_eq!(found(Plant::ForgetUnknown), Law::One);
+}
+
+#[test]
 fn an_online_server_that_writes_off_unasked_is_found() {
     assert_eq!(found(Plant::WriteOffUnasked), Law::One);
 }

@@ -77,6 +77,23 @@ pub struct LostResponse {
     pub written_off: bool,
 }
 
+/// Body of `POST /v1/passes/{pass}/not-out`.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct NotOutRequest {
+    /// How many of its seats no machine has; all of them if more. Of a pass that the backup knows, all.
+    pub seats: u32,
+}
+
+/// Answer to `POST /v1/passes/{pass}/not-out`.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize, ToSchema)]
+pub struct NotOutResponse {
+    /// Seats that are free now.
+    pub freed: u32,
+    /// Seats that are held still.
+    pub held: u32,
+}
+
 /// Which passes to list.
 #[derive(Clone, Default, PartialEq, Eq, Debug, Serialize, Deserialize, IntoParams)]
 #[serde(deny_unknown_fields)]
@@ -129,6 +146,14 @@ pub struct PassView {
     /// longer by a clock that is behind; until then it is listed.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub written_off_at: Option<Time>,
+    /// Nobody knows whether it was lent: the server was restored from a backup of this time, and holds what it may have
+    /// lent since. Without a user and a host.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub unknown_since: Option<Time>,
+    /// It is in the backup from which the server was restored: it may have been extended since, to then at the latest, or
+    /// returned.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub perhaps_until: Option<Time>,
     /// Seats of its license that may be written off within a year; 0 for one that was written off.
     pub write_offs_allowed: u32,
     /// How many of these were written off.

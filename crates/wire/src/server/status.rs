@@ -69,6 +69,9 @@ pub struct StatusResponse {
     /// It was just restored from a backup; absent otherwise.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub restored: Option<RestoredStatus>,
+    /// Seats are held since it was restored, because it does not know what it lent after the backup; absent otherwise.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub held: Option<HeldStatus>,
     /// Whether its clock can be trusted.
     pub clock: ClockStatus,
     /// Whether it can store changes.
@@ -202,6 +205,18 @@ pub struct MovedStatus {
 pub struct RestoredStatus {
     /// No new leases before then; applications that show their lease are taken up again.
     pub new_leases_from: Time,
+}
+
+/// Seats that a restored server holds because it may have lent them after the backup was made.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize, ToSchema)]
+pub struct HeldStatus {
+    /// How many, of all features together.
+    pub seats: u64,
+    /// When the backup was made.
+    pub backup_at: Time,
+    /// When the last of them is free by itself; an administrator who knows that no machine has them frees them before
+    /// (`POST /v1/passes/{pass}/not-out`).
+    pub free_at: Time,
 }
 
 /// Whether the server's clock can be trusted.

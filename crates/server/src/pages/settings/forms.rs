@@ -98,6 +98,9 @@ fn field(visit: &Visit, item: &Item, view: &SettingView, shown: &Shown) -> Marku
     let hint = if item.widget == Widget::Secret && view.secret_set { &kept } else { item.hint };
     let field = Field::new(item.name, item.label).hint(hint).value(&text).error(shown.at(item.name));
     html! {
+        @if item.widget != Widget::Secret {
+            input type="hidden" name=(was(item.name)) value=(as_entered(visit, item, &view.value));
+        }
         @match item.widget {
             Widget::Line => (field.text()),
             Widget::Lines => (field.text_area(3)),
@@ -109,7 +112,27 @@ fn field(visit: &Visit, item: &Item, view: &SettingView, shown: &Shown) -> Marku
     }
 }
 
-/// `POST /settings/save`: one card.
+/// The name under which a form says what it showed, to tell what its sender changed from what somebody else changed since.
+fn was(name: &str) -> String {
+    format!("was.{name}")
+}
+
+/// A value as its field is sent, if nobody touches it.
+fn as_entered(visit: &Visit, item: &Item, value: &Value) -> String {
+    match item.widget {
+        Widget::Check if is_on(visit, item, value) => "on".to_owned(),
+        Widget::Check => String::new(),
+        _ => text_of(value),
+    }
+}
+
+/// Without what a browser makes of line ends.
+fn lines_of(text: &str) -> Vec<&str> {
+    text.trim().lines().map(str::trim).collect()
+}
+
+/// `POST /settings/save`: one card, of which what was changed is stored. What its sender did not touch stays as it is now,
+/// and what somebody else changed meanwhile is not written over.
 pub(in crate::pages) async fn save(
     Administrator(visit): Administrator,
     PageForm(form): PageForm<BTreeMap<String, String>>,
@@ -122,6 +145,17 @@ pub(in crate::pages) async fn save(
         let fixed = view_of(&seen, item.name).is_none_or(|view| view.fixed_in.is_some());
         let Some(setting) = Setting::named(item.name).filter(|_| !fixed) else { continue };
         let text = form.get(item.name).map_or("", String::as_str);
+        if let Some(was) = form.get(&was(item.name)) {
+            if lines_of(text) == lines_of(was) {
+                continue;
+            }
+            let now = view_of(&seen, item.name).map(|view| as_entered(&visit, item, &view.value)).unwrap_or_default();
+            if lines_of(&now) != lines_of(was) && lines_of(&now) != lines_of(text) {
+                let now = if now.is_empty() { "nothing".to_owned() } else { lines_of(&now).join(", ") };
+                let why = format!("Somebody else changed it while you looked: it is {now} now. Nothing was saved; put both together, and save again.");
+                return refuse(&visit, card, &form, item.name, why).await;
+            }
+        }
         let value = match item.widget {
             Widget::Secret if text.is_empty() => continue,
             // Blanks at its ends may belong to it.
@@ -141,11 +175,21 @@ pub(in crate::pages) async fn save(
                 Failure::BadField(why) if why.starts_with("`proxy`") => ("proxy", format!("{why}.")),
                 _ => return Err(failure.into()),
             };
-            let shown = Shown { entered: form.clone(), wrong: Some((name.to_owned(), why)) };
-            let page = draw(&visit, card.part, &shown).await?;
-            Ok((StatusCode::UNPROCESSABLE_ENTITY, page).into_response())
+            refuse(&visit, card, &form, name, why).await
         }
     }
+}
+
+async fn refuse(
+    visit: &Visit,
+    card: &Card,
+    form: &BTreeMap<String, String>,
+    name: &str,
+    why: String,
+) -> Result<Response, ApiProblem> {
+    let shown = Shown { entered: form.clone(), wrong: Some((name.to_owned(), why)) };
+    let page = draw(visit, card.part, &shown).await?;
+    Ok((StatusCode::UNPROCESSABLE_ENTITY, page).into_response())
 }
 
 /// The page *Who gets seats*.

@@ -1,0 +1,83 @@
+//! What a restored server may have lent after the backup was made.
+
+use super::passes::{d, lending, pass};
+use super::*;
+use crate::ids::PassId;
+
+impl Server {
+    /// Started on a backup that was made at [`NOW`], at `at`.
+    fn restored_at(&mut self, at: Ms) -> Ms {
+        self.restart_from(at, StartVerdict::Plausible, Some(at));
+        at.plus(425_000)
+    }
+
+    fn held(&self) -> Vec<(PassId, u32, Ms)> {
+        let held = self.engine.pool.unknown_passes();
+        held.map(|lease| (PassId::of(lease.id), lease.ask.seats, lease.freed_at)).collect()
+    }
+
+    fn not_out(&mut self, now: Ms, pass: PassId, seats: u32) -> Output {
+        self.engine.step(now, Input::NotOut { pass, seats, act: act() }, &mut self.writes)
+    }
+}
+
+#[test]
+fn what_may_have_been_lent_since_the_backup_is_held_until_it_has_ended() {
+    let mut server = Server::lending(vec![lending(1, 3, d(90), 14), line(2, 2, d(90), Share::None)]);
+    pass(server.borrow(NOW, "k", 10));
+    let later = server.restored_at(d(1));
+    assert_eq!(server.held(), [], "nothing is given yet");
+    // The two that may not be borrowed; of the others one is lent, and two may be.
+    leased(server.checkout(later, "a", "ann"));
+    leased(server.checkout(later, "b", "bob"));
+    assert_eq!(denied(server.checkout(later, "c", "eve")), DenialCode::NoSeats);
+    let [(held, 2, freed_at)] = server.held()[..] else { panic!("{:?}", server.held()) };
+    assert_eq!(freed_at, d(1 + 14 + 1), "the longest term from the restore on, and a day");
+    assert!(server.engine.pool.lease(held.lease()).is_some());
+    leased(server.checkout(freed_at, "d", "eve"));
+    assert_eq!(server.held(), []);
+}
+
+#[test]
+fn nothing_is_held_beyond_the_lines_nor_twice() {
+    let mut server = Server::lending(vec![lending(1, 3, d(8), 14)]);
+    let later = server.restored_at(d(1));
+    server.engine.step(later, Input::Tick, &mut server.writes);
+    let [(_, 3, freed_at)] = server.held()[..] else { panic!("{:?}", server.held()) };
+    assert_eq!(freed_at, d(9), "a pass ends with its line, and is freed a day later");
+    assert!(server.writes.iter().any(|write| matches!(write, Write::UnknownHeld)));
+    server.restart(d(2), StartVerdict::Plausible);
+    server.engine.step(d(3), Input::Tick, &mut server.writes);
+    assert_eq!(server.held().len(), 1, "as it was");
+}
+
+#[test]
+fn an_administrator_frees_what_no_machine_has() {
+    let mut server = Server::lending(vec![lending(1, 3, d(90), 14)]);
+    let later = server.restored_at(d(1));
+    server.engine.step(later, Input::Tick, &mut server.writes);
+    let (held, ..) = server.held()[0];
+    assert_eq!(server.not_out(later, held, 2), Output::NotOut { freed: 2, held: 1 });
+    leased(server.checkout(later, "a", "ann"));
+    leased(server.checkout(later, "b", "bob"));
+    assert_eq!(denied(server.checkout(later, "c", "eve")), DenialCode::NoSeats);
+    assert_eq!(server.not_out(later, held, 9), Output::NotOut { freed: 1, held: 0 });
+    assert_eq!(server.not_out(later, held, 1), Output::Unknown, "nothing is held any more");
+    leased(server.checkout(later, "d", "eve"));
+}
+
+#[test]
+fn a_pass_of_the_backup_may_have_been_extended_or_returned_since() {
+    let mut server = Server::lending(vec![lending(1, 2, d(90), 14)]);
+    let (known, until) = pass(server.borrow(NOW, "k", 3));
+    assert_eq!(server.not_out(d(1), known, 1), Output::Unknown, "nothing is uncertain here");
+    let later = server.restored_at(d(2));
+    server.engine.step(later, Input::Tick, &mut server.writes);
+    let lease = server.engine.pool.lease(known.lease()).unwrap();
+    assert_eq!((lease.pass.as_ref().unwrap().until, lease.freed_at), (until, d(2 + 14 + 1)));
+    // It is extended: what it may have had before stays.
+    let (_, until) = pass(server.borrow(d(3), "k", 4));
+    assert_eq!((until, server.engine.pool.lease(known.lease()).unwrap().freed_at), (d(7), d(17)));
+    assert_eq!(server.not_out(d(3), known, 1), Output::NotOut { freed: 1, held: 0 });
+    leased(server.checkout(d(3), "a", "ann"));
+}

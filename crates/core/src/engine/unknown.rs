@@ -1,0 +1,129 @@
+//! Passes that a restored server may have lent and does not know: those lent after the backup was made.
+//!
+//! Nobody can ask the machines that have them, so what may be lent is held as if it was, until the last of them has
+//! ended; or until an administrator says how many of the seats no machine has.
+
+use super::{Act, Audit, Engine, Output, Write, passes};
+use crate::ids::{LeaseId, PassId};
+use crate::pool::{Ask, Lendable, Pass, Source, Standing};
+use crate::time::{DAY_MS, Ms};
+use std::net::{IpAddr, Ipv4Addr};
+use std::sync::Arc;
+
+/// A restore after which passes may be unknown.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct UnknownPasses {
+    /// When the backup was made: what was lent later is not in it.
+    pub since: Ms,
+    /// When the server first started on it: the server before it lent nothing any more.
+    pub until: Ms,
+}
+
+impl Engine {
+    /// Once every lease has ended that a restored server does not know, holds what is free and may be lent.
+    pub(super) fn hold_unknown(&mut self, now: Ms, writes: &mut Vec<Write>) {
+        // A copy gives nothing, and what it had is counted by the portal.
+        if self.no_new(now).is_some() || self.document.is_none() || self.is_forked() {
+            return;
+        }
+        let Some(unknown) = self.unknown.take() else { return };
+        writes.push(Write::UnknownHeld);
+        self.hold_known(unknown, writes);
+        for lendable in self.pool.lendable(&self.times) {
+            let until = unknown.until.plus(i64::from(lendable.days_max) * DAY_MS).min(lendable.ends_at);
+            let until = until.floor_to_second();
+            if now < self.times.pass_freed_at(until) {
+                self.hold(now, unknown.since, until, &lendable, writes);
+            }
+        }
+    }
+
+    /// What the backup knows may have been extended since.
+    fn hold_known(&mut self, unknown: UnknownPasses, writes: &mut Vec<Write>) {
+        let last = self.pool.lendable_until(&self.times).unwrap_or(unknown.until);
+        for lease in self.pool.passes_page(None, usize::MAX) {
+            let Some(pass) = lease.pass.filter(|pass| pass.unknown_since.is_none() && pass.returned_at.is_none())
+            else {
+                continue;
+            };
+            let later = unknown.until.plus(i64::from(pass.days_max) * DAY_MS).min(last).floor_to_second();
+            let pass = Arc::new(Pass { perhaps_until: Some(later.max(pass.until)), ..(*pass).clone() });
+            self.pool.set_freed_at(lease.id, passes::freed_at(&pass, &self.times));
+            if let Some(lease) = self.pool.lease_mut(lease.id) {
+                lease.pass = Some(pass.clone());
+            }
+            writes.push(Write::Pass { id: lease.id, pass });
+        }
+    }
+
+    fn hold(&mut self, now: Ms, since: Ms, until: Ms, lendable: &Lendable, writes: &mut Vec<Write>) {
+        // Drawn from what it is: a step draws nothing at random.
+        let first = LeaseId::beside(lendable.line, since);
+        let taken = |id: &LeaseId| self.pool.lease(*id).is_some() || self.passes_over.has(PassId::of(*id));
+        let Some(id) = (0..u32::MAX).map(|n| first.following(n)).find(|id| !taken(id)) else { return };
+        let key: Arc<str> = format!("unknown {id}").into();
+        let pass = Pass {
+            key: (*key).into(),
+            jwk: "".into(),
+            machine: "".into(),
+            begins_at: since,
+            until,
+            days_max: lendable.days_max,
+            return_at_end: false,
+            returned_at: None,
+            lost_at: None,
+            unknown_since: Some(since),
+            perhaps_until: None,
+        };
+        let ask = Ask {
+            feature: lendable.feature.clone(),
+            seats: lendable.seats,
+            version: "".into(),
+            released_on: None,
+            user: "".into(),
+            host: "".into(),
+            host_id: "".into(),
+            boot_id: "".into(),
+            pid: 0,
+            labels: Default::default(),
+        };
+        let source = Source { address: IpAddr::V4(Ipv4Addr::UNSPECIFIED), loopback: false };
+        let standing = Standing::Own([(lendable.line, lendable.seats)].into());
+        let mut lease = self.new_lease(now, (id, key), (ask, source), standing);
+        lease.freed_at = self.times.pass_freed_at(until);
+        lease.pass = Some(Arc::new(pass));
+        writes.push(Write::Lease(Box::new(lease.clone())));
+        self.pool.insert(lease);
+    }
+
+    /// An administrator knows that no machine has so many of the seats that are held.
+    pub(super) fn not_out(&mut self, now: Ms, pass: PassId, seats: u32, act: Act, writes: &mut Vec<Write>) -> Output {
+        let id = pass.lease();
+        let found = self.pool.lease(id).and_then(|lease| Some((lease.pass.clone()?, lease)));
+        let Some((terms, lease)) = found else { return Output::Unknown };
+        let (held, feature) = (lease.ask.seats, lease.ask.feature.clone());
+        let (user, host) = (lease.ask.user.clone(), lease.ask.host.clone());
+        let line = self.pool.placement(lease).first().map(|(line, _)| *line);
+        let freed = seats.min(held);
+        match terms.unknown_since.zip(line) {
+            Some((since, line)) => {
+                self.pool.remove(id);
+                writes.push(Write::LeaseEnded { id });
+                if held > freed {
+                    let (seats, days_max, ends_at) = (held - freed, terms.days_max, terms.until);
+                    let rest = Lendable { line, feature: feature.clone(), seats, days_max, ends_at };
+                    self.hold(now, since, terms.until, &rest, writes);
+                }
+            }
+            // One that the backup knows is returned whole.
+            None if terms.perhaps_until.is_some() && freed == held => {
+                self.end_pass(id, passes::ended_by_itself(&terms, id, now), writes);
+            }
+            None => return Output::Unknown,
+        }
+        let detail =
+            format!("{freed} of {held} of {feature}, lent to \"{user}\" on \"{host}\" or held since the restore");
+        writes.push(Write::Audit(Box::new(Audit { at: now, act, action: "pass_not_out", detail })));
+        Output::NotOut { freed, held: held - freed }
+    }
+}
