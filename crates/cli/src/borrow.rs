@@ -118,8 +118,14 @@ pub(crate) fn borrow(args: BorrowArgs) -> Result<u8, Failure> {
 fn lend(client: &Client, checkout: &Checkout, days: u32, output: Output) -> Result<(), Failure> {
     let lent = client.borrow(checkout, days)?;
     output.print(&json!({ "pass": lent }), || {
-        let verb = if lent.extended { "Extended. " } else { "" };
-        let cut = if lent.cut {
+        let verb = match () {
+            () if lent.extended => "Extended. ",
+            () if lent.unchanged => "Not extended, and as good as before: ",
+            () => "",
+        };
+        let cut = if let Some(why) = &lent.why {
+            format!("\n{why}")
+        } else if lent.cut {
             format!(
                 "\nIt was asked for until {}, and ends earlier: because the license, or what the license server has of it, does, or because \
                  no longer term is lent. The administrator of an online license server can keep seats there for longer first (Use licenses \

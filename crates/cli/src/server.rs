@@ -151,6 +151,8 @@ enum What {
     /// Take seats back from their holders: an application that runs is told, has two minutes to save, and gets none again
     /// for a while
     Release(seats::ReleaseArgs),
+    /// Let somebody have seats again, who was to get none for a while after theirs was taken back
+    Lift(seats::LiftArgs),
     /// Use licenses offline: keep seats here for a while, also if the portal cannot be reached
     Offline(offline::Offline),
     /// Show how many seats were in use of those owned, day by day, and who used most
@@ -384,6 +386,7 @@ pub(crate) fn server(command: ServerCommand) -> Result<u8, Failure> {
             })?;
         }
         What::Release(args) => seats::release(args)?,
+        What::Lift(args) => seats::lift(args)?,
         What::Offline(command) => offline::offline(command)?,
         What::GiveBack(args) => give_back::give_back(args)?,
         What::Usage(args) => usage::usage(args)?,

@@ -56,10 +56,15 @@ pub(crate) enum Called {
 /// Seats that were lent.
 #[derive(Debug)]
 pub(crate) struct Borrowed {
+    /// Which, and until when, as the server says: only the file proves it.
+    pub(crate) pass: PassId,
+    pub(crate) until: Ms,
     /// The pass file; not verified yet.
     pub(crate) file: String,
     pub(crate) wanted_until: Ms,
     pub(crate) cut: bool,
+    /// Why it was not extended, if the server has a reason of its own.
+    pub(crate) not_extended: Option<String>,
 }
 
 /// One license server.
@@ -197,7 +202,14 @@ impl Link {
         let body = BorrowRequest { request: request.to_owned() };
         let answer = self.call(Call::new(Method::POST, "/v1/passes").json(&body))?;
         let pass: PassResponse = self.read(&answer)?;
-        Ok(Borrowed { file: pass.file, wanted_until: pass.wanted_until.0, cut: pass.cut })
+        Ok(Borrowed {
+            pass: pass.pass,
+            until: pass.until.0,
+            file: pass.file,
+            wanted_until: pass.wanted_until.0,
+            cut: pass.cut,
+            not_extended: pass.not_extended,
+        })
     }
 
     /// `POST /v1/passes/{pass}/return`: when its seats are free; `None` if they are. A pass that the server does not know

@@ -166,7 +166,7 @@ impl DenialCode {
             ),
             DenialCode::Withdrawn => (
                 "An administrator of the license server took your seat back, and you get no other for a while.",
-                "Ask the administrator, or try again when the time is over.",
+                "Try again when the time is over. The administrator can let you have one before: Denials on the license server's page, or `leasehold server lift`.",
                 ADMINISTRATOR,
             ),
             DenialCode::NotAllowed => (

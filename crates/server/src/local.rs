@@ -22,12 +22,12 @@ use leasehold_wire::portal::{KeepSeats, SeatsKept};
 use leasehold_wire::problem::Problem;
 use leasehold_wire::server::{
     ActivationResponse, BackupRequest, BorrowRequest, ConnectionTest, DisableResponse, EnableRequest, GiveBackRequest,
-    GiveBackResponse, GivenBack, LeaseQuery, LeaseView, LostRequest, LostResponse, NotOutRequest, NotOutResponse,
-    OfflineUse, Page, PassQuery, PassResponse, PassView, ReleaseRequest, ReleaseResponse, ResetResponse, ReturnRequest,
-    ReturnResponse, StatusResponse, TestConnectionRequest, UsagePart, UsageQuery, UsageResponse,
+    GiveBackResponse, GivenBack, LeaseQuery, LeaseView, LiftRequest, LiftResponse, LostRequest, LostResponse,
+    NotOutRequest, NotOutResponse, OfflineUse, Page, PassQuery, PassResponse, PassView, ReleaseRequest,
+    ReleaseResponse, ResetResponse, ReturnRequest, ReturnResponse, StatusResponse, TestConnectionRequest, UsagePart,
+    UsageQuery, UsageResponse,
 };
 use serde::de::DeserializeOwned;
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
@@ -71,8 +71,7 @@ pub enum LocalError {
     NoFolder(PathBuf),
     /// A server has the folder and does not answer.
     #[error(
-        "a license server runs on {} and cannot be asked: {why}. If it was started just now, try again; if it listens \
-         on an address of the network only, let it listen on 0.0.0.0 as well, or stop it first",
+        "a license server runs on {} and cannot be asked: {why}. If it was started just now, try again; or stop it first",
         folder.display()
     )]
     Unreachable {
@@ -104,22 +103,6 @@ impl From<Failure> for LocalError {
     fn from(failure: Failure) -> LocalError {
         LocalError::Refused(Box::new(failure.problem()))
     }
-}
-
-/// `address` as it is reached from this machine.
-pub(crate) fn reachable(address: SocketAddr) -> SocketAddr {
-    let ip = match address.ip() {
-        IpAddr::V4(ip) if ip.is_unspecified() => IpAddr::V4(Ipv4Addr::LOCALHOST),
-        IpAddr::V6(ip) if ip.is_unspecified() => IpAddr::V6(Ipv6Addr::LOCALHOST),
-        ip => ip,
-    };
-    SocketAddr::new(ip, address.port())
-}
-
-/// Of several addresses one that this machine reaches over loopback, if there is one.
-pub(crate) fn nearest(addresses: &[SocketAddr]) -> Option<SocketAddr> {
-    let near = |address: &&SocketAddr| address.ip().is_unspecified() || address.ip().is_loopback();
-    addresses.iter().find(near).or(addresses.first()).copied()
 }
 
 /// The activation request file, to be uploaded at the portal.
@@ -302,6 +285,17 @@ pub fn release(local: Local, wish: &ReleaseRequest) -> Result<ReleaseResponse, L
     local.run(
         |running| running.post("/v1/releases", wish),
         async |server, caller| server.release(&caller, wish.clone()).await,
+    )
+}
+
+/// Lets somebody have seats again; see [`Server::lift`]. A server that does not run keeps it until it does.
+///
+/// # Errors
+/// See [`LocalError`].
+pub fn lift(local: Local, wish: &LiftRequest) -> Result<LiftResponse, LocalError> {
+    local.run(
+        |running| running.post("/v1/bars/lift", wish),
+        async |server, caller| server.lift(&caller, wish.clone()).await,
     )
 }
 

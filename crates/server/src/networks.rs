@@ -47,6 +47,8 @@ pub(crate) struct Neighbors(Arc<Known>);
 #[derive(Default, Debug)]
 struct Known {
     holding: RwLock<HashSet<IpAddr>>,
+    /// Addresses of this machine, by which it has asked itself.
+    own: RwLock<HashSet<IpAddr>>,
     turned_away: Mutex<HashMap<IpAddr, (u64, Ms)>>,
 }
 
@@ -59,6 +61,18 @@ impl Neighbors {
     /// Whether a seat is held at an address that the lists shut out.
     pub(crate) fn holds(&self, address: IpAddr) -> bool {
         self.0.holding.read().unwrap_or_else(PoisonError::into_inner).contains(&address.to_canonical())
+    }
+
+    /// This machine has asked itself by `address`.
+    pub(crate) fn note_own(&self, address: IpAddr) {
+        if !self.is_own(address) {
+            self.0.own.write().unwrap_or_else(PoisonError::into_inner).insert(address.to_canonical());
+        }
+    }
+
+    /// Whether `address` is one of this machine's, as far as it has asked itself.
+    pub(crate) fn is_own(&self, address: IpAddr) -> bool {
+        self.0.own.read().unwrap_or_else(PoisonError::into_inner).contains(&address.to_canonical())
     }
 
     /// Notes that an address was turned away; `true` if it is the first time.

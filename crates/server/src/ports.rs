@@ -7,7 +7,7 @@ use leasehold_web::listener::{self, BindError, Bound, Limits, Mode};
 use leasehold_web::shutdown::{ShutdownTrigger, shutdown_pair};
 use leasehold_web::tls::Tls;
 use std::collections::BTreeMap;
-use std::net::{IpAddr, SocketAddr};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::time::Duration;
 use tokio::task::JoinHandle;
 
@@ -21,6 +21,8 @@ pub(crate) struct Ports {
     tls: Tls,
     limits: Limits,
     open: tokio::sync::Mutex<BTreeMap<SocketAddr, Port>>,
+    /// Where this machine reaches the server if none of these is on loopback.
+    own: tokio::sync::Mutex<Option<Port>>,
 }
 
 struct Port {
@@ -55,6 +57,25 @@ pub(crate) fn reduced(addresses: &[SocketAddr]) -> Vec<SocketAddr> {
     kept
 }
 
+fn is_near(address: &SocketAddr) -> bool {
+    address.ip().is_unspecified() || address.ip().is_loopback()
+}
+
+/// An address that [`is_near`] as it is reached over loopback.
+pub(crate) fn near_of(address: SocketAddr) -> SocketAddr {
+    let ip = match address.ip() {
+        IpAddr::V4(ip) if ip.is_unspecified() => IpAddr::V4(Ipv4Addr::LOCALHOST),
+        IpAddr::V6(ip) if ip.is_unspecified() => IpAddr::V6(Ipv6Addr::LOCALHOST),
+        ip => ip,
+    };
+    SocketAddr::new(ip, address.port())
+}
+
+/// Of several addresses one that this machine reaches over loopback, if there is one.
+pub(crate) fn nearest(addresses: &[SocketAddr]) -> Option<SocketAddr> {
+    addresses.iter().find(|address| is_near(address)).or(addresses.first()).copied()
+}
+
 /// Whether a connection that ended at `local` came by one of `addresses`.
 pub(crate) fn came_by(local: SocketAddr, addresses: &[SocketAddr]) -> bool {
     let ip = |ip: IpAddr| ip.to_canonical();
@@ -67,9 +88,29 @@ pub(crate) fn came_by(local: SocketAddr, addresses: &[SocketAddr]) -> bool {
 impl Ports {
     /// Begins to serve ports that are open.
     pub(crate) fn serve(bound: Vec<(SocketAddr, Bound)>, router: Router, tls: Tls, limits: Limits) -> Ports {
-        let ports = Ports { router, tls, limits, open: tokio::sync::Mutex::default() };
+        let ports = Ports { router, tls, limits, open: Default::default(), own: Default::default() };
         let open = bound.into_iter().map(|(asked, bound)| (asked, ports.start(bound))).collect();
         Ports { open: tokio::sync::Mutex::new(open), ..ports }
+    }
+
+    /// Where commands on this machine reach the server without TLS: one of the addresses that is on loopback, or else a
+    /// port of their own there, which is opened.
+    pub(crate) async fn near(&self) -> Result<SocketAddr, BindError> {
+        let addresses = self.addresses().await;
+        if let Some(near) = addresses.iter().find(|address| is_near(address)) {
+            return Ok(near_of(*near));
+        }
+        let mut own = self.own.lock().await;
+        if let Some(port) = &*own {
+            return Ok(port.address);
+        }
+        let v4 = SocketAddr::from((Ipv4Addr::LOCALHOST, 0));
+        let bound = match listener::bind(v4).await {
+            Ok(bound) => bound,
+            // A machine that has no other.
+            Err(_) => listener::bind(SocketAddr::from((Ipv6Addr::LOCALHOST, 0))).await?,
+        };
+        Ok(own.insert(self.start(bound)).address)
     }
 
     /// The TLS side of all of them.
@@ -150,8 +191,10 @@ impl Ports {
     /// Ends them all; answers how many connections were cut off.
     pub(crate) async fn stop(&self) -> usize {
         let open = std::mem::take(&mut *self.open.lock().await);
+        let own = self.own.lock().await.take();
         let ending: Vec<_> = open
             .into_values()
+            .chain(own)
             .map(|port| {
                 port.stop.stop();
                 port.serving

@@ -3,15 +3,16 @@
 use crate::config::{Values, listen_default};
 use crate::local::{ADDRESS_FILE, TOKEN_FILE};
 use crate::logs::Logs;
-use crate::ports::{Ports, reduced};
+use crate::ports::{Ports, nearest, reduced};
 use crate::server::{Server, StartError};
-use crate::{api, local, pages};
+use crate::{api, pages};
 use axum::Router;
 use leasehold_core::random::Random;
 use leasehold_core::time::Clock;
 use leasehold_host::private_file;
 use leasehold_web::listener::{self, BindError, Bound, Gate, Limits};
 use leasehold_web::problem::{catch_panic, method_not_allowed};
+use leasehold_web::proxy::is_own_machine;
 use leasehold_web::session::SessionToken;
 use leasehold_web::shutdown::{Shutdown, shutdown_pair};
 use std::future::Future;
@@ -122,8 +123,7 @@ async fn run(
     let tls = server.0.certificates.tls().map_err(StartError::from)?;
     let bound = open_ports(server, sockets).await.map_err(StartError::from)?;
     let addresses: Vec<SocketAddr> = bound.iter().map(|(_, bound)| bound.address()).collect();
-    let address = local::nearest(&addresses).unwrap_or_else(listen_default);
-    announce(server, address)?;
+    let address = nearest(&addresses).unwrap_or_else(listen_default);
     server.go_online()?;
     server.go_counting()?;
     server.go_backing_up();
@@ -134,6 +134,7 @@ async fn run(
     let router = router(server, shutdown.clone())?;
     let limits = Limits { gate: gate(server), ..Limits::for_open_files(leasehold_host::raise_open_files()) };
     let ports = Arc::new(Ports::serve(bound, router, tls, limits));
+    announce(server, ports.near().await.map_err(StartError::from)?)?;
     *server.0.ports.lock().unwrap_or_else(PoisonError::into_inner) = Arc::downgrade(&ports);
     on_ready(Ready {
         address,
@@ -177,8 +178,12 @@ async fn open_ports(server: &Server, sockets: Vec<TcpListener>) -> Result<Vec<(S
 /// Who is heard at all. A trusted proxy is: whoever stands behind it is judged by what it says.
 fn gate(server: &Server) -> Gate {
     let (settings, neighbors, clock) = (server.0.settings.clone(), server.0.neighbors.clone(), server.0.clock.clone());
-    Gate::new(move |peer| {
+    Gate::new(move |peer, local| {
         let (config, address) = (settings.get(), peer.ip());
+        if is_own_machine(peer, local) {
+            neighbors.note_own(address);
+            return true;
+        }
         let heard =
             config.networks.admit(address) || config.trusted_proxies.trusts(address) || neighbors.holds(address);
         if !heard && neighbors.turn_away(address, clock.now()) {
@@ -191,9 +196,8 @@ fn gate(server: &Server) -> Gate {
 /// Tells the command line on this machine where the server is and how to be believed.
 fn announce(server: &Server, address: SocketAddr) -> Result<(), StartError> {
     let token = server.0.random.draw(|random| SessionToken::draw(random));
-    let address = local::reachable(address).to_string();
     private_file::write_atomic(&server.0.folder.join(TOKEN_FILE), token.text().as_bytes())?;
-    private_file::write_atomic(&server.0.folder.join(ADDRESS_FILE), address.as_bytes())?;
+    private_file::write_atomic(&server.0.folder.join(ADDRESS_FILE), address.to_string().as_bytes())?;
     server.0.administrator.set_token_file(token);
     Ok(())
 }

@@ -45,11 +45,11 @@ pub enum Mode {
 
 /// Says for each new connection whether its other end is heard at all, before anything is read from it. Must not block.
 #[derive(Clone)]
-pub struct Gate(Arc<dyn Fn(SocketAddr) -> bool + Send + Sync>);
+pub struct Gate(Arc<dyn Fn(SocketAddr, SocketAddr) -> bool + Send + Sync>);
 
 impl Gate {
-    /// Heard is for whom `heard` says so; all others are closed without a word.
-    pub fn new(heard: impl Fn(SocketAddr) -> bool + Send + Sync + 'static) -> Gate {
+    /// Heard is for whom `heard` says so, of the other end and ours; all others are closed without a word.
+    pub fn new(heard: impl Fn(SocketAddr, SocketAddr) -> bool + Send + Sync + 'static) -> Gate {
         Gate(Arc::new(heard))
     }
 }
@@ -57,7 +57,7 @@ impl Gate {
 impl Default for Gate {
     /// Open to everybody.
     fn default() -> Gate {
-        Gate::new(|_| true)
+        Gate::new(|_, _| true)
     }
 }
 
@@ -244,7 +244,7 @@ impl Bound {
             };
             match accepted {
                 // Closed at once: whoever is shut out costs no task, no timer and no byte that is read.
-                Ok((_, peer, _)) if !(gate.0)(peer) => {}
+                Ok((stream, peer, _)) if !stream.local_addr().is_ok_and(|local| (gate.0)(peer, local)) => {}
                 Ok((stream, peer, slot)) => {
                     let Some(place) = crowd.enter(peer.ip(), per_address_max) else {
                         // The first of many is said, then every thousandth: whoever floods must not flood the log.

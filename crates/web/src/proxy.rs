@@ -3,7 +3,7 @@
 
 use crate::listener::Connection;
 use axum::http::{HeaderMap, HeaderName, Uri, header};
-use std::net::{IpAddr, Ipv6Addr};
+use std::net::{IpAddr, Ipv6Addr, SocketAddr};
 use std::str::FromStr;
 
 const X_FORWARDED_FOR: HeaderName = HeaderName::from_static("x-forwarded-for");
@@ -177,12 +177,20 @@ fn node(text: &str) -> Option<IpAddr> {
     bare.parse::<IpAddr>().ok().map(|address| address.to_canonical())
 }
 
+/// Whether both ends of a socket are this machine: loopback, or one address of it, from which nobody else can connect.
+pub fn is_own_machine(peer: SocketAddr, local: SocketAddr) -> bool {
+    let (peer, local) = (peer.ip().to_canonical(), local.ip().to_canonical());
+    peer == local || (peer.is_loopback() && local.is_loopback())
+}
+
 /// Whether both ends of the socket are loopback and no proxy says that it stands in between (`PROTOCOL.md` section 6).
 pub fn is_loopback(connection: &Connection, headers: &HeaderMap) -> bool {
     let ours = |address: IpAddr| address.to_canonical().is_loopback();
-    ours(connection.peer.ip())
-        && ours(connection.local.ip())
-        && !headers.keys().any(|name| *name == header::FORWARDED || name.as_str().starts_with("x-forwarded-"))
+    ours(connection.peer.ip()) && ours(connection.local.ip()) && !is_forwarded(headers)
+}
+
+fn is_forwarded(headers: &HeaderMap) -> bool {
+    headers.keys().any(|name| *name == header::FORWARDED || name.as_str().starts_with("x-forwarded-"))
 }
 
 /// The host that a request is for, with its port: HTTP/2 and absolute addresses carry it in the address, HTTP/1.1 in

@@ -7,7 +7,7 @@ use clap::Args;
 use leasehold_core::ids::LeaseId;
 use leasehold_core::license::FeatureCode;
 use leasehold_server::local;
-use leasehold_wire::server::ReleaseRequest;
+use leasehold_wire::server::{LiftRequest, ReleaseRequest};
 
 #[derive(Args, Debug)]
 #[group(id = "whom", required = true, multiple = false)]
@@ -57,6 +57,35 @@ pub(super) fn release(args: ReleaseArgs) -> Result<(), Failure> {
             released.free_by.0.rfc3339()
         )
     })
+}
+
+/// Who may have seats again.
+#[derive(Args, Debug)]
+pub(super) struct LiftArgs {
+    #[command(flatten)]
+    folder: Folder,
+    #[command(flatten)]
+    whom: Lifted,
+    /// Print one JSON document instead of text
+    #[arg(long)]
+    json: bool,
+}
+
+#[derive(Args, Debug)]
+#[group(id = "lifted", required = true, multiple = false)]
+struct Lifted {
+    /// This user, wherever
+    #[arg(long)]
+    user: Option<String>,
+    /// Whoever is at this host
+    #[arg(long)]
+    host: Option<String>,
+}
+
+pub(super) fn lift(args: LiftArgs) -> Result<(), Failure> {
+    let wish = LiftRequest { host: args.whom.host, user: args.whom.user };
+    let lifted = local::lift(args.folder.open(), &wish)?;
+    Output { json: args.json }.print(&lifted, || "Lifted: they may have seats again.".to_owned())
 }
 
 pub(super) fn holders(folder: Folder, feature: Option<FeatureCode>, output: Output) -> Result<(), Failure> {

@@ -35,6 +35,11 @@ pub struct Lent {
     pub pass: PassInfo,
     /// It was there, and runs longer now.
     pub extended: bool,
+    /// It was there, and stays as it is: it could not be extended.
+    pub unchanged: bool,
+    /// Why not, as the license server says it, if it has a reason of its own. Without control characters.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub why: Option<String>,
     /// Until when it was wanted.
     #[serde(with = "leasehold_core::time::rfc3339")]
     pub wanted_until: Ms,

@@ -22,6 +22,7 @@ use leasehold_core::codes::DenialCode;
 use leasehold_core::ids::{ReceiptId, RequestId, WorkstationId};
 use leasehold_core::license::FeatureCode;
 use leasehold_core::pass::{Mark, SetBack, wants_extension};
+use leasehold_core::text::cleaned;
 use leasehold_core::time::{Clock, DAY_MS, HOUR_MS, Ms};
 use leasehold_host::{FolderLock, LockError, OsRandom};
 use leasehold_trust::pass::{
@@ -303,8 +304,22 @@ fn extend(client: &Arc<Parts>, known: &Known, days: u32) -> Result<Lent, PassFai
     let token = request(&key, &asked, &passes.machine, known.pass.claims.feature.clone(), passes.clock.wall());
     match link.borrow(&token) {
         Ok(borrowed) => {
+            let claims = &known.pass.claims;
+            // What it comes with may not reach as far as the pass does: seats that were kept until then, and are not any
+            // more. The pass is good until its end all the same.
+            if borrowed.pass == claims.sub && borrowed.until <= claims.exp {
+                return Ok(Lent {
+                    pass: passes.info(known),
+                    extended: false,
+                    unchanged: true,
+                    why: borrowed.not_extended.as_deref().map(cleaned),
+                    wanted_until: borrowed.wanted_until,
+                    cut: borrowed.cut,
+                    days_max: claims.days_max,
+                });
+            }
             known.entry.set_asked(&asked).map_err(PassFailure::Disk)?;
-            lent(passes, &known.entry, &key, &borrowed, true)
+            lent(passes, &known.entry, &key, &borrowed, borrowed.pass == claims.sub)
         }
         Err(trouble) => Err(refused(&link, trouble)),
     }
@@ -330,6 +345,8 @@ fn lent(
     Ok(Lent {
         pass: passes.info(&known),
         extended,
+        unchanged: false,
+        why: None,
         wanted_until: borrowed.wanted_until,
         cut: borrowed.cut,
         days_max: known.pass.claims.days_max,
@@ -353,7 +370,14 @@ pub(crate) fn borrow(
             Some(Ok(known)) => {
                 let claims = &known.pass.claims;
                 let same = claims.feature == feature && claims.seats == checkout.seats;
-                if same && passes.usable(&known).is_ok() {
+                let usable = if same { passes.usable(&known).map(drop) } else { continue };
+                // Its clock was ahead once: nothing here can prove that it was not set back. The seats are not to be out twice.
+                if matches!(usable, Err(PassTrouble::ClockSetBack { .. }))
+                    && let Ok(link) = lender_of(client, known.lender())
+                {
+                    let receipt = give_up(passes, &known)?;
+                    send(&link, &known, &receipt)?;
+                } else if usable.is_ok() {
                     match extend(client, &known, days) {
                         // Declared lost: another takes its place, if there is one.
                         Err(PassFailure::Servers(servers)) if servers.iter().any(|entry| is_over(&entry.trouble)) => {

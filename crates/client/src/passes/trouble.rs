@@ -100,7 +100,8 @@ impl fmt::Display for PassTrouble {
             ),
             PassTrouble::ClockSetBack { feature, behind_ms } => format!(
                 "The pass of {feature} cannot be used while this machine's clock is {} behind what it was (CLOCK_SUSPECT): \
-                 set it right.",
+                 set it right. If it is right, and was ahead when the pass was used: borrow again where the license server is in reach, \
+                 which gives this one back first.",
                 span(behind_ms / SECOND_MS)
             ),
             PassTrouble::Ended { feature, until } => {

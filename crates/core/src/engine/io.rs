@@ -120,6 +120,13 @@ pub enum Input {
         /// Who does it.
         act: Act,
     },
+    /// Whoever was to get no seat for a while after theirs was taken back may have one again.
+    Lift {
+        /// Of which user or host; a lease means whoever has it.
+        whom: Whom,
+        /// Who says so.
+        act: Act,
+    },
     /// Load a document that has been verified.
     Install {
         /// The document.
@@ -275,6 +282,8 @@ pub struct PassAnswer {
     pub terms: Arc<Pass>,
     /// Until when it was wanted. Whole seconds.
     pub wanted_until: Ms,
+    /// Why it was not extended, if not because what it stands on ends.
+    pub refused: Option<DenialCode>,
     /// The engine's now when it was given.
     pub at: Ms,
     /// The document it stands on.
@@ -384,6 +393,11 @@ pub enum Output {
         seats: u32,
         /// When its seats are free without.
         free_at: Ms,
+    },
+    /// So many may have seats again.
+    Lifted {
+        /// Users at hosts, each of a feature.
+        bars: usize,
     },
     /// Seats are on their way back.
     Releasing {

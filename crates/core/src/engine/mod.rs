@@ -281,6 +281,7 @@ impl Engine {
             Input::Release { whom, reason, not_again_ms, act } => {
                 self.release(now, &whom, reason, not_again_ms, act, writes)
             }
+            Input::Lift { whom, act } => self.lift(now, &whom, act, writes),
             Input::Ask { request } => {
                 self.asked.push_back((request, now));
                 if self.asked.len() > ASKED_MAX {

@@ -283,7 +283,8 @@ impl Engine {
             return self.deny_borrow(now, DenialCode::PassOver, named, (&ask, source), writes);
         }
         let wanted_until = now.plus(term.wanted_ms);
-        let closed = self.closed(now).is_some() || self.barred(&ask, now).is_some();
+        let refused = self.closed(now).or_else(|| self.barred(&ask, now));
+        let closed = refused.is_some();
         let narrowed = self.rules.borrow_days_max.is_some_and(|days| term.is_longer_than(days));
         let here = if closed || narrowed {
             None
@@ -313,7 +314,10 @@ impl Engine {
             writes.push(Write::Pass { id, pass });
         }
         match self.pool.lease(id) {
-            Some(lease) => self.pass_answer(now, lease, false, wanted_until),
+            Some(lease) => match self.pass_answer(now, lease, false, wanted_until) {
+                Output::Borrowed(answer) => Output::Borrowed(Box::new(PassAnswer { refused, ..*answer })),
+                other => other,
+            },
             None => Output::Unknown,
         }
     }
@@ -329,6 +333,7 @@ impl Engine {
             host: lease.ask.host.clone(),
             terms: pass,
             wanted_until: wanted_until.floor_to_second(),
+            refused: None,
             at: now,
             grant_sha256: self.document.as_ref().map_or_else(|| "".into(), |document| document.sha256.clone()),
         }))

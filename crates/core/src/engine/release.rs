@@ -47,6 +47,21 @@ impl Bars {
         release.filter(|release| now < release.not_again_until)
     }
 
+    /// Everybody who gets none, in order of feature, user and host.
+    fn all(&self, now: Ms) -> Vec<Bar> {
+        let bars = self.0.iter().filter(|(_, release)| now < release.not_again_until);
+        let mut bars: Vec<Bar> = bars
+            .map(|((feature, user, host), release)| Bar {
+                feature: feature.clone(),
+                user: user.clone(),
+                host: host.clone(),
+                release: release.clone(),
+            })
+            .collect();
+        bars.sort_unstable_by(|a, b| (&a.feature, &a.user, &a.host).cmp(&(&b.feature, &b.user, &b.host)));
+        bars
+    }
+
     pub(super) fn forget(&mut self, now: Ms) {
         self.0.retain(|_, release| now < release.not_again_until);
     }
@@ -98,6 +113,49 @@ impl Engine {
         let detail = told(whom, leases.len(), &release.reason, not_again_ms, free_by);
         writes.push(Write::Audit(Box::new(Audit { at: now, act, action: "seat_release", detail })));
         Output::Releasing { leases: leases.len(), free_by }
+    }
+
+    /// Who gets no seat of which feature for a while, at most `limit`.
+    pub fn bars(&self, now: Ms, limit: usize) -> Vec<Bar> {
+        let mut bars = self.bars.all(now);
+        bars.truncate(limit);
+        bars
+    }
+
+    /// Lifts what was said when seats were taken back. Seats that are on their way back come back all the same.
+    pub(super) fn lift(&mut self, now: Ms, whom: &Whom, act: Act, writes: &mut Vec<Write>) -> Output {
+        let is_meant = |bar: &Bar| match whom {
+            Whom::Seat(_) => false,
+            Whom::Host(host) => bar.host == *host,
+            Whom::User(user) => bar.user == *user,
+        };
+        let bars: Vec<Bar> = self.bars.all(now).into_iter().filter(is_meant).collect();
+        if bars.is_empty() {
+            return Output::Unknown;
+        }
+        for bar in &bars {
+            let release = Arc::new(Release { not_again_until: now, not_again_ms: 0, ..(*bar.release).clone() });
+            let over = Bar { release, ..bar.clone() };
+            writes.push(Write::Barred(Box::new(over.clone())));
+            self.bars.add(over);
+        }
+        self.bars.forget(now);
+        // Nor again when the seat is free.
+        for id in self.leases_of(whom) {
+            let Some(lease) = self.pool.lease_mut(id) else { continue };
+            let Some(released) = lease.released.clone() else { continue };
+            let release = Arc::new(Release { not_again_until: now, not_again_ms: 0, ..(*released).clone() });
+            lease.released = Some(release.clone());
+            writes.push(Write::LeaseReleased { id, release });
+        }
+        let of = match whom {
+            Whom::Seat(lease) => format!("{lease}"),
+            Whom::Host(host) => format!("host \"{host}\""),
+            Whom::User(user) => format!("user \"{user}\""),
+        };
+        let detail = format!("{of} may have seats again");
+        writes.push(Write::Audit(Box::new(Audit { at: now, act, action: "seat_lift", detail })));
+        Output::Lifted { bars: bars.len() }
     }
 
     /// A seat that was taken back is free: from now on its holder gets none for as long as was said.

@@ -4,9 +4,9 @@ mod denials;
 mod give_back;
 mod online;
 mod passes;
-mod unknown;
 mod release;
 mod site;
+mod unknown;
 
 use super::*;
 use crate::grant::{Grant, Terms};

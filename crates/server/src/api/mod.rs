@@ -87,6 +87,8 @@ fn other_routes() -> OpenApiRouter<Server> {
         .routes(routes!(usage::usage))
         .routes(routes!(status::simulate))
         .routes(routes!(status::release))
+        .routes(routes!(status::bars))
+        .routes(routes!(status::lift))
         .routes(routes!(passes::borrow, passes::passes))
         .routes(routes!(passes::give_back))
         .routes(routes!(passes::lost))

@@ -6,8 +6,8 @@ use axum::extract::State;
 use leasehold_web::extract::{ApiJson, ApiQuery};
 use leasehold_wire::problem::Problem;
 use leasehold_wire::server::{
-    DenialQuery, DenialView, LeaseQuery, LeaseView, Page, ReleaseRequest, ReleaseResponse, SimulateRequest,
-    SimulateResponse, StatusResponse,
+    BarsResponse, DenialQuery, DenialView, LeaseQuery, LeaseView, LiftRequest, LiftResponse, Page, ReleaseRequest,
+    ReleaseResponse, SimulateRequest, SimulateResponse, StatusResponse,
 };
 
 /// State, features and lines with their totals; not who uses what.
@@ -73,4 +73,29 @@ pub(super) async fn release(
     ApiJson(wish): ApiJson<ReleaseRequest>,
 ) -> Result<ApiJson<ReleaseResponse>, Refused> {
     Ok(ApiJson(server.release(&caller, wish).await?))
+}
+
+/// Who gets no seat for a while because theirs was taken back: for the administrator, or for everybody who may see holders.
+#[utoipa::path(
+    get, path = "/v1/bars", tag = "administrator",
+    responses((status = 200, body = BarsResponse), (status = "default", body = Problem, content_type = "application/problem+json"))
+)]
+pub(super) async fn bars(
+    State(server): State<Server>,
+    Asking(caller): Asking,
+) -> Result<ApiJson<BarsResponse>, Refused> {
+    Ok(ApiJson(server.bars(&caller).await?))
+}
+
+/// Let a user, or whoever is at a host, have seats again before the time is over.
+#[utoipa::path(
+    post, path = "/v1/bars/lift", tag = "administrator", request_body = LiftRequest,
+    responses((status = 200, body = LiftResponse), (status = "default", body = Problem, content_type = "application/problem+json"))
+)]
+pub(super) async fn lift(
+    State(server): State<Server>,
+    Asking(caller): Asking,
+    ApiJson(wish): ApiJson<LiftRequest>,
+) -> Result<ApiJson<LiftResponse>, Refused> {
+    Ok(ApiJson(server.lift(&caller, wish).await?))
 }

@@ -1,19 +1,23 @@
 //! *Denials*: who was refused a seat, why, and how long they waited. One row for all tries of one want.
 
-use super::visit::Visit;
+use super::visit::{Administrator, Visit};
 use super::words;
+use crate::service::Failure;
 use axum::response::{IntoResponse, Redirect, Response};
 use leasehold_core::codes::DenialCode;
 use leasehold_core::engine::DenialOutcome;
 use leasehold_core::license::FeatureCode;
 use leasehold_core::time::{Ms, SECOND_MS};
 use leasehold_web::components::{
-    Button, Column, FilterOption, ListQuery, Row, Table, Tone, clip, empty_state, filter_group, link_button,
+    Button, Column, FilterOption, ListQuery, Row, Table, Tone, button, clip, empty_state, filter_group, link_button,
     page_header, status, table, when,
 };
+use leasehold_web::extract::PageForm;
 use leasehold_web::maud::{Markup, html};
+use leasehold_web::page::{Notice, page};
 use leasehold_web::problem::ApiProblem;
-use leasehold_wire::server::{DenialQuery, DenialView, Page, StatusResponse};
+use leasehold_wire::server::{BarView, DenialQuery, DenialView, LiftRequest, Page, StatusResponse};
+use serde::Deserialize;
 
 const COLUMNS: &[Column] = &[
     Column::new("at", "When"),
@@ -39,10 +43,56 @@ pub(super) async fn denials(visit: Visit) -> Result<Response, ApiProblem> {
     };
     let seen = visit.server.status(&visit.caller).await?;
     let rows = visit.server.denials(&visit.caller, &wanted).await?;
-    Ok(visit.page("Denials", content(&rows, &seen, query, visit.now)).into_response())
+    let bars = if visit.caller.may_change() { visit.server.bars(&visit.caller).await?.bars } else { Vec::new() };
+    let done = query.get("done") == Some("lifted");
+    let lifted = done.then(|| Notice::new(Tone::Good, html! { "Lifted: they may have seats again." }));
+    let frame = visit.frame("Denials", lifted.as_slice());
+    Ok(page(&frame, content(&rows, &bars, &seen, query, visit.now)).into_response())
 }
 
-fn content(denials: &Page<DenialView>, seen: &StatusResponse, query: &ListQuery, now: Ms) -> Markup {
+/// Who may have seats again.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Lifted {
+    user: String,
+}
+
+/// `POST /denials/lift`
+pub(super) async fn lift(
+    Administrator(visit): Administrator,
+    PageForm(form): PageForm<Lifted>,
+) -> Result<Response, ApiProblem> {
+    let wish = LiftRequest { user: Some(form.user), host: None };
+    match visit.server.lift(&visit.caller, wish).await {
+        // The time was over before: as good as done.
+        Ok(_) | Err(Failure::NobodyBarred) => Ok(Redirect::to("/denials?done=lifted").into_response()),
+        Err(failure) => Err(failure.into()),
+    }
+}
+
+/// Whoever gets none for a while, because their seat was taken back.
+fn barred(bars: &[BarView], now: Ms) -> Markup {
+    html! {
+        section.card #barred {
+            h2 { "Not again for a while" }
+            p { "Their seats were taken back, and they get no other until the time is over, or until you let them." }
+            ul.plain {
+                @for bar in bars {
+                    li {
+                        strong { (clip(&bar.user)) } " on " (clip(&bar.host)) ", " code { (bar.feature.as_str()) } ", until " (when(bar.until.0, now))
+                        @if !bar.reason.is_empty() { div.muted { (clip(&bar.reason)) } }
+                        form method="post" action="/denials/lift" {
+                            input type="hidden" name="user" value=(bar.user);
+                            (button("Let them", Button::Plain))
+                        }
+                    }
+                }
+            }
+        }
+    }
+}
+
+fn content(denials: &Page<DenialView>, bars: &[BarView], seen: &StatusResponse, query: &ListQuery, now: Ms) -> Markup {
     let option = |value, label| FilterOption { value, label, count: None };
     let options =
         [option("", "All"), option("open", "Waiting"), option("served", "Served later"), option("given_up", "Gave up")];
@@ -63,6 +113,7 @@ fn content(denials: &Page<DenialView>, seen: &StatusResponse, query: &ListQuery,
     let chosen = query.get("feature");
     html! {
         (page_header("Denials", "Who was refused a seat. Asking again within 15 minutes is the same denial.", link_button("Would this work?", "/simulate", Button::Plain)))
+        @if !bars.is_empty() { (barred(bars, now)) }
         div.toolbar {
             (filter_group("What became of it", "outcome", &options, query))
             div.filters role="group" aria-label="Feature" {

@@ -67,6 +67,7 @@ fn all_pages() -> Vec<Page> {
         read("/holders", get(home::holders)),
         read("/holders/release", get(release::question)),
         send("/holders/release", post(release::release)),
+        send("/denials/lift", post(denials::lift)),
         read("/denials", get(denials::denials)),
         read("/simulate", get(simulate::simulate)),
         read("/setup", get(sign_in::setup_form)),

@@ -180,7 +180,9 @@ impl Server {
 
     /// Lets go on whose address is heard. Whoever holds a seat at another one does not come here to keep or return it.
     pub(super) fn hear(&self, source: Source) -> Result<(), Failure> {
-        let heard = source.loopback || self.0.settings.get().networks.admit(source.address);
+        let heard = source.loopback
+            || self.0.settings.get().networks.admit(source.address)
+            || self.0.neighbors.is_own(source.address);
         if heard { Ok(()) } else { Err(Failure::ShutOut(source.address)) }
     }
 

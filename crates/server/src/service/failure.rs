@@ -137,6 +137,9 @@ pub enum Failure {
     /// No seat is held by whom it was to be taken back from.
     #[error("nobody holds such a seat")]
     NobodyHolds,
+    /// Nobody of that name is kept from seats.
+    #[error("nobody of that name is kept from seats")]
+    NobodyBarred,
     /// The document shown in a resume is not one of this server for this lease.
     #[error("not a document of this lease")]
     LeaseDocument,
@@ -375,6 +378,9 @@ impl Failure {
             Failure::NobodyHolds => Problem::new(404, "NOBODY_HOLDS", "No such seat is held here.")
                 .detail("It was given back or has run out; it is borrowed by a machine, which is not told (Borrowed by machines, Lost?); or the name is spelled otherwise: names count exactly as the list of holders shows them.")
                 .next("Look at the list of who holds a seat, and try again.", who::YOU),
+            Failure::NobodyBarred => Problem::new(404, "NOBODY_BARRED", "Nobody of that name is kept from seats.")
+                .detail("The time is over, it was lifted before, or the name is spelled otherwise: names count exactly as they are listed.")
+                .next("Look at the list (Denials, or GET /v1/bars), and try again.", who::YOU),
             Failure::LeaseUnknown => {
                 Problem::new(404, codes::LEASE_UNKNOWN, "The license server does not know this lease.")
                     .detail("It was returned or ran out some time ago.")

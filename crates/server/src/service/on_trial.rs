@@ -234,10 +234,14 @@ impl Server {
 
     /// Commands on this machine find the server where it is now.
     async fn announce_again(&self, ports: &Ports) {
-        let addresses = ports.addresses().await;
-        let Some(address) = local::nearest(&addresses) else { return };
-        let text = local::reachable(address).to_string();
-        if let Err(error) = private_file::write_atomic(&self.0.folder.join(local::ADDRESS_FILE), text.as_bytes()) {
+        let address = match ports.near().await {
+            Ok(address) => address.to_string(),
+            Err(error) => {
+                tracing::error!(%error, "commands on this machine have no way to the server");
+                return;
+            }
+        };
+        if let Err(error) = private_file::write_atomic(&self.0.folder.join(local::ADDRESS_FILE), address.as_bytes()) {
             tracing::error!(%error, "commands on this machine cannot be told the new address");
         }
     }

@@ -118,6 +118,10 @@ impl Server {
             days_max: answer.terms.days_max,
             return_at_end: answer.terms.return_at_end,
             known: !answer.new,
+            not_extended: answer.refused.map(|code| {
+                let told = code.explain();
+                format!("{} {}", told.what, told.what_to_do)
+            }),
             file: pass_file(&identity.certificates, &token, &identity.grant.grant),
         })
     }

@@ -57,6 +57,8 @@ const TABLE: &[Row] = &[
     // It says no more than a checkout would.
     ("post", "/v1/simulate", ANYBODY),
     ("post", "/v1/releases", CHANGE),
+    ("get", "/v1/bars", LOOK),
+    ("post", "/v1/bars/lift", changes(404)),
     ("get", "/v1/audit", LOOK),
     ("get", "/v1/settings", LOOK),
     ("patch", "/v1/settings", CHANGE),
@@ -193,6 +195,7 @@ fn body_of(method: &str, template: &str, lease: &Reply, copy: &std::path::Path) 
         ("POST", "/v1/passes/{pass}/not-out") => Some(json!({"seats": 1})),
         ("POST", "/v1/activation/give-back") => Some(json!({"keep": {}})),
         ("POST", "/v1/simulate") => Some(json!({"feature": "studio.gui"})),
+        ("POST", "/v1/bars/lift") => Some(json!({"user": "nobody"})),
         ("POST", "/v1/releases") => Some(json!({"lease": lease.str("lease"), "not_again_s": 0})),
         ("PATCH", "/v1/settings") => Some(json!({"usage_open": false})),
         ("POST", "/v1/backups") => Some(json!({"to": copy})),

@@ -41,6 +41,14 @@ impl<'a> Browser<'a> {
         browser
     }
 
+    /// The administrator once more, in another browser.
+    pub(crate) fn signed_in_again(server: &'a Running) -> Browser<'a> {
+        let mut browser = Browser::new(server);
+        browser.cookie = browser.post("/sign-in", &format!("name=administrator&password={PASSWORD}&next=/")).cookie;
+        assert!(browser.cookie.is_some());
+        browser
+    }
+
     /// A read-only account, which an administrator adds, signed in.
     pub(crate) fn reader(server: &'a Running) -> Browser<'a> {
         let wish = serde_json::json!({"name": "reader", "kind": "read_only", "password": PASSWORD});

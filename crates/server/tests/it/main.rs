@@ -18,6 +18,7 @@ mod metrics;
 mod online_pages;
 mod pages;
 mod releases;
+mod restored;
 mod settings;
 mod startup;
 mod support;

@@ -38,6 +38,8 @@ const SEND: &[(&str, &str)] = &[
     ("/online/offline", ""),
     ("/give-back", ""),
     ("/disable", ""),
+    ("/passes/not-out", "pass=x&seats=1"),
+    ("/denials/lift", "user=x"),
     ("/settings/save", "card=open&usage_open=on"),
     ("/settings/test", ""),
     ("/settings/backup", ""),
@@ -149,6 +151,8 @@ const DOORS: &[Row] = &[
     ("POST", "/passes/file", "request=x", [401, 401, 401, 422, 403, 401]),
     ("GET", "/passes/lost", "", CHANGER),
     ("POST", "/passes/lost", "pass=x", [401, 401, 401, 404, 403, 401]),
+    ("POST", "/passes/not-out", "pass=x&seats=1", [401, 401, 401, 404, 403, 401]),
+    ("POST", "/denials/lift", "user=x", [401, 401, 401, 303, 403, 401]),
     ("GET", "/give-back", "", CHANGER),
     // Nothing was given back, and nothing would be.
     ("GET", "/give-back/receipt", "", [303, 303, 303, 404, 404, 303]),

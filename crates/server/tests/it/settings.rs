@@ -1,6 +1,7 @@
 //! Settings while the server runs: where they stand, what is refused, lists of users, hosts and networks, and what is on
 //! trial until somebody confirms it by the new way.
 
+use crate::browser::Browser;
 use crate::support::{Call, Reply, Running, Site, agent, ask, call_with, eventually};
 use leasehold_core::time::{HOUR_MS, MINUTE_MS, SECOND_MS};
 use leasehold_server::local::{self, LocalError};
@@ -112,6 +113,31 @@ fn the_password_of_the_proxy_is_never_shown_and_goes_to_no_other_proxy() {
     server.stop();
     let server = site.start();
     assert_eq!(view(&server, "proxy")["value"], "http://me@other.example:3128", "also after a restart");
+}
+
+#[test]
+fn of_a_form_only_what_its_sender_changed_is_stored() {
+    let site = Site::new();
+    let server = site.start();
+    let (first, second) = (Browser::signed_in(&server), Browser::signed_in_again(&server));
+    let shown = |users: &str, hosts: &str| format!("card=names&was.deny_users={users}&was.deny_hosts={hosts}");
+    let save = |browser: &Browser, was: String, users: &str, hosts: &str| {
+        browser.post("/settings/save", &format!("{was}&deny_users={users}&deny_hosts={hosts}"))
+    };
+    assert!(first.get("/settings/seats").text.contains("name=\"was.deny_users\""));
+    assert_eq!(save(&first, shown("", ""), "bob", "").status, 303);
+    // The other page is older, and its sender has touched the hosts only.
+    assert_eq!(save(&second, shown("", ""), "", "pc9").status, 303);
+    assert_eq!(
+        (&view(&server, "deny_users")["value"], &view(&server, "deny_hosts")["value"]),
+        (&json!(["bob"]), &json!(["pc9"]))
+    );
+    let refused = save(&second, shown("", ""), "eve", "pc9");
+    assert_eq!(refused.status, 422);
+    assert!(refused.text.contains("Somebody else changed it") && refused.text.contains("eve"), "{}", refused.text);
+    assert_eq!(view(&server, "deny_users")["value"], json!(["bob"]));
+    assert_eq!(save(&second, shown("bob", "pc9"), "bob%0d%0aeve", "pc9").status, 303);
+    assert_eq!(view(&server, "deny_users")["value"], json!(["bob", "eve"]));
 }
 
 #[test]

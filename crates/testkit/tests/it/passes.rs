@@ -143,6 +143,23 @@ fn a_pass_ends_whatever_the_clock_says() {
 }
 
 #[test]
+fn a_clock_that_was_ahead_and_is_right_again_costs_a_way_to_the_server_and_no_seat() {
+    let site = Site::with_seats(2);
+    let laptop = Laptop::new("m1");
+    let client = laptop.client(&site);
+    let first = client.borrow(&studio(), 10).unwrap().pass.pass;
+    laptop.clock.step_wall(5 * DAY_MS);
+    drop(client.checkout(&studio()).unwrap());
+    laptop.clock.step_wall(-5 * DAY_MS);
+    let (seen, _) = client.passes();
+    assert!(seen[0].trouble.as_ref().is_some_and(|trouble| trouble.code() == "CLOCK_SUSPECT"), "{seen:?}");
+    let again = client.borrow(&studio(), 10).unwrap().pass.pass;
+    assert!(again != first);
+    assert_eq!((the_pass(&client).pass, site.in_use()), (again, 1), "the old one was given back first");
+    assert!(from_pass(&client.checkout(&studio()).unwrap()));
+}
+
+#[test]
 fn a_clock_set_back_most_of_a_day_is_no_alarm_and_lengthens_nothing() {
     let mut site = Site::with_seats(1);
     let laptop = Laptop::new("m1");

@@ -172,3 +172,19 @@ fn the_host_is_found_in_either_version_of_http() {
     assert_eq!(requested_host(&Uri::from_static("https://server:1/who"), &HeaderMap::new()), Some("server:1"));
     assert_eq!(requested_host(&Uri::from_static("/who"), &HeaderMap::new()), None);
 }
+
+#[test]
+fn a_machine_knows_itself_by_each_of_its_addresses() {
+    let at = |text: &str| text.parse().unwrap();
+    for (peer, local, own) in [
+        ("127.0.0.1:5", "127.0.0.1:80", true),
+        ("127.0.0.2:5", "127.0.0.1:80", true),
+        ("10.0.0.7:5", "10.0.0.7:80", true),
+        ("[::ffff:10.0.0.7]:5", "10.0.0.7:80", true),
+        ("[2001:db8::7]:5", "[2001:db8::7]:80", true),
+        ("10.0.0.8:5", "10.0.0.7:80", false),
+        ("127.0.0.1:5", "10.0.0.7:80", false),
+    ] {
+        assert_eq!(is_own_machine(at(peer), at(local)), own, "{peer} {local}");
+    }
+}

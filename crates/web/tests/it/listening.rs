@@ -96,7 +96,7 @@ async fn a_connection_of_a_replaced_certificate_ends_after_its_answer() {
 async fn who_is_shut_out_is_closed_before_anything_is_read() {
     let shut = Arc::new(std::sync::atomic::AtomicBool::new(true));
     let asked = Arc::clone(&shut);
-    let gate = Gate::new(move |peer| !(peer.ip().is_loopback() && asked.load(std::sync::atomic::Ordering::Relaxed)));
+    let gate = Gate::new(move |peer, _| !(peer.ip().is_loopback() && asked.load(std::sync::atomic::Ordering::Relaxed)));
     let limits = Limits { gate, connections_max: 1, ..Limits::default() };
     let service = Running::start(who_asks(), Mode::Plain, limits).await;
     for _ in 0..20 {

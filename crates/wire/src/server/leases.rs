@@ -354,6 +354,48 @@ pub struct ReleaseResponse {
     pub free_by: Time,
 }
 
+/// Body of `POST /v1/bars/lift`: whoever was to get no seat for a while may have one again. Exactly one of both.
+#[derive(Clone, Default, PartialEq, Eq, Debug, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct LiftRequest {
+    /// At this host.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub host: Option<String>,
+    /// This user.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub user: Option<String>,
+}
+
+/// Answer to `POST /v1/bars/lift`.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize, ToSchema)]
+pub struct LiftResponse {
+    /// How many were lifted: users at hosts, each of a feature.
+    pub lifted: u64,
+}
+
+/// Answer to `GET /v1/bars`.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize, ToSchema)]
+pub struct BarsResponse {
+    /// Who gets no seat for a while because theirs was taken back; at most 200.
+    pub bars: Vec<BarView>,
+}
+
+/// Somebody who gets no seat of a feature for a while.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize, ToSchema)]
+pub struct BarView {
+    /// Of what.
+    #[schema(value_type = String)]
+    pub feature: FeatureCode,
+    /// Who, as its applications say. Hostile text.
+    pub user: String,
+    /// Where, as its applications say. Hostile text.
+    pub host: String,
+    /// Why, as the administrator said it.
+    pub reason: String,
+    /// Until when.
+    pub until: Time,
+}
+
 /// A grant document, for clients to check what the portal granted to this server.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize, ToSchema)]
 pub struct GrantResponse {

@@ -38,6 +38,9 @@ pub struct PassResponse {
     pub return_at_end: bool,
     /// It was there before this request.
     pub known: bool,
+    /// Why it was not extended, in sentences, if not because what it stands on ends.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub not_extended: Option<String>,
     /// The pass file: certificates, pass and grant document, to be kept by the machine.
     pub file: String,
 }

@@ -97,3 +97,24 @@ fn what_nobody_holds_cannot_be_taken_back() {
     assert_eq!(server.release(NOW, Whom::User("nobody".into())), Output::Unknown);
     assert!(server.writes.is_empty(), "{:?}", server.writes);
 }
+
+#[test]
+fn an_administrator_lets_them_have_a_seat_before_the_time_is_over() {
+    let mut server = Server::new(9);
+    let ann = leased(server.checkout(NOW, "a", "ann"));
+    let lift = |server: &mut Server, now, user: &str| {
+        server.engine.step(now, Input::Lift { whom: Whom::User(user.into()), act: act() }, &mut server.writes)
+    };
+    assert_eq!(lift(&mut server, s(5), "ann"), Output::Unknown, "nothing was taken back");
+    server.release(s(10), Whom::Seat(ann.lease));
+    assert_eq!(code(server.checkout(s(20), "b", "ann")), DenialCode::Withdrawn);
+    assert_eq!(server.engine.bars(s(20), 10).len(), 1);
+    assert_eq!(lift(&mut server, s(30), "bob"), Output::Unknown);
+    assert_eq!(lift(&mut server, s(30), "ann"), Output::Lifted { bars: 1 });
+    leased(server.checkout(s(31), "c", "ann"));
+    // The seat that was taken back comes back all the same, and bars nobody then.
+    assert_eq!(left_ms(server.heartbeat(s(60), ann.lease, 1, "n1")), 120_000);
+    server.engine.step(s(70), Input::Checkin { lease: ann.lease }, &mut server.writes);
+    assert!(server.engine.bars(s(70), 10).is_empty());
+    leased(server.checkout(s(71), "d", "ann"));
+}

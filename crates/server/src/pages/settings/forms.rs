@@ -152,7 +152,9 @@ pub(in crate::pages) async fn save(
             let now = view_of(&seen, item.name).map(|view| as_entered(&visit, item, &view.value)).unwrap_or_default();
             if lines_of(&now) != lines_of(was) && lines_of(&now) != lines_of(text) {
                 let now = if now.is_empty() { "nothing".to_owned() } else { lines_of(&now).join(", ") };
-                let why = format!("Somebody else changed it while you looked: it is {now} now. Nothing was saved; put both together, and save again.");
+                let why = format!(
+                    "Somebody else changed it while you looked: it is {now} now. Nothing was saved; put both together, and save again."
+                );
                 return refuse(&visit, card, &form, item.name, why).await;
             }
         }

@@ -1,0 +1,59 @@
+//! A server on a restored backup: what it may have lent since is held, and an administrator frees what no laptop has.
+
+use crate::browser::Browser;
+use crate::support::{Running, Site};
+use leasehold_core::time::{DAY_MS, SECOND_MS};
+use leasehold_server::{ServeOptions, local};
+use serde_json::Value;
+
+/// Ten seats that may be borrowed for two weeks, restored from a backup, after the wait for applications.
+fn restored(site: &Site) -> Running {
+    let mut grant = site.portal.ten_seats(1);
+    for line in &mut grant.lines {
+        line.terms.borrow_days_max = 14;
+    }
+    let server = site.activated(&grant);
+    let backup = site.path().join("backup");
+    local::backup(site.local(), Some(&backup)).unwrap();
+    server.stop();
+    let folder = site.path().join("restored");
+    local::restore(&backup, &folder).unwrap();
+    let server = Running::start(ServeOptions { folder, ..site.options() }).unwrap();
+    assert_eq!(server.checkout("early").code(), "RESTORED");
+    site.clock.advance(425 * SECOND_MS);
+    server
+}
+
+fn held(server: &Running) -> Value {
+    server.get("/v1/status").json["held"].clone()
+}
+
+#[test]
+fn what_may_be_with_laptops_is_held_and_freed_on_the_page() {
+    let site = Site::new();
+    let server = restored(&site);
+    assert_eq!(server.checkout("a").code(), "NO_SEATS");
+    assert_eq!(held(&server)["seats"], 10);
+    let browser = Browser::signed_in(&server);
+    assert!(browser.get("/").text.contains("10 seats held since the restore"));
+    let list = browser.get("/passes").text;
+    let pass = list.split("/passes/lost?pass=").nth(1).and_then(|rest| rest.split('"').next()).unwrap().to_owned();
+    assert!(list.contains("perhaps a laptop") && list.contains("Was it lent?"), "{list}");
+    let question = browser.get(&format!("/passes/lost?pass={pass}")).text;
+    assert!(question.contains("Were these seats lent?") && question.contains("max=\"10\""), "{question}");
+    for wrong in ["0", "many", ""] {
+        let refused = browser.post("/passes/not-out", &format!("pass={pass}&seats={wrong}"));
+        assert_eq!(refused.status, 422, "{wrong}: {}", refused.text);
+    }
+    assert_eq!(browser.post("/passes/not-out", &format!("pass={pass}&seats=4")).to, "/passes?done=not-out");
+    assert_eq!(held(&server)["seats"], 6);
+    assert_eq!(server.checkout("b").status, 201);
+    assert!(browser.get("/audit").text.contains("4 of 10"));
+    server.stop();
+    // As it was, and the rest comes free by itself.
+    let server = Running::start(ServeOptions { folder: site.path().join("restored"), ..site.options() }).unwrap();
+    assert_eq!(held(&server)["seats"], 6);
+    site.clock.advance(15 * DAY_MS);
+    assert_eq!(server.checkout("c").status, 201);
+    assert_eq!(held(&server), Value::Null);
+}
