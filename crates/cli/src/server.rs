@@ -323,7 +323,10 @@ pub(crate) fn server(command: ServerCommand) -> Result<u8, Failure> {
                 let line = |pass: &PassView| {
                     let state = match (pass.lost_at, pass.returned_at) {
                         _ if pass.written_off_at.is_some() => {
-                            format!(", written off: free since {}, may be used until its end", pass.freed_at.0.rfc3339())
+                            format!(
+                                ", written off: free since {}, may be used until its end",
+                                pass.freed_at.0.rfc3339()
+                            )
                         }
                         (Some(_), _) => format!(", lost: free from {}", pass.freed_at.0.rfc3339()),
                         (_, Some(_)) => format!(", returned: free from {}", pass.freed_at.0.rfc3339()),

@@ -216,9 +216,9 @@ async fn draw(visit: &Visit, outcome: &Outcome) -> Result<Markup, ApiProblem> {
         Some("lost") => {
             Some("Declared lost. The pass is not extended any more; the list says when its seats are free.")
         }
-        Some("written-off") => {
-            Some("Written off. Its seats count as free; whoever has the machine may use them until the end of the pass.")
-        }
+        Some("written-off") => Some(
+            "Written off. Its seats count as free; whoever has the machine may use them until the end of the pass.",
+        ),
         _ => None,
     };
     let notices: Vec<Notice> = said.iter().map(|text| Notice::new(Tone::Good, html! { (text) })).collect();

@@ -29,16 +29,17 @@ pub(super) fn add_over(tx: &mut Tx<'_>, over: &PassOver) -> Result<(), DbError> 
 
 /// All that have to be known at `now`, in order of key.
 pub(crate) fn over(tx: &mut Tx<'_>, now: Ms) -> Result<Vec<PassOver>, DbError> {
-    let all = tx.all("SELECT key, pass, until_ms, at_ms, written_off, holder FROM pass_over ORDER BY key", &[], |row| {
-        Ok(PassOver {
-            key: row.str(0)?.into(),
-            id: row.str(1)?.parse().map_err(|_| damaged("pass"))?,
-            until: Ms(row.int(2)?),
-            at: Ms(row.int(3)?),
-            written_off: serde_json::from_str(row.str(4)?).map_err(|_| damaged("write-off"))?,
-            holder: row.opt_str(5)?.map(serde_json::from_str).transpose().map_err(|_| damaged("holder"))?,
-        })
-    })?;
+    let all =
+        tx.all("SELECT key, pass, until_ms, at_ms, written_off, holder FROM pass_over ORDER BY key", &[], |row| {
+            Ok(PassOver {
+                key: row.str(0)?.into(),
+                id: row.str(1)?.parse().map_err(|_| damaged("pass"))?,
+                until: Ms(row.int(2)?),
+                at: Ms(row.int(3)?),
+                written_off: serde_json::from_str(row.str(4)?).map_err(|_| damaged("write-off"))?,
+                holder: row.opt_str(5)?.map(serde_json::from_str).transpose().map_err(|_| damaged("holder"))?,
+            })
+        })?;
     Ok(all.into_iter().filter(|over| is_remembered(over, now, &TimeTable::DEFAULT)).collect())
 }
 

@@ -4,8 +4,19 @@ use leasehold_db::{Migration, Migrations};
 
 /// Every step of the schema, oldest first. The license server lives on SQLite alone, so rows that are found by a text
 /// key have no row id beside it.
-pub(crate) const MIGRATIONS: Migrations =
-    Migrations(&[FIRST, MOVED, ONLINE, DENIALS, PASSES, USAGE, SETTINGS, GIVE_BACK, USAGE_HOURS, NOT_AGAIN, PASS_HOLDER]);
+pub(crate) const MIGRATIONS: Migrations = Migrations(&[
+    FIRST,
+    MOVED,
+    ONLINE,
+    DENIALS,
+    PASSES,
+    USAGE,
+    SETTINGS,
+    GIVE_BACK,
+    USAGE_HOURS,
+    NOT_AGAIN,
+    PASS_HOLDER,
+]);
 
 const FIRST: Migration = Migration {
     version: 1,

@@ -374,6 +374,8 @@ fn no_secret_and_no_name_is_in_a_support_bundle() {
     let planted = json!({"proxy": "http://proxyuser@proxy.example:3128", "proxy_password": "planted proxy secret"});
     let session = session(&server);
     assert_eq!(change(&server, planted).status, 200);
+    let lists = json!({"deny_users": ["carla", "dd*"], "deny_hosts": ["carlasmac"], "public_url": "https://lic.brightframe.corp"});
+    assert_eq!(change(&server, lists).status, 200);
     let lease = server.checkout("a-key-that-is-secret");
     let mut denied = ask();
     (denied["feature"], denied["user"], denied["host"]) =
@@ -385,7 +387,7 @@ fn no_secret_and_no_name_is_in_a_support_bundle() {
     for line in [
         format!("INFO zoë at hall3-ws7 from 10.1.2.3:4711 showed {}", lease.str("secret")),
         format!("WARN proxy http://me:planted@proxy.example:3128 said planted proxy secret; bearer {session} {token}"),
-        "INFO wilhelmina was denied".to_owned(),
+        "INFO wilhelmina was denied peer=[fd77::2]:43472".to_owned(),
     ] {
         logs.remember(&line);
     }
@@ -402,8 +404,7 @@ fn no_secret_and_no_name_is_in_a_support_bundle() {
         &key,
         "a-key-that-is-secret",
     ];
-    let parts =
-        ["about.json", "settings.json", "status.json", "database.json", "log.txt", "proxy.example", "was denied"];
+    let parts = ["about.json", "settings.json", "status.json", "database.json", "log.txt", "http://", "was denied"];
     for names in ["false", "true"] {
         let said = bundle(names);
         assert_eq!(said.status, 200, "{said:?}");
@@ -415,10 +416,14 @@ fn no_secret_and_no_name_is_in_a_support_bundle() {
         }
     }
     let without = bundle("false").text;
-    for name in ["zoë", "hall3-ws7", "wilhelmina", "secret-ws-9", "10.1.2.3"] {
+    let listed = ["carla", "dd*", "brightframe", "proxy.example"];
+    for name in ["zoë", "hall3-ws7", "wilhelmina", "secret-ws-9", "10.1.2.3", "fd77::2"].iter().chain(&listed) {
         assert!(!without.contains(name), "{name} is in the bundle");
     }
-    assert!(bundle("true").text.contains("wilhelmina was denied"), "asked for");
+    let with = bundle("true").text;
+    for name in ["wilhelmina was denied", "[fd77::2]:43472"].iter().chain(&listed) {
+        assert!(with.contains(name), "{name} was asked for");
+    }
     assert!(by(&server, None, "GET", "/v1/audit", None).text.contains("support_bundle"));
 }
 
