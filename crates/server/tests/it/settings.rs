@@ -189,6 +189,8 @@ fn another_address_is_kept_only_by_who_comes_from_there() {
     let changed = change(&server, json!({"listen": [there.to_string()]}));
     assert_eq!((changed.status, &changed.json["trial"]["listen"]), (200, &json!([there.to_string()])), "{changed:?}");
     let other = change(&server, json!({"deny_users": ["ben"]}));
+    let left: i64 = by(&server, None, "GET", "/v1/settings", None).json["trial"]["left_s"].as_i64().unwrap();
+    assert!((1..=60).contains(&left), "of sixty: {left}");
     assert_eq!((other.status, other.code()), (409, "ON_TRIAL"));
     let here = by(&server, None, "POST", "/v1/settings/confirm", None);
     assert_eq!((here.status, here.code()), (409, "NOT_THE_NEW_WAY"), "{here:?}");

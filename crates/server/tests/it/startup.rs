@@ -43,6 +43,19 @@ fn a_clock_that_was_set_back_gives_no_new_seats_for_a_while_and_keeps_running_on
 }
 
 #[test]
+fn a_folder_for_backups_that_is_not_there_is_refused_and_not_made() {
+    let site = Site::new();
+    let folder = site.path().join("disk");
+    let file = format!("backup_folder = \"{}\"\nbackup_every_h = 1\n", folder.display());
+    std::fs::write(site.path().join("server.toml"), file).unwrap();
+    let said = refused(site.options());
+    assert!(said.contains("`backup_folder` names") && said.contains("Make the folder"), "{said}");
+    assert!(said.contains("server.toml") && !folder.exists(), "{said}");
+    std::fs::create_dir(&folder).unwrap();
+    site.start();
+}
+
+#[test]
 fn a_server_whose_database_is_missing_does_not_give_its_seats_a_second_time() {
     let site = Site::new();
     let server = site.with_ten_seats();

@@ -138,7 +138,6 @@ pub(in crate::pages) async fn save(
             let (name, why) = match &failure {
                 Failure::Setting { name, why } => (*name, format!("It {why}.")),
                 Failure::Bind(error) => ("listen", format!("{error}.")),
-                Failure::BadField(why) if why.starts_with("`proxy`") => ("proxy", format!("{why}.")),
                 _ => return Err(failure.into()),
             };
             let shown = Shown { entered: form.clone(), wrong: Some((name.to_owned(), why)) };
