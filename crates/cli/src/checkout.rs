@@ -9,6 +9,7 @@ use crate::signals;
 use clap::Args;
 use leasehold_client::{Client, ServerAddress};
 use leasehold_core::ids::LeaseId;
+use leasehold_core::time::Ms;
 use serde_json::json;
 use std::sync::mpsc::channel;
 
@@ -27,7 +28,7 @@ pub(crate) struct CheckoutArgs {
 /// Give back seats that `checkout` left out
 #[derive(Args, Debug)]
 pub(crate) struct CheckinArgs {
-    /// Which lease; may be left out if there is only one
+    /// Which lease; may be left out if there is only one that has not run out
     #[arg(conflicts_with = "all")]
     lease: Option<LeaseId>,
     /// All of them; with --server those of that server
@@ -107,16 +108,15 @@ pub(crate) fn checkin(args: CheckinArgs) -> Result<u8, Failure> {
             args.client.servers.iter().map(|server| server.parse().map_err(Failure::of)).collect::<Result<_, _>>()?;
         left.retain(|left| left.seat.server.parse().is_ok_and(|server: ServerAddress| asked.contains(&server)));
     }
-    let chosen = choose(left, args.lease, args.all)?;
+    let now = client.now();
+    let chosen = choose(left, args.lease, args.all, now)?;
     let (mut rows, mut lines, mut worst) = (Vec::new(), Vec::new(), 0);
     for left in chosen {
         let Left { seat, .. } = &left;
-        let (outcome, sentence) = match client.give_back(seat) {
-            Ok(()) => ("given_back", format!("{} of {} is free.", seat.lease, seat.feature)),
-            Err(_) if left.has_run_out(client.now()) => {
-                ("run_out", format!("{} of {} has run out by itself.", seat.lease, seat.feature))
-            }
-            Err(trouble) => {
+        let answer = if left.is_surely_over(now) { None } else { Some(client.give_back(seat)) };
+        let (outcome, sentence) = match answer {
+            Some(Ok(())) => ("given_back", format!("{} of {} is free.", seat.lease, seat.feature)),
+            Some(Err(trouble)) if !left.has_run_out(now) => {
                 worst = worst.max(exit_of(&trouble));
                 let server = seat.server.parse().map_err(Failure::of)?;
                 let sentence = format!("{} {}", trouble.what(&server), trouble.what_to_do());
@@ -126,6 +126,7 @@ pub(crate) fn checkin(args: CheckinArgs) -> Result<u8, Failure> {
                 );
                 continue;
             }
+            _ => ("run_out", format!("{} of {} has run out by itself.", seat.lease, seat.feature)),
         };
         left_seats.forget(seat.lease)?;
         rows.push(json!({ "lease": seat.lease, "feature": seat.feature, "outcome": outcome }));
@@ -137,7 +138,9 @@ pub(crate) fn checkin(args: CheckinArgs) -> Result<u8, Failure> {
     Ok(worst)
 }
 
-fn choose(mut left: Vec<Left>, lease: Option<LeaseId>, all: bool) -> Result<Vec<Left>, Failure> {
+/// What has run out is chosen beside what was meant: it is forgotten, and nobody has to tell it from what is out.
+fn choose(mut left: Vec<Left>, lease: Option<LeaseId>, all: bool, now: Ms) -> Result<Vec<Left>, Failure> {
+    let out: Vec<&Left> = left.iter().filter(|left| !left.has_run_out(now)).collect();
     match lease {
         Some(lease) => {
             left.retain(|left| left.seat.lease == lease);
@@ -149,9 +152,9 @@ fn choose(mut left: Vec<Left>, lease: Option<LeaseId>, all: bool) -> Result<Vec<
         }
         None if all => {}
         None if left.is_empty() => return Err(Failure::of("This user has left no seat out on this machine.")),
-        None if left.len() > 1 => {
+        None if out.len() > 1 => {
             let names: Vec<String> =
-                left.iter().map(|left| format!("{} ({})", left.seat.lease, left.seat.feature)).collect();
+                out.iter().map(|left| format!("{} ({})", left.seat.lease, left.seat.feature)).collect();
             return Err(Failure::of(format!(
                 "Several seats are out: {}. Name one of them, or give --all.",
                 names.join(", ")

@@ -11,9 +11,10 @@ use serde::{Deserialize, Serialize};
 use std::io;
 use std::path::PathBuf;
 
-/// A left seat has run out by itself after this long: ttl, grace and allowance, and some minutes more in case its server
-/// was restarted meanwhile.
-const RUN_OUT_MS: i64 = 30 * 60_000;
+/// A left seat has run out by itself after this long, in milliseconds: ttl, grace and allowance.
+const RUN_OUT_MS: i64 = 425_000;
+/// The same where its server may have been restarted meanwhile, which lets each lease run anew.
+const SURELY_OVER_MS: i64 = 30 * 60_000;
 
 /// A seat with when it was left.
 #[derive(Debug, Serialize, Deserialize)]
@@ -82,8 +83,13 @@ impl LeftSeats {
 }
 
 impl Left {
-    /// Nobody renewed it for so long that no server can still hold it.
+    /// Nobody renewed it for so long that its server does not hold it any more, unless that was restarted.
     pub(crate) fn has_run_out(&self, now: Ms) -> bool {
         now.since(self.left_at) > RUN_OUT_MS
+    }
+
+    /// No server can still hold it: there is nobody to ask.
+    pub(crate) fn is_surely_over(&self, now: Ms) -> bool {
+        now.since(self.left_at) > SURELY_OVER_MS
     }
 }

@@ -74,6 +74,9 @@ enum What {
     Refresh {
         #[command(flatten)]
         folder: Folder,
+        /// Print one JSON document instead of text
+        #[arg(long)]
+        json: bool,
     },
     /// Show what the server holds and how much of it is in use
     Status {
@@ -161,6 +164,9 @@ enum What {
     Health {
         #[command(flatten)]
         folder: Folder,
+        /// Print one JSON document instead of text
+        #[arg(long)]
+        json: bool,
     },
     /// Give back some seats of a server that has them by file: `server give-back --keep LICENSE=SEATS > RECEIPT`
     GiveBack(give_back::GiveBackArgs),
@@ -289,6 +295,7 @@ impl Folder {
 
 impl From<LocalError> for Failure {
     fn from(error: LocalError) -> Failure {
+        let error = error.told_to_who_typed();
         let mut failure = Failure::of(&error);
         if let LocalError::Refused(problem) = &error {
             failure.detail = serde_json::to_value(problem).unwrap_or_default();
@@ -303,9 +310,9 @@ pub(crate) fn server(command: ServerCommand) -> Result<u8, Failure> {
         What::Request { folder } => line_out(&local::request(folder.open())?)?,
         What::Import { folder, file, json } => import(folder, &file, Output { json })?,
         What::Activate(args) => activate(args)?,
-        What::Refresh { folder } => {
+        What::Refresh { folder, json } => {
             local::refresh(folder.open())?;
-            line_out("Up to date with the portal.")?;
+            Output { json }.print(&json!({ "refreshed": true }), || "Up to date with the portal.".to_owned())?;
         }
         What::Status { folder, json } => {
             let status = local::status(folder.open())?;
@@ -325,7 +332,8 @@ pub(crate) fn server(command: ServerCommand) -> Result<u8, Failure> {
         What::TakeReceipt { folder, file, json } => {
             let text = read_file(&file, "a receipt file")?;
             let returned = local::take_pass_receipt(folder.open(), &text)?;
-            Output { json }.print(&returned, || match returned.free_at {
+            let value = json!({ "taken": true, "free_at": returned.free_at });
+            Output { json }.print(&value, || match returned.free_at {
                 Some(at) => format!("Taken. Its seats are free at its end, {}.", at.0.rfc3339()),
                 None => "Taken. Its seats are free.".to_owned(),
             })?;
@@ -391,19 +399,19 @@ pub(crate) fn server(command: ServerCommand) -> Result<u8, Failure> {
         What::GiveBack(args) => give_back::give_back(args)?,
         What::Usage(args) => usage::usage(args)?,
         What::Holders { folder, feature, json } => seats::holders(folder, feature, Output { json })?,
-        What::Health { folder } => {
+        What::Health { folder, json } => {
             local::health(&folder.data)?;
-            line_out("The license server runs, and stores what it is told.")?;
+            Output { json }.print(&json!({ "ready": true }), || {
+                "The license server runs, and stores what it is told.".to_owned()
+            })?;
         }
         What::Disable { folder, yes, json } => {
+            // Only for the words: what cannot be seen is no reason not to disable.
+            let status = local::status(folder.clone().open()).ok();
             if !yes {
-                crate::secrets::confirm(
-                    "The server gives no new seats from now on and destroys its key when the last is back. It cannot be \
-                     undone; the next activation makes a new workstation.",
-                )?;
+                crate::secrets::confirm(&told::disable_question(status.as_ref()))?;
             }
-            // Only for the words afterwards: what cannot be seen is no reason not to disable.
-            let online = local::status(folder.clone().open()).ok().and_then(|status| status.online);
+            let online = status.and_then(|status| status.online);
             let disabled = local::disable(folder.open())?;
             Output { json }.print(&disabled, || {
                 if disabled.receipt_ready && online.is_some_and(|online| online.state == OnlineState::Copy) {
@@ -415,12 +423,7 @@ pub(crate) fn server(command: ServerCommand) -> Result<u8, Failure> {
                      server status` says; otherwise upload it there: leasehold server receipt > FILE"
                         .to_owned()
                 } else {
-                    format!(
-                        "No new seats from now on. Still out: {}, the last until {} at the latest; then the receipt is \
-                         ready. Run this again to see how far it is.",
-                        leases(disabled.leases_out),
-                        disabled.done_by.0.rfc3339()
-                    )
+                    told::draining(&disabled)
                 }
             })?;
         }
@@ -546,7 +549,8 @@ fn say_activated(activated: &ActivationResponse, output: Output) -> Result<(), F
         }
         if activated.withdrawn > 0 {
             text.push_str(&format!(
-                "\nRunning out now, because there are fewer seats: {}.",
+                "\nNot renewed any more, because there are fewer seats: {}. Applications have some minutes to save; what is borrowed \
+                 runs to its end.",
                 leases(activated.withdrawn)
             ));
         }

@@ -85,7 +85,11 @@ impl Trouble {
                     reason.map(|reason| format!(" The reason given: {}.", reason.trim_end_matches(['.', ' '])));
                 let reason = reason.unwrap_or_default();
                 let said = said(*code, denial.as_deref());
-                format!("{server}: {said}{days}{}{reason} [{}]", from_when(denial), code.word())
+                // Which of the administrator's lists it was, and whom it names: what to ask the administrator about.
+                let list = denial.as_deref().filter(|_| *code == DenialCode::NotAllowed);
+                let list = list.map(|denial| denial.problem.detail.as_ref()).filter(|text: &&str| !text.is_empty());
+                let list = list.map(|text| format!(" {text}")).unwrap_or_default();
+                format!("{server}: {said}{list}{days}{}{reason} [{}]", from_when(denial), code.word())
             }
             Trouble::Refused(problem) if problem.detail.is_empty() => format!("{server}: {}", problem.title),
             Trouble::Refused(problem) => format!("{server}: {} {}", problem.title, problem.detail),
@@ -176,9 +180,16 @@ fn from_when(denial: &Option<Box<DenialResponse>>) -> String {
 /// Why there are no seats, in numbers.
 fn no_seats(denial: &DenialResponse) -> String {
     let elsewhere = denial.account_elsewhere.unwrap_or(0);
+    // Each branch but the last two says what is at other servers itself.
+    let more =
+        denial.account_total.filter(|all| *all > denial.total && denial.total > 0 && denial.seats <= denial.total);
     let mut text = if asks_too_many(denial) {
         let who = if denial.account_total.is_some() { "account" } else { "server" };
-        format!("{} seats were asked for, and the {who} has {} in all.", denial.seats, in_all(denial))
+        let of_them = match elsewhere {
+            0 => String::new(),
+            elsewhere => format!(", {elsewhere} of them at other license servers"),
+        };
+        format!("{} seats were asked for, and the {who} has {} in all{of_them}.", denial.seats, in_all(denial))
     } else if denial.total == 0 {
         // The server's own words: at other servers, assigned and not there yet, or not to be asked for.
         let numbers = Some(in_all(denial)).filter(|all| *all > 0);
@@ -186,22 +197,32 @@ fn no_seats(denial: &DenialResponse) -> String {
         format!("{}{}", denial.problem.title, numbers.unwrap_or_default())
     } else if denial.seats > denial.total {
         format!(
-            "{} seats were asked for; {} of {} here are free, and {elsewhere} are at other license servers.",
-            denial.seats, denial.free, denial.total
+            "{} seats were asked for; {} of {} here {} free, and {elsewhere} {} at other license servers.",
+            denial.seats,
+            denial.free,
+            denial.total,
+            are(denial.free),
+            are(elsewhere)
         )
     } else if denial.free > 0 {
-        format!("{} seats were asked for, and {} of {} are free.", denial.seats, denial.free, denial.total)
+        format!(
+            "{} seats were asked for, and {} of {} {} free.",
+            denial.seats,
+            denial.free,
+            denial.total,
+            are(denial.free)
+        )
     } else {
         format!("{} ({} of {} in use)", said(DenialCode::NoSeats, Some(denial)), denial.in_use, denial.total)
     };
     if denial.borrowed > 0 {
-        text.push_str(&format!(" {} of them are borrowed.", denial.borrowed));
+        text.push_str(&format!(" {} of those in use {} borrowed.", denial.borrowed, are(denial.borrowed)));
     }
-    if let Some(all) = denial.account_total.filter(|all| *all > denial.total && denial.total > 0) {
+    if let Some(all) = more {
         text.push_str(&format!(" The account has {all}, {elsewhere} of them at other license servers."));
     }
     if denial.reserved > 0 {
-        text.push_str(&format!(" {} are free and kept for others.", denial.reserved));
+        text.push_str(&format!(" {} {} free and kept for others.", denial.reserved, are(denial.reserved)));
     }
     if let Some(free_in_s) = denial.free_in_s.filter(|_| denial.seats <= denial.total) {
         text.push_str(&format!(" The next one is free in {} at the latest if its holder is gone.", span(free_in_s)));
@@ -225,8 +246,16 @@ fn no_seats(denial: &DenialResponse) -> String {
     if !said.is_empty() {
         text.push_str(&format!(" Held by {}", said.join(", ")));
         text.push_str(if holders.len() > said.len() { " and others." } else { "." });
+    } else if denial.in_use > 0 {
+        text.push_str(
+            " Who holds them is not shown here: the administrator of the license server sees it on its page.",
+        );
     }
     text
+}
+
+fn are(count: u32) -> &'static str {
+    if count == 1 { "is" } else { "are" }
 }
 
 /// Seconds as people say them.
@@ -413,17 +442,41 @@ mod tests {
     }
 
     #[test]
+    fn who_is_kept_out_by_a_list_reads_which_one() {
+        let json = r#"{"code":"NOT_ALLOWED","title":"The administrator of this license server does not let this user or this host have its seats.",
+            "detail":"The host \"lobby\u001b[2J\" is on the list `deny_hosts` of this license server.","status":409,
+            "feature":"studio.gui","seats":1,"total":1,"in_use":0,"free":1,"holders":[]}"#;
+        let denial = Some(Box::new(serde_json::from_str(json).unwrap()));
+        let what = Trouble::Denied { code: DenialCode::NotAllowed, denial }.what(&"a".parse().unwrap());
+        assert!(what.contains("have its seats. The host \"lobby[2J\" is on the list `deny_hosts` of this"), "{what}");
+    }
+
+    #[test]
     fn asking_for_too_many_is_not_called_all_in_use() {
         let Trouble::Denied { denial: Some(denial), .. } = denied() else { unreachable!() };
         let what = |seats, free| no_seats(&DenialResponse { seats, free, ..(*denial).clone() });
         assert!(what(50, 4).starts_with("50 seats were asked for, and the server has 10 in all."));
+        assert!(what(6, 1).starts_with("6 seats were asked for, and 1 of 10 is free."));
+        assert!(!what(6, 1).contains("not shown"));
+        let hidden = DenialResponse { holders: Vec::new(), borrowed: 1, ..(*denial).clone() };
+        let hidden = no_seats(&hidden);
+        assert!(
+            hidden.contains("1 of those in use is borrowed.") && hidden.contains("Who holds them is not shown"),
+            "{hidden}"
+        );
         assert!(what(6, 4).starts_with("6 seats were asked for, and 4 of 10 are free."));
         // Where the portal can bring more, what it has counts.
         let online = |seats, total, free| {
             let numbers = DenialResponse { seats, total, free, in_use: total - free, ..(*denial).clone() };
             no_seats(&DenialResponse { account_total: Some(20), account_elsewhere: Some(16), ..numbers })
         };
-        assert!(online(50, 4, 4).starts_with("50 seats were asked for, and the account has 20 in all."));
+        assert!(
+            online(50, 4, 4).starts_with("50 seats were asked for, and the account has 20 in all, 16 of them at other")
+        );
+        for (seats, total, free) in [(50, 4, 4), (6, 4, 4), (2, 4, 0)] {
+            let said = online(seats, total, free);
+            assert_eq!(said.matches("at other license servers").count(), 1, "{said}");
+        }
         assert!(online(6, 4, 4).starts_with("6 seats were asked for; 4 of 4 here are free, and 16 are at other"));
         assert!(
             online(1, 0, 0).starts_with("All seats of this feature that are here are in use. (16 of 20 elsewhere)"),

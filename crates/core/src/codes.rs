@@ -136,7 +136,7 @@ impl DenialCode {
             ),
             DenialCode::Draining => (
                 "The license server is being disabled and gives no new seats.",
-                "Use another license server, or activate this one again.",
+                "Use another license server. This one gives seats again when it is disabled and was activated anew after that.",
                 ADMINISTRATOR,
             ),
             DenialCode::Pending => (

@@ -7,9 +7,9 @@ mod check;
 mod layers;
 mod setting;
 
-pub(crate) use check::{SettingProblem, listen_default};
-pub(crate) use layers::{Layers, Values};
-pub(crate) use setting::{Applies, By, SETTINGS, Setting};
+pub(crate) use check::{SettingProblem, backups_have_a_folder, listen_default};
+pub(crate) use layers::{Layers, Place, Values};
+pub(crate) use setting::{Applies, By, Kind, SETTINGS, Setting};
 
 use crate::networks::NetworkLists;
 use crate::upstream::link::Proxy;
@@ -236,6 +236,8 @@ mod tests {
             ("listen = []", "at least one address"),
             ("listen = [\"0.0.0.0:1\", \"0.0.0.0:1\"]", "twice"),
             ("allow_networks = [\"10.0.0.0/33\"]", "allow_networks"),
+            ("allow_networks = [\"10.0.0.1/8\"]", "write 10.0.0.0/8 for all of that network, or 10.0.0.1"),
+            ("deny_networks = \"fd00::7/16\"", "fd00::/16"),
             ("deny_users = [\"\"]", "deny_users"),
             ("borrow_days_max = -1", "borrow_days_max"),
             ("usage_open = 1", "true or false"),

@@ -18,6 +18,7 @@ use leasehold_core::license::FeatureCode;
 use leasehold_core::random::Random;
 use leasehold_core::time::Clock;
 use leasehold_host::{FolderLock, LockError, private_file};
+use leasehold_web::problem::who;
 use leasehold_wire::portal::{KeepSeats, SeatsKept};
 use leasehold_wire::problem::Problem;
 use leasehold_wire::server::{
@@ -102,6 +103,21 @@ pub enum LocalError {
 impl From<Failure> for LocalError {
     fn from(failure: Failure) -> LocalError {
         LocalError::Refused(Box::new(failure.problem()))
+    }
+}
+
+impl LocalError {
+    /// As whoever typed the command reads it: the program that asked is the command, and what it was given is theirs to
+    /// correct.
+    #[must_use]
+    pub fn told_to_who_typed(self) -> LocalError {
+        match self {
+            LocalError::Refused(mut problem) if problem.who == who::CALLER => {
+                problem.who = who::YOU.into();
+                LocalError::Refused(problem)
+            }
+            other => other,
+        }
     }
 }
 

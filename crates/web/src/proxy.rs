@@ -48,6 +48,19 @@ impl FromStr for Network {
 }
 
 impl Network {
+    /// What may have been meant by a text such as `10.0.0.1/8`, whose address has more than its network does: the network.
+    /// `None` for every other text.
+    pub fn meant_by(text: &str) -> Option<String> {
+        let (address, length) = text.trim().split_once('/')?;
+        let (address, network) = (address.parse::<IpAddr>().ok()?, text.trim().parse::<Network>().ok()?);
+        if wide(address) == network.base {
+            return None;
+        }
+        let base = Ipv6Addr::from_bits(network.base);
+        let base = if address.is_ipv4() { IpAddr::V6(base).to_canonical() } else { IpAddr::V6(base) };
+        Some(format!("{base}/{length}"))
+    }
+
     /// Whether `address` is in it. IPv4 addresses in their IPv6 form are IPv4 addresses.
     pub fn contains(&self, address: IpAddr) -> bool {
         wide(address) & self.mask == self.base

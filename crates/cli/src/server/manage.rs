@@ -2,7 +2,7 @@
 
 use super::Folder;
 use crate::failure::Failure;
-use crate::output::{Output, line_out, printable};
+use crate::output::{Output, printable};
 use crate::secrets;
 use clap::{Args, Subcommand};
 use leasehold_core::access::AdministratorKind;
@@ -63,7 +63,9 @@ fn described(seen: &SettingsResponse) -> String {
 fn line(setting: &SettingView) -> String {
     let value = match &setting.value {
         _ if setting.secret_set => "(secret)".to_owned(),
-        Value::Null => "(default)".to_owned(),
+        // Without a value where nothing is the default, or where the environment decides.
+        Value::Null if setting.default.is_null() => "(default)".to_owned(),
+        Value::Null => format!("{} (default)", printable(&setting.default.to_string())),
         value => printable(&value.to_string()),
     };
     let place = if setting.source == "default" { String::new() } else { format!("   from {}", setting.source) };
@@ -102,6 +104,9 @@ pub(super) enum AdminWhat {
         /// File whose first line is the password; asked for if not given
         #[arg(long, value_name = "FILE")]
         password_file: Option<PathBuf>,
+        /// Print one JSON document instead of text
+        #[arg(long)]
+        json: bool,
     },
     /// Remove an account with its sign-ins
     Remove {
@@ -109,6 +114,9 @@ pub(super) enum AdminWhat {
         folder: Folder,
         /// Its name
         name: String,
+        /// Print one JSON document instead of text
+        #[arg(long)]
+        json: bool,
     },
 }
 
@@ -131,15 +139,16 @@ pub(super) fn admin(what: AdminWhat) -> Result<(), Failure> {
                 if lines.is_empty() { "Nobody yet: use the setup secret.".to_owned() } else { lines.join("\n") }
             })
         }
-        AdminWhat::Add { folder, name, read_only, password_file } => {
+        AdminWhat::Add { folder, name, read_only, password_file, json } => {
             let password = secrets::read(password_file.as_deref(), "password of the account")?;
             let kind = if read_only { AdministratorKind::ReadOnly } else { AdministratorKind::Administrator };
+            let added = json!({ "name": name, "kind": kind });
             local::add_administrator(folder.open(), &AddAdministratorRequest { name, kind, password })?;
-            line_out("Added: it may sign in now.")
+            Output { json }.print(&added, || "Added: it may sign in now.".to_owned())
         }
-        AdminWhat::Remove { folder, name } => {
+        AdminWhat::Remove { folder, name, json } => {
             local::remove_administrator(folder.open(), &name)?;
-            line_out("Removed, and signed out everywhere.")
+            Output { json }.print(&json!({ "removed": name }), || "Removed, and signed out everywhere.".to_owned())
         }
     }
 }
@@ -153,11 +162,16 @@ pub(super) struct SupportArgs {
     /// Leave the names of users and hosts, and addresses, as they are
     #[arg(long)]
     names: bool,
+    /// Print one JSON document instead of text
+    #[arg(long)]
+    json: bool,
 }
 
 pub(super) fn support_bundle(args: SupportArgs) -> Result<(), Failure> {
     let bundle = local::support_bundle(args.folder.open(), args.names)?;
     leasehold_host::private_file::write_once(&args.file, &bundle).map_err(Failure::of)?;
     let kept = if args.names { "Names are in it as they are" } else { "Names and addresses are replaced" };
-    line_out(&format!("Wrote {}. {kept}. Look through it before you send it on.", args.file.display()))
+    Output { json: args.json }.print(&json!({ "file": args.file, "names": args.names }), || {
+        format!("Wrote {}. {kept}. Look through it before you send it on.", args.file.display())
+    })
 }

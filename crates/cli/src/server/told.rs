@@ -3,8 +3,8 @@
 use super::leases;
 use crate::output::printable;
 use leasehold_wire::server::{
-    ConnectionStepName, ConnectionStepState, ConnectionTest, OnlineState, OnlineStatus, ReceiptState, ServerState,
-    StatusResponse,
+    ConnectionStepName, ConnectionStepState, ConnectionTest, DisableResponse, OnlineState, OnlineStatus, ReceiptState,
+    ServerState, StatusResponse,
 };
 
 pub(super) fn describe(status: &StatusResponse) -> String {
@@ -151,4 +151,43 @@ pub(super) fn steps(test: &ConnectionTest) -> String {
         text.push_str(&format!("\n{}\n", printable(&told)));
     }
     text
+}
+
+/// What is asked before a server is disabled. Passes are what people do not expect: they can keep it for weeks.
+pub(super) fn disable_question(seen: Option<&StatusResponse>) -> String {
+    let mut text = "The server gives no new seats from now on and destroys its key when the last is back.".to_owned();
+    if let Some(seen) = seen.filter(|seen| seen.passes_out > 0) {
+        let end = seen.leases_end_at.map(|end| format!(", {} at the latest", end.0.rfc3339())).unwrap_or_default();
+        let (passes, verb) = (passes(seen.passes_out), if seen.passes_out == 1 { "is" } else { "are" });
+        text.push_str(&format!(
+            " {passes} {verb} out: it cannot finish before they are returned, written off or have ended{end}, and until then there is \
+             no receipt. {FREE_PASSES}"
+        ));
+    }
+    text.push_str(" It cannot be undone; the next activation makes a new workstation.");
+    text
+}
+
+const FREE_PASSES: &str = "To have them back sooner: `leasehold return` on the machine, or `leasehold server passes` and `leasehold server lost PASS --write-off`.";
+
+/// How far a server is that is being disabled.
+pub(super) fn draining(disabled: &DisableResponse) -> String {
+    let applications = match disabled.applications_out() {
+        0 => None,
+        1 => Some("the seat of 1 application".to_owned()),
+        out => Some(format!("the seats of {out} applications")),
+    };
+    let borrowed = (disabled.passes_out > 0).then(|| passes(disabled.passes_out));
+    let out: Vec<String> = applications.into_iter().chain(borrowed).collect();
+    let out = if out.is_empty() { String::new() } else { format!(" Still out: {}.", out.join(", and ")) };
+    let sooner = if disabled.passes_out > 0 { format!(" {FREE_PASSES}") } else { String::new() };
+    format!(
+        "No new seats from now on.{out} The last is back by {} at the latest; then the receipt is ready. Run this again to see \
+         how far it is.{sooner}",
+        disabled.done_by.0.rfc3339()
+    )
+}
+
+fn passes(count: u64) -> String {
+    if count == 1 { "1 pass of a machine".to_owned() } else { format!("{count} passes of machines") }
 }

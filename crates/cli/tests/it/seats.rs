@@ -25,6 +25,27 @@ fn a_seat_is_left_out_and_given_back_later() {
 }
 
 #[test]
+fn what_has_run_out_need_not_be_told_from_what_is_out() {
+    let site = Site::with_seats(3);
+    let out = || site.run(&["checkout", FEATURE, "--json"]).ok().json()["seat"]["lease"].as_str().unwrap().to_owned();
+    let (old, real) = (out(), out());
+    let kept = site.machine.path("state/leasehold/seats").join(format!("{old}.json"));
+    let mut left: serde_json::Value = serde_json::from_slice(&std::fs::read(&kept).unwrap()).unwrap();
+    left["left_at"] = "2026-11-01T00:00:00Z".into();
+    // Of a server that is gone, as well.
+    left["seat"]["server"] = closed().into();
+    std::fs::write(&kept, left.to_string()).unwrap();
+    let third = out();
+    let several = site.run(&["checkin"]).failed(1, &["Several seats are out", &real, &third]);
+    assert!(!several.err.contains(&old), "{several:?}");
+    site.run(&["checkin", &third]).ok();
+    let given = site.run(&["checkin"]).ok().out;
+    assert!(given.contains(&format!("{real} of {FEATURE} is free")), "{given}");
+    assert!(given.contains(&format!("{old} of {FEATURE} has run out by itself")), "{given}");
+    site.run(&["checkin"]).failed(1, &["left no seat out"]);
+}
+
+#[test]
 fn a_held_seat_is_given_back_at_a_signal() {
     let site = Site::with_seats(1);
     let mut holding = Staying::start(site.command(&["checkout", FEATURE, "--hold"]));

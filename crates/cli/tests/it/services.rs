@@ -1,6 +1,6 @@
 //! `leasehold portal ...` and `leasehold server ...` as an administrator types them.
 
-use crate::support::{Machine, Site, Staying, mode, wait_for_text};
+use crate::support::{FEATURE, Machine, Site, Staying, mode, wait_for_text};
 use rustix::process::Signal;
 use std::io::{Read as _, Write as _};
 use std::net::TcpListener;
@@ -89,6 +89,26 @@ fn a_server_is_activated_shown_backed_up_and_disabled() {
 }
 
 #[test]
+fn who_disables_a_server_reads_of_passes_before_and_after() {
+    let site = Site::with_seats(4);
+    // Before the pass is there, which would be used first.
+    site.run(&["checkout", FEATURE]).ok();
+    site.run(&["borrow", FEATURE, "--days", "3", "--seats", "2"]).ok();
+    let server = |arguments: &[&str]| site.machine.run(&[&["server"], arguments, &["--data", "server"]].concat());
+    let sooner = "server lost PASS --write-off";
+    server(&["disable"])
+        .failed(1, &["1 pass of a machine is out", "returned, written off or have ended", sooner, "--yes"]);
+    let begun = server(&["disable", "--yes"]).ok().out;
+    assert!(begun.contains("the seat of 1 application, and 1 pass of a machine.") && begun.contains(sooner), "{begun}");
+    let json = server(&["disable", "--yes", "--json"]).ok().json();
+    assert_eq!((&json["leases_out"], &json["passes_out"]), (&2.into(), &1.into()));
+    site.run(&["return"]).ok();
+    site.run(&["checkout", FEATURE]).failed(120, &["gives seats again when it is disabled and was activated anew"]);
+    site.run(&["checkin"]).ok();
+    assert_eq!(server(&["disable", "--yes", "--json"]).ok().json()["receipt_ready"], true);
+}
+
+#[test]
 fn what_keeps_a_server_from_starting_is_said_with_the_next_step() {
     let site = Site::not_activated();
     let machine = &site.machine;
@@ -157,6 +177,14 @@ fn a_lost_administrators_password_is_set_anew_with_a_new_secret() {
     assert!(reset(&site)["setup_secret"].is_string(), "also where no server runs");
     let list = site.machine.run(&["server", "admin", "list", "--data", "server"]).ok().out;
     assert_eq!(list.trim(), "administrator  administrator");
+    let machine = &site.machine;
+    let password = machine.write("password", "a good long password\n");
+    let (add, file) = (["server", "admin", "add", "--data", "server", "ada", "--json"], password.to_str().unwrap());
+    let added = machine.run(&[add.as_slice(), &["--password-file", file]].concat()).ok().json();
+    assert_eq!(added, serde_json::json!({"name": "ada", "kind": "administrator"}));
+    machine.run(&[add.as_slice(), &["--password-file", file]].concat()).failed(1, &["account of that name"]);
+    let remove = ["server", "admin", "remove", "--data", "server", "ada", "--json"];
+    assert_eq!(machine.run(&remove).ok().json(), serde_json::json!({"removed": "ada"}));
 }
 
 #[test]
@@ -179,12 +207,18 @@ fn settings_stand_in_the_environment_the_file_or_where_the_command_puts_them() {
         "usage_keep_days = 30   from server.toml",
         "proxy = \"http://proxy.example:3128\"   from page",
         "allow_hosts = [\"ws-*\",\"farm-*\"]   from page",
-        "usage_detail_mb = (default)",
+        "usage_detail_mb = 2048 (default)",
+        "deny_hosts = [] (default)\n",
+        "log = \"info\" (default)",
+        "proxy_password_file = (default)\n",
     ] {
         assert!(out.contains(line), "{line}: {out}");
     }
     let (code, _, error) = server(&["deny_users=ben"]);
     assert!(code == Some(1) && error.contains("LEASEHOLD_SERVER_DENY_USERS"), "{error}");
+    let (code, _, error) = server(&["proxy=http://me:hidden@proxy.example:3128"]);
+    let own = "`proxy_password`, which is never shown. Correct the setting that is named. (Who can: you.)";
+    assert!(code == Some(1) && error.contains(own) && !error.contains("hidden"), "{error}");
     let (code, _, error) = server(&["usage_detail_mb=1"]);
     assert!(code == Some(1) && error.contains("16 or more"), "{error}");
     let (_, out, _) = server(&["proxy="]);
@@ -192,6 +226,12 @@ fn settings_stand_in_the_environment_the_file_or_where_the_command_puts_them() {
     let bundle = machine.run(&["server", "support-bundle", "--data", "s", "help.tar"]).ok().out;
     assert!(bundle.contains("Names and addresses are replaced"), "{bundle}");
     assert_eq!(mode(&machine.path("help.tar")), 0o600);
+    let told = machine.run(&["server", "support-bundle", "--data", "s", "more.tar", "--json"]).ok().json();
+    assert_eq!(told, serde_json::json!({"file": "more.tar", "names": false}));
+    // Whoever typed it corrects it: there is no other program.
+    let reason = ["server", "release", "--data", "s", "--user", "ben", "--reason", "a\u{7}b"];
+    machine.run(&reason).failed(1, &["`reason`", "(Who can: you.)"]);
+    assert_eq!(machine.run(&["server", "health", "--data", "s", "--json"]).code, 1, "it is not running");
 }
 
 #[test]

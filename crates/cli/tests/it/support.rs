@@ -204,7 +204,7 @@ impl Site {
             features: [(FeatureCode::new(FEATURE).unwrap(), 1)].into(),
             seats,
             until: Ms(now.0 + 90 * DAY_MS).floor_to_second(),
-            terms: Terms::by_file(Share::None, None),
+            terms: Terms { borrow_days_max: 14, ..Terms::by_file(Share::None, None) },
         };
         let grant = Grant {
             workstation,

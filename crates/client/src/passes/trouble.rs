@@ -117,8 +117,9 @@ impl fmt::Display for PassTrouble {
                 format!("The one seat of the pass of {feature} is used by another process of this machine.")
             }
             PassTrouble::InUse { feature, seats, in_use } => {
+                let are = if *in_use == 1 { "is" } else { "are" };
                 format!(
-                    "{in_use} of the {seats} seats of the pass of {feature} are used by other processes of this machine."
+                    "{in_use} of the {seats} seats of the pass of {feature} {are} used by other processes of this machine."
                 )
             }
             PassTrouble::TooNew { feature } => format!(
@@ -205,9 +206,9 @@ impl fmt::Display for PassFailure {
                 format!("There are several passes: {}. Name one of them.", names.join(", "))
             }
             PassFailure::InUse { feature, in_use } => {
-                let who = if *in_use == 1 { "a process uses" } else { "processes use" };
+                let (who, are) = if *in_use == 1 { ("a process uses", "is") } else { ("processes use", "are") };
                 format!(
-                    "The pass of {feature} is not given back while {who} it: {in_use} of its seats are in use. Close the application first."
+                    "The pass of {feature} is not given back while {who} it: {in_use} of its seats {are} in use. Close the application first."
                 )
             }
             PassFailure::LenderAway { lender, servers } => {

@@ -8,7 +8,7 @@ use leasehold_core::access::Openness;
 use leasehold_core::site::{LIST_ENTRIES_MAX, NamePattern, SiteRules};
 use leasehold_host::private_file;
 use leasehold_trust::VendorRoot;
-use leasehold_web::proxy::TrustedProxies;
+use leasehold_web::proxy::{Network, NetworkError, TrustedProxies};
 use serde_json::Value;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::ops::RangeInclusive;
@@ -208,12 +208,18 @@ fn tls(read: &Reader<'_>) -> Result<Option<TlsFiles>, SettingProblem> {
     }
 }
 
-fn networks(read: &Reader<'_>, name: &'static str) -> Result<Vec<leasehold_web::proxy::Network>, SettingProblem> {
+fn networks(read: &Reader<'_>, name: &'static str) -> Result<Vec<Network>, SettingProblem> {
     read.parsed(name, |entry| {
-        entry
-            .trim()
-            .parse()
-            .map_err(|why: leasehold_web::proxy::NetworkError| format!("has an entry that cannot be used: {why}"))
+        // One machine was meant, or all of the network: it is not for us to guess who is let in.
+        if let Some(network) = Network::meant_by(entry) {
+            let (machine, _) = entry.trim().split_once('/').unwrap_or_default();
+            let entry = entry.trim();
+            return Err(format!(
+                "has {entry}, which is a machine with the length of a network: write {network} for all of that network, or \
+                 {machine} for the machine alone"
+            ));
+        }
+        entry.trim().parse().map_err(|why: NetworkError| format!("has an entry that cannot be used: {why}"))
     })
 }
 
@@ -262,8 +268,25 @@ fn backup_folder(read: &Reader<'_>) -> Result<std::path::PathBuf, SettingProblem
     if !path.is_absolute() {
         return Err(SettingProblem::new("backup_folder", "must be an absolute path, such as /backup/leasehold"));
     }
-    // Whether it is there is looked at when it is set: a disk that is missing at a start keeps no server from starting.
+    // Whether it is there is looked at when it is set on the page: a disk that is away keeps no server from starting.
     Ok(path)
+}
+
+/// Where backups are to go must be there: nobody is to find out later that there are none, or that they are elsewhere than
+/// on the disk that was meant. The folder below the data folder is made when it is needed.
+pub(crate) fn backups_have_a_folder(folder: &Path, config: &Config) -> Result<(), SettingProblem> {
+    if config.backup_folder == Path::new(crate::service::BACKUP_FOLDER) {
+        return Ok(());
+    }
+    let path = folder.join(&config.backup_folder);
+    let wrong = match std::fs::metadata(&path) {
+        Ok(found) if found.is_dir() => return Ok(()),
+        Ok(_) => "is a file: name a folder".to_owned(),
+        Err(error) => {
+            format!("cannot be used: {error}. Make the folder on the server's own machine first, as the server's user")
+        }
+    };
+    Err(SettingProblem::new("backup_folder", format!("names {}, which {wrong}", path.display())))
 }
 
 fn public_url_is_an_origin(config: &Config) -> Result<(), SettingProblem> {

@@ -199,8 +199,8 @@ fn loaded_panel(loaded: &ActivationResponse, activation: &ActivationStatus, seen
             }
             @if loaded.withdrawn > 0 {
                 p {
-                    strong { (words::count(loaded.withdrawn, "application loses its seat", "applications lose their seats")) }
-                    ", because the file holds fewer seats than are in use: the youngest are not renewed and have some minutes to save."
+                    strong { (words::count(loaded.withdrawn, "lease is not renewed any more", "leases are not renewed any more")) }
+                    ", because the file holds fewer seats than are in use: the youngest are not renewed and have some minutes to save. What is borrowed runs to its end."
                 }
             }
             (definitions(&list))

@@ -242,7 +242,9 @@ fn draining(seen: &StatusResponse) -> Markup {
         ]))
         div.card {
             p {
-                "When the last application has given its seat back or has run out, the key"
+                "When the last application has given its seat back or has run out"
+                @if seen.passes_out > 0 { ", and the last pass is back" }
+                ", the key"
                 @if let Some(name) = name { " of " strong { (wrapped(name)) } }
                 " is destroyed"
                 @match &seen.online {
@@ -251,6 +253,9 @@ fn draining(seen: &StatusResponse) -> Markup {
                     Some(_) => ", and the server brings the receipt to the portal by itself. Its free seats are on their way back already.",
                     None => " and the receipt can be downloaded here.",
                 }
+            }
+            @if seen.passes_out > 0 {
+                p { "A pass is back when it is returned or written off, or a day after its end. " a href="/passes" { "Borrowed by machines" } }
             }
             p { a href="/holders" { "See who still holds a seat" } }
         }

@@ -340,8 +340,13 @@ pub(super) async fn holders(visit: Visit) -> Result<Response, ApiProblem> {
     let wanted = LeaseQuery { feature: chosen.clone(), after, limit: None };
     let seen = visit.server.status(&visit.caller).await?;
     let leases = visit.server.leases(&visit.caller, wanted).await?;
+    // The list has both.
+    let borrowed = match seen.passes_out {
+        0 => String::new(),
+        passes => format!(", and {}", words::count(passes, "pass is borrowed", "passes are borrowed")),
+    };
     let lead = format!(
-        "{}. Those that have held it longest come first.",
+        "{}{borrowed}. Those that have held it longest come first.",
         words::count(seen.applications_out(), "application holds a seat", "applications hold a seat")
     );
     let taken_back = visit.query.get("done") == Some("released");

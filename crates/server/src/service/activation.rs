@@ -6,7 +6,7 @@ use crate::server::Server;
 use crate::store;
 use crate::upstream::files::{self, RequestParts, Reread};
 use leasehold_core::access::ServerAction;
-use leasehold_core::engine::{Input, InstallRefusal, Output};
+use leasehold_core::engine::{Engine, Input, InstallRefusal, Output};
 use leasehold_core::ids::RequestId;
 use leasehold_trust::{FileProblem, SigningKey};
 use leasehold_wire::server::{ActivationResponse, DisableResponse};
@@ -46,7 +46,11 @@ impl Server {
         // By the wall clock, which people can mend: what the server's own time makes of it is for the engine to say.
         let read = files::read(bytes, trust.as_ref(), &key.public(), self.rev_in_use().await?, wall);
         let reread = match read {
-            Err(FileProblem::Older { file_rev, in_use }) => return Err(self.older(file_rev, in_use).await?),
+            Err(problem @ FileProblem::Older { file_rev, in_use }) => {
+                return Err(self.given_back_or(problem, file_rev, in_use).await?);
+            }
+            // The seats of the very file in force may be those that were given back: nothing is well then.
+            Err(problem @ FileProblem::Twice { rev }) => return Err(self.given_back_or(problem, rev, rev).await?),
             read => read.map_err(Failure::File)?,
         };
         let input = Input::Install { document: reread.document.clone(), wall, act: caller.act() };
@@ -57,12 +61,13 @@ impl Server {
         }
     }
 
-    /// Why a file with a lower number than the one in force is not taken.
-    async fn older(&self, file_rev: u64, in_use: u64) -> Result<Failure, Failure> {
+    /// Why a file whose number is not above that of the one in force is not taken: `problem`, unless seats of that one were
+    /// given back.
+    async fn given_back_or(&self, problem: FileProblem, file_rev: u64, in_use: u64) -> Result<Failure, Failure> {
         let given = self.0.engine.look(|engine, _| engine.given_back().map(|given| given.rev)).await?;
         Ok(match given.filter(|rev| *rev == in_use) {
             Some(rev) => Failure::NotInstalled(InstallRefusal::GivenBack { file_rev, rev }),
-            None => Failure::File(FileProblem::Older { file_rev, in_use }),
+            None => Failure::File(problem),
         })
     }
 
@@ -76,13 +81,15 @@ impl Server {
         match self.0.engine.step(Input::Drain { act: caller.act() }).await? {
             Output::Draining { leases_out, done_by } => {
                 // The engine retires after the batch of the drain; a look comes after that.
-                let retired = self.0.engine.look(|engine, _| engine.document().is_none()).await?;
-                let leases_out = u64::try_from(leases_out).unwrap_or(u64::MAX);
-                Ok(DisableResponse { leases_out, done_by: done_by.into(), receipt_ready: retired })
+                let look = |engine: &Engine, _| (engine.document().is_none(), engine.pool().passes_out());
+                let (retired, passes_out) = self.0.engine.look(look).await?;
+                let count = |number| u64::try_from(number).unwrap_or(u64::MAX);
+                let (leases_out, passes_out) = (count(leases_out), count(passes_out));
+                Ok(DisableResponse { leases_out, passes_out, done_by: done_by.into(), receipt_ready: retired })
             }
             // Asked again to see how far it is.
             Output::NotDrained if self.is_disabled().await? => {
-                Ok(DisableResponse { leases_out: 0, done_by: self.now().into(), receipt_ready: true })
+                Ok(DisableResponse { leases_out: 0, passes_out: 0, done_by: self.now().into(), receipt_ready: true })
             }
             Output::NotDrained => Err(Failure::NotActivated),
             other => Err(Failure::Internal(format!("the engine answered {other:?}"))),
@@ -108,7 +115,7 @@ impl Server {
     }
 
     async fn rev_in_use(&self) -> Result<Option<u64>, Failure> {
-        let look = |engine: &leasehold_core::engine::Engine, _| engine.document().map(|document| document.grant.rev);
+        let look = |engine: &Engine, _| engine.document().map(|document| document.grant.rev);
         Ok(self.0.engine.look(look).await?)
     }
 }

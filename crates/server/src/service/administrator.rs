@@ -143,7 +143,8 @@ pub(super) fn check_name(name: &str) -> Result<String, Failure> {
 
 /// What came of a setup secret.
 enum Set {
-    Now,
+    /// The account has this name, which is written as it always was.
+    Now(String),
     /// The secret is used up.
     Before,
     /// The name is of an account that may only look.
@@ -184,35 +185,38 @@ impl Server {
         let hash = administrator.passwords.hash(password.to_owned(), salt).await?;
         let (kind, created_at) = (AdministratorKind::Administrator, self.now());
         let account = Account { name: name.clone(), kind, password_hash: hash.clone(), created_at };
-        let act = Act { who: name.as_str().into(), ..caller.act() };
-        let audit = Audit { act, ..self.audit(caller, "administrator_setup", "with the setup secret".to_owned()) };
+        let audit = self.audit(caller, "administrator_setup", "with the setup secret".to_owned());
         let stored = move |tx: &mut leasehold_db::Tx<'_>| {
             // Looked at again: two may have shown the same secret at once.
             let drawn = store::setup_secret(tx)?.is_some_and(|drawn| drawn == sha256_hex(shown.as_bytes()));
             if !drawn && store::is_set_up(tx)? {
                 return Ok(Set::Before);
             }
+            let mut named = account.name.clone();
             if !store::add_administrator(tx, &account)? {
+                let known = store::administrator(tx, &account.name)?;
                 // With the secret nobody becomes more than they are.
-                if store::administrator(tx, &account.name)?.is_some_and(|known| known.kind != kind) {
+                if known.as_ref().is_some_and(|known| known.kind != kind) {
                     return Ok(Set::ReadOnly);
                 }
+                named = known.map_or(named, |known| known.name);
                 store::set_administrator(tx, &account.name, kind, &account.password_hash)?;
                 store::end_sessions_of(tx, &account.name, "")?;
             }
             store::set_setup_secret(tx, None)?;
-            store::add_audit(tx, &audit)?;
-            Ok::<_, DbError>(Set::Now)
+            let act = Act { who: named.as_str().into(), ..audit.act.clone() };
+            store::add_audit(tx, &Audit { act, ..audit.clone() })?;
+            Ok::<_, DbError>(Set::Now(named))
         };
-        match self.0.db.write_async(stored).await? {
-            Set::Now => {}
+        let name = match self.0.db.write_async(stored).await? {
+            Set::Now(named) => named,
             Set::Before => return Err(Failure::AlreadySetUp),
             Set::ReadOnly => {
                 let why =
                     format!("`name`: the account \"{name}\" may only look. Name an administrator, or a new account");
                 return Err(Failure::BadField(why));
             }
-        }
+        };
         administrator.set_up.store(true, Ordering::Relaxed);
         administrator.reset_open.store(false, Ordering::Relaxed);
         *administrator.setup_secret.lock().unwrap_or_else(PoisonError::into_inner) = None;

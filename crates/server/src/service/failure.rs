@@ -259,8 +259,14 @@ impl Failure {
             }
             Failure::OnTrial { left_s } => {
                 Problem::new(409, "ON_TRIAL", "Other settings are on trial, so nothing was changed.")
-                    .detail(format!("Without a word from you the former ones are back in {left_s} s."))
-                    .next("Keep them or take them back first.", who::YOU)
+                    .detail(format!(
+                        "Until then no setting is changed, by nobody. Unless they are kept, the former ones are back in {left_s} s."
+                    ))
+                    .next(
+                        "Wait so long, or have them kept or taken back first: Settings, or `leasehold server settings --keep` or \
+                         `--take-back` on the server's own machine.",
+                        "whoever put them on trial, or another administrator of the license server",
+                    )
             }
             Failure::NoTrial => Problem::new(409, "NOT_ON_TRIAL", "No settings are on trial.")
                 .detail("They were kept or taken back, or their minute was over and the former ones are back.")
@@ -311,8 +317,12 @@ impl Failure {
                     ADMINISTRATOR,
                 ),
             Failure::StillDraining => Problem::new(409, "DRAINING", "This server is being disabled.")
-                .detail("Applications still hold seats.")
-                .next("Wait until the last of them has ended, then enable it again.", ADMINISTRATOR),
+                .detail("Seats are still held by applications, or borrowed by machines.")
+                .next(
+                    "Wait until the last is back: ONLINE LICENSING, Disable, says when that is. Passes can be returned or written \
+                     off before: ONLINE LICENSING, Borrowed by machines. Then enable it again.",
+                    ADMINISTRATOR,
+                ),
             Failure::Portal(problem) => {
                 let title = match problem.code.as_ref() {
                     code if code.starts_with("PORTAL_ADDRESS") => "The portal was not asked.",

@@ -248,11 +248,12 @@ pub(super) fn refused(refusal: GiveBackRefusal, product: &str) -> Problem {
         GiveBackRefusal::NotHeld { license } => problem("This server holds no seats of that license.".to_owned())
             .detail(format!("{license} does not stand in the document in force."))
             .next("Take the license from the list of what can be given back.", who::YOU),
-        GiveBackRefusal::TooMany { wanted, held, .. } => problem(format!("This server has {held} seats of {product}."))
+        GiveBackRefusal::TooMany { wanted, held, .. } => problem(format!("This server has {} of {product}.", seats(held)))
             .detail(format!("It cannot keep {wanted}."))
             .next("Say how many stay here, from those in use up to those that it has. For more seats, renew the workstation at the portal.", who::YOU),
         GiveBackRefusal::InUse { wanted, used, free_at, .. } => {
-            problem(format!("{used} seats of {product} are in use or borrowed, so {wanted} are too few to keep."))
+            let (are, few) = (if used == 1 { "is" } else { "are" }, if wanted == 1 { "is" } else { "are" });
+            problem(format!("{} of {product} {are} in use or borrowed, so {wanted} {few} too few to keep.", seats(used)))
                 .detail(format!("A seat that is out cannot be given back. The last of them is free by {} if its holder is gone.", free_at.minute()))
                 .next(
                     "Keep more, or have seats given up first: take them back from their holders, or have borrowed ones returned.",
@@ -263,4 +264,8 @@ pub(super) fn refused(refusal: GiveBackRefusal, product: &str) -> Problem {
             .detail("No seats would go back.")
             .next("Lower the number of seats that stay here.", who::YOU),
     }
+}
+
+fn seats(count: u32) -> String {
+    if count == 1 { "1 seat".to_owned() } else { format!("{count} seats") }
 }

@@ -268,10 +268,14 @@ fn denial_response(denial: Denial, holders: Vec<Holder>, now: Ms) -> DenialRespo
                 denial.feature, denial.seats, capacity.in_use, capacity.total, capacity.free
             );
             if capacity.borrowed > 0 {
-                numbers.push_str(&format!(" {} of those in use are borrowed.", capacity.borrowed));
+                numbers.push_str(&format!(
+                    " {} of those in use {} borrowed.",
+                    capacity.borrowed,
+                    are(capacity.borrowed)
+                ));
             }
             if capacity.reserved > 0 {
-                numbers.push_str(&format!(" {} are kept for others.", capacity.reserved));
+                numbers.push_str(&format!(" {} {} kept for others.", capacity.reserved, are(capacity.reserved)));
             }
             if let Some(account) = account {
                 let more =
@@ -327,6 +331,10 @@ fn denial_response(denial: Denial, holders: Vec<Holder>, now: Ms) -> DenialRespo
         reason: denial.released.map(|release| (*release.reason).to_owned()),
         holders,
     }
+}
+
+fn are(count: u32) -> &'static str {
+    if count == 1 { "is" } else { "are" }
 }
 
 fn ended(end: LeaseEnd, left_ms: i64) -> EndedResponse {

@@ -49,7 +49,8 @@ pub(crate) struct Trial {
 impl Trial {
     /// Seconds until the former settings come back.
     pub(super) fn left_s(&self, boot_ms: i64) -> i64 {
-        (self.until_ms - boot_ms).max(0).div_euclid(SECOND_MS) + 1
+        // Rounded up: a minute that has just begun has 60 s, and none is left only when it is over.
+        (self.until_ms - boot_ms + SECOND_MS - 1).div_euclid(SECOND_MS).max(1)
     }
 
     /// What is shown of it.

@@ -122,8 +122,12 @@ impl Server {
         let audit = Audit { at: now, act, action: "server_backup", detail: format!("to {}", to.display()) };
         let keep = self.0.settings.get().backup_keep;
         let server = self.clone();
+        // Only the folder below the data folder is made here: another that is missing is a disk that is away.
+        let own = self.0.settings.get().backup_folder == Path::new(FOLDER_DEFAULT);
         let work = move || {
-            super::backup::make_folder(&folder)?;
+            if own {
+                super::backup::make_folder(&folder)?;
+            }
             server.copy_to(&to, audit)?;
             forget_old(&folder, keep);
             Ok(())

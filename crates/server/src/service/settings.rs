@@ -3,7 +3,7 @@
 
 use super::access::Caller;
 use super::failure::Failure;
-use crate::config::{Applies, By, Config, Layers, SETTINGS, Setting, Values};
+use crate::config::{Applies, By, Config, Kind, Layers, Place, SETTINGS, Setting, Values, backups_have_a_folder};
 use crate::networks::TurnedAway;
 use crate::server::Server;
 use crate::store;
@@ -73,7 +73,7 @@ impl Server {
             return Ok(());
         }
         if changed.iter().any(|setting| setting.name == "backup_folder") {
-            is_a_folder(&self.0.folder.join(&next.backup_folder))?;
+            backups_have_a_folder(&self.0.folder, &next)?;
         }
         if changed.iter().any(|setting| setting.applies == Applies::OnTrial) && self.ports().is_some() {
             *trial = Some(self.begin_trial(caller, before, next, changes, &changed).await?);
@@ -160,8 +160,10 @@ impl Server {
             SettingView {
                 name: setting.name.to_owned(),
                 value: value.map_or(Value::Null, |value| shown(setting, value)),
+                default: if value.is_none() { default_of(setting, &config) } else { Value::Null },
                 secret_set: setting.secret && value.is_some(),
-                source: place.word().to_owned(),
+                // One that only belongs to others that stand there has its default.
+                source: if value.is_some() { place } else { Place::Default }.word().to_owned(),
                 fixed_in: place.is_fixed().then(|| config.layers.stands_in(setting)),
                 machine_only: setting.by == By::Machine,
                 applies: match setting.applies {
@@ -192,9 +194,8 @@ fn wanted(wish: SettingsRequest, caller: &Caller) -> Result<Values, Failure> {
             return Err(Failure::SettingOfMachine(setting.name));
         }
         if name == "proxy" && value.as_str().is_some_and(|address| with_password_hidden(address) != address) {
-            return Err(Failure::BadField(
-                "`proxy` must be without the password: give it in `proxy_password`, which is never shown".to_owned(),
-            ));
+            let why = "must be without the password here: give it in `proxy_password`, which is never shown".to_owned();
+            return Err(Failure::Setting { name: "proxy", why });
         }
         let nothing = match &value {
             Value::String(text) => text.trim().is_empty(),
@@ -206,25 +207,31 @@ fn wanted(wish: SettingsRequest, caller: &Caller) -> Result<Values, Failure> {
     Ok(changes)
 }
 
-/// Where backups are to go must be there: nobody is to find out later that there are none.
-fn is_a_folder(path: &std::path::Path) -> Result<(), Failure> {
-    let wrong = match std::fs::metadata(path) {
-        Ok(found) if found.is_dir() => return Ok(()),
-        Err(_) if path.ends_with(super::BACKUP_FOLDER) => return Ok(()),
-        Ok(_) => "is a file: name a folder".to_owned(),
-        Err(error) => {
-            format!("cannot be used: {error}. Make the folder on the server's own machine first, as the server's user")
-        }
-    };
-    Err(Failure::Setting { name: "backup_folder", why: format!("names {}, which {wrong}", path.display()) })
-}
-
 /// The password of one proxy goes to no other: a new address forgets it, unless it comes with one of its own.
 fn forget_proxy_password(changes: &mut Values, before: &Layers) {
     let proxy = Setting::named("proxy").and_then(|setting| before.value(setting));
     let another = changes.get("proxy").is_some_and(|new| Some(new) != proxy && !(new.is_null() && proxy.is_none()));
     if another && !changes.contains_key("proxy_password") {
         changes.insert("proxy_password".to_owned(), Value::Null);
+    }
+}
+
+/// What holds of a setting that has no value. Only for such: it is read from what holds.
+fn default_of(setting: &Setting, config: &Config) -> Value {
+    match setting.name {
+        "listen" => config.listen.iter().map(|address| Value::from(address.to_string())).collect(),
+        "totals_open" => config.open.totals.into(),
+        "holders_open" => config.open.holders.into(),
+        "usage_open" => config.open.usage.into(),
+        "usage_keep_days" => config.usage_keep_days.into(),
+        "usage_names" => config.usage_names.into(),
+        "usage_pseudonymize_days" => config.usage_pseudonymize_days.into(),
+        "usage_detail_mb" => config.usage_detail_mb.into(),
+        "backup_keep" => config.backup_keep.into(),
+        "backup_folder" => config.backup_folder.display().to_string().into(),
+        "log" => LOG_DEFAULT.into(),
+        _ if setting.kind == Kind::List => Value::Array(Vec::new()),
+        _ => Value::Null,
     }
 }
 

@@ -4,7 +4,7 @@
 
 use super::access::Caller;
 use super::failure::Failure;
-use crate::config::SETTINGS;
+use crate::config::{SETTINGS, Setting};
 use crate::server::{DATABASE_FILE, Server};
 use crate::store;
 use leasehold_core::access::ServerAction;
@@ -12,6 +12,7 @@ use leasehold_core::engine::Engine;
 use leasehold_db::DbError;
 use serde_json::{Value, json};
 use std::collections::{BTreeMap, BTreeSet};
+use std::net::{IpAddr, Ipv6Addr};
 
 /// Rows of the audit log.
 const AUDIT_ROWS: u32 = 200;
@@ -20,8 +21,16 @@ const NAMES_MAX: usize = 5_000;
 /// A word of so many characters or more, of letters and digits, may be a token: it is blacked out.
 const TOKEN_CHARS: usize = 40;
 
+/// Names that must not leave: those that settings list, which may be in use nowhere, and those that were seen.
+#[derive(Default)]
+struct Names {
+    listed: Vec<String>,
+    seen: BTreeSet<String>,
+}
+
 /// What names are replaced by.
 struct Mask {
+    /// Names in lower case: the lists of users and hosts tell no case apart.
     by_name: BTreeMap<String, String>,
     /// What must not leave in any case.
     secrets: Vec<String>,
@@ -29,14 +38,21 @@ struct Mask {
 }
 
 impl Mask {
-    fn new(users: BTreeSet<String>, hosts: BTreeSet<String>, secrets: Vec<String>, names: bool) -> Mask {
-        let number = |kind: &'static str, all: BTreeSet<String>| {
-            // The name of the first account is nobody's.
-            let names = all.into_iter().filter(|name| name.chars().count() > 1 && name != "administrator");
-            let all = names.take(NAMES_MAX).enumerate();
-            all.map(move |(number, name)| (name, format!("{kind}-{}", number + 1))).collect::<Vec<_>>()
-        };
-        let by_name = number("user", users).into_iter().chain(number("host", hosts)).collect();
+    fn new(users: Names, hosts: Names, secrets: Vec<String>, names: bool) -> Mask {
+        let mut by_name = BTreeMap::new();
+        for (kind, all) in [("user", users), ("host", hosts)] {
+            let mut number = 0;
+            // What is listed comes first: it is all that tells who is shut out, and must not fall beyond the bound.
+            for name in all.listed.into_iter().chain(all.seen).take(NAMES_MAX) {
+                let name = name.trim().to_ascii_lowercase();
+                // The name of the first account is nobody's, and `*` means everybody.
+                if matches!(name.as_str(), "" | "*" | "administrator") || by_name.contains_key(&name) {
+                    continue;
+                }
+                number += 1;
+                by_name.insert(name, format!("{kind}-{number}"));
+            }
+        }
         Mask { by_name, secrets, names }
     }
 
@@ -47,12 +63,16 @@ impl Mask {
             text = text.replace(secret.as_str(), "(blacked out)");
         }
         if !self.names {
+            let lower = text.to_ascii_lowercase();
+            // One letter alone is no name in a text.
+            let mut names: Vec<_> =
+                self.by_name.iter().filter(|(name, _)| name.chars().count() > 1 && lower.contains(*name)).collect();
             // The longest first: a name may begin with another.
-            let mut names: Vec<_> = self.by_name.iter().collect();
             names.sort_by_key(|(name, _)| std::cmp::Reverse(name.len()));
             for (name, mask) in names {
                 text = replace_word(&text, name, mask);
             }
+            text = without_ipv6(&text);
         }
         let words = text.split_inclusive(|c: char| !is_of_word(c));
         words.map(|word| self.word(word)).collect()
@@ -66,18 +86,19 @@ impl Mask {
         if chars >= TOKEN_CHARS && mixed {
             return format!("(blacked out){end}");
         }
-        let address = word.trim_matches(['[', ']', '.', ':']).parse::<std::net::IpAddr>();
+        let address = word.trim_matches(['[', ']', '.', ':']).parse::<IpAddr>();
         match address {
-            Ok(address) if !self.names && !address.is_loopback() && !address.is_unspecified() => {
-                format!("(address){end}")
-            }
+            Ok(address) if !self.names && is_somebodys(address) => format!("(address){end}"),
             _ => with_end.to_owned(),
         }
     }
 
     fn value(&self, value: &Value) -> Value {
         match value {
-            Value::String(text) => self.text(text).into(),
+            Value::String(text) => match self.by_name.get(&text.to_ascii_lowercase()) {
+                Some(mask) if !self.names => mask.as_str().into(),
+                _ => self.text(text).into(),
+            },
             Value::Array(all) => all.iter().map(|one| self.value(one)).collect(),
             Value::Object(members) => members
                 .iter()
@@ -89,15 +110,51 @@ impl Mask {
     }
 }
 
-/// A name is replaced where it stands by itself: not within another word, which would betray it.
+/// A name, in lower case, is replaced where it stands by itself: not within another word, which would betray it.
 fn replace_word(text: &str, name: &str, mask: &str) -> String {
     let joins = |c: Option<char>| c.is_some_and(|c| c.is_alphanumeric() || matches!(c, '_' | '-'));
+    let lower = text.to_ascii_lowercase();
+    let mut said = String::with_capacity(text.len());
+    let mut done = 0;
+    for (at, _) in lower.match_indices(name) {
+        let end = at + name.len();
+        let within = joins(text[..at].chars().next_back()) || joins(text[end..].chars().next());
+        said.push_str(&text[done..at]);
+        said.push_str(if within { &text[at..end] } else { mask });
+        done = end;
+    }
+    said + &text[done..]
+}
+
+/// Whether an address tells of a machine.
+fn is_somebodys(address: IpAddr) -> bool {
+    let address = address.to_canonical();
+    !address.is_loopback() && !address.is_unspecified()
+}
+
+/// The same without addresses of IPv6. Colons end a word elsewhere, and a network or a port may follow.
+fn without_ipv6(text: &str) -> String {
+    let of_address = |c: char| c.is_ascii_hexdigit() || matches!(c, ':' | '.');
+    let joins = |c: Option<char>| c.is_some_and(|c| c.is_alphanumeric() || c == '_');
     let mut said = String::with_capacity(text.len());
     let mut rest = text;
-    while let Some((before, after)) = rest.split_once(name) {
+    while let Some(start) = rest.find(of_address) {
+        let (before, from) = rest.split_at(start);
+        let (run, after) = from.split_at(from.find(|c| !of_address(c)).unwrap_or(from.len()));
         said.push_str(before);
-        let within = joins(said.chars().next_back()) || joins(after.chars().next());
-        said.push_str(if within { name } else { mask });
+        // `fe80::1:` may end with the colon of a sentence, and `from:fe80::1` begin with one.
+        let begun = run.strip_prefix(':').unwrap_or(run);
+        let ended = run.strip_suffix([':', '.']).unwrap_or(run);
+        let joined = |part: &str| {
+            (run.starts_with(part) && joins(said.chars().next_back()))
+                || (run.ends_with(part) && joins(after.chars().next()))
+        };
+        let is_address =
+            |part: &&str| part.parse::<Ipv6Addr>().is_ok_and(|it| is_somebodys(it.into())) && !joined(part);
+        match [run, begun, ended].into_iter().find(is_address) {
+            Some(part) => said.push_str(&run.replacen(part, "(address)", 1)),
+            None => said.push_str(run),
+        }
         rest = after;
     }
     said + rest
@@ -151,6 +208,9 @@ impl Server {
         hosts.extend(seen.1);
         users.extend(accounts.iter().map(|account| account.name.clone()));
         hosts.insert(leasehold_host::host_name());
+        let (listed_users, listed_hosts) = self.names_listed();
+        let users = Names { listed: listed_users, seen: users };
+        let hosts = Names { listed: listed_hosts, seen: hosts };
         let mask = Mask::new(users, hosts, self.own_secrets(), names);
         let installation = self.installation(caller).await?;
         let portal = self.0.trouble.get();
@@ -209,6 +269,23 @@ impl Server {
         secrets.chain(config.proxy.password().map(str::to_owned)).chain(token).collect()
     }
 
+    /// Users and hosts that settings name. The portal's host is the vendor's, who knows it.
+    fn names_listed(&self) -> (Vec<String>, Vec<String>) {
+        let config = self.0.settings.get();
+        let values = |name: &str| {
+            let value = Setting::named(name).and_then(|setting| config.layers.value(setting));
+            match value {
+                Some(Value::Array(all)) => all.iter().filter_map(Value::as_str).map(str::to_owned).collect(),
+                Some(Value::String(text)) => vec![text.clone()],
+                _ => Vec::new(),
+            }
+        };
+        let hosts_of = |name: &str| values(name).into_iter().filter_map(|url| host_in(&url));
+        let users = [values("allow_users"), values("deny_users")].concat();
+        let hosts = [values("allow_hosts"), values("deny_hosts")].concat();
+        (users, hosts.into_iter().chain(hosts_of("public_url")).chain(hosts_of("proxy")).collect())
+    }
+
     async fn names_held(&self) -> Result<(BTreeSet<String>, BTreeSet<String>), Failure> {
         let look = |engine: &Engine, _| {
             let leases = engine.pool().leases_page(None, None, NAMES_MAX);
@@ -217,6 +294,16 @@ impl Server {
         };
         Ok(self.0.engine.look(look).await?)
     }
+}
+
+/// The host in an address such as `https://user@host:port/`; none if it is a number, which is replaced anyway.
+fn host_in(url: &str) -> Option<String> {
+    let (_, rest) = url.split_once("://")?;
+    let place = rest.split('/').next()?;
+    let host = place.rsplit_once('@').map_or(place, |(_, host)| host);
+    let host = host.rsplit_once(':').map_or(host, |(host, _)| host);
+    let is_name = !host.starts_with('[') && host.parse::<IpAddr>().is_err() && host != "localhost";
+    is_name.then(|| host.to_owned())
 }
 
 fn append(tar: &mut tar::Builder<Vec<u8>>, name: &str, text: &str) -> std::io::Result<()> {
@@ -231,8 +318,10 @@ mod tests {
     use super::*;
 
     fn mask(names: bool) -> Mask {
-        let set = |all: &[&str]| all.iter().map(|name| (*name).to_owned()).collect();
-        Mask::new(set(&["anna", "annabel", "x"]), set(&["ws-1"]), vec!["open sesame".to_owned()], names)
+        let all = |all: &[&str]| all.iter().map(|name| (*name).to_owned()).collect::<Vec<_>>();
+        let seen = |names: &[&str]| Names { seen: all(names).into_iter().collect(), ..Names::default() };
+        let users = Names { listed: all(&["Carla", "d*"]), ..seen(&["anna", "annabel", "x"]) };
+        Mask::new(users, seen(&["ws-1"]), vec!["open sesame".to_owned()], names)
     }
 
     #[test]
@@ -243,10 +332,10 @@ mod tests {
         for hidden in ["anna", "ws-1", "10.1.2.3", token] {
             assert!(!said.contains(hidden), "{hidden}: {said}");
         }
-        assert!(said.contains("user-2 at host-1") && said.contains("127.0.0.1") && said.contains(" xx "), "{said}");
+        assert!(said.contains("user-4 at host-1") && said.contains("127.0.0.1") && said.contains(" xx "), "{said}");
         assert_eq!(
             mask(false).text("an annabelle_x of anna's, anna@ws-1"),
-            "an annabelle_x of user-1's, user-1@host-1"
+            "an annabelle_x of user-3's, user-3@host-1"
         );
         let named = mask(true).text(&line);
         assert!(named.contains("annabel at ws-1 (10.1.2.3:443") && !named.contains(token), "{named}");
@@ -254,5 +343,24 @@ mod tests {
         assert_eq!(mask(true).text(secrets), "proxy http://proxy:3128/x said (blacked out)");
         let id = "lease_019a7b2c-1d3e-7f40-8a51-62b3c4d5e6f7";
         assert_eq!(mask(false).text(id), id, "ids give no right");
+    }
+
+    #[test]
+    fn names_that_are_only_listed_and_addresses_of_ipv6_do_not_leave() {
+        let lists = json!({"deny_users": ["carla", "d*", "x"], "deny_networks": ["2001:db8:1:2:3:4:5:6/128", "::1"]});
+        let said = json!({"deny_users": ["user-1", "user-2", "user-5"], "deny_networks": ["(address)/128", "::1"]});
+        assert_eq!(mask(false).value(&lists), said);
+        assert_eq!(mask(true).value(&lists), lists);
+        for (line, said) in [
+            ("CARLA was denied", "user-1 was denied"),
+            (
+                "peer=[fd77::2]:43472 from:fd77::3, fe80::1%eth0: no",
+                "peer=[(address)]:43472 from:(address), (address)%eth0: no",
+            ),
+            ("fd77::2: gone; ::ffff:10.1.2.3", "(address): gone; (address)"),
+            ("12:30:45 leasehold_db::add [::1]:7 [::]:80 a::b", "12:30:45 leasehold_db::add [::1]:7 [::]:80 (address)"),
+        ] {
+            assert_eq!(mask(false).text(line), said);
+        }
     }
 }

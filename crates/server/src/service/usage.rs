@@ -92,7 +92,8 @@ fn bad(why: &str) -> Failure {
 
 fn day(field: &str, text: &str) -> Result<i64, Failure> {
     let date = text.parse::<Date>().ok().filter(|date| (1970..=9_000).contains(&date.year()) && text.len() == 10);
-    let date = date.ok_or_else(|| bad(&format!("`{field}` must be a day such as 2026-11-01")))?;
+    let date =
+        date.ok_or_else(|| bad(&format!("`{field}` must be a day of the years 1970 to 9000, such as 2026-11-01")))?;
     Ok((date - Date::constant(1970, 1, 1)).get_days().into())
 }
 

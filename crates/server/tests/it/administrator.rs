@@ -141,7 +141,10 @@ fn a_reset_lets_whoever_has_the_folder_in_and_takes_nothing_from_others() {
     let wrong = post(&server, "/v1/setup", json!({"secret": "x", "name": "eve", "password": PASSWORD}));
     assert_eq!(wrong.code(), "WRONG_PASSWORD");
     let new = json!({"secret": secret, "name": "ADA", "password": "a new password"});
-    assert_eq!(post(&server, "/v1/setup", new.clone()).status, 201);
+    let renamed = post(&server, "/v1/setup", new.clone());
+    assert_eq!(renamed.status, 201);
+    let log = audit(&server, renamed.str("token")).json;
+    assert_eq!(log["items"][0]["who"], "ada", "the account is called as it always was: {log}");
     assert_eq!(audit(&server, &ada).status, 401, "the password was set anew: its former sign-ins end");
     assert_eq!(post(&server, "/v1/setup", new).code(), "ALREADY_SET_UP");
     assert_eq!(post(&server, "/v1/sessions", json!({"name": "ada", "password": "a new password"})).status, 201);

@@ -497,7 +497,7 @@ fn some_seats_are_given_back_after_a_preview_in_numbers() {
     let field = format!("keep-{}", grant.lines[0].license);
     let too_few = browser.post("/give-back", &format!("{field}=0"));
     assert_eq!(too_few.status, 409);
-    assert!(too_few.text.contains("1 seats of Studio are in use") && too_few.text.contains("value=\"0\""));
+    assert!(too_few.text.contains("1 seat of Studio is in use") && too_few.text.contains("value=\"0\""));
     assert_eq!(browser.post("/give-back", &format!("{field}=many")).status, 422);
     let preview = browser.post("/give-back", &format!("{field}=4"));
     assert!(preview.text.contains("Give back 6 seats?") && preview.text.contains("10 → 4"), "{}", preview.text);

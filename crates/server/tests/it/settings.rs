@@ -215,6 +215,8 @@ fn another_address_is_kept_only_by_who_comes_from_there() {
     let changed = change(&server, json!({"listen": [there.to_string()]}));
     assert_eq!((changed.status, &changed.json["trial"]["listen"]), (200, &json!([there.to_string()])), "{changed:?}");
     let other = change(&server, json!({"deny_users": ["ben"]}));
+    let left: i64 = by(&server, None, "GET", "/v1/settings", None).json["trial"]["left_s"].as_i64().unwrap();
+    assert!((1..=60).contains(&left), "of sixty: {left}");
     assert_eq!((other.status, other.code()), (409, "ON_TRIAL"));
     let here = by(&server, None, "POST", "/v1/settings/confirm", None);
     assert_eq!((here.status, here.code()), (409, "NOT_THE_NEW_WAY"), "{here:?}");
@@ -400,6 +402,8 @@ fn no_secret_and_no_name_is_in_a_support_bundle() {
     let planted = json!({"proxy": "http://proxyuser@proxy.example:3128", "proxy_password": "planted proxy secret"});
     let session = session(&server);
     assert_eq!(change(&server, planted).status, 200);
+    let lists = json!({"deny_users": ["carla", "dd*"], "deny_hosts": ["carlasmac"], "public_url": "https://lic.brightframe.corp"});
+    assert_eq!(change(&server, lists).status, 200);
     let lease = server.checkout("a-key-that-is-secret");
     let mut denied = ask();
     (denied["feature"], denied["user"], denied["host"]) =
@@ -411,7 +415,7 @@ fn no_secret_and_no_name_is_in_a_support_bundle() {
     for line in [
         format!("INFO zoë at hall3-ws7 from 10.1.2.3:4711 showed {}", lease.str("secret")),
         format!("WARN proxy http://me:planted@proxy.example:3128 said planted proxy secret; bearer {session} {token}"),
-        "INFO wilhelmina was denied".to_owned(),
+        "INFO wilhelmina was denied peer=[fd77::2]:43472".to_owned(),
     ] {
         logs.remember(&line);
     }
@@ -428,8 +432,7 @@ fn no_secret_and_no_name_is_in_a_support_bundle() {
         &key,
         "a-key-that-is-secret",
     ];
-    let parts =
-        ["about.json", "settings.json", "status.json", "database.json", "log.txt", "proxy.example", "was denied"];
+    let parts = ["about.json", "settings.json", "status.json", "database.json", "log.txt", "http://", "was denied"];
     for names in ["false", "true"] {
         let said = bundle(names);
         assert_eq!(said.status, 200, "{said:?}");
@@ -441,10 +444,14 @@ fn no_secret_and_no_name_is_in_a_support_bundle() {
         }
     }
     let without = bundle("false").text;
-    for name in ["zoë", "hall3-ws7", "wilhelmina", "secret-ws-9", "10.1.2.3"] {
+    let listed = ["carla", "dd*", "brightframe", "proxy.example"];
+    for name in ["zoë", "hall3-ws7", "wilhelmina", "secret-ws-9", "10.1.2.3", "fd77::2"].iter().chain(&listed) {
         assert!(!without.contains(name), "{name} is in the bundle");
     }
-    assert!(bundle("true").text.contains("wilhelmina was denied"), "asked for");
+    let with = bundle("true").text;
+    for name in ["wilhelmina was denied", "[fd77::2]:43472"].iter().chain(&listed) {
+        assert!(with.contains(name), "{name} was asked for");
+    }
     assert!(by(&server, None, "GET", "/v1/audit", None).text.contains("support_bundle"));
 }
 

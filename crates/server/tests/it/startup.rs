@@ -1,6 +1,7 @@
 //! What stops a start: each with its cause and the next step, and nothing changed.
 
-use crate::support::{Running, Site};
+use crate::browser::Browser;
+use crate::support::{Running, Site, eventually};
 use leasehold_core::time::{Clock, DAY_MS, HOUR_MS};
 use leasehold_server::{ServeError, ServeOptions};
 use std::os::unix::fs::PermissionsExt;
@@ -40,6 +41,23 @@ fn a_clock_that_was_set_back_gives_no_new_seats_for_a_while_and_keeps_running_on
     site.clock.step_wall(3 * DAY_MS);
     let clock = site.start().get("/v1/status").json["clock"].clone();
     assert_eq!(clock["at_start"], "ahead");
+}
+
+#[test]
+fn a_folder_for_backups_that_is_not_there_is_said_and_not_made() {
+    let site = Site::new();
+    let folder = site.path().join("disk");
+    let file = format!("backup_folder = \"{}\"\nbackup_every_h = 1\n", folder.display());
+    std::fs::write(site.path().join("server.toml"), file).unwrap();
+    // A disk that is away keeps nobody from work.
+    let server = site.with_ten_seats();
+    site.clock.advance(2 * 3_600_000);
+    let browser = Browser::signed_in(&server);
+    eventually("it is said", || browser.get("/").text.contains("The last backup was not made"));
+    assert!(!folder.exists(), "its keys would lie where nobody looks");
+    std::fs::create_dir(&folder).unwrap();
+    site.clock.advance(2 * 3_600_000);
+    eventually("it is there", || std::fs::read_dir(&folder).unwrap().count() > 0);
 }
 
 #[test]

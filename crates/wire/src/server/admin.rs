@@ -41,10 +41,20 @@ pub struct ActivationResponse {
 pub struct DisableResponse {
     /// Leases that are still out; the receipt is made when they are back.
     pub leases_out: u64,
+    /// Of these, borrowed: they are back when they are returned or written off, or a day after their end.
+    #[serde(default)]
+    pub passes_out: u64,
     /// When the last of them has ended at the latest.
     pub done_by: Time,
     /// The key is destroyed and the receipt can be downloaded: `GET /v1/activation/receipt`.
     pub receipt_ready: bool,
+}
+
+impl DisableResponse {
+    /// Leases of running applications.
+    pub fn applications_out(&self) -> u64 {
+        self.leases_out.saturating_sub(self.passes_out)
+    }
 }
 
 /// Sets the administrator's password for the first time.
@@ -147,6 +157,10 @@ pub struct SettingView {
     /// Its value; `null` for the default, and for a secret, which is never shown.
     #[schema(value_type = Option<Object>)]
     pub value: serde_json::Value,
+    /// What holds where it has no value of its own; `null` where that is nothing, or where it has one.
+    #[serde(default)]
+    #[schema(value_type = Option<Object>)]
+    pub default: serde_json::Value,
     /// It is a secret and has a value.
     pub secret_set: bool,
     /// Where it stands: `start`, `environment`, `server.toml`, `page` or `default`.

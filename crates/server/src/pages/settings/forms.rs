@@ -174,7 +174,6 @@ pub(in crate::pages) async fn save(
             let (name, why) = match &failure {
                 Failure::Setting { name, why } => (*name, format!("It {why}.")),
                 Failure::Bind(error) => ("listen", format!("{error}.")),
-                Failure::BadField(why) if why.starts_with("`proxy`") => ("proxy", format!("{why}.")),
                 _ => return Err(failure.into()),
             };
             refuse(&visit, card, &form, name, why).await
