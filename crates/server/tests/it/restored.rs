@@ -5,18 +5,19 @@ use crate::support::{Running, Site};
 use leasehold_core::time::{DAY_MS, SECOND_MS};
 use leasehold_server::{ServeOptions, local};
 use serde_json::Value;
+use std::path::Path;
 
 /// Ten seats that may be borrowed for two weeks, restored from a backup, after the wait for applications.
-fn restored(site: &Site) -> Running {
+fn restored(site: &Site, elsewhere: &Path) -> Running {
     let mut grant = site.portal.ten_seats(1);
     for line in &mut grant.lines {
         line.terms.borrow_days_max = 14;
     }
     let server = site.activated(&grant);
-    let backup = site.path().join("backup");
+    let backup = elsewhere.join("backup");
     local::backup(site.local(), Some(&backup)).unwrap();
     server.stop();
-    let folder = site.path().join("restored");
+    let folder = elsewhere.join("restored");
     local::restore(&backup, &folder).unwrap();
     let server = Running::start(ServeOptions { folder, ..site.options() }).unwrap();
     assert_eq!(server.checkout("early").code(), "RESTORED");
@@ -31,7 +32,8 @@ fn held(server: &Running) -> Value {
 #[test]
 fn what_may_be_with_laptops_is_held_and_freed_on_the_page() {
     let site = Site::new();
-    let server = restored(&site);
+    let disk = tempfile::tempdir().unwrap();
+    let server = restored(&site, disk.path());
     assert_eq!(server.checkout("a").code(), "NO_SEATS");
     assert_eq!(held(&server)["seats"], 10);
     let browser = Browser::signed_in(&server);
@@ -51,7 +53,7 @@ fn what_may_be_with_laptops_is_held_and_freed_on_the_page() {
     assert!(browser.get("/audit").text.contains("4 of 10"));
     server.stop();
     // As it was, and the rest comes free by itself.
-    let server = Running::start(ServeOptions { folder: site.path().join("restored"), ..site.options() }).unwrap();
+    let server = Running::start(ServeOptions { folder: disk.path().join("restored"), ..site.options() }).unwrap();
     assert_eq!(held(&server)["seats"], 6);
     site.clock.advance(15 * DAY_MS);
     assert_eq!(server.checkout("c").status, 201);
