@@ -13,8 +13,8 @@ use leasehold_trust::request::{ActivationRequest, read_request};
 use leasehold_trust::{PortalSigner, Vendor};
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
 use std::sync::mpsc::channel;
+use std::sync::{Arc, OnceLock};
 use std::thread::JoinHandle;
 use tempfile::TempDir;
 use tokio::sync::oneshot;
@@ -28,6 +28,8 @@ pub(crate) struct Site {
     portal: Arc<PortalSigner>,
     address: SocketAddr,
     running: Option<Running>,
+    /// What was granted first.
+    granted: OnceLock<Grant>,
 }
 
 struct Running {
@@ -60,7 +62,13 @@ impl Site {
 
     fn of(portal: Arc<PortalSigner>) -> Site {
         let folder = tempfile::tempdir().unwrap();
-        let mut site = Site { folder, portal, address: SocketAddr::from(([127, 0, 0, 1], 0)), running: None };
+        let mut site = Site {
+            folder,
+            portal,
+            address: SocketAddr::from(([127, 0, 0, 1], 0)),
+            running: None,
+            granted: OnceLock::new(),
+        };
         site.start();
         site
     }
@@ -136,8 +144,20 @@ impl Site {
     fn activate(&self, seats: u32) {
         let now = SystemClock::new().wall();
         let request = read_request(local::request(self.local()).unwrap().as_bytes(), now).unwrap();
-        let file = activation_file(&self.portal, &request, seats, now);
+        let grant = self.granted.get_or_init(|| grant_of(seats, now)).clone();
+        let file = file_of(&self.portal, &request, &grant, now);
         local::import(self.local(), file.as_bytes()).unwrap();
+    }
+
+    /// The next document has the same lines until `until`.
+    pub(crate) fn renew_until(&self, until: Ms) {
+        let now = SystemClock::new().wall();
+        let request = read_request(local::request(self.local()).unwrap().as_bytes(), now).unwrap();
+        let mut grant = Grant { rev: 2, ..self.granted.get().unwrap().clone() };
+        for line in &mut grant.lines {
+            line.until = until.floor_to_second();
+        }
+        local::import(self.local(), file_of(&self.portal, &request, &grant, now).as_bytes()).unwrap();
     }
 
     /// A client of this server that trusts its vendor and nothing else on this machine.
@@ -165,7 +185,10 @@ impl Drop for Site {
 
 /// The activation file that a portal makes of a request: `seats` of [`FEATURE`] for 90 days.
 pub(crate) fn activation_file(portal: &PortalSigner, request: &ActivationRequest, seats: u32, now: Ms) -> String {
-    let workstation = WorkstationId::draw(now, &mut OsRandom);
+    file_of(portal, request, &grant_of(seats, now), now)
+}
+
+fn grant_of(seats: u32, now: Ms) -> Grant {
     let line = Line {
         line: LineId::draw(now, &mut OsRandom),
         license: LicenseId::draw(now, &mut OsRandom),
@@ -178,8 +201,8 @@ pub(crate) fn activation_file(portal: &PortalSigner, request: &ActivationRequest
         until: Ms(now.0 + 90 * DAY_MS).floor_to_second(),
         terms: Terms { borrow_days_max: 14, write_offs: 1, ..Terms::by_file(Share::None, None) },
     };
-    let grant = Grant {
-        workstation,
+    Grant {
+        workstation: WorkstationId::draw(now, &mut OsRandom),
         workstation_name: "test".to_owned(),
         account_name: "Customer".to_owned(),
         rev: 1,
@@ -188,8 +211,12 @@ pub(crate) fn activation_file(portal: &PortalSigner, request: &ActivationRequest
         machine: String::new(),
         online: false,
         lines: vec![line],
-    };
-    let token = portal.sign_grant(&grant, &request.thumbprint, GrantId::draw(now, &mut OsRandom));
-    let certificate = portal.issue_workstation_certificate(workstation, "test", &request.public_key, now, [7; 16]);
+    }
+}
+
+fn file_of(portal: &PortalSigner, request: &ActivationRequest, grant: &Grant, now: Ms) -> String {
+    let token = portal.sign_grant(grant, &request.thumbprint, GrantId::draw(now, &mut OsRandom));
+    let certificate =
+        portal.issue_workstation_certificate(grant.workstation, "test", &request.public_key, now, [7; 16]);
     build_activation_file(portal, &certificate, &token).unwrap()
 }

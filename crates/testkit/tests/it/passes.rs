@@ -271,6 +271,22 @@ fn a_pass_is_extended_where_its_lender_is_in_reach_by_nobody_else() {
 }
 
 #[test]
+fn a_pass_that_the_newest_document_does_not_reach_stays_as_it_is() {
+    let site = Site::with_seats(1);
+    let laptop = Laptop::new("m1");
+    let client = laptop.client(&site);
+    let first = client.borrow(&studio(), 10).unwrap().pass;
+    site.renew_until(first.until.plus(-3 * DAY_MS));
+    let again = client.borrow(&studio(), 12).unwrap();
+    assert!(again.unchanged && !again.extended, "{again:?}");
+    assert_eq!((again.pass.pass, again.pass.until), (first.pass, first.until));
+    assert!(from_pass(&client.checkout(&studio()).unwrap()), "it serves until its end");
+    local::disable(site.local()).unwrap();
+    let refused = client.borrow(&studio(), 14).unwrap();
+    assert!(refused.unchanged && refused.why.is_some_and(|why| why.contains("being disabled")));
+}
+
+#[test]
 fn an_application_extends_its_pass_from_half_of_the_term() {
     let site = Site::with_seats(1);
     let laptop = Laptop::new("m1");
