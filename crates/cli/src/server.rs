@@ -19,7 +19,9 @@ use leasehold_core::license::{FeatureCode, Scope};
 use leasehold_host::{OsRandom, SystemClock};
 use leasehold_server::local::{self, Local, LocalError};
 use leasehold_trust::FILE_BYTES_MAX;
-use leasehold_wire::server::{ActivationResponse, EnableRequest, OnlineState, PassView, TestConnectionRequest};
+use leasehold_wire::server::{
+    ActivationResponse, EnableRequest, NotOutResponse, OnlineState, PassView, TestConnectionRequest,
+};
 use serde_json::json;
 use std::io::Read;
 use std::path::{Path, PathBuf};
@@ -132,7 +134,11 @@ enum What {
         #[command(flatten)]
         folder: Folder,
         /// Which, as `server passes` names it
-        pass: PassId,
+        #[arg(required_unless_present = "all")]
+        pass: Option<PassId>,
+        /// Everything that is held since the restore
+        #[arg(long, conflicts_with_all = ["pass", "seats"])]
+        all: bool,
         /// How many of its seats; all if not given
         #[arg(long, value_parser = clap::value_parser!(u32).range(1..))]
         seats: Option<u32>,
@@ -359,13 +365,15 @@ pub(crate) fn server(command: ServerCommand) -> Result<u8, Failure> {
                         (_, Some(_)) => format!(", returned: free from {}", pass.freed_at.0.rfc3339()),
                         _ => String::new(),
                     };
+                    let who = match pass.unknown_since {
+                        Some(_) => "perhaps a laptop".to_owned(),
+                        None => format!("{} on {}", printable(&pass.user), printable(&pass.host)),
+                    };
                     format!(
-                        "{}  {} x {}  {} on {}  until {}{state}",
+                        "{}  {} x {}  {who}  until {}{state}",
                         pass.pass,
                         pass.seats,
                         pass.feature,
-                        printable(&pass.user),
-                        printable(&pass.host),
                         pass.until.0.rfc3339()
                     )
                 };
@@ -386,11 +394,18 @@ pub(crate) fn server(command: ServerCommand) -> Result<u8, Failure> {
                 }
             })?;
         }
-        What::NotOut { folder, pass, seats, json } => {
-            let freed = local::not_out(folder.open(), pass, seats.unwrap_or(u32::MAX))?;
-            Output { json }.print(&freed, || match freed.held {
-                0 => format!("{} seats are free.", freed.freed),
-                held => format!("{} seats are free, {held} are held still.", freed.freed),
+        What::NotOut { folder, pass, all, seats, json } => {
+            let listed = if all { local::passes(folder.clone().open())? } else { Vec::new() };
+            let held = listed.iter().filter(|pass| pass.unknown_since.is_some()).map(|pass| pass.pass);
+            let mut whole = NotOutResponse { freed: 0, held: 0 };
+            for pass in held.chain(pass) {
+                let one = local::not_out(folder.clone().open(), pass, seats.unwrap_or(u32::MAX))?;
+                (whole.freed, whole.held) =
+                    (whole.freed.saturating_add(one.freed), whole.held.saturating_add(one.held));
+            }
+            Output { json }.print(&whole, || match whole.held {
+                0 => format!("Seats that are free now: {}.", whole.freed),
+                held => format!("Seats that are free now: {}. Held still: {held}.", whole.freed),
             })?;
         }
         What::Release(args) => seats::release(args)?,

@@ -17,7 +17,7 @@ use leasehold_web::extract::{PageForm, Upload};
 use leasehold_web::maud::{Markup, html};
 use leasehold_web::page::{Notice, page};
 use leasehold_web::problem::{ApiProblem, Problem};
-use leasehold_wire::server::{Page, PassQuery, PassResponse, PassView, ReturnResponse, StatusResponse};
+use leasehold_wire::server::{HeldStatus, Page, PassQuery, PassResponse, PassView, ReturnResponse, StatusResponse};
 use serde::Deserialize;
 
 const HERE: &str = "/passes";
@@ -136,15 +136,27 @@ pub(super) async fn lost(
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct NotOut {
+    /// A pass, or [`ALL`] that are held.
     pass: String,
+    #[serde(default)]
     seats: String,
+    /// The box that says so was checked.
+    #[serde(default)]
+    sure: String,
 }
+
+/// Stands for every seat that is held since a restore.
+const ALL: &str = "all";
 
 /// `POST /passes/not-out`
 pub(super) async fn not_out(
     Administrator(visit): Administrator,
     PageForm(form): PageForm<NotOut>,
 ) -> Result<Response, ApiProblem> {
+    if form.pass == ALL && !form.sure.is_empty() {
+        free_all_held(&visit).await?;
+        return Ok(Redirect::to("/passes?done=not-out").into_response());
+    }
     let Ok(pass) = form.pass.parse::<PassId>() else {
         return Ok((StatusCode::NOT_FOUND, draw_question(&visit, &form.pass, None).await?).into_response());
     };
@@ -156,6 +168,44 @@ pub(super) async fn not_out(
             let problem = ApiProblem::from(failure).problem().clone();
             let status = StatusCode::from_u16(problem.status).unwrap_or(StatusCode::CONFLICT);
             Ok((status, draw_question(&visit, &form.pass, Some(&problem)).await?).into_response())
+        }
+    }
+}
+
+async fn free_all_held(visit: &Visit) -> Result<(), Failure> {
+    let mut after = None;
+    loop {
+        let page = visit.server.passes(&visit.caller, PassQuery { after, limit: None }).await?;
+        for held in page.items.iter().filter(|pass| pass.unknown_since.is_some()) {
+            match visit.server.not_out(&visit.caller, held.pass, u32::MAX).await {
+                // Its time has come meanwhile.
+                Ok(_) | Err(Failure::PassUnknown) => {}
+                Err(failure) => return Err(failure),
+            }
+        }
+        after = page.items.last().map(|pass| pass.pass);
+        if page.next.is_none() {
+            return Ok(());
+        }
+    }
+}
+
+/// All that is held since a restore, at once.
+fn all_held(held: HeldStatus, now: Ms) -> Markup {
+    let sure = "No laptop has any of them: nobody borrowed after the backup, or all of it was returned";
+    html! {
+        section.card.danger-edge #held {
+            h2 { (words::seats(held.seats)) " held since the restore" }
+            p {
+                "This server was restored from a backup of " strong { (words::minute(held.backup_at.0)) } " and does not know which laptops borrowed after that. "
+                "What may be with one is held until its pass would end: all is free " (relative(held.free_at.0, now)) ". "
+                "Free only some with " strong { "Was it lent?" } " below."
+            }
+            form method="post" action="/passes/not-out" {
+                input type="hidden" name="pass" value=(ALL);
+                (Field::new("sure", sure).required().hint("A laptop that has one goes on using it, and the seat would be in use twice. It is noted in the audit log with your name.").checkbox(false))
+                div.actions { (button("Free all of them", Button::Danger)) }
+            }
         }
     }
 }
@@ -319,7 +369,7 @@ fn content(visit: &Visit, passes: &Page<PassView>, seen: &StatusResponse, outcom
     html! {
         (page_header("Borrowed by machines", "Seats that laptops use out of reach of this server. Each has a hard end; a day later its seats are free at the latest.", html! {}))
         @match outcome {
-            Outcome::None => {}
+            Outcome::None => @if let Some(held) = seen.held.filter(|_| changes) { (all_held(held, now)) },
             Outcome::Lent(pass, request) => (lent(pass, request, seen.online.is_some(), now)),
             Outcome::Returned(returned) => (returned_panel(returned, now)),
             Outcome::Refused(problem) => {

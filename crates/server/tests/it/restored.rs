@@ -51,6 +51,9 @@ fn what_may_be_with_laptops_is_held_and_freed_on_the_page() {
     assert_eq!(held(&server)["seats"], 6);
     assert_eq!(server.checkout("b").status, 201);
     assert!(browser.get("/audit").text.contains("4 of 10"));
+    // Nobody says that no laptop has the rest by leaving a box empty.
+    assert_eq!(browser.post("/passes/not-out", "pass=all").status, 404);
+    assert_eq!(held(&server)["seats"], 6);
     server.stop();
     // As it was, and the rest comes free by itself.
     let server = Running::start(ServeOptions { folder: disk.path().join("restored"), ..site.options() }).unwrap();
@@ -58,4 +61,17 @@ fn what_may_be_with_laptops_is_held_and_freed_on_the_page() {
     site.clock.advance(15 * DAY_MS);
     assert_eq!(server.checkout("c").status, 201);
     assert_eq!(held(&server), Value::Null);
+}
+
+#[test]
+fn everything_is_freed_at_once_by_who_knows_that_no_laptop_has_it() {
+    let (site, disk) = (Site::new(), tempfile::tempdir().unwrap());
+    let server = restored(&site, disk.path());
+    let browser = Browser::signed_in(&server);
+    let page = browser.get("/passes").text;
+    assert!(page.contains("10 seats held since the restore") && page.contains("Free all of them"), "{page}");
+    assert_eq!(browser.post("/passes/not-out", "pass=all&sure=on").to, "/passes?done=not-out");
+    assert_eq!(held(&server), Value::Null);
+    assert!(!browser.get("/passes").text.contains("Free all of them"));
+    assert_eq!(server.checkout("a").status, 201);
 }

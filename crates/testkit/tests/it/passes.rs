@@ -156,7 +156,7 @@ fn a_clock_that_was_ahead_and_is_right_again_costs_a_way_to_the_server_and_no_se
     // The seat that was dropped may be asking for more time still.
     let mut again = client.borrow(&studio(), 10);
     while matches!(again, Err(PassFailure::Busy)) {
-        std::thread::sleep(std::time::Duration::from_millis(20));
+        std::thread::park_timeout(std::time::Duration::from_millis(20));
         again = client.borrow(&studio(), 10);
     }
     let again = again.unwrap().pass.pass;
