@@ -22,11 +22,12 @@ pub struct UnknownPasses {
 impl Engine {
     /// Once every lease has ended that a restored server does not know, holds what is free and may be lent.
     pub(super) fn hold_unknown(&mut self, now: Ms, writes: &mut Vec<Write>) {
+        let Some(unknown) = self.unknown else { return };
         // A copy gives nothing, and what it had is counted by the portal.
         if self.no_new(now).is_some() || self.document.is_none() || self.is_forked() {
             return;
         }
-        let Some(unknown) = self.unknown.take() else { return };
+        self.unknown = None;
         writes.push(Write::UnknownHeld);
         self.hold_known(unknown, writes);
         for lendable in self.pool.lendable(&self.times) {
