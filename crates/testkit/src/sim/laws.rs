@@ -154,6 +154,10 @@ impl World<'_, '_> {
         let used = self.used(server, on_disk.keys().copied());
         for write in writes {
             let Write::Lease(lease) = write else { continue };
+            // Given to nobody: held because it may be out, also on a line that ended within the day.
+            if lease.pass.as_ref().is_some_and(|pass| pass.unknown_since.is_some()) {
+                continue;
+            }
             // Given and taken back in one batch: it stands on nothing any more.
             let Some(truth) = on_disk.get(&lease.id) else { continue };
             for (line, _) in truth.placement.iter() {
