@@ -274,6 +274,11 @@ fn extender(client: Arc<Parts>, entry: Entry) -> Box<dyn FnMut(Ms) -> Option<Ms>
     })
 }
 
+/// Whether this machine's clock agrees with the license server's.
+fn is_clock_of(link: &Link, passes: &Passes) -> bool {
+    link.status().is_ok_and(|status| status.server_time.0.since(passes.clock.wall()).abs() <= HOUR_MS)
+}
+
 /// The server that lent a pass, if it can be reached. No other may be asked: it would lend other seats to the same key.
 fn lender_of(client: &Parts, lender: WorkstationId) -> Result<Arc<Link>, Vec<ServerTrouble>> {
     let mut troubles = Vec::new();
@@ -368,8 +373,10 @@ pub(crate) fn borrow(
                 let same = claims.feature == feature && claims.seats == checkout.seats;
                 let usable = if same { passes.usable(&known).map(drop) } else { continue };
                 // Its clock was ahead once: nothing here can prove that it was not set back. The seats are not to be out twice.
+                // One that is behind now is set right, and the pass serves again.
                 if matches!(usable, Err(PassTrouble::ClockSetBack { .. }))
                     && let Ok(link) = lender_of(client, known.lender())
+                    && is_clock_of(&link, passes)
                 {
                     let receipt = give_up(passes, &known)?;
                     send(&link, &known, &receipt)?;

@@ -106,7 +106,7 @@ impl Engine {
         let (user, host) = (lease.ask.user.clone(), lease.ask.host.clone());
         let line = self.pool.placement(lease).first().map(|(line, _)| *line);
         let freed = seats.min(held);
-        match terms.unknown_since.zip(line) {
+        let detail = match terms.unknown_since.zip(line) {
             Some((since, line)) => {
                 self.pool.remove(id);
                 writes.push(Write::LeaseEnded { id });
@@ -115,15 +115,15 @@ impl Engine {
                     let rest = Lendable { line, feature: feature.clone(), seats, days_max, ends_at };
                     self.hold(now, since, terms.until, &rest, writes);
                 }
+                format!("{freed} of {held} of {feature}, held since the restore")
             }
             // One that the backup knows is returned whole.
             None if terms.perhaps_until.is_some() && freed == held => {
                 self.end_pass(id, passes::ended_by_itself(&terms, id, now), writes);
+                format!("{held} of {feature}, lent to \"{user}\" on \"{host}\" before the restore")
             }
             None => return Output::Unknown,
-        }
-        let detail =
-            format!("{freed} of {held} of {feature}, lent to \"{user}\" on \"{host}\" or held since the restore");
+        };
         writes.push(Write::Audit(Box::new(Audit { at: now, act, action: "pass_not_out", detail })));
         Output::NotOut { freed, held: held - freed }
     }

@@ -187,6 +187,8 @@ fn deed(action: &str) -> Markup {
         "seats_kept" => "Seats kept offline",
         "seats_give_back" => "Seats given back",
         "seat_release" => "Seats taken back",
+        "seat_lift" => "Seats allowed again",
+        "pass_not_out" => "Held seats freed",
         "pass_lost" => "Pass declared lost",
         "pass_write_off" => "Lost seats counted as free",
         "server_drain" => "Disabling begun",
