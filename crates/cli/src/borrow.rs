@@ -5,6 +5,7 @@ use crate::failure::{FAILED, Failure, NO_SERVER, NOT_TRUSTED, exit_of};
 use crate::output::{Output, line_out, note, printable};
 use clap::Args;
 use leasehold_client::{Checkout, Client, Date, PassFailure, PassInfo, ServerTrouble, WhichPass};
+use leasehold_core::text::seats;
 use serde_json::json;
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
@@ -62,6 +63,7 @@ impl From<PassFailure> for Failure {
             PassFailure::Servers(servers) => (of(servers), json!({ "servers": servers })),
             PassFailure::LenderAway { servers, .. } => (NO_SERVER, json!({ "servers": servers })),
             PassFailure::Trouble(trouble) => (FAILED, json!(trouble)),
+            PassFailure::Clock { behind_ms } => (FAILED, json!({ "code": "CLOCK_SUSPECT", "behind_ms": behind_ms })),
             PassFailure::File(problem) if problem.code() == "FILE_OTHER_VENDOR" => (NOT_TRUSTED, json!(null)),
             PassFailure::File(problem) => (FAILED, json!({ "code": problem.code() })),
             _ => (FAILED, json!(null)),
@@ -140,7 +142,7 @@ fn lend(client: &Client, checkout: &Checkout, days: u32, output: Output) -> Resu
 }
 
 fn described(pass: &PassInfo) -> String {
-    let seats = if pass.seats == 1 { "1 seat".to_owned() } else { format!("{} seats", pass.seats) };
+    let seats = seats(pass.seats);
     let state = match &pass.trouble {
         Some(trouble) => format!("\n  {trouble}"),
         None => format!(", {} in use", pass.in_use),

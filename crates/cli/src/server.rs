@@ -14,14 +14,14 @@ use crate::installing::{self, InstallArgs, UninstallArgs};
 use crate::output::{Output, line_out, printable};
 use crate::portal::pretty;
 use clap::{Args, Subcommand};
+use leasehold_core::engine::NotOut;
 use leasehold_core::ids::PassId;
 use leasehold_core::license::{FeatureCode, Scope};
+use leasehold_core::text;
 use leasehold_host::{OsRandom, SystemClock};
 use leasehold_server::local::{self, Local, LocalError};
 use leasehold_trust::FILE_BYTES_MAX;
-use leasehold_wire::server::{
-    ActivationResponse, EnableRequest, NotOutResponse, OnlineState, PassView, TestConnectionRequest,
-};
+use leasehold_wire::server::{ActivationResponse, EnableRequest, OnlineState, PassView, TestConnectionRequest};
 use serde_json::json;
 use std::io::Read;
 use std::path::{Path, PathBuf};
@@ -329,7 +329,7 @@ pub(crate) fn server(command: ServerCommand) -> Result<u8, Failure> {
             let lent = local::lend(folder.open(), &text)?;
             crate::output::note(&format!(
                 "{} of {} until {}.",
-                if lent.seats == 1 { "1 seat".to_owned() } else { format!("{} seats", lent.seats) },
+                text::seats(lent.seats),
                 lent.feature,
                 lent.until.0.rfc3339()
             ));
@@ -394,18 +394,13 @@ pub(crate) fn server(command: ServerCommand) -> Result<u8, Failure> {
                 }
             })?;
         }
-        What::NotOut { folder, pass, all, seats, json } => {
-            let listed = if all { local::passes(folder.clone().open())? } else { Vec::new() };
-            let held = listed.iter().filter(|pass| pass.unknown_since.is_some()).map(|pass| pass.pass);
-            let mut whole = NotOutResponse { freed: 0, held: 0 };
-            for pass in held.chain(pass) {
-                let one = local::not_out(folder.clone().open(), pass, seats.unwrap_or(u32::MAX))?;
-                (whole.freed, whole.held) =
-                    (whole.freed.saturating_add(one.freed), whole.held.saturating_add(one.held));
-            }
-            Output { json }.print(&whole, || match whole.held {
-                0 => format!("Seats that are free now: {}.", whole.freed),
-                held => format!("Seats that are free now: {}. Held still: {held}.", whole.freed),
+        What::NotOut { folder, pass, all: _, seats, json } => {
+            let of = |pass| NotOut::Of { pass, seats: seats.unwrap_or(u32::MAX) };
+            // `--all` stands for a pass that is not named.
+            let told = local::not_out(folder.open(), pass.map_or(NotOut::All, of))?;
+            Output { json }.print(&told, || match told.held {
+                0 => format!("Seats that are free now: {}.", told.freed),
+                held => format!("Seats that are free now: {}. Held still: {held}.", told.freed),
             })?;
         }
         What::Release(args) => seats::release(args)?,
@@ -574,5 +569,5 @@ fn say_activated(activated: &ActivationResponse, output: Output) -> Result<(), F
 }
 
 fn leases(count: u64) -> String {
-    if count == 1 { "1 lease".to_owned() } else { format!("{count} leases") }
+    text::counted(count, "lease", "leases")
 }

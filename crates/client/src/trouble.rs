@@ -4,6 +4,7 @@ use crate::address::ServerAddress;
 use crate::passes::PassTrouble;
 use leasehold_core::codes::DenialCode;
 use leasehold_core::text::is_invisible_control;
+use leasehold_core::text::is_or_are;
 use leasehold_trust::VendorRef;
 use leasehold_wire::problem::Problem;
 use leasehold_wire::server::DenialResponse;
@@ -201,8 +202,8 @@ fn no_seats(denial: &DenialResponse) -> String {
             denial.seats,
             denial.free,
             denial.total,
-            are(denial.free),
-            are(elsewhere)
+            is_or_are(denial.free.into()),
+            is_or_are(elsewhere.into())
         )
     } else if denial.free > 0 {
         format!(
@@ -210,19 +211,19 @@ fn no_seats(denial: &DenialResponse) -> String {
             denial.seats,
             denial.free,
             denial.total,
-            are(denial.free)
+            is_or_are(denial.free.into())
         )
     } else {
         format!("{} ({} of {} in use)", said(DenialCode::NoSeats, Some(denial)), denial.in_use, denial.total)
     };
     if denial.borrowed > 0 {
-        text.push_str(&format!(" {} of those in use {} borrowed.", denial.borrowed, are(denial.borrowed)));
+        text.push_str(&format!(" {} of those in use {} borrowed.", denial.borrowed, is_or_are(denial.borrowed.into())));
     }
     if let Some(all) = more {
         text.push_str(&format!(" The account has {all}, {elsewhere} of them at other license servers."));
     }
     if denial.reserved > 0 {
-        text.push_str(&format!(" {} {} free and kept for others.", denial.reserved, are(denial.reserved)));
+        text.push_str(&format!(" {} {} free and kept for others.", denial.reserved, is_or_are(denial.reserved.into())));
     }
     if let Some(free_in_s) = denial.free_in_s.filter(|_| denial.seats <= denial.total) {
         text.push_str(&format!(" The next one is free in {} at the latest if its holder is gone.", span(free_in_s)));
@@ -252,10 +253,6 @@ fn no_seats(denial: &DenialResponse) -> String {
         );
     }
     text
-}
-
-fn are(count: u32) -> &'static str {
-    if count == 1 { "is" } else { "are" }
 }
 
 /// Seconds as people say them.

@@ -32,6 +32,21 @@ pub fn is_invisible_control(c: char) -> bool {
         || matches!(c, '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}' | '\u{2028}' | '\u{2029}' | '\u{feff}')
 }
 
+/// `1 seat`, `12 seats`: for logs, files and the command line. Pages group the digits.
+pub fn counted(count: u64, one: &str, many: &str) -> String {
+    format!("{count} {}", if count == 1 { one } else { many })
+}
+
+/// `12 seats`; see [`counted`].
+pub fn seats(count: u32) -> String {
+    counted(count.into(), "seat", "seats")
+}
+
+/// The verb after a number.
+pub fn is_or_are(count: u64) -> &'static str {
+    if count == 1 { "is" } else { "are" }
+}
+
 /// A text from outside as far as it may be kept as a name: without control characters, cut to [`NAME_CHARS_MAX`].
 pub fn cleaned(text: &str) -> String {
     text.chars().filter(|c| !is_invisible_control(*c)).take(NAME_CHARS_MAX).collect()

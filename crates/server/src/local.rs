@@ -13,6 +13,7 @@ use crate::config::{Setting, Values};
 use crate::logs::Logs;
 use crate::server::{Server, StartError};
 use crate::service::{Caller, Failure};
+use leasehold_core::engine::NotOut;
 use leasehold_core::ids::{LeaseId, PassId};
 use leasehold_core::license::FeatureCode;
 use leasehold_core::random::Random;
@@ -254,10 +255,13 @@ pub fn lose_pass(local: Local, pass: PassId, write_off: bool) -> Result<LostResp
 ///
 /// # Errors
 /// See [`LocalError`].
-pub fn not_out(local: Local, pass: PassId, seats: u32) -> Result<NotOutResponse, LocalError> {
+pub fn not_out(local: Local, which: NotOut) -> Result<NotOutResponse, LocalError> {
     local.run(
-        |running| running.post(&format!("/v1/passes/{pass}/not-out"), &NotOutRequest { seats }),
-        async |server, caller| server.not_out(&caller, pass, seats).await,
+        |running| match which {
+            NotOut::Of { pass, seats } => running.post(&format!("/v1/passes/{pass}/not-out"), &NotOutRequest { seats }),
+            NotOut::All => running.post("/v1/passes/not-out", &()),
+        },
+        async |server, caller| server.not_out(&caller, which).await,
     )
 }
 

@@ -7,6 +7,7 @@ use crate::components::{
     Button, Column, ListQuery, Row, Table, Tone, button, empty_state, link_button, post_button, status, table, when,
     wrapped,
 };
+use crate::text::counted;
 use crate::text::{number, visible};
 use leasehold_core::ids::LicenseId;
 use leasehold_core::time::Ms;
@@ -140,7 +141,7 @@ fn state(kept: &KeptSeats, now: Ms) -> Markup {
 }
 
 fn days(count: u32) -> String {
-    if count == 1 { "1 day".to_owned() } else { format!("{} days", number(count.into())) }
+    counted(count.into(), "day", "days")
 }
 
 /// The form: preset as it is, or as it was `entered`.
@@ -249,7 +250,7 @@ pub fn preview(told: &SeatsKept, (action, cancel): (&str, &str), of: Option<&str
 }
 
 fn effect(change: &KeptChange, now: Ms) -> Markup {
-    let count = |seats: u32| if seats == 1 { "1 seat".to_owned() } else { format!("{} seats", number(seats.into())) };
+    let count = |seats: u32| counted(seats.into(), "seat", "seats");
     html! {
         @match change.until {
             Some(until) => {

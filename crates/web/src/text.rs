@@ -52,6 +52,11 @@ pub fn number(n: u64) -> String {
     grouped
 }
 
+/// `1 seat`, `12 480 seats`.
+pub fn counted(count: u64, one: &str, many: &str) -> String {
+    format!("{} {}", number(count), if count == 1 { one } else { many })
+}
+
 /// A line of CSV (RFC 4180), ended. Spreadsheets take what begins with one of a few signs for a formula and would run it:
 /// such a text gets an apostrophe in front, which they show as text.
 pub fn csv_line(cells: &[&str]) -> String {

@@ -5,6 +5,7 @@ use crate::failure::Failure;
 use crate::output::{Output, printable};
 use clap::{Args, Subcommand};
 use leasehold_core::ids::LicenseId;
+use leasehold_core::text::{counted, seats};
 use leasehold_server::local;
 use leasehold_wire::portal::{KeepLicense, KeepSeats, KeptChange, KeptSeats, PinOffer, SeatsKept};
 use leasehold_wire::server::OfflineUse;
@@ -153,12 +154,8 @@ fn license(named: &str, known: &OfflineUse) -> Result<LicenseId, Failure> {
     }
 }
 
-fn seats(count: u32) -> String {
-    if count == 1 { "1 seat".to_owned() } else { format!("{count} seats") }
-}
-
 fn days(count: u32) -> String {
-    if count == 1 { "1 day".to_owned() } else { format!("{count} days") }
+    counted(count.into(), "day", "days")
 }
 
 fn changed(change: &KeptChange) -> String {

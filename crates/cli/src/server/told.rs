@@ -2,6 +2,7 @@
 
 use super::leases;
 use crate::output::printable;
+use leasehold_core::text::{counted, is_or_are};
 use leasehold_wire::server::{
     ConnectionStepName, ConnectionStepState, ConnectionTest, DisableResponse, OnlineState, OnlineStatus, ReceiptState,
     ServerState, StatusResponse,
@@ -57,7 +58,7 @@ pub(super) fn describe(status: &StatusResponse) -> String {
         text.push_str(&format!(
             "HELD SINCE THE RESTORE: {} that may have been lent after the backup of {}; free from {} at the latest. \
              See `leasehold server passes`, and `leasehold server not-out` for what no laptop has.\n",
-            if held.seats == 1 { "1 seat".to_owned() } else { format!("{} seats", held.seats) },
+            counted(held.seats, "seat", "seats"),
             held.backup_at.0.rfc3339(),
             held.free_at.0.rfc3339()
         ));
@@ -158,7 +159,7 @@ pub(super) fn disable_question(seen: Option<&StatusResponse>) -> String {
     let mut text = "The server gives no new seats from now on and destroys its key when the last is back.".to_owned();
     if let Some(seen) = seen.filter(|seen| seen.passes_out > 0) {
         let end = seen.leases_end_at.map(|end| format!(", {} at the latest", end.0.rfc3339())).unwrap_or_default();
-        let (passes, verb) = (passes(seen.passes_out), if seen.passes_out == 1 { "is" } else { "are" });
+        let (passes, verb) = (passes(seen.passes_out), is_or_are(seen.passes_out));
         text.push_str(&format!(
             " {passes} {verb} out: it cannot finish before they are returned, written off or have ended{end}, and until then there is \
              no receipt. {FREE_PASSES}"
@@ -189,5 +190,5 @@ pub(super) fn draining(disabled: &DisableResponse) -> String {
 }
 
 fn passes(count: u64) -> String {
-    if count == 1 { "1 pass of a machine".to_owned() } else { format!("{count} passes of machines") }
+    counted(count, "pass of a machine", "passes of machines")
 }

@@ -274,9 +274,21 @@ fn extender(client: Arc<Parts>, entry: Entry) -> Box<dyn FnMut(Ms) -> Option<Ms>
     })
 }
 
-/// Whether this machine's clock agrees with the license server's.
-fn is_clock_of(link: &Link, passes: &Passes) -> bool {
-    link.status().is_ok_and(|status| status.server_time.0.since(passes.clock.wall()).abs() <= HOUR_MS)
+/// How far this machine's clock is behind the license server's, in milliseconds, if that can be asked; negative if it is
+/// ahead.
+fn behind_ms(link: &Link, passes: &Passes) -> Option<i64> {
+    link.status().ok().map(|status| status.server_time.0.since(passes.clock.wall()))
+}
+
+/// A pass that begins more than a day after this machine's clock could not be used: nobody is asked for it. Nor for one
+/// that could not be used any more when a clock that is ahead is set right, unless it `is_used` by that clock already.
+fn check_clock(link: &Link, passes: &Passes, is_used: bool) -> Result<(), PassFailure> {
+    match behind_ms(link, passes) {
+        Some(behind_ms) if behind_ms > DAY_MS || (behind_ms < -DAY_MS && !is_used) => {
+            Err(PassFailure::Clock { behind_ms })
+        }
+        Some(_) | None => Ok(()),
+    }
 }
 
 /// The server that lent a pass, if it can be reached. No other may be asked: it would lend other seats to the same key.
@@ -301,6 +313,7 @@ fn extend(client: &Arc<Parts>, known: &Known, days: u32) -> Result<Lent, PassFai
         lender: known.pass.grant.grant.workstation_name.clone(),
         servers,
     })?;
+    check_clock(&link, passes, true)?;
     let asked = Asked { days, server: Some(link.address.to_string()), ..asked };
     let token = request(&key, &asked, &passes.machine, known.pass.claims.feature.clone(), passes.clock.wall());
     match link.borrow(&token) {
@@ -376,7 +389,7 @@ pub(crate) fn borrow(
                 // One that is behind now is set right, and the pass serves again.
                 if matches!(usable, Err(PassTrouble::ClockSetBack { .. }))
                     && let Ok(link) = lender_of(client, known.lender())
-                    && is_clock_of(&link, passes)
+                    && behind_ms(&link, passes).is_some_and(|behind_ms| behind_ms.abs() <= HOUR_MS)
                 {
                     let receipt = give_up(passes, &known)?;
                     send(&link, &known, &receipt)?;
@@ -411,6 +424,7 @@ pub(crate) fn borrow(
             troubles.push(ServerTrouble { server: link.address.clone(), trouble });
             continue;
         }
+        check_clock(link, passes, false)?;
         let asked = asked(checkout, identity, days, Some(link.address.to_string()));
         let known = pending.take_if(|(_, before)| before.server == asked.server);
         let (entry, key) = match known.and_then(|(entry, _)| entry.key().map(|key| (entry, key))) {

@@ -2,6 +2,7 @@
 
 use crate::trouble::{NO_SERVERS, ServerTrouble, printable, span};
 use leasehold_core::ids::PassId;
+use leasehold_core::text::is_or_are;
 use leasehold_core::time::{Ms, SECOND_MS};
 use leasehold_host::FileError;
 use leasehold_trust::FileProblem;
@@ -117,7 +118,7 @@ impl fmt::Display for PassTrouble {
                 format!("The one seat of the pass of {feature} is used by another process of this machine.")
             }
             PassTrouble::InUse { feature, seats, in_use } => {
-                let are = if *in_use == 1 { "is" } else { "are" };
+                let are = is_or_are(u64::from(*in_use));
                 format!(
                     "{in_use} of the {seats} seats of the pass of {feature} {are} used by other processes of this machine."
                 )
@@ -159,6 +160,11 @@ pub enum PassFailure {
     File(FileProblem),
     /// A pass of this machine that cannot be used.
     Trouble(PassTrouble),
+    /// This machine's clock and the license server's are more than a day apart: a pass could not be used.
+    Clock {
+        /// How far this one is behind, in milliseconds; negative if it is ahead.
+        behind_ms: i64,
+    },
     /// The pass was asked for with a key that this machine does not have: by another user, or before the pass was given
     /// back.
     OtherKey,
@@ -195,6 +201,13 @@ impl fmt::Display for PassFailure {
             PassFailure::Disk(error) => format!("{error}."),
             PassFailure::File(problem) => format!("{} {}", problem.what(), problem.what_to_do()),
             PassFailure::Trouble(trouble) => trouble.to_string(),
+            PassFailure::Clock { behind_ms } => format!(
+                "This machine's clock is {} {} the license server's (CLOCK_SUSPECT): a pass could not be used, so nothing was \
+                 borrowed or given back. Set it right and borrow again. If it is right, the license server's is wrong: tell its \
+                 administrator.",
+                span(behind_ms.abs() / SECOND_MS),
+                if *behind_ms > 0 { "behind" } else { "ahead of" }
+            ),
             PassFailure::OtherKey => {
                 "The pass was not asked for with a key of this user on this machine, so it cannot be \
                  used or given back here: another user asked for it, or it was given back before."
@@ -206,7 +219,8 @@ impl fmt::Display for PassFailure {
                 format!("There are several passes: {}. Name one of them.", names.join(", "))
             }
             PassFailure::InUse { feature, in_use } => {
-                let (who, are) = if *in_use == 1 { ("a process uses", "is") } else { ("processes use", "are") };
+                let who = if *in_use == 1 { "a process uses" } else { "processes use" };
+                let are = is_or_are(u64::from(*in_use));
                 format!(
                     "The pass of {feature} is not given back while {who} it: {in_use} of its seats {are} in use. Close the application first."
                 )

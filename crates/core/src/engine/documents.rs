@@ -3,6 +3,7 @@
 use super::{Act, Audit, Document, Engine, InstallRefusal, Output, Write};
 use crate::clock::{BEHIND_TOLERATED_MS, proved_ahead};
 use crate::grant::Grant;
+use crate::text::counted;
 use crate::time::Ms;
 
 impl Engine {
@@ -90,7 +91,7 @@ impl Engine {
             self.refresh(now);
             writes.push(Write::Draining);
             let out = self.pool.leases_out();
-            let detail = if out == 1 { "1 lease still out".to_owned() } else { format!("{out} leases still out") };
+            let detail = counted(out as u64, "lease still out", "leases still out");
             writes.push(Write::Audit(Box::new(Audit { at: now, act, action: "server_drain", detail })));
         }
         let unknown_until = self.no_new(now).map(|(until, _)| until).filter(|_| !self.is_forked());

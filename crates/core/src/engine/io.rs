@@ -1,6 +1,7 @@
 //! What goes into the engine and what comes out: commands, answers, and rows to write.
 
 use super::give_back::{GiveBack, GiveBackRefusal};
+use super::unknown::NotOut;
 use crate::codes::{AccountSeats, DenialCode, Explanation, LeaseEnd};
 use crate::grant::Grant;
 use crate::ids::{LeaseId, LicenseId, PassId, RequestId};
@@ -100,12 +101,10 @@ pub enum Input {
         /// Who does it.
         act: Act,
     },
-    /// No machine has so many of the seats that a restored server holds because it may have lent them.
+    /// No machine has these seats, which a restored server holds because it may have lent them.
     NotOut {
         /// Which.
-        pass: PassId,
-        /// How many seats.
-        seats: u32,
+        which: NotOut,
         /// Who says so.
         act: Act,
     },

@@ -25,7 +25,7 @@ pub use online::OnlineRow;
 pub use passes::is_remembered;
 pub use syncing::OnlineView;
 pub use trial::{Trial, TrialLine, TrialVerdict};
-pub use unknown::UnknownPasses;
+pub use unknown::{NotOut, UnknownPasses};
 pub use writes::*;
 
 use crate::clock::StartVerdict;
@@ -277,7 +277,7 @@ impl Engine {
             }
             Input::Return { pass } => self.give_back_pass(now, pass, writes),
             Input::Lose { pass, write_off, act } => self.lose(now, pass, write_off, act, writes),
-            Input::NotOut { pass, seats, act } => self.not_out(now, pass, seats, act, writes),
+            Input::NotOut { which, act } => self.not_out(now, which, act, writes),
             Input::Release { whom, reason, not_again_ms, act } => {
                 self.release(now, &whom, reason, not_again_ms, act, writes)
             }

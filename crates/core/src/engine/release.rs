@@ -8,6 +8,7 @@ use crate::codes::DenialCode;
 use crate::ids::LeaseId;
 use crate::license::FeatureCode;
 use crate::pool::{Ask, Lease, Release};
+use crate::text::counted;
 use crate::time::{MINUTE_MS, Ms};
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -207,7 +208,7 @@ fn told(whom: &Whom, leases: usize, reason: &str, not_again_ms: i64, free_by: Ms
         Whom::Host(host) => format!("all seats at host \"{host}\""),
         Whom::User(user) => format!("all seats of user \"{user}\""),
     };
-    let leases = if leases == 1 { "1 lease".to_owned() } else { format!("{leases} leases") };
+    let leases = counted(leases as u64, "lease", "leases");
     let why = if reason.is_empty() { String::new() } else { format!(", because: {reason}") };
     let again = not_again_ms / MINUTE_MS;
     format!("{what} ({leases}), free by {} at the latest, not again for {again} min from then{why}", free_by.rfc3339())

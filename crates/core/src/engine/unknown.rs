@@ -5,10 +5,26 @@
 
 use super::{Act, Audit, Engine, Output, Write, passes};
 use crate::ids::{LeaseId, PassId};
+use crate::license::FeatureCode;
 use crate::pool::{Ask, Lendable, Pass, Source, Standing};
 use crate::time::{DAY_MS, Ms};
+use std::collections::BTreeMap;
 use std::net::{IpAddr, Ipv4Addr};
 use std::sync::Arc;
+
+/// Which seats of those that are held no machine has.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum NotOut {
+    /// Of one pass.
+    Of {
+        /// Which: held for nobody, or known from the backup.
+        pass: PassId,
+        /// How many of its seats; all if more. Of a pass that the backup knows, all.
+        seats: u32,
+    },
+    /// Everything that is held for nobody.
+    All,
+}
 
 /// A restore after which passes may be unknown.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -97,11 +113,46 @@ impl Engine {
         self.pool.insert(lease);
     }
 
-    /// An administrator knows that no machine has so many of the seats that are held.
-    pub(super) fn not_out(&mut self, now: Ms, pass: PassId, seats: u32, act: Act, writes: &mut Vec<Write>) -> Output {
+    /// An administrator knows that no machine has these of the seats that are held.
+    pub(super) fn not_out(&mut self, now: Ms, which: NotOut, act: Act, writes: &mut Vec<Write>) -> Output {
+        let (freed, held, detail) = match which {
+            NotOut::All => self.all_not_out(writes),
+            NotOut::Of { pass, seats } => match self.some_not_out(now, pass, seats, writes) {
+                Some(freed) => freed,
+                None => return Output::Unknown,
+            },
+        };
+        if freed > 0 {
+            writes.push(Write::Audit(Box::new(Audit { at: now, act, action: "pass_not_out", detail })));
+        }
+        Output::NotOut { freed, held }
+    }
+
+    fn all_not_out(&mut self, writes: &mut Vec<Write>) -> (u32, u32, String) {
+        let mut of: BTreeMap<FeatureCode, u32> = BTreeMap::new();
+        let held: Vec<_> = self.pool.unknown_passes().map(|lease| (lease.id, lease.ask.clone())).collect();
+        for (id, ask) in held {
+            self.pool.remove(id);
+            writes.push(Write::LeaseEnded { id });
+            let seats = of.entry(ask.feature).or_default();
+            *seats = seats.saturating_add(ask.seats);
+        }
+        let freed = of.values().fold(0_u32, |sum, seats| sum.saturating_add(*seats));
+        let of: Vec<_> = of.iter().map(|(feature, seats)| format!("{seats} of {feature}")).collect();
+        (freed, 0, format!("all that was held since the restore: {}", of.join(", ")))
+    }
+
+    /// How many are free now, how many are held still, and what was done in words.
+    fn some_not_out(
+        &mut self,
+        now: Ms,
+        pass: PassId,
+        seats: u32,
+        writes: &mut Vec<Write>,
+    ) -> Option<(u32, u32, String)> {
         let id = pass.lease();
-        let found = self.pool.lease(id).and_then(|lease| Some((lease.pass.clone()?, lease)));
-        let Some((terms, lease)) = found else { return Output::Unknown };
+        let lease = self.pool.lease(id)?;
+        let terms = lease.pass.clone()?;
         let (held, feature) = (lease.ask.seats, lease.ask.feature.clone());
         let (user, host) = (lease.ask.user.clone(), lease.ask.host.clone());
         let line = self.pool.placement(lease).first().map(|(line, _)| *line);
@@ -122,9 +173,8 @@ impl Engine {
                 self.end_pass(id, passes::ended_by_itself(&terms, id, now), writes);
                 format!("{held} of {feature}, lent to \"{user}\" on \"{host}\" before the restore")
             }
-            None => return Output::Unknown,
+            None => return None,
         };
-        writes.push(Write::Audit(Box::new(Audit { at: now, act, action: "pass_not_out", detail })));
-        Output::NotOut { freed, held: held - freed }
+        Some((freed, held - freed, detail))
     }
 }

@@ -200,6 +200,5 @@ pub(super) fn seats(count: u32) -> String {
 
 /// A number with its noun.
 pub(super) fn counted(count: u64, noun: &str) -> String {
-    let ending = if count == 1 { "" } else { "s" };
-    format!("{} {noun}{ending}", leasehold_web::text::number(count))
+    leasehold_web::text::counted(count, noun, &format!("{noun}s"))
 }

@@ -93,6 +93,7 @@ fn other_routes() -> OpenApiRouter<Server> {
         .routes(routes!(passes::give_back))
         .routes(routes!(passes::lost))
         .routes(routes!(passes::not_out))
+        .routes(routes!(passes::none_out))
         .routes(routes!(passes::lend))
         .routes(routes!(passes::take_receipt))
         .routes(routes!(activation::request))

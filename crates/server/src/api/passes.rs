@@ -7,6 +7,7 @@ use crate::service::{BorrowOutcome, LeaseOutcome};
 use axum::extract::{FromRequest, Request, State};
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
+use leasehold_core::engine::NotOut;
 use leasehold_core::ids::PassId;
 use leasehold_web::extract::{ApiJson, ApiPath, ApiQuery};
 use leasehold_web::problem::respond;
@@ -108,7 +109,20 @@ pub(super) async fn not_out(
     ApiPath(pass): ApiPath<PassId>,
     ApiJson(wish): ApiJson<NotOutRequest>,
 ) -> Result<ApiJson<NotOutResponse>, Refused> {
-    Ok(ApiJson(server.not_out(&caller, pass, wish.seats).await?))
+    Ok(ApiJson(server.not_out(&caller, NotOut::Of { pass, seats: wish.seats }).await?))
+}
+
+/// After a restore: free all seats that are held because they may have been lent after the backup was made. No machine
+/// has any of them.
+#[utoipa::path(
+    post, path = "/v1/passes/not-out", tag = "passes",
+    responses((status = 200, body = NotOutResponse), (status = "default", body = Problem, content_type = "application/problem+json"))
+)]
+pub(super) async fn none_out(
+    State(server): State<Server>,
+    Asking(caller): Asking,
+) -> Result<ApiJson<NotOutResponse>, Refused> {
+    Ok(ApiJson(server.not_out(&caller, NotOut::All).await?))
 }
 
 /// What machines have borrowed: for the administrator, or for everybody if the administrator opened it.

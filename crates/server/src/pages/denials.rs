@@ -75,7 +75,7 @@ fn barred(bars: &[BarView], now: Ms) -> Markup {
     html! {
         section.card #barred {
             h2 { "Not again for a while" }
-            p { "Their seats were taken back, and they get no other until the time is over, or until you let them have one." }
+            p { "Their seats were taken back, and they get no other until the time is over, or until you let them have one: then of every feature, and at every host." }
             ul.plain {
                 @for bar in bars {
                     li {
@@ -83,7 +83,7 @@ fn barred(bars: &[BarView], now: Ms) -> Markup {
                         @if !bar.reason.is_empty() { div.muted { (clip(&bar.reason)) } }
                         form method="post" action="/denials/lift" {
                             input type="hidden" name="user" value=(bar.user);
-                            div.actions { (button("Let them have one", Button::Plain)) }
+                            div.actions { (button("Let this user have seats", Button::Plain)) }
                         }
                     }
                 }

@@ -6,6 +6,7 @@ use super::{download, file_name, words};
 use crate::service::Failure;
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Redirect, Response};
+use leasehold_core::engine::NotOut;
 use leasehold_core::ids::PassId;
 use leasehold_core::time::{DAY_MS, Ms};
 use leasehold_trust::{FileKind, FileProblem};
@@ -135,7 +136,7 @@ pub(super) async fn lost(
 /// How many seats no machine has.
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
-pub(super) struct NotOut {
+pub(super) struct NotOutForm {
     /// A pass, or [`ALL`] that are held.
     pass: String,
     #[serde(default)]
@@ -151,10 +152,10 @@ const ALL: &str = "all";
 /// `POST /passes/not-out`
 pub(super) async fn not_out(
     Administrator(visit): Administrator,
-    PageForm(form): PageForm<NotOut>,
+    PageForm(form): PageForm<NotOutForm>,
 ) -> Result<Response, ApiProblem> {
     if form.pass == ALL && !form.sure.is_empty() {
-        free_all_held(&visit).await?;
+        visit.server.not_out(&visit.caller, NotOut::All).await?;
         return Ok(Redirect::to("/passes?done=not-out").into_response());
     }
     let Ok(pass) = form.pass.parse::<PassId>() else {
@@ -162,30 +163,12 @@ pub(super) async fn not_out(
     };
     // What is no number is none of them, which is refused with a sentence.
     let seats = form.seats.trim().parse().unwrap_or(0);
-    match visit.server.not_out(&visit.caller, pass, seats).await {
+    match visit.server.not_out(&visit.caller, NotOut::Of { pass, seats }).await {
         Ok(_) => Ok(Redirect::to("/passes?done=not-out").into_response()),
         Err(failure) => {
             let problem = ApiProblem::from(failure).problem().clone();
             let status = StatusCode::from_u16(problem.status).unwrap_or(StatusCode::CONFLICT);
             Ok((status, draw_question(&visit, &form.pass, Some(&problem)).await?).into_response())
-        }
-    }
-}
-
-async fn free_all_held(visit: &Visit) -> Result<(), Failure> {
-    let mut after = None;
-    loop {
-        let page = visit.server.passes(&visit.caller, PassQuery { after, limit: None }).await?;
-        for held in page.items.iter().filter(|pass| pass.unknown_since.is_some()) {
-            match visit.server.not_out(&visit.caller, held.pass, u32::MAX).await {
-                // Its time has come meanwhile.
-                Ok(_) | Err(Failure::PassUnknown) => {}
-                Err(failure) => return Err(failure),
-            }
-        }
-        after = page.items.last().map(|pass| pass.pass);
-        if page.next.is_none() {
-            return Ok(());
         }
     }
 }

@@ -2,12 +2,8 @@
 
 use leasehold_core::time::{DAY_MS, HOUR_MS, MINUTE_MS, Ms};
 use leasehold_web::components::relative;
+pub(super) use leasehold_web::text::counted as count;
 use leasehold_web::text::number;
-
-/// `1 seat`, `12 seats`, `3 200 seats`.
-pub(super) fn count(n: u64, one: &str, many: &str) -> String {
-    format!("{} {}", number(n), if n == 1 { one } else { many })
-}
 
 /// `12 seats`.
 pub(super) fn seats(n: u64) -> String {

@@ -8,6 +8,7 @@ use crate::store;
 use leasehold_core::access::ServerAction;
 use leasehold_core::engine::{Document, Engine, GiveBack, GiveBackRefusal, Input, Output};
 use leasehold_core::pool::KeepView;
+use leasehold_core::text::{is_or_are, seats};
 use leasehold_core::time::Ms;
 use leasehold_db::Db;
 use leasehold_host::{FileError, private_file};
@@ -252,7 +253,7 @@ pub(super) fn refused(refusal: GiveBackRefusal, product: &str) -> Problem {
             .detail(format!("It cannot keep {wanted}."))
             .next("Say how many stay here, from those in use up to those that it has. For more seats, renew the workstation at the portal.", who::YOU),
         GiveBackRefusal::InUse { wanted, used, free_at, .. } => {
-            let (are, few) = (if used == 1 { "is" } else { "are" }, if wanted == 1 { "is" } else { "are" });
+            let (are, few) = (is_or_are(used.into()), is_or_are(wanted.into()));
             problem(format!("{} of {product} {are} in use or borrowed, so {wanted} {few} too few to keep.", seats(used)))
                 .detail(format!("A seat that is out cannot be given back. The last of them is free by {} if its holder is gone.", free_at.minute()))
                 .next(
@@ -264,8 +265,4 @@ pub(super) fn refused(refusal: GiveBackRefusal, product: &str) -> Problem {
             .detail("No seats would go back.")
             .next("Lower the number of seats that stay here.", who::YOU),
     }
-}
-
-fn seats(count: u32) -> String {
-    if count == 1 { "1 seat".to_owned() } else { format!("{count} seats") }
 }

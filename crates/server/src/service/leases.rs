@@ -14,6 +14,7 @@ use leasehold_core::pool::{Ask, Lease, Release, Source};
 use leasehold_core::random;
 use leasehold_core::site::SiteLimit;
 use leasehold_core::text;
+use leasehold_core::text::is_or_are;
 use leasehold_core::time::Ms;
 use leasehold_core::times::TimeTable;
 use leasehold_trust::{LEASE_VERSION, LeaseClaims, verify_lease};
@@ -271,11 +272,15 @@ fn denial_response(denial: Denial, holders: Vec<Holder>, now: Ms) -> DenialRespo
                 numbers.push_str(&format!(
                     " {} of those in use {} borrowed.",
                     capacity.borrowed,
-                    are(capacity.borrowed)
+                    is_or_are(capacity.borrowed.into())
                 ));
             }
             if capacity.reserved > 0 {
-                numbers.push_str(&format!(" {} {} kept for others.", capacity.reserved, are(capacity.reserved)));
+                numbers.push_str(&format!(
+                    " {} {} kept for others.",
+                    capacity.reserved,
+                    is_or_are(capacity.reserved.into())
+                ));
             }
             if let Some(account) = account {
                 let more =
@@ -331,10 +336,6 @@ fn denial_response(denial: Denial, holders: Vec<Holder>, now: Ms) -> DenialRespo
         reason: denial.released.map(|release| (*release.reason).to_owned()),
         holders,
     }
-}
-
-fn are(count: u32) -> &'static str {
-    if count == 1 { "is" } else { "are" }
 }
 
 fn ended(end: LeaseEnd, left_ms: i64) -> EndedResponse {

@@ -8,7 +8,7 @@ use super::status::limit;
 use crate::keys::Identity;
 use crate::server::Server;
 use leasehold_core::access::ServerAction;
-use leasehold_core::engine::{Allowance, Engine, Input, Output, PassAnswer, PassOver};
+use leasehold_core::engine::{Allowance, Engine, Input, NotOut, Output, PassAnswer, PassOver};
 use leasehold_core::ids::{LeaseId, PassId};
 use leasehold_core::pool::{Ask, Lease, Source};
 use leasehold_core::time::DAY_MS;
@@ -197,16 +197,17 @@ impl Server {
     }
 
     /// Frees seats that a restored server holds because they may have been lent after the backup, or that were returned
-    /// after it: an administrator knows that no machine has so many of them.
+    /// after it: an administrator knows that no machine has them. Nothing is held any more of what is asked of in vain by
+    /// [`NotOut::All`]: that is no error.
     ///
     /// # Errors
     /// [`Failure::SignIn`], [`Failure::PassUnknown`] if these are no such seats, or fewer than all of a pass, [`Failure::BadField`].
-    pub async fn not_out(&self, caller: &Caller, pass: PassId, seats: u32) -> Result<NotOutResponse, Failure> {
+    pub async fn not_out(&self, caller: &Caller, which: NotOut) -> Result<NotOutResponse, Failure> {
         self.authorize(caller, ServerAction::Administer)?;
-        if seats == 0 {
+        if matches!(which, NotOut::Of { seats: 0, .. }) {
             return Err(Failure::BadField("`seats` must be at least 1".to_owned()));
         }
-        match self.0.engine.step(Input::NotOut { pass, seats, act: caller.act() }).await? {
+        match self.0.engine.step(Input::NotOut { which, act: caller.act() }).await? {
             Output::NotOut { freed, held } => Ok(NotOutResponse { freed, held }),
             Output::Unknown => Err(Failure::PassUnknown),
             other => Err(Failure::Internal(format!("the engine answered {other:?}"))),

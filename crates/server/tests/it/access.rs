@@ -51,6 +51,8 @@ const TABLE: &[Row] = &[
     ("post", "/v1/passes/lend", changes(422)),
     ("post", "/v1/passes/{pass}/lost", changes(404)),
     ("post", "/v1/passes/{pass}/not-out", changes(404)),
+    // Nothing is held.
+    ("post", "/v1/passes/not-out", CHANGE),
     ("get", "/v1/events", LOOK),
     ("get", "/v1/denials", LOOK),
     ("get", "/v1/usage", LOOK),

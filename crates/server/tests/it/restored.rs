@@ -2,8 +2,11 @@
 
 use crate::browser::Browser;
 use crate::support::{Running, Site};
+use leasehold_core::engine::NotOut;
 use leasehold_core::time::{DAY_MS, SECOND_MS};
+use leasehold_server::local::Local;
 use leasehold_server::{ServeOptions, local};
+use leasehold_wire::server::NotOutResponse;
 use serde_json::Value;
 use std::path::Path;
 
@@ -74,4 +77,24 @@ fn everything_is_freed_at_once_by_who_knows_that_no_laptop_has_it() {
     assert_eq!(held(&server), Value::Null);
     assert!(!browser.get("/passes").text.contains("Free all of them"));
     assert_eq!(server.checkout("a").status, 201);
+    let told = browser.get("/audit").text;
+    assert!(told.contains("all that was held since the restore: 10 of"), "{told}");
+}
+
+#[test]
+fn everything_is_freed_by_a_command_in_one_act() {
+    let (site, disk) = (Site::new(), tempfile::tempdir().unwrap());
+    let server = restored(&site, disk.path());
+    assert_eq!(server.checkout("a").code(), "NO_SEATS");
+    let all = || {
+        let here = Local { folder: disk.path().join("restored"), ..site.local() };
+        let NotOutResponse { freed, held } = local::not_out(here, NotOut::All).unwrap();
+        (freed, held)
+    };
+    assert_eq!(all(), (10, 0));
+    assert_eq!(all(), (0, 0), "nothing is held any more");
+    assert_eq!(server.checkout("a").status, 201);
+    // The same where it does not run.
+    server.stop();
+    assert_eq!(all(), (0, 0));
 }

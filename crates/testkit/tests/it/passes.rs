@@ -166,6 +166,42 @@ fn a_clock_that_was_ahead_and_is_right_again_costs_a_way_to_the_server_and_no_se
 }
 
 #[test]
+fn a_pass_outlives_a_clock_that_is_behind_for_a_while() {
+    let site = Site::with_seats(2);
+    let laptop = Laptop::new("m1");
+    let client = laptop.client(&site);
+    let first = client.borrow(&studio(), 10).unwrap().pass.pass;
+    laptop.clock.step_wall(-3 * DAY_MS);
+    // Another seat would be of no use either until the clock is right.
+    let refused = client.borrow(&studio(), 10).unwrap_err();
+    assert!(refused.to_string().contains("clock"), "{refused}");
+    assert_eq!(site.in_use(), 1);
+    laptop.clock.step_wall(3 * DAY_MS);
+    assert_eq!(the_pass(&client).pass, first, "it was kept");
+    assert!(from_pass(&client.checkout(&studio()).unwrap()));
+}
+
+#[test]
+fn nothing_is_borrowed_by_a_clock_that_is_days_off() {
+    let site = Site::with_seats(2);
+    for off in [-3, 3] {
+        let laptop = Laptop::new("m1");
+        laptop.clock.step_wall(off * DAY_MS);
+        let refused = laptop.client(&site).borrow(&studio(), 10).unwrap_err();
+        assert!(refused.to_string().contains("CLOCK_SUSPECT"), "{refused}");
+        assert_eq!(site.in_use(), 0, "no seat is out with a pass that cannot be used");
+        laptop.clock.step_wall(-off * DAY_MS);
+        let client = laptop.client(&site);
+        client.borrow(&studio(), 10).unwrap();
+        assert!(from_pass(&client.checkout(&studio()).unwrap()));
+        // Once no process uses it: the seat above asks for more time now and then.
+        while client.return_pass(&WhichPass::Only).is_err() {
+            std::thread::park_timeout(std::time::Duration::from_millis(20));
+        }
+    }
+}
+
+#[test]
 fn a_clock_set_back_most_of_a_day_is_no_alarm_and_lengthens_nothing() {
     let mut site = Site::with_seats(1);
     let laptop = Laptop::new("m1");

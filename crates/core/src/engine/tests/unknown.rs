@@ -17,7 +17,7 @@ impl Server {
     }
 
     fn not_out(&mut self, now: Ms, pass: PassId, seats: u32) -> Output {
-        self.engine.step(now, Input::NotOut { pass, seats, act: act() }, &mut self.writes)
+        self.engine.step(now, Input::NotOut { which: NotOut::Of { pass, seats }, act: act() }, &mut self.writes)
     }
 }
 
@@ -64,6 +64,28 @@ fn an_administrator_frees_what_no_machine_has() {
     assert_eq!(server.not_out(later, held, 9), Output::NotOut { freed: 1, held: 0 });
     assert_eq!(server.not_out(later, held, 1), Output::Unknown, "nothing is held any more");
     leased(server.checkout(later, "d", "eve"));
+}
+
+#[test]
+fn all_that_is_held_is_freed_in_one_step_and_told_once() {
+    let mut server =
+        Server::lending(vec![lending(1, 3, d(90), 14), lending(2, 2, d(90), 7), line(3, 2, d(90), Share::None)]);
+    pass(server.borrow(NOW, "k", 10));
+    let later = server.restored_at(d(1));
+    server.engine.step(later, Input::Tick, &mut server.writes);
+    assert_eq!(server.held().iter().map(|held| held.1).sum::<u32>(), 4, "one of five is lent");
+    server.writes.clear();
+    let all = |server: &mut Server| {
+        server.engine.step(later, Input::NotOut { which: NotOut::All, act: act() }, &mut server.writes)
+    };
+    assert_eq!(all(&mut server), Output::NotOut { freed: 4, held: 0 });
+    assert_eq!(server.held(), []);
+    let told: Vec<_> = server.writes.iter().filter(|write| matches!(write, Write::Audit(_))).collect();
+    assert!(matches!(told[..], [Write::Audit(row)] if row.detail.contains("4 of maya")), "{told:?}");
+    server.writes.clear();
+    assert_eq!(all(&mut server), Output::NotOut { freed: 0, held: 0 });
+    assert!(server.writes.is_empty(), "nothing was done: nothing is told");
+    assert_eq!(server.engine.pool.passes_page(None, 9).len(), 1, "what the backup knows is as it was");
 }
 
 #[test]

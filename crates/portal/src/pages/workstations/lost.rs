@@ -119,17 +119,13 @@ fn page_of(viewer: &Viewer, loss: &Loss, mistake: &Mistake) -> Markup {
                 @if loss.may_write_off > 0 {
                     form #write-off method="post" action={ (here) "/lost" } {
                         input type="hidden" name="free" value="now";
-                        div.actions { (button(&format!("Declare lost and free {} now", seats_text(loss.may_write_off)), Button::Danger)) }
+                        div.actions { (button(&format!("Declare lost and free {} now", seats(loss.may_write_off)), Button::Danger)) }
                     }
                 }
             }
         }
     };
     viewer.page(Head::wide(&title, HERE), content)
-}
-
-fn seats_text(count: u32) -> String {
-    format!("{} {}", number(count.into()), if count == 1 { "seat" } else { "seats" })
 }
 
 async fn load(viewer: &Viewer, id: WorkstationId) -> Result<Loss, Failure> {

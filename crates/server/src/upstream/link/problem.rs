@@ -3,6 +3,7 @@
 //! What came from outside (names, pages, certificates) is hostile: it goes through [`shown`] before it stands in a
 //! problem.
 
+use leasehold_core::text::counted;
 use leasehold_core::text::is_invisible_control;
 use leasehold_core::time::Ms;
 use leasehold_web::text::shorten;
@@ -426,7 +427,7 @@ fn capital(peer: &Peer) -> String {
 }
 
 fn span(seconds: u64) -> String {
-    if seconds == 1 { "1 second".to_owned() } else { format!("{seconds} seconds") }
+    counted(seconds, "second", "seconds")
 }
 
 /// What somebody said, as the end of a sentence.
