@@ -10,7 +10,8 @@ use serde_json::json;
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
-/// Borrow seats: this machine uses them out of reach of any license server until they end. Again: they are extended
+/// Borrow seats: this machine uses them out of reach of any license server until they end. Again: what
+/// there is of the feature is extended; another number of seats makes another pass
 #[derive(Args, Debug)]
 pub(crate) struct BorrowArgs {
     /// What to borrow, such as studio.gui
@@ -181,6 +182,12 @@ pub(crate) fn give_back(args: ReturnArgs) -> Result<u8, Failure> {
         Some(at) => {
             format!("The pass of {} is given back; its seats are free at its end, {}.", returned.feature, at.rfc3339())
         }
+        None if returned.unknown => format!(
+            "The pass of {} is given back. The license server does not know it: it was restored from a backup that is older. \
+             What it may have lent since it holds until the administrator frees it: Borrowed by machines, or `leasehold server \
+             not-out`.",
+            returned.feature
+        ),
         None => format!("The pass of {} is given back; its seats are free.", returned.feature),
     })?;
     Ok(0)

@@ -67,6 +67,17 @@ pub(crate) struct Borrowed {
     pub(crate) not_extended: Option<String>,
 }
 
+/// A pass was given back.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum GivenBack {
+    /// Its seats are free.
+    Free,
+    /// They are free then.
+    FreeAt(Ms),
+    /// The server does not know it: it has ended there, or was lent after the backup from which the server was restored.
+    Unknown,
+}
+
 /// One license server.
 pub(crate) struct Link {
     pub(crate) address: ServerAddress,
@@ -212,16 +223,15 @@ impl Link {
         })
     }
 
-    /// `POST /v1/passes/{pass}/return`: when its seats are free; `None` if they are. A pass that the server does not know
-    /// any more is over.
-    pub(crate) fn return_pass(&self, pass: PassId, receipt: &str) -> Result<Option<Ms>, Trouble> {
+    /// `POST /v1/passes/{pass}/return`: when its seats are free.
+    pub(crate) fn return_pass(&self, pass: PassId, receipt: &str) -> Result<GivenBack, Trouble> {
         let body = ReturnRequest { receipt: receipt.to_owned() };
         let answer = self.call(Call::new(Method::POST, &format!("/v1/passes/{pass}/return")).json(&body))?;
         if answer.status == 404 && problem(&answer).is_some_and(|problem| problem.code == codes::PASS_UNKNOWN) {
-            return Ok(None);
+            return Ok(GivenBack::Unknown);
         }
         let returned: ReturnResponse = self.read(&answer)?;
-        Ok(returned.free_at.map(|at| at.0))
+        Ok(returned.free_at.map_or(GivenBack::Free, |at| GivenBack::FreeAt(at.0)))
     }
 
     /// The grant document with that hash, verified; asked for once.

@@ -219,6 +219,10 @@ fn no_seats(denial: &DenialResponse) -> String {
     if denial.borrowed > 0 {
         text.push_str(&format!(" {} of those in use {} borrowed.", denial.borrowed, is_or_are(denial.borrowed.into())));
     }
+    if denial.held > 0 {
+        let are = is_or_are(denial.held.into());
+        text.push_str(&format!(" {} {are} held since the license server was restored from a backup.", denial.held));
+    }
     if let Some(all) = more {
         text.push_str(&format!(" The account has {all}, {elsewhere} of them at other license servers."));
     }

@@ -196,6 +196,15 @@ impl DenialCode {
         }
     }
 
+    /// NO_SEATS of a restored server that holds what machines may have borrowed after the backup was made.
+    pub fn explain_held() -> Explanation {
+        Explanation {
+            what: "No seat of this feature is free: the license server was restored from a backup, and holds seats that laptops may have borrowed since.",
+            what_to_do: "Ask the administrator to free what no laptop has: Borrowed by machines, Free all of them, on the license server's page, or `leasehold server not-out`.",
+            who: ADMINISTRATOR,
+        }
+    }
+
     /// NO_SEATS of a server by file that has given its seats back.
     pub fn explain_none_here() -> Explanation {
         Explanation {

@@ -33,6 +33,8 @@ pub mod codes {
     pub const WRONG_SECRET: &str = "WRONG_SECRET";
     /// 404: no such lease. For a checkin, that is as good as done.
     pub const LEASE_UNKNOWN: &str = "LEASE_UNKNOWN";
+    /// 409: the seats are not held since a restore: a machine has them, or nothing is held yet.
+    pub const NOT_HELD: &str = "NOT_HELD";
     /// 404: the server has lent no such pass, or it has ended. For a return, that is as good as done.
     pub const PASS_UNKNOWN: &str = "PASS_UNKNOWN";
     /// 422: the lease document in a resume was not signed by this server, or is of another lease.

@@ -96,6 +96,7 @@ pub(super) fn holders(folder: Folder, feature: Option<FeatureCode>, output: Outp
         }
         let lines = held.iter().map(|lease| {
             let state = match &lease.released {
+                _ if lease.user.is_empty() && lease.pass.is_some() => ", held since the restore",
                 _ if lease.pass.is_some() => ", borrowed",
                 Some(_) => ", taken back",
                 None if lease.withdrawn => ", runs out",

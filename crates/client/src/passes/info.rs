@@ -59,6 +59,9 @@ pub struct Returned {
     /// When its seats are free; absent if they are.
     #[serde(serialize_with = "rfc3339_or_none", skip_serializing_if = "Option::is_none")]
     pub free_at: Option<Ms>,
+    /// The license server does not know it, though it has not ended: the server was restored from a backup that is older.
+    /// What it may have lent since it holds, until its administrator says that no machine has it.
+    pub unknown: bool,
 }
 
 #[expect(clippy::ref_option, reason = "serde passes references")]

@@ -392,7 +392,7 @@ pub(crate) fn borrow(
                     && behind_ms(&link, passes).is_some_and(|behind_ms| behind_ms.abs() <= HOUR_MS)
                 {
                     let receipt = give_up(passes, &known)?;
-                    send(&link, &known, &receipt)?;
+                    send(passes, &link, &known, &receipt)?;
                 } else if usable.is_ok() {
                     match extend(client, &known, days) {
                         // Declared lost: another takes its place, if there is one.

@@ -6,7 +6,7 @@ use super::info::{Returned, WhichPass};
 use super::trouble::{PassFailure, PassTrouble};
 use super::{Known, Passes, lender_of, refused};
 use crate::client::Parts;
-use crate::link::Link;
+use crate::link::{GivenBack, Link};
 use leasehold_core::ids::ReceiptId;
 use leasehold_core::time::DAY_MS;
 use leasehold_host::OsRandom;
@@ -74,15 +74,20 @@ pub(crate) fn give_back(client: &Arc<Parts>, which: &WhichPass) -> Result<Return
         servers,
     })?;
     let receipt = give_up(passes, &known)?;
-    send(&link, &known, &receipt)
+    send(passes, &link, &known, &receipt)
 }
 
-pub(super) fn send(link: &Link, known: &Known, receipt: &str) -> Result<Returned, PassFailure> {
+pub(super) fn send(passes: &Passes, link: &Link, known: &Known, receipt: &str) -> Result<Returned, PassFailure> {
     let claims = &known.pass.claims;
     match link.return_pass(claims.sub, receipt) {
-        Ok(free_at) => {
+        Ok(given) => {
             known.entry.remove().map_err(PassFailure::Disk)?;
-            Ok(Returned { pass: claims.sub, feature: claims.feature.clone(), free_at })
+            let free_at = match given {
+                GivenBack::FreeAt(at) => Some(at),
+                GivenBack::Free | GivenBack::Unknown => None,
+            };
+            let unknown = given == GivenBack::Unknown && passes.clock.wall() < claims.exp;
+            Ok(Returned { pass: claims.sub, feature: claims.feature.clone(), free_at, unknown })
         }
         // It stays given up, and is brought again: by the next command, or as a file.
         Err(trouble) => Err(refused(link, trouble)),
@@ -114,7 +119,7 @@ pub(super) fn settle(client: &Arc<Parts>) {
         }
         let Ok(link) = lender_of(client, known.lender()) else { continue };
         let Ok(receipt) = receipt.map_or_else(|| give_up(passes, &known), Ok) else { continue };
-        if let Err(failure) = send(&link, &known, &receipt) {
+        if let Err(failure) = send(passes, &link, &known, &receipt) {
             tracing::debug!(%failure, "a receipt for borrowed seats was not taken");
         }
     }

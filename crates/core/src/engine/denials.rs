@@ -54,6 +54,7 @@ impl Engine {
             borrow_days_max: None,
             refused_by: self.rules.refuses(&ask.user, &ask.host).filter(|_| code == DenialCode::NotAllowed),
             site_limit: None,
+            held: self.pool.unknown_seats(&ask.feature),
         }
     }
 }

@@ -317,15 +317,23 @@ pub struct Denial {
     pub refused_by: Option<NameList>,
     /// How this server's administrator narrowed borrowing, if that is why.
     pub site_limit: Option<SiteLimit>,
+    /// Seats of the feature that are held since the server was restored, because machines may have borrowed them.
+    pub held: u32,
 }
 
 impl Denial {
+    /// Whether there would be enough if nothing was held since a restore.
+    fn held_back(&self) -> bool {
+        self.held > 0 && self.seats <= self.capacity.free.saturating_add(self.held)
+    }
+
     /// What a person reads about it.
     pub fn explain(&self) -> Explanation {
         if let Some(limit) = self.site_limit {
             return limit.explain();
         }
         match self.account {
+            _ if self.code == DenialCode::NoSeats && self.held_back() => DenialCode::explain_held(),
             _ if self.code == DenialCode::NoSeats && (1..self.seats).contains(&self.capacity.free) => {
                 DenialCode::explain_too_few()
             }
@@ -374,6 +382,11 @@ pub enum Output {
         free_at: Ms,
         /// At once, by the vendor's leave.
         written_off: bool,
+    },
+    /// Of these seats it is certain that a machine has them, or not known yet what may be with one: nothing was changed.
+    NotHeld {
+        /// From when on a restored server holds what may be with machines, if that is to come.
+        from: Option<Ms>,
     },
     /// Seats are free that a restored server held.
     NotOut {

@@ -206,6 +206,7 @@ impl Engine {
             lost_at: None,
             unknown_since: None,
             perhaps_until: None,
+            asked_at: None,
         });
         let mut lease = self.new_lease(now, named, (ask, source), Standing::Own(found.placement));
         lease.freed_at = self.times.pass_freed_at(pass.until);
@@ -302,14 +303,20 @@ impl Engine {
             writes.push(Write::SeatMoved { seat: id, placement: found.placement.clone() });
             self.pool.move_to(id, found.placement);
         }
-        if until > pass.until {
-            let pass = Arc::new(Pass { begins_at: now, until, ..(*pass).clone() });
+        let is_longer = until > pass.until;
+        let shown = pass.perhaps_until.is_some() && pass.asked_at.is_none();
+        if is_longer || shown {
+            let begins_at = if is_longer { now } else { pass.begins_at };
+            let asked_at = if shown { Some(now) } else { pass.asked_at };
+            let pass = Arc::new(Pass { begins_at, until, asked_at, ..(*pass).clone() });
             let freed_at = freed_at(&pass, &self.times);
             self.pool.set_freed_at(id, freed_at);
             if let Some(lease) = self.pool.lease_mut(id) {
                 lease.pass = Some(pass.clone());
                 lease.seen_at = now;
-                writes.push(event(now, EventKind::Extend, lease));
+                if is_longer {
+                    writes.push(event(now, EventKind::Extend, lease));
+                }
             }
             writes.push(Write::Pass { id, pass });
         }

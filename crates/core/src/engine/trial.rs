@@ -36,6 +36,8 @@ pub struct TrialLine {
     pub line: Line,
     /// Seats of the feature on it that are out.
     pub out: u32,
+    /// Of these, held since a restore because machines may have borrowed them.
+    pub held: u32,
     /// What it says.
     pub verdict: LineVerdict,
 }
@@ -76,8 +78,13 @@ impl Engine {
         let barred = self.bars.of(ask, now).cloned();
         let refused_by = self.rules.refuses(&ask.user, &ask.host);
         let lines = self.pool.weighed(ask, source, now);
-        let lines =
-            lines.into_iter().map(|(line, out, verdict)| TrialLine { line: line.clone(), out, verdict }).collect();
+        let lines = lines
+            .into_iter()
+            .map(|(line, out, verdict)| {
+                let held = self.pool.unknown_on(&ask.feature, line.line);
+                TrialLine { line: line.clone(), out, held, verdict }
+            })
+            .collect();
         let denied = |code| Box::new(self.denial(now, code, ask, source));
         let found = match closed.or_else(|| self.barred(ask, now)) {
             Some(code) => Err((code, false)),

@@ -36,13 +36,15 @@ pub struct UnknownPasses {
 }
 
 impl Engine {
+    /// Whether it is time to hold what may have been lent: the next step does it first.
+    pub fn unknown_due(&self, now: Ms) -> bool {
+        // A copy gives nothing, and what it had is counted by the portal.
+        self.unknown.is_some() && self.no_new(now).is_none() && self.document.is_some() && !self.is_forked()
+    }
+
     /// Once every lease has ended that a restored server does not know, holds what is free and may be lent.
     pub(super) fn hold_unknown(&mut self, now: Ms, writes: &mut Vec<Write>) {
-        let Some(unknown) = self.unknown else { return };
-        // A copy gives nothing, and what it had is counted by the portal.
-        if self.no_new(now).is_some() || self.document.is_none() || self.is_forked() {
-            return;
-        }
+        let Some(unknown) = self.unknown.filter(|_| self.unknown_due(now)) else { return };
         self.unknown = None;
         writes.push(Write::UnknownHeld);
         self.hold_known(unknown, writes);
@@ -91,6 +93,7 @@ impl Engine {
             lost_at: None,
             unknown_since: Some(since),
             perhaps_until: None,
+            asked_at: None,
         };
         let ask = Ask {
             feature: lendable.feature.clone(),
@@ -115,10 +118,16 @@ impl Engine {
 
     /// An administrator knows that no machine has these of the seats that are held.
     pub(super) fn not_out(&mut self, now: Ms, which: NotOut, act: Act, writes: &mut Vec<Write>) -> Output {
+        if let Some((free_at, _)) = self.no_new(now).filter(|_| self.unknown.is_some()) {
+            return Output::NotHeld { from: Some(free_at) };
+        }
         let (freed, held, detail) = match which {
             NotOut::All => self.all_not_out(writes),
             NotOut::Of { pass, seats } => match self.some_not_out(now, pass, seats, writes) {
                 Some(freed) => freed,
+                None if self.pool.lease(pass.lease()).is_some_and(|lease| lease.pass.is_some()) => {
+                    return Output::NotHeld { from: None };
+                }
                 None => return Output::Unknown,
             },
         };
@@ -169,7 +178,8 @@ impl Engine {
                 format!("{freed} of {held} of {feature}, held since the restore")
             }
             // One that the backup knows is returned whole.
-            None if terms.perhaps_until.is_some() && freed == held => {
+            // One whose machine has asked for it since was not returned.
+            None if terms.perhaps_until.is_some() && terms.asked_at.is_none() && freed == held => {
                 self.end_pass(id, passes::ended_by_itself(&terms, id, now), writes);
                 format!("{held} of {feature}, lent to \"{user}\" on \"{host}\" before the restore")
             }

@@ -173,6 +173,9 @@ pub struct Pass {
     /// The server was restored from a backup, and may have extended it since: to then at the latest.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub perhaps_until: Option<Ms>,
+    /// Its machine asked for it since that restore, so it had not returned it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub asked_at: Option<Ms>,
 }
 
 /// An administrator's word that a seat is to come back.

@@ -3,7 +3,7 @@
 use super::lease::ShareKey;
 use super::{Ask, Capacity, Lease, Pool, Source};
 use crate::grant::{Line, Renew};
-use crate::ids::LeaseId;
+use crate::ids::{LeaseId, LineId};
 use crate::license::FeatureCode;
 use crate::time::Ms;
 use std::collections::HashSet;
@@ -102,6 +102,8 @@ impl Pool {
         let oldest = holders.iter().take(HOLDERS_LOOKED_AT).filter_map(|id| self.lease(*id));
         // Of several who share a seat one is shown.
         let mut seats = HashSet::new();
+        // What is held since a restore has nobody.
+        let oldest = oldest.filter(|lease| !self.unknown.contains(&lease.id));
         oldest.filter(|lease| who(lease) && seats.insert(lease.seat())).take(limit).cloned().collect()
     }
 
@@ -131,6 +133,19 @@ impl Pool {
     /// What is held since a restore because it may have been lent: few, one for each line and feature.
     pub fn unknown_passes(&self) -> impl Iterator<Item = &Lease> {
         self.unknown.iter().filter_map(|id| self.lease(*id))
+    }
+
+    /// Seats of a feature that are held since a restore.
+    pub fn unknown_seats(&self, feature: &FeatureCode) -> u32 {
+        let of = self.unknown_passes().filter(|lease| lease.ask.feature == *feature);
+        of.fold(0, |sum, lease| sum.saturating_add(lease.ask.seats))
+    }
+
+    /// Of these, those on a line.
+    pub(crate) fn unknown_on(&self, feature: &FeatureCode, line: LineId) -> u32 {
+        let of = self.unknown_passes().filter(|lease| lease.ask.feature == *feature);
+        let on = of.flat_map(|lease| self.placement(lease).iter()).filter(|(on, _)| *on == line);
+        on.fold(0, |sum, (_, seats)| sum.saturating_add(*seats))
     }
 
     /// Where seats are held or were asked for from, each address once.

@@ -232,7 +232,8 @@ impl Thread {
     }
 
     fn is_due(&self, now: Ms) -> bool {
-        self.parts.engine.pool().next_freed_at().is_some_and(|due| due <= now)
+        let engine = &self.parts.engine;
+        engine.pool().next_freed_at().is_some_and(|due| due <= now) || engine.unknown_due(now)
     }
 
     /// A tick is always stored, so that the high-water mark of time stays fresh on an idle server.

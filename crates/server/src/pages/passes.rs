@@ -286,7 +286,7 @@ fn ask(pass: &PassView, refused: Option<&Problem>, online: bool, now: Ms) -> Mar
                 }
             }
         }
-        @if pass.perhaps_until.is_some() {
+        @if pass.perhaps_until.is_some() && pass.asked_at.is_none() {
             section.card {
                 h2 { "Or it was returned after the backup" }
                 ul.effects {

@@ -119,6 +119,12 @@ pub enum Failure {
     /// No such pass.
     #[error("no such pass")]
     PassUnknown,
+    /// Of these seats it is certain that a machine has them, or a restored server does not hold anything yet.
+    #[error("the seats are not held since a restore")]
+    NotHeld {
+        /// From when on it does, if that is to come.
+        from: Option<Ms>,
+    },
     /// The key has a pass for something else.
     #[error("the key has another pass")]
     PassOther,
@@ -366,6 +372,19 @@ impl Failure {
             Failure::PassUnknown => Problem::new(404, codes::PASS_UNKNOWN, "This license server has lent no such pass.")
                 .detail("It has ended, or another license server lent it.")
                 .next("Look at the list of what is borrowed; a pass that has ended needs nothing.", who::YOU),
+            Failure::NotHeld { from: Some(from) } => {
+                Problem::new(409, codes::NOT_HELD, "This license server was just restored, and holds nothing yet for laptops.")
+                    .detail(format!("It waits until {} for applications that run.", from.minute()))
+                    .next("Try again then.", who::YOU)
+            }
+            Failure::NotHeld { from: None } => {
+                Problem::new(409, codes::NOT_HELD, "A machine has this pass for certain.")
+                    .detail(
+                        "Only what is held since a restore can be freed as not lent, or a pass of the backup, whole, that its machine \
+                         has not asked for since.",
+                    )
+                    .next("Have it returned on its machine (leasehold return), or declare it lost.", ADMINISTRATOR)
+            }
             Failure::PassOther => {
                 Problem::new(422, "PASS_OTHER", "This machine's key has a pass for something else already.")
                     .detail("A pass is for one feature, one number of seats and one machine.")

@@ -275,6 +275,13 @@ fn denial_response(denial: Denial, holders: Vec<Holder>, now: Ms) -> DenialRespo
                     is_or_are(capacity.borrowed.into())
                 ));
             }
+            if denial.held > 0 {
+                numbers.push_str(&format!(
+                    " {} {} held since the license server was restored from a backup.",
+                    denial.held,
+                    is_or_are(denial.held.into())
+                ));
+            }
             if capacity.reserved > 0 {
                 numbers.push_str(&format!(
                     " {} {} kept for others.",
@@ -327,6 +334,7 @@ fn denial_response(denial: Denial, holders: Vec<Holder>, now: Ms) -> DenialRespo
         in_use: capacity.in_use,
         borrowed: capacity.borrowed,
         reserved: capacity.reserved,
+        held: denial.held,
         free: capacity.free,
         account_total: account.map(|account| account.seats),
         account_elsewhere: account.map(|account| account.elsewhere),

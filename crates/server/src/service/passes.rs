@@ -201,7 +201,8 @@ impl Server {
     /// [`NotOut::All`]: that is no error.
     ///
     /// # Errors
-    /// [`Failure::SignIn`], [`Failure::PassUnknown`] if these are no such seats, or fewer than all of a pass, [`Failure::BadField`].
+    /// [`Failure::SignIn`], [`Failure::PassUnknown`], [`Failure::NotHeld`] if these are no such seats, fewer than all of a pass, or not
+    /// yet held, [`Failure::BadField`].
     pub async fn not_out(&self, caller: &Caller, which: NotOut) -> Result<NotOutResponse, Failure> {
         self.authorize(caller, ServerAction::Administer)?;
         if matches!(which, NotOut::Of { seats: 0, .. }) {
@@ -209,6 +210,7 @@ impl Server {
         }
         match self.0.engine.step(Input::NotOut { which, act: caller.act() }).await? {
             Output::NotOut { freed, held } => Ok(NotOutResponse { freed, held }),
+            Output::NotHeld { from } => Err(Failure::NotHeld { from }),
             Output::Unknown => Err(Failure::PassUnknown),
             other => Err(Failure::Internal(format!("the engine answered {other:?}"))),
         }
@@ -296,6 +298,7 @@ pub(super) fn pass_view(lease: &Lease, write_offs_allowed: u32, write_offs_used:
         written_off_at: None,
         unknown_since: pass.unknown_since.map(Into::into),
         perhaps_until: pass.perhaps_until.map(Into::into),
+        asked_at: pass.asked_at.map(Into::into),
         write_offs_allowed,
         write_offs_used,
     })
@@ -320,6 +323,7 @@ fn written_off_view(over: PassOver) -> Option<PassView> {
         written_off_at: Some(over.at.into()),
         unknown_since: None,
         perhaps_until: None,
+        asked_at: None,
         write_offs_allowed: 0,
         write_offs_used: 0,
     })

@@ -145,6 +145,13 @@ fn line_step(line: &TrialLine, ask: &Ask, wanted: &mut u32, now: Ms) -> Simulate
                 format!("its maintenance ended{until}, and the application was released later or does not say when"),
             )
         }
+        LineVerdict::Full if line.held > 0 => (
+            StepState::Skipped,
+            format!(
+                "no seat is free, {} held since the license server was restored, because laptops may have borrowed them",
+                if line.held == 1 { "1 is".to_owned() } else { format!("{} are", line.held) }
+            ),
+        ),
         LineVerdict::Full => (StepState::Skipped, "no seat is free".to_owned()),
         LineVerdict::Promised => (
             StepState::Skipped,

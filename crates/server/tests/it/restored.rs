@@ -1,13 +1,13 @@
 //! A server on a restored backup: what it may have lent since is held, and an administrator frees what no laptop has.
 
 use crate::browser::Browser;
-use crate::support::{Running, Site};
+use crate::support::{Call, Running, Site};
 use leasehold_core::engine::NotOut;
 use leasehold_core::time::{DAY_MS, SECOND_MS};
 use leasehold_server::local::Local;
 use leasehold_server::{ServeOptions, local};
 use leasehold_wire::server::NotOutResponse;
-use serde_json::Value;
+use serde_json::{Value, json};
 use std::path::Path;
 
 /// Ten seats that may be borrowed for two weeks, restored from a backup, after the wait for applications.
@@ -37,8 +37,16 @@ fn what_may_be_with_laptops_is_held_and_freed_on_the_page() {
     let site = Site::new();
     let disk = tempfile::tempdir().unwrap();
     let server = restored(&site, disk.path());
-    assert_eq!(server.checkout("a").code(), "NO_SEATS");
+    // From the first moment, and the list is seen with it.
     assert_eq!(held(&server)["seats"], 10);
+    let refused = server.checkout("a");
+    assert_eq!((refused.code(), &refused.json["held"]), ("NO_SEATS", &10.into()));
+    for text in ["restored from a backup", "10 are held", "leasehold server not-out"] {
+        assert!(refused.text.contains(text), "{text}: {}", refused.text);
+    }
+    let wish = Some(json!({"feature": "studio.gui"}));
+    let would = server.call(Call { method: "POST", path: "/v1/simulate", json: wish, ..Call::default() }).text;
+    assert!(would.contains("10 are held since the license server was restored"), "{would}");
     let browser = Browser::signed_in(&server);
     assert!(browser.get("/").text.contains("10 seats held since the restore"));
     let list = browser.get("/passes").text;

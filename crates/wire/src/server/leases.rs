@@ -169,6 +169,10 @@ pub struct DenialResponse {
     /// Seats that nobody uses and that are kept for somebody else than the asker.
     #[serde(default)]
     pub reserved: u32,
+    /// Of those in use, held since the server was restored from a backup, because machines may have borrowed them after it
+    /// was made.
+    #[serde(default)]
+    pub held: u32,
     /// What a checkout can still take.
     pub free: u32,
     /// Seats of the feature that the account has at the portal, if that keeps this server up to date.

@@ -157,6 +157,9 @@ pub struct PassView {
     /// returned.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub perhaps_until: Option<Time>,
+    /// Its machine asked for it since that restore, so it was not returned before.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub asked_at: Option<Time>,
     /// Seats of its license that may be written off within a year; 0 for one that was written off.
     pub write_offs_allowed: u32,
     /// How many of these were written off.
