@@ -142,6 +142,9 @@ pub(crate) fn describe(found: &Examination) -> String {
     for problem in &found.problems {
         line("problem", Some(problem.clone()));
     }
+    for note in &found.notes {
+        line("note", Some(note.clone()));
+    }
     text
 }
 

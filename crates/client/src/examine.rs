@@ -4,6 +4,7 @@
 use crate::address::ServerAddress;
 use crate::link::Link;
 use crate::trouble::{Trouble, span};
+use leasehold_core::text::counted;
 use leasehold_core::time::{DAY_MS, Ms};
 use leasehold_wire::server::{OnlineState, OnlineStatus, ServerState, StatusResponse};
 use serde::Serialize;
@@ -48,9 +49,11 @@ pub struct Examination {
     /// Stable code of what is wrong.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub code: Option<String>,
-    /// What is wrong, one sentence each.
+    /// What keeps applications from a seat, one sentence each.
     pub problems: Vec<String>,
-    /// What to do about it.
+    /// What does not yet, and deserves a word, one sentence each.
+    pub notes: Vec<String>,
+    /// What to do about both.
     pub what_to_do: Vec<String>,
 }
 
@@ -79,6 +82,7 @@ pub(crate) fn examine(link: &Link) -> Examination {
         features: Vec::new(),
         code: None,
         problems: Vec::new(),
+        notes: Vec::new(),
         what_to_do: Vec::new(),
     };
     let asked_at = link.now();
@@ -117,13 +121,13 @@ impl Examination {
             );
         }
         if !status.storage.ok {
-            self.note(
+            self.problem(
                 format!("The server cannot store changes: {}", status.storage.problem),
                 "Free some space on the license server's disk.",
             );
         }
         if let Some(restored) = status.restored {
-            self.note(
+            self.problem(
                 format!(
                     "The server was restored from a backup: new seats from {}.",
                     restored.new_leases_from.0.rfc3339()
@@ -132,7 +136,7 @@ impl Examination {
             );
         }
         if let Some(until) = status.clock.no_new_leases_until {
-            self.note(
+            self.problem(
                 format!(
                     "The clock of the server's machine was behind when it started: no new seats until {}.",
                     until.0.rfc3339()
@@ -141,7 +145,9 @@ impl Examination {
             );
         }
         if let Some(moved) = status.moved {
-            self.note(
+            let tell = if here < moved.new_leases_until.0 { Self::note } else { Self::problem };
+            tell(
+                self,
                 format!(
                     "The server is on another machine than its activation file was made for; it gives new seats until {}.",
                     moved.new_leases_until.0.rfc3339()
@@ -163,7 +169,7 @@ impl Examination {
                 ServerState::Draining => "Use another license server. This one can be activated anew when it is done.",
                 _ => "Activate it: ONLINE LICENSING, Enable or Activate offline, on the license server's page.",
             };
-            self.note(format!("The server {state}, so it gives no seats."), next);
+            self.problem(format!("The server {state}, so it gives no seats."), next);
         }
     }
 
@@ -185,8 +191,10 @@ impl Examination {
             let what =
                 "The seats that are assigned to the server's person are not here yet: mostly, others still use them."
                     .to_owned();
-            return self
-                .note(what, "They come by themselves; the page of the license at the portal says what they wait for.");
+            return self.problem(
+                what,
+                "They come by themselves; the page of the license at the portal says what they wait for.",
+            );
         }
         let next = match status.online {
             None => "Renew the workstation at the portal and upload the new .crt file to the license server.",
@@ -194,7 +202,7 @@ impl Examination {
                 "Look at the portal: LICENSES says what its account has, WORKSTATIONS whether the server was revoked."
             }
         };
-        self.note("The server has no license that runs.".to_owned(), next);
+        self.problem("The server has no license that runs.".to_owned(), next);
     }
 
     /// That nothing is free, if so: here, and where seats could come from.
@@ -220,7 +228,7 @@ impl Examination {
                 "Wait until somebody closes the application, or get more seats.",
             ),
         };
-        self.note(what.to_owned(), what_to_do);
+        self.problem(what.to_owned(), what_to_do);
     }
 
     /// What the server says of its portal, where it matters to applications here.
@@ -232,12 +240,21 @@ impl Examination {
                 if ends_at.since(now) > DAYS_NOTED_ONLINE * DAY_MS {
                     return;
                 }
-                (
-                    format!(
+                let what_to_do =
+                    "On the license server's page: ONLINE LICENSING, Test connection, says which step fails.";
+                if now < ends_at {
+                    let what = format!(
                         "The server does not reach the vendor's portal, and its seats last until {} without it.",
                         ends_at.rfc3339()
+                    );
+                    return self.note(what, what_to_do);
+                }
+                (
+                    format!(
+                        "The server does not reach the vendor's portal, and its seats lasted until {} without it.",
+                        ends_at.rfc3339()
                     ),
-                    "On the license server's page: ONLINE LICENSING, Test connection, says which step fails.",
+                    what_to_do,
                 )
             }
             OnlineState::Copy => (
@@ -253,7 +270,7 @@ impl Examination {
                 "Upload that file on the license server's page: ONLINE LICENSING, Activate offline.",
             ),
         };
-        self.note(what, what_to_do);
+        self.problem(what, what_to_do);
     }
 
     fn grant(&mut self, link: &Link, status: &StatusResponse, now: Ms) {
@@ -273,18 +290,29 @@ impl Examination {
             let what = if grant_days < 0 {
                 "What the vendor granted to the server has ended.".to_owned()
             } else {
-                format!("What the vendor granted to the server ends in {grant_days} days.")
+                format!(
+                    "What the vendor granted to the server ends in {}.",
+                    counted(grant_days.unsigned_abs(), "day", "days")
+                )
             };
-            self.note(what, "Renew the workstation at the portal and upload the new .crt file to the license server.");
+            let tell = if grant_days < 0 { Self::problem } else { Self::note };
+            tell(self, what, "Renew the workstation at the portal and upload the new .crt file to the license server.");
         }
     }
 
     fn trouble(&mut self, trouble: &Trouble) {
         self.code = Some(trouble.code().to_owned());
-        self.note(trouble.what(&self.server.clone()), &trouble.what_to_do());
+        self.problem(trouble.what(&self.server.clone()), &trouble.what_to_do());
     }
 
-    fn note(&mut self, problem: String, what_to_do: &str) {
+    /// Something that may keep them from one later.
+    fn note(&mut self, note: String, what_to_do: &str) {
+        self.notes.push(note);
+        self.what_to_do.push(what_to_do.to_owned());
+    }
+
+    /// Something that keeps applications from a seat.
+    fn problem(&mut self, problem: String, what_to_do: &str) {
         self.problems.push(problem);
         if !what_to_do.is_empty() {
             self.what_to_do.push(what_to_do.to_owned());

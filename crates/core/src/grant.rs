@@ -4,6 +4,7 @@
 //! `leasehold-trust`, storing in the services.
 
 use crate::ids::{LicenseId, LineId, RequestId, WorkstationId};
+use crate::license::FeatureCode;
 use crate::license::{Channel, FeatureBundle, Kind, Share, words};
 use crate::time::{Ms, numeric_date};
 use crate::times::TimeTable;
@@ -166,6 +167,13 @@ impl Grant {
             return Some(true);
         }
         (!fingerprint.is_empty()).then(|| self.machine == fingerprint)
+    }
+
+    /// Whether a pass of a feature until then may come with it: a line lends it for so long.
+    pub fn allows_pass(&self, feature: &FeatureCode, until: Ms) -> bool {
+        self.lines
+            .iter()
+            .any(|line| line.capacity(feature.as_str()) > 0 && line.terms.borrow_days_max > 0 && until <= line.until)
     }
 
     /// The latest `until` of its lines; `issued_at` if it has none.

@@ -6,11 +6,10 @@ use crate::keys::{KeysError, read_if_there, read_key};
 use leasehold_core::time::Ms;
 use leasehold_host::{FileError, private_file};
 use leasehold_trust::secret::{fingerprint_text, self_signed_certificate, sha256};
-use leasehold_trust::{SERVER_DNS_NAME, SigningKey};
-use leasehold_web::tls::{Tls, TlsFileError, crypto_provider};
+use leasehold_trust::{SERVER_DNS_NAME, SigningKey, certificate_facts};
+use leasehold_web::tls::{Tls, TlsFileError, certified_from_pem, crypto_provider};
 use rustls::ServerConfig;
-use rustls::pki_types::pem::PemObject;
-use rustls::pki_types::{CertificateDer, PrivateKeyDer};
+use rustls::pki_types::CertificateDer;
 use rustls::server::{ClientHello, ResolvesServerCert};
 use rustls::sign::CertifiedKey;
 use std::path::{Path, PathBuf};
@@ -73,6 +72,11 @@ impl Certificates {
         self.shown_to_browsers().cert.first().cloned()
     }
 
+    /// When that certificate ends; it may be the administrator's own, of any kind.
+    pub(crate) fn browsers_end_at(&self) -> Option<Ms> {
+        self.browsers().and_then(|der| certificate_facts(&der)).map(|facts| facts.not_after)
+    }
+
     fn shown_to_browsers(&self) -> Arc<CertifiedKey> {
         Arc::clone(&self.browsers.read().unwrap_or_else(PoisonError::into_inner))
     }
@@ -125,19 +129,8 @@ pub(crate) fn for_browsers(folder: &Path, config: &Config, now: Ms) -> Result<Ce
     let Some(files) = &config.tls else { return self_signed(folder, now) };
     let certificate = read_public(&files.certificate)?;
     let key = private_file::read(&files.key)?;
-    certified(&certificate, &key).map_err(|source| TlsError::Unusable { path: files.certificate.clone(), source })
-}
-
-/// A certificate, PEM with its intermediates, and its key, if they can be used together.
-pub(crate) fn certified(certificate: &[u8], key: &[u8]) -> Result<CertifiedKey, TlsFileError> {
-    let chain: Vec<_> = CertificateDer::pem_slice_iter(certificate)
-        .collect::<Result<_, _>>()
-        .map_err(|_| TlsFileError::NoCertificate)?;
-    if chain.is_empty() {
-        return Err(TlsFileError::NoCertificate);
-    }
-    let key = PrivateKeyDer::from_pem_slice(key).map_err(|_| TlsFileError::NoKey)?;
-    CertifiedKey::from_der(chain, key, &crypto_provider()).map_err(TlsFileError::Unusable)
+    certified_from_pem(&certificate, &key)
+        .map_err(|source| TlsError::Unusable { path: files.certificate.clone(), source })
 }
 
 /// A certificate is no secret: its mode does not matter.
@@ -164,6 +157,6 @@ fn self_signed(folder: &Path, now: Ms) -> Result<CertifiedKey, TlsError> {
             certificate
         }
     };
-    certified(&certificate, key.to_pkcs8_pem().as_bytes())
+    certified_from_pem(&certificate, key.to_pkcs8_pem().as_bytes())
         .map_err(|source| TlsError::Unusable { path: certificate_path, source })
 }

@@ -255,10 +255,7 @@ pub fn read_pass_file(bytes: &[u8], root: &VendorRoot, now: Ms) -> Result<Verifi
     if !grant.is_for(&key) || claims.iss != grant.grant.workstation || claims.grant_sha256 != grant.sha256_hex {
         return Err(FileProblem::BadSignature { wanted });
     }
-    let allows = grant.grant.lines.iter().any(|line| {
-        line.capacity(claims.feature.as_str()) > 0 && line.terms.borrow_days_max > 0 && claims.exp <= line.until
-    });
-    if !allows || claims.seats == 0 {
+    if !grant.grant.allows_pass(&claims.feature, claims.exp) || claims.seats == 0 {
         return Err(problem(DocumentError::Malformed("the vendor did not allow the license server to lend it")));
     }
     Ok(VerifiedPass { claims, grant })

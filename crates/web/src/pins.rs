@@ -267,8 +267,8 @@ fn effect(change: &KeptChange, now: Ms) -> Markup {
     }
 }
 
-/// What is to be said because something of it ends soon; `None` otherwise.
-pub fn warning(pins: &[KeptSeats], now: Ms) -> Option<Markup> {
+/// What is to be said because something of it ends soon; `None` otherwise. `unreached`: the portal is not reached now.
+pub fn warning(pins: &[KeptSeats], unreached: bool, now: Ms) -> Option<Markup> {
     let ending: Vec<&KeptSeats> = pins.iter().filter(|kept| kept.ends_soon && kept.until.0 > now).collect();
     let first = ending.iter().min_by_key(|kept| kept.until)?;
     Some(html! {
@@ -277,7 +277,8 @@ pub fn warning(pins: &[KeptSeats], now: Ms) -> Option<Markup> {
         @if ending.len() > 1 { ", and " (number((ending.len() - 1) as u64)) " more" }
         ". "
         @if first.auto_renew {
-            "They are to be renewed by themselves and were not: the license ends, or the portal is not reached."
+            "They are to be renewed by themselves and were not: "
+            @if unreached { "the portal is not reached." } @else { "the license ends then." }
         } @else {
             "If the portal is reached then, they are renewed at each sync again and nothing stops. If it is not, they are gone: keep them for longer before."
         }
@@ -344,7 +345,8 @@ mod tests {
         let mut pins = pins();
         pins.kept[0].product_name = "<b>\u{202e}x".into();
         pins.kept[0].ends_soon = true;
-        let drawn = kept(&pins, Some("/x"), Ms(1)).into_string() + &warning(&pins.kept, Ms(1)).unwrap().into_string();
+        let drawn =
+            kept(&pins, Some("/x"), Ms(1)).into_string() + &warning(&pins.kept, true, Ms(1)).unwrap().into_string();
         assert!(drawn.contains("&lt;b&gt;") && !drawn.contains("<b>") && !drawn.contains('\u{202e}'), "{drawn}");
     }
 }

@@ -3,6 +3,7 @@
 
 use rustls::ServerConfig;
 use rustls::crypto::{CryptoProvider, aws_lc_rs};
+use rustls::sign::{CertifiedKey, SingleCertAndKey};
 use rustls_pki_types::pem::PemObject;
 use rustls_pki_types::{CertificateDer, PrivateKeyDer};
 use std::sync::{Arc, PoisonError, RwLock};
@@ -76,27 +77,69 @@ pub enum TlsFileError {
     /// The key file has no private key in it, or one behind a passphrase.
     #[error("the TLS key file holds no readable PEM private key; give an unencrypted PKCS#8, SEC1 or PKCS#1 key")]
     NoKey,
-    /// The two do not belong together, or the algorithm is not supported.
+    /// The key belongs to a later certificate of the file.
     #[error(
-        "the TLS certificate and key cannot be used together ({0}); give the key that belongs to the first certificate of the file, P-256 or RSA of at least 2048 bits"
+        "the TLS key belongs to certificate {0} of the file; put that one first, followed by the certificate that issued it, and so on"
+    )]
+    Order(usize),
+    /// The key belongs to none of them.
+    #[error(
+        "the TLS key belongs to another certificate; give the key for which the first certificate of the file was made"
+    )]
+    OtherKey,
+    /// X.509 version 1, which has no names that a browser would look at.
+    #[error(
+        "the TLS certificate is of X.509 version 1, which no browser takes; have it made with the extension subjectAltName, which names the server (with OpenSSL: -extfile or -copy_extensions)"
+    )]
+    Version,
+    /// The algorithm or the size of the key is not supported, or the certificate is broken.
+    #[error(
+        "the TLS certificate and key cannot be used ({0}); give a key that is P-256 or RSA of at least 2048 bits, and its certificate"
     )]
     Unusable(rustls::Error),
 }
 
-/// A configuration that always shows one certificate: `certificates` is PEM with the server's first, then its
-/// intermediates; `key` is PEM.
-pub fn config_from_pem(certificates: &[u8], key: &[u8]) -> Result<ServerConfig, TlsFileError> {
-    let chain: Vec<CertificateDer<'static>> = CertificateDer::pem_slice_iter(certificates)
+/// A certificate, PEM with its intermediates, and its key, if they can be used together. What is pasted may be indented.
+///
+/// # Errors
+/// See [`TlsFileError`].
+pub fn certified_from_pem(certificates: &[u8], key: &[u8]) -> Result<CertifiedKey, TlsFileError> {
+    let chain: Vec<CertificateDer<'static>> = CertificateDer::pem_slice_iter(&trimmed(certificates))
         .collect::<Result<_, _>>()
         .map_err(|_| TlsFileError::NoCertificate)?;
     if chain.is_empty() {
         return Err(TlsFileError::NoCertificate);
     }
-    let key = PrivateKeyDer::from_pem_slice(key).map_err(|_| TlsFileError::NoKey)?;
-    ServerConfig::builder_with_provider(crypto_provider())
+    let key = PrivateKeyDer::from_pem_slice(&trimmed(key)).map_err(|_| TlsFileError::NoKey)?;
+    let provider = crypto_provider();
+    let fits =
+        |der: &CertificateDer<'static>| CertifiedKey::from_der(vec![der.clone()], key.clone_key(), &provider).is_ok();
+    CertifiedKey::from_der(chain.clone(), key.clone_key(), &provider).map_err(|error| {
+        match (chain.iter().position(fits), &error) {
+            (Some(at), _) => TlsFileError::Order(at + 1),
+            (None, rustls::Error::InconsistentKeys(_)) => TlsFileError::OtherKey,
+            (None, other) if other.to_string().contains("UnsupportedCertVersion") => TlsFileError::Version,
+            (None, _) => TlsFileError::Unusable(error),
+        }
+    })
+}
+
+/// Without blanks around its lines.
+fn trimmed(pem: &[u8]) -> Vec<u8> {
+    pem.split(|byte| *byte == b'\n').map(<[u8]>::trim_ascii).collect::<Vec<_>>().join(&b'\n')
+}
+
+/// A configuration that always shows one certificate: `certificates` is PEM with the server's first, then its
+/// intermediates; `key` is PEM.
+///
+/// # Errors
+/// See [`TlsFileError`].
+pub fn config_from_pem(certificates: &[u8], key: &[u8]) -> Result<ServerConfig, TlsFileError> {
+    let certified = certified_from_pem(certificates, key)?;
+    let config = ServerConfig::builder_with_provider(crypto_provider())
         .with_safe_default_protocol_versions()
         .map_err(TlsFileError::Unusable)?
         .with_no_client_auth()
-        .with_single_cert(chain, key)
-        .map_err(TlsFileError::Unusable)
+        .with_cert_resolver(Arc::new(SingleCertAndKey::from(certified)));
+    Ok(config)
 }

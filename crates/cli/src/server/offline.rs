@@ -104,7 +104,8 @@ fn reached(folder: Folder) -> Result<OfflineUse, Failure> {
     match &known.portal {
         None => Ok(known),
         Some(problem) => Err(Failure::of(format!(
-            "The portal is not reached, so nothing was changed: {} {}",
+            "The portal {}, so nothing was changed: {} {}",
+            if problem.refused { "refuses" } else { "is not reached" },
             printable(&problem.what),
             printable(&problem.what_to_do)
         ))),
@@ -161,7 +162,10 @@ fn days(count: u32) -> String {
 fn changed(change: &KeptChange) -> String {
     let name = printable(&change.product_name);
     let Some(until) = change.until else {
-        return format!("{} of {name} no longer kept.", seats(change.seats_before));
+        return match change.seats_before {
+            0 => format!("Nothing of {name} was kept."),
+            before => format!("{} of {name} no longer kept.", seats(before)),
+        };
     };
     let cut = if change.cut { ", when the license ends" } else { "" };
     let renewed = match change.auto_renew {
@@ -188,7 +192,8 @@ fn told(known: &OfflineUse) -> String {
     let mut lines = Vec::new();
     if let Some(problem) = &known.portal {
         let goes_on = if known.pins.kept.is_empty() { "" } else { " What is kept goes on:" };
-        lines.push(format!("The portal is not reached: {}{goes_on}", printable(&problem.what)));
+        let state = if problem.refused { "refuses" } else { "is not reached" };
+        lines.push(format!("The portal {state}: {}{goes_on}", printable(&problem.what)));
     }
     if known.pins.kept.is_empty() {
         lines.push("Nothing is kept for use without the portal.".to_owned());

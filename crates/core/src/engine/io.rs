@@ -282,7 +282,7 @@ pub struct PassAnswer {
     /// Until when it was wanted. Whole seconds.
     pub wanted_until: Ms,
     /// Why it was not extended, if not because what it stands on ends.
-    pub refused: Option<DenialCode>,
+    pub refused: Option<Explanation>,
     /// The engine's now when it was given.
     pub at: Ms,
     /// The document it stands on.

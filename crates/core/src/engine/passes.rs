@@ -284,7 +284,7 @@ impl Engine {
             return self.deny_borrow(now, DenialCode::PassOver, named, (&ask, source), writes);
         }
         let wanted_until = now.plus(term.wanted_ms);
-        let refused = self.closed(now).or_else(|| self.barred(&ask, now));
+        let mut refused = self.closed(now).or_else(|| self.barred(&ask, now));
         let closed = refused.is_some();
         let narrowed = self.rules.borrow_days_max.is_some_and(|days| term.is_longer_than(days));
         let here = if closed || narrowed {
@@ -294,14 +294,17 @@ impl Engine {
         };
         let mut until = here.unwrap_or(pass.until).max(pass.until);
         // Other lines may run longer, if they have seats.
-        if !closed
-            && until < wanted_until.floor_to_second()
-            && let Ok(found) = self.find_borrow(&ask, source, term)
-            && found.until > until
-        {
-            until = found.until;
-            writes.push(Write::SeatMoved { seat: id, placement: found.placement.clone() });
-            self.pool.move_to(id, found.placement);
+        if !closed && until < wanted_until.floor_to_second() {
+            match self.find_borrow(&ask, source, term) {
+                Ok(found) if found.until > until => {
+                    until = found.until;
+                    writes.push(Write::SeatMoved { seat: id, placement: found.placement.clone() });
+                    self.pool.move_to(id, found.placement);
+                }
+                // Where it stands nothing is lent any more, nor elsewhere.
+                Err(code) if here.is_none() => refused = Some(code),
+                Ok(_) | Err(_) => {}
+            }
         }
         let is_longer = until > pass.until;
         let shown = pass.perhaps_until.is_some() && pass.asked_at.is_none();
@@ -322,7 +325,10 @@ impl Engine {
         }
         match self.pool.lease(id) {
             Some(lease) => match self.pass_answer(now, lease, false, wanted_until) {
-                Output::Borrowed(answer) => Output::Borrowed(Box::new(PassAnswer { refused, ..*answer })),
+                Output::Borrowed(answer) => {
+                    let refused = refused.map(|code| self.denial(now, code, &ask, source).explain());
+                    Output::Borrowed(Box::new(PassAnswer { refused, ..*answer }))
+                }
                 other => other,
             },
             None => Output::Unknown,

@@ -125,6 +125,15 @@ impl Pin {
         self.until.since(now) > HANDOVER_MS
     }
 
+    /// Until when a document gives its seats, where it would give others until `by_sync`: never for less, or keeping them
+    /// would make them end sooner where no portal is reached. What the document in force says (`given`) stays as long as
+    /// a new one would bring less than `worth_ms`.
+    pub fn lasts_until(&self, by_sync: Ms, given: Option<Ms>, worth_ms: i64) -> Ms {
+        let until = self.until.max(by_sync);
+        let fresh = |given: &Ms| (self.until..=until).contains(given) && until.since(*given) < worth_ms;
+        given.filter(|given| self.until < by_sync && fresh(given)).unwrap_or(until)
+    }
+
     /// The next instant at which the portal has something to decide about it.
     pub fn changes_at(&self, now: Ms) -> Ms {
         let handover = self.until.plus(-HANDOVER_MS);
@@ -248,6 +257,19 @@ mod tests {
         let by_hand = Pin { auto_renew: false, ..kept };
         assert_eq!(by_hand.kept_up(None, day(13)).until, day(14));
         assert_eq!(by_hand.kept_up(Some(day(3)), day(1)).until, day(3), "a license that was shortened cuts it");
+    }
+
+    #[test]
+    fn kept_seats_never_end_before_they_would_have_without_it() {
+        let kept = Pin { seats: 1, days: 4, auto_renew: false, until: day(4) };
+        assert_eq!(kept.lasts_until(day(3), None, DAY_MS), day(4));
+        assert_eq!(kept.lasts_until(day(7), None, DAY_MS), day(7));
+        // No document for every sync.
+        assert_eq!(kept.lasts_until(day(7), Some(day(7).plus(-HOUR_MS)), DAY_MS), day(7).plus(-HOUR_MS));
+        assert_eq!(kept.lasts_until(day(7), Some(day(5)), DAY_MS), day(7));
+        assert_eq!(kept.lasts_until(day(7), Some(day(14)), DAY_MS), day(7), "it was kept for longer before");
+        // Kept for longer than that it ends on the day that was said.
+        assert_eq!(kept.lasts_until(day(3), Some(day(4).plus(-HOUR_MS)), DAY_MS), day(4));
     }
 
     #[test]

@@ -21,7 +21,7 @@ use leasehold_core::ids::{AccountId, LicenseId, WorkstationId};
 use leasehold_core::license::{Mode, Scope};
 use leasehold_core::sync::{Pin, PinState, PoolShare, SYNC_VERSION, SyncAnswer, SyncRequest, Verdict};
 use leasehold_core::text;
-use leasehold_core::time::{HOUR_MS, MINUTE_MS, Ms, SECOND_MS};
+use leasehold_core::time::{DAY_MS, HOUR_MS, MINUTE_MS, Ms, SECOND_MS};
 use leasehold_core::times::TimeTable;
 use leasehold_db::Tx;
 use leasehold_trust::secret::sha256_hex;
@@ -36,6 +36,11 @@ use std::net::IpAddr;
 
 /// A document is renewed when a new one would run longer by this part of its term.
 const RENEW_PART: i64 = 28;
+/// So much more time, in milliseconds, is worth a new document of a term.
+fn worth_renewing_ms(term_ms: i64) -> i64 {
+    (term_ms / RENEW_PART).max(MINUTE_MS)
+}
+
 /// Of a license of which nothing changed a server is told the same again for this long, in milliseconds, without a look
 /// at it: whatever it should hear is noted as due. Longer where many servers share licenses, as every look is at all of
 /// them: for each of them [`REPEAT_EACH_MS`], at most [`REPEAT_MAX_MS`].
@@ -453,7 +458,9 @@ impl Counter<'_> {
             let before = known.get(&line.license);
             let days = before.map_or(line.terms.borrow_days_max.max(1), |pin| pin.days);
             let auto_renew = before.is_some_and(|pin| pin.auto_renew);
-            pins::put(tx, id, line.license, Pin { seats: line.seats, days, auto_renew, until: line.until })?;
+            // A line may last longer than what is kept, never shorter.
+            let until = line.until.min(now.plus(i64::from(days) * DAY_MS).floor_to_second());
+            pins::put(tx, id, line.license, Pin { seats: line.seats, days, auto_renew, until })?;
         }
         pins::raise_rev(tx, id, now)?;
         Ok(())
@@ -494,7 +501,7 @@ impl Counter<'_> {
                 return !renamed && old.until == new.until;
             }
             let lowered = request.licenses.get(&old.license).is_some_and(|report| report.keep < old.seats);
-            !renamed && !lowered && gained_ms >= 0 && gained_ms < (term_ms / RENEW_PART).max(MINUTE_MS)
+            !renamed && !lowered && gained_ms >= 0 && gained_ms < worth_renewing_ms(term_ms)
         };
         let fits = newest.lines.len() == lines.len() && newest.lines.iter().zip(lines).all(|(old, new)| same(old, new));
         fits && !self.moved

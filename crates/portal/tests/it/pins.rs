@@ -145,12 +145,37 @@ fn it_renews_itself_from_half_of_its_term_on_and_goes_back_before_it_ends() {
     for _ in 0..9 {
         studio.world.clock.advance(DAY_MS);
         studio.sync(&mut first, 1, 0);
-        assert_eq!(kept(&first), Some((2, renewed)));
+        // Never before the others, which last a week without the portal.
+        let others = by_sync(&first).unwrap().until;
+        assert_eq!(kept(&first), Some((2, renewed.max(others))));
     }
+    assert_eq!(studio.pins(&first).kept[0].until.0, renewed);
     assert!(studio.pins(&first).kept[0].ends_soon);
     studio.world.clock.advance(23 * HOUR_MS + HOUR_MS / 2);
     studio.sync(&mut first, 1, 0);
     assert_eq!((kept(&first), by_sync(&first).unwrap().seats), (None, 5));
+}
+
+#[test]
+fn keeping_seats_for_less_than_they_last_anyway_takes_nothing_from_them() {
+    let db = fresh_in_line();
+    let studio = Studio::new(&db, 5);
+    let mut first = Online::enable(&studio.world, &studio.ada, Scope::Organization);
+    studio.keep(&first, 2, 1, false).unwrap();
+    studio.sync(&mut first, 0, 0);
+    let week = studio.world.now().plus(7 * DAY_MS).floor_to_second();
+    assert_eq!((kept(&first), by_sync(&first).unwrap().until), (Some((2, week)), week));
+    // No document for every sync.
+    let rev = first.grant.grant.rev;
+    for _ in 0..5 {
+        studio.world.clock.advance(HOUR_MS / 2);
+        studio.sync(&mut first, 0, 0);
+    }
+    assert_eq!((first.grant.grant.rev, kept(&first)), (rev, Some((2, week))));
+    studio.world.clock.advance(4 * HOUR_MS);
+    studio.sync(&mut first, 0, 0);
+    let later = by_sync(&first).unwrap().until;
+    assert!(later > week && kept(&first) == Some((2, later)), "{:?}", kept(&first));
 }
 
 #[test]

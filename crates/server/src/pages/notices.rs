@@ -4,7 +4,7 @@ mod portal;
 
 use super::products::{ENDS_SOON_MS, NAME_CHARS_SHOWN, Product, products};
 use super::words;
-use leasehold_core::time::{DAY_MS, MINUTE_MS, SECOND_MS};
+use leasehold_core::time::{DAY_MS, MINUTE_MS, Ms, SECOND_MS};
 use leasehold_web::components::{Tone, relative, wrapped};
 use leasehold_web::maud::{Markup, html};
 use leasehold_web::page::Notice;
@@ -64,11 +64,15 @@ fn notices_with(seen: &StatusResponse, portal: Option<Notice>) -> Vec<Notice> {
         notices.extend(ends_soon(&all, seen));
     }
     let kept = seen.online.iter().filter(|_| seen.state != ServerState::Draining);
-    let ending = kept.filter_map(|online| leasehold_web::pins::warning(&online.kept, seen.server_time.0));
+    let ending = kept.filter_map(|online| {
+        let unreached = online.state == OnlineState::Unreachable;
+        leasehold_web::pins::warning(&online.kept, unreached, seen.server_time.0)
+    });
     notices.extend(ending.map(|text| {
         Notice::new(Tone::Warning, html! { (text) " " a href="/online/offline" { "Use licenses offline" } })
     }));
     notices.extend(over(&all));
+    notices.extend(seen.browser_certificate_ends_at.and_then(|ends| certificate(ends.0, seen.server_time.0)));
     if seen.setup_needed && !all.is_empty() {
         let text = html! {
             "No administrator's password is set yet. " a href="/setup" { "Set it with the setup secret" }
@@ -85,6 +89,18 @@ fn storage(problem: &str) -> Notice {
         "Applications that hold a seat go on; new seats are refused. " (visible(problem))
     };
     Notice::new(Tone::Bad, text)
+}
+
+fn certificate(ends_at: Ms, now: Ms) -> Option<Notice> {
+    if ends_at.since(now) > ENDS_SOON_MS {
+        return None;
+    }
+    let (verb, tone) = if now < ends_at { ("ends ", Tone::Warning) } else { ("ended ", Tone::Bad) };
+    let text = html! {
+        strong { "The certificate for browsers " (verb) (relative(ends_at, now)) } " (" (words::minute(ends_at)) "): then browsers refuse "
+        "these pages. Applications do not look at it. " a href="/settings/network" { "Put a new one in" } "."
+    };
+    Some(Notice::new(tone, text))
 }
 
 fn no_backup(problem: &str) -> Notice {

@@ -160,6 +160,7 @@ pub(super) fn read<T: DeserializeOwned>(link: &PortalLink, answer: Answer) -> As
             what_to_do: "Check the portal's address: often it has no path after the host. If it is right, the portal is of an older release."
                 .to_owned(),
             who: "the administrator of the license server".to_owned(),
+            refused: false,
         }));
     }
     if !(200..300).contains(&answer.status) {
@@ -180,5 +181,6 @@ fn unreadable(error: &dyn fmt::Display) -> Box<ConnectionProblem> {
             "Check that the address is the portal's, and that license server and portal are of the same release."
                 .to_owned(),
         who: "the administrator of the license server".to_owned(),
+        refused: false,
     })
 }

@@ -125,6 +125,12 @@ pub enum Failure {
         /// From when on it does, if that is to come.
         from: Option<Ms>,
     },
+    /// The seats behind a pass were taken off the server: the machine's file is good, and no other can be made.
+    #[error("the pass stands as it was")]
+    PassStands {
+        /// Until when.
+        until: Ms,
+    },
     /// The key has a pass for something else.
     #[error("the key has another pass")]
     PassOther,
@@ -333,7 +339,9 @@ impl Failure {
                 let title = match problem.code.as_ref() {
                     code if code.starts_with("PORTAL_ADDRESS") => "The portal was not asked.",
                     super::PORTAL_SLOW => "The portal was asked and did not answer in time: it may have done it.",
-                    _ => "The portal did not do it, or was not reached.",
+                    _ if problem.refused => "The portal refused.",
+                    "ANSWER_NOT_SIGNED" | "PORTAL_UNREADABLE" => "What the portal answered cannot be used: it may have done it.",
+                    _ => "The portal was not reached, so nothing was done.",
                 };
                 Problem::new(502, problem.code.clone(), title)
                     .detail(problem.what.clone())
@@ -372,6 +380,14 @@ impl Failure {
             Failure::PassUnknown => Problem::new(404, codes::PASS_UNKNOWN, "This license server has lent no such pass.")
                 .detail("It has ended, or another license server lent it.")
                 .next("Look at the list of what is borrowed; a pass that has ended needs nothing.", who::YOU),
+            Failure::PassStands { until } => {
+                Problem::new(409, "PASS_STANDS", "No new file of this pass can be made.")
+                    .detail(format!(
+                        "It was lent until {}, and the seats behind it were taken off this server since. The file that was made for it then is good until its end.",
+                        until.minute()
+                    ))
+                    .next("Take that file to the machine. If it is gone, declare the pass lost, and make a new request.", ADMINISTRATOR)
+            }
             Failure::NotHeld { from: Some(from) } => {
                 Problem::new(409, codes::NOT_HELD, "This license server was just restored, and holds nothing yet for laptops.")
                     .detail(format!("It waits until {} for applications that run.", from.minute()))

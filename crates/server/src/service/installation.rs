@@ -5,7 +5,6 @@ use super::failure::Failure;
 use crate::server::Server;
 use leasehold_core::access::ServerAction;
 use leasehold_core::time::Ms;
-use leasehold_trust::certificate_ends_at;
 
 /// Where and how this server is installed.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -45,7 +44,7 @@ impl Server {
             folder: folder.display().to_string(),
             free_bytes: free.map_err(|error| Failure::Internal(error.to_string()))?,
             tls_fingerprint: self.0.certificates.fingerprint(),
-            tls_ends_at: self.0.certificates.browsers().and_then(|der| certificate_ends_at(&der)),
+            tls_ends_at: self.0.certificates.browsers_end_at(),
             tls_self_signed: self.0.settings.get().tls.is_none(),
             usage_keep_days: u64::from(self.0.settings.get().usage_keep_days),
         })

@@ -7,7 +7,6 @@ use crate::server::Server;
 use leasehold_core::access::ServerAction;
 use leasehold_core::engine::Engine;
 use leasehold_core::time::{DAY_MS, Ms, SECOND_MS};
-use leasehold_trust::certificate_ends_at;
 use leasehold_wire::server::{OnlineState, OnlineStatus, ServerState, StatusResponse};
 use prometheus_client::encoding::text::{encode_eof, encode_registry};
 use prometheus_client::metrics::family::Family;
@@ -72,7 +71,7 @@ impl Server {
             ends.extend(names.into_iter().zip(identity.chain_ends.iter().copied()));
             ends.push(("root_certificate", identity.root.not_after()));
         }
-        if let Some(end) = self.0.certificates.browsers().and_then(|der| certificate_ends_at(&der)) {
+        if let Some(end) = self.0.certificates.browsers_end_at() {
             ends.push(("browser_certificate", end));
         }
         ends

@@ -313,7 +313,8 @@ impl Server {
     /// The key belongs to it, and browsers would take it by its dates.
     fn check_certificate(&self, certificate: &[u8], key: &[u8]) -> Result<(), Failure> {
         let refuse = |why: String| Failure::BadCertificate(why);
-        let certified = crate::tls::certified(certificate, key).map_err(|error| refuse(error.to_string()))?;
+        let certified =
+            leasehold_web::tls::certified_from_pem(certificate, key).map_err(|error| refuse(error.to_string()))?;
         let facts = certified.cert.first().and_then(|der| certificate_facts(der));
         let facts = facts.ok_or_else(|| refuse("the certificate cannot be read".to_owned()))?;
         let now = self.now();

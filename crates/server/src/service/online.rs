@@ -161,7 +161,10 @@ impl Server {
             lost: online.verdict == Verdict::Lost,
             // Where the other copy runs, and why the portal is not reached, may tell more than everybody should know.
             copy_on: online.forked.filter(|_| caller.is_signed_in()),
-            trouble_since: trouble.as_ref().filter(|_| online.failures > 0).map(|(since, _)| (*since).into()),
+            trouble_since: trouble.as_ref().filter(|_| online.failures > 0).map(|(since, _)| {
+                // It may have been off in between: the last answer is what is known.
+                online.answered_at.unwrap_or(*since).into()
+            }),
             trouble: trouble
                 .filter(|_| online.failures > 0 && caller.is_signed_in())
                 .map(|(_, problem)| fit_to_read(problem)),
@@ -201,6 +204,7 @@ pub(super) fn fit_to_read(problem: ConnectionProblem) -> ConnectionProblem {
         what: fit(&problem.what, SENTENCE_CHARS_MAX),
         what_to_do: fit(&problem.what_to_do, SENTENCE_CHARS_MAX),
         who: fit(&problem.who, SENTENCE_CHARS_MAX),
+        refused: problem.refused,
     }
 }
 

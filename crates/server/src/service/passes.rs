@@ -8,7 +8,7 @@ use super::status::limit;
 use crate::keys::Identity;
 use crate::server::Server;
 use leasehold_core::access::ServerAction;
-use leasehold_core::engine::{Allowance, Engine, Input, NotOut, Output, PassAnswer, PassOver};
+use leasehold_core::engine::{Allowance, Document, Engine, Input, NotOut, Output, PassAnswer, PassOver};
 use leasehold_core::ids::{LeaseId, PassId};
 use leasehold_core::pool::{Ask, Lease, Source};
 use leasehold_core::time::DAY_MS;
@@ -91,16 +91,26 @@ impl Server {
     /// The same for a request file that somebody carried here, by the administrator.
     ///
     /// # Errors
-    /// [`Failure::SignIn`], [`Failure::File`], or [`Failure::Denied`] if nothing is lent.
+    /// [`Failure::SignIn`], [`Failure::File`], [`Failure::PassStands`], or [`Failure::Denied`] if nothing is lent.
     pub async fn lend(&self, caller: &Caller, request: &str) -> Result<PassResponse, Failure> {
         self.authorize(caller, ServerAction::Administer)?;
         // The machine is elsewhere: where the file comes from says nothing of it.
         let source = Source { address: caller.address(), loopback: false };
         match self.borrow_from(source, request).await? {
+            // Its file would say more than the document that goes with it, and the machine would not take it.
+            BorrowOutcome::Borrowed(pass) if !self.can_be_carried(&pass).await? => {
+                Err(Failure::PassStands { until: pass.until.0 })
+            }
             BorrowOutcome::Borrowed(pass) => Ok(*pass),
             BorrowOutcome::Refused(LeaseOutcome::Denied(denial)) => Err(Failure::Denied(denial)),
             BorrowOutcome::Refused(other) => Err(Failure::Internal(format!("a wish to borrow came to {other:?}"))),
         }
+    }
+
+    async fn can_be_carried(&self, pass: &PassResponse) -> Result<bool, Failure> {
+        let (feature, until) = (pass.feature.clone(), pass.until.0);
+        let allows = move |document: &Document| document.grant.allows_pass(&feature, until);
+        Ok(self.0.engine.look(move |engine: &Engine, _| engine.document().is_none_or(allows)).await?)
     }
 
     fn pass(&self, answer: PassAnswer) -> Result<PassResponse, Failure> {
@@ -118,10 +128,7 @@ impl Server {
             days_max: answer.terms.days_max,
             return_at_end: answer.terms.return_at_end,
             known: !answer.new,
-            not_extended: answer.refused.map(|code| {
-                let told = code.explain();
-                format!("{} {}", told.what, told.what_to_do)
-            }),
+            not_extended: answer.refused.map(|told| format!("{} {}", told.what, told.what_to_do)),
             file: pass_file(&identity.certificates, &token, &identity.grant.grant),
         })
     }

@@ -22,6 +22,8 @@ pub(super) fn kept(online: &OnlineView, document: &Document, now: Ms) -> Vec<Kep
     let mut kept: Vec<KeptSeats> = online
         .pins
         .iter()
+        // What is over is over, whenever the portal says so.
+        .filter(|state| now < state.pin.until)
         .map(|state| {
             let (license, pin) = (state.license, state.pin);
             let given = lines().filter(|line| line.license == license && line.terms.pinned);

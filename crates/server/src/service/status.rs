@@ -148,9 +148,15 @@ impl Server {
             clock: self.clock(seen.now, no_new_because(DenialCode::ClockSuspect)),
             storage: self.storage_as_told_to(caller),
             backup_problem: self.backup_problem().filter(|_| caller.is_signed_in()),
+            browser_certificate_ends_at: self.own_certificate_ends_at().map(Into::into),
             usage_open: self.openness().usage,
             setup_needed: self.0.administrator.setup_needed(),
         })
+    }
+
+    /// When the administrator's own certificate ends; the one that is made here lasts.
+    fn own_certificate_ends_at(&self) -> Option<Ms> {
+        self.0.settings.get().tls.is_some().then(|| self.0.certificates.browsers_end_at()).flatten()
     }
 
     async fn state(&self, seen: &Seen) -> Result<ServerState, Failure> {

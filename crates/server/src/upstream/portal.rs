@@ -258,6 +258,7 @@ pub(crate) fn refused(status: u16, body: &[u8]) -> ConnectionProblem {
                     .collect(),
                 what_to_do: problem.what_to_do.chars().filter(|c| !is_invisible_control(*c)).take(WORDS_MAX).collect(),
                 who: cleaned(&problem.who),
+                refused: true,
             }
         }
         Err(_) => ConnectionProblem {
@@ -265,6 +266,7 @@ pub(crate) fn refused(status: u16, body: &[u8]) -> ConnectionProblem {
             what: format!("The portal refused the request with status {status}."),
             what_to_do: "Look at the portal's log.".to_owned(),
             who: "the vendor".to_owned(),
+            refused: true,
         },
     }
 }
@@ -276,6 +278,7 @@ fn unbelievable(why: &dyn std::fmt::Display) -> Failed {
         what_to_do: "Check that the portal's address is right, and that nothing in between answers in its place."
             .to_owned(),
         who: "the administrator of the license server".to_owned(),
+        refused: false,
     })
 }
 

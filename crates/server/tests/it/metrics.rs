@@ -97,6 +97,30 @@ fn days_are_left_of_each_line_and_certificate() {
 }
 
 #[test]
+fn days_are_left_of_the_administrators_own_certificate_of_whatever_kind() {
+    let site = Site::new();
+    let key = rcgen::KeyPair::generate_for(&rcgen::PKCS_ECDSA_P384_SHA384).unwrap();
+    let mut wish = rcgen::CertificateParams::new(["license.studio.example".to_owned()]).unwrap();
+    let day = |days: i64| {
+        let at = site.clock.wall().plus(days * DAY_MS).0;
+        rcgen::date_time_ymd(1970, 1, 1) + Duration::from_millis(at.try_into().unwrap())
+    };
+    (wish.not_before, wish.not_after) = (day(-1), day(10));
+    let made = wish.self_signed(&key).unwrap();
+    let folder = tempfile::tempdir().unwrap();
+    let (certificate, secret) = (folder.path().join("c.pem"), folder.path().join("k.pem"));
+    std::fs::write(&certificate, made.pem()).unwrap();
+    leasehold_host::private_file::write_once(&secret, key.serialize_pem().as_bytes()).unwrap();
+    let toml = format!("tls_certificate = {certificate:?}\ntls_key = {secret:?}\n");
+    std::fs::write(site.path().join("server.toml"), toml).unwrap();
+    let server = site.with_ten_seats();
+    let left = now(&server)["leasehold_expiry_days{what=\"browser_certificate\"}"];
+    assert!((9.0..=10.0).contains(&left), "{left}");
+    let home = server.get("/").text;
+    assert!(home.contains("The certificate for browsers ends in 10 days"), "{home}");
+}
+
+#[test]
 fn before_activation_it_answers_too() {
     let site = Site::new();
     let server = site.start();

@@ -257,7 +257,12 @@ fn certificate_files_that_cannot_work_are_refused_by_name() {
     assert!(matches!(refused("nothing", &key), TlsFileError::NoCertificate));
     assert!(matches!(refused(&key, &key), TlsFileError::NoCertificate));
     assert!(matches!(refused(&certificate, &certificate), TlsFileError::NoKey));
-    assert!(matches!(refused(&certificate, &other_key), TlsFileError::Unusable(_)));
+    assert!(matches!(refused(&certificate, &other_key), TlsFileError::OtherKey));
+    let (other, _) = crate::support::certificate("b.example");
+    assert!(matches!(refused(&format!("{other}{certificate}"), &key), TlsFileError::Order(2)));
+    // As it comes out of a mail.
+    let quoted = certificate.lines().map(|line| format!("  {line} \r\n")).collect::<String>();
+    config_from_pem(quoted.as_bytes(), key.as_bytes()).unwrap();
     let half = &certificate[..certificate.len() / 2];
     assert!(matches!(refused(half, &key), TlsFileError::NoCertificate));
 }

@@ -242,4 +242,7 @@ pub struct ConnectionProblem {
     pub what_to_do: String,
     /// Who can take it.
     pub who: String,
+    /// The portal was reached, and refused.
+    #[serde(default)]
+    pub refused: bool,
 }

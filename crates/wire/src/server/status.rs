@@ -79,6 +79,9 @@ pub struct StatusResponse {
     /// Why no backup is made by the schedule, if one should be; told to whoever is signed in.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub backup_problem: Option<String>,
+    /// When the administrator's own certificate for browsers ends, if there is one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub browser_certificate_ends_at: Option<Time>,
     /// Everybody may see who uses what.
     pub usage_open: bool,
     /// No administrator's password was set yet.

@@ -228,6 +228,41 @@ fn a_reduced_document_leaves_passes_and_takes_leases() {
 }
 
 #[test]
+fn a_pass_that_is_not_extended_says_why() {
+    let why = |output| match output {
+        Output::Borrowed(answer) => answer.refused,
+        other => panic!("{other:?}"),
+    };
+    let mut server = Server::lending(vec![lending(1, 1, d(90), 14)]);
+    let (id, until) = pass(server.borrow(NOW, "k", 10));
+    assert_eq!(why(server.borrow(d(1), "k", 12)), None);
+    assert_eq!(why(server.borrow(d(2), "k", 15)), Some(DenialCode::BorrowTooLong.explain()));
+    // The seat was for somebody, and is not any more.
+    let other = Line { features: [(FeatureCode::new("g").unwrap(), 1)].into(), ..lending(2, 1, d(90), 14) };
+    server.install(d(3), document(3, vec![other]));
+    let refused = server.borrow(d(3), "k", 14);
+    assert!(
+        matches!(&refused, Output::Borrowed(answer) if answer.pass == id && answer.terms.until == d(13)),
+        "{until:?}"
+    );
+    assert_eq!(why(refused), Some(DenialCode::FeatureUnknown.explain()));
+}
+
+#[test]
+fn a_pass_that_ran_out_while_the_server_was_off_is_counted_until_then() {
+    let mut server = Server::lending(vec![lending(1, 1, d(90), 14)]);
+    pass(server.borrow(NOW, "k", 10));
+    server.restart(d(60), StartVerdict::Plausible);
+    server.writes.clear();
+    server.engine.step(d(60), Input::Tick, &mut server.writes);
+    let ended = server.writes.iter().filter_map(|write| match write {
+        Write::Event(event) => Some((event.kind, event.at)),
+        _ => None,
+    });
+    assert_eq!(ended.collect::<Vec<_>>(), [(EventKind::Expired, d(11))]);
+}
+
+#[test]
 fn a_clock_that_was_set_ahead_frees_no_pass_before_somebody_sees_it() {
     let mut server = Server::lending(vec![lending(1, 1, d(900), 14)]);
     pass(server.borrow(NOW, "k", 10));

@@ -1,6 +1,6 @@
 //! What a server is to hold, by what it says and what others hold and want; and the document that says so.
 
-use super::{RENEW_PART, REPEAT_EACH_MS, REPEAT_MAX_MS, REPEAT_MS};
+use super::{RENEW_PART, REPEAT_EACH_MS, REPEAT_MAX_MS, REPEAT_MS, worth_renewing_ms};
 use crate::failure::Failure;
 use crate::service::issue::{Desk, WantedLine, lending};
 use crate::service::pools::{LicensePools, OnLicense};
@@ -64,7 +64,7 @@ pub(super) struct Planned {
     /// Renewed at each sync.
     seats: u32,
     /// Beside these: how many are kept for use without a portal, until when.
-    kept: Option<(u32, Ms)>,
+    kept: Option<(u32, Pin)>,
     /// For the workstation's own person.
     assigned: bool,
 }
@@ -213,7 +213,7 @@ pub(super) fn plan(
             plan.lines.push(Planned {
                 license: pools.license,
                 seats: allotment.seats - pinned.max(gone),
-                kept: pin.filter(|_| pinned > 0).map(|pin| (pinned, pin.until)),
+                kept: pin.filter(|_| pinned > 0).map(|pin| (pinned, pin)),
                 assigned: workstation.scope == Scope::Person,
             });
         }
@@ -293,7 +293,13 @@ impl Desk {
                 Terms::by_sync(license.product.share, license.term.maintenance_until(), *assigned),
                 &license.product,
             );
-            let kept = kept.map(|(seats, until)| WantedLine { license, seats, until, terms: terms.clone().kept() });
+            let kept = kept.map(|(seats, pin)| {
+                let lines = newest.iter().flat_map(|newest| &newest.lines).map(|stored| &stored.line);
+                let mut given = lines.filter(|line| line.license == license.id && line.terms.pinned);
+                let given = given.find(|line| line.seats == seats).map(|line| line.until);
+                let until = pin.lasts_until(until, given, worth_renewing_ms(until.since(now)));
+                WantedLine { license, seats, until, terms: terms.clone().kept() }
+            });
             let by_sync = (*seats > 0).then_some(WantedLine { license, seats: *seats, until, terms });
             [by_sync, kept].into_iter().flatten()
         });

@@ -106,9 +106,9 @@ fn content(
             Some(OfflineUse { pins, portal: Some(problem) }) => {
                 @if refused.is_none() {
                     div #portal-trouble.group {
-                        (problem_panel(&Problem::new(502, problem.code.clone(), "The portal is not reached.")
+                        (problem_panel(&Problem::new(502, problem.code.clone(), if problem.refused { "The portal refuses." } else { "The portal is not reached." })
                             .detail(problem.what.clone()).next(problem.what_to_do.clone(), problem.who.clone())))
-                        p { "What is kept goes on as the list says. Nothing can be borrowed or released until the portal is reached." }
+                        p { "What is kept goes on as the list says. Nothing can be borrowed or released until " @if problem.refused { "that is mended." } @else { "the portal is reached." } }
                     }
                 }
                 h2 { "Kept now" }
@@ -122,7 +122,7 @@ fn content(
                     h2 { "Keep seats" }
                     (pins::form(pins, entered, PATH))
                 }
-                p.hint { "The other seats here last without the portal as well, until the time that the overview says. Kept seats end at their own date: keep them for longer than that, or it comes sooner." }
+                p.hint { "The other seats here last without the portal as well, until the time that the overview says. Kept seats last as long at least, and until their own date if that is later." }
             }
         }
     }

@@ -409,6 +409,7 @@ impl LinkProblem {
             what: self.what(),
             what_to_do: self.what_to_do(),
             who: self.who().to_owned(),
+            refused: false,
         }
     }
 }
