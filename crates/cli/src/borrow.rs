@@ -10,8 +10,9 @@ use serde_json::json;
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
-/// Borrow seats: this machine uses them out of reach of any license server until they end. Again: what
-/// there is of the feature is extended; another number of seats makes another pass
+/// Borrow seats: this machine uses them out of reach of any license server until they end
+///
+/// Again: what there is of the feature is extended; another number of seats makes another pass.
 #[derive(Args, Debug)]
 pub(crate) struct BorrowArgs {
     /// What to borrow, such as studio.gui

@@ -445,6 +445,21 @@ fn a_copy_of_its_folder_has_no_seats_of_its_own() {
 }
 
 #[test]
+fn no_file_is_made_of_a_pass_that_says_more_than_the_license_does_now() {
+    let site = Site::with_seats(1);
+    let laptop = Laptop::new("m1");
+    let client = laptop.client_of(&site, "127.0.0.1:1");
+    let request = client.borrow_request_file(&studio(), 7).unwrap();
+    let lent = local::lend(site.local(), &request).unwrap();
+    site.renew_until(SystemClock::new().wall().plus(2 * DAY_MS));
+    let refused = local::lend(site.local(), &request).unwrap_err().to_string();
+    assert!(refused.contains("No new file of this pass"), "{refused}");
+    // The one that was made is good.
+    client.import_pass(&lent.file).unwrap();
+    assert!(from_pass(&client.checkout(&studio()).unwrap()));
+}
+
+#[test]
 fn an_answer_that_never_came_is_the_same_pass_when_it_is_asked_for_again() {
     let site = Site::with_seats(1);
     let laptop = Laptop::new("m1");
