@@ -42,8 +42,8 @@ pub(super) fn describe(status: &StatusResponse) -> String {
         }
     }
     text.push_str(&format!("Out: {}.\n", leases(status.applications_out())));
-    if status.passes_out > 0 {
-        text.push_str(&format!("Borrowed by machines: {} (`leasehold server passes`).\n", status.passes_out));
+    if status.passes_borrowed() > 0 {
+        text.push_str(&format!("Borrowed by machines: {} (`leasehold server passes`).\n", status.passes_borrowed()));
     }
     if !status.storage.ok {
         text.push_str(&format!("PROBLEM: {}\n", printable(&status.storage.problem)));

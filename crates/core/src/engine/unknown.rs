@@ -138,6 +138,7 @@ impl Engine {
     }
 
     fn all_not_out(&mut self, writes: &mut Vec<Write>) -> (u32, u32, String) {
+        let freed = self.pool.unknown_product_seats();
         let mut of: BTreeMap<FeatureCode, u32> = BTreeMap::new();
         let held: Vec<_> = self.pool.unknown_passes().map(|lease| (lease.id, lease.ask.clone())).collect();
         for (id, ask) in held {
@@ -146,7 +147,6 @@ impl Engine {
             let seats = of.entry(ask.feature).or_default();
             *seats = seats.saturating_add(ask.seats);
         }
-        let freed = of.values().fold(0_u32, |sum, seats| sum.saturating_add(*seats));
         let of: Vec<_> = of.iter().map(|(feature, seats)| format!("{seats} of {feature}")).collect();
         (freed, 0, format!("all that was held since the restore: {}", of.join(", ")))
     }

@@ -6,7 +6,7 @@ use crate::grant::{Line, Renew};
 use crate::ids::{LeaseId, LineId};
 use crate::license::FeatureCode;
 use crate::time::Ms;
-use std::collections::HashSet;
+use std::collections::{BTreeMap, HashSet};
 use std::net::IpAddr;
 use std::sync::Arc;
 
@@ -139,6 +139,19 @@ impl Pool {
     pub fn unknown_seats(&self, feature: &FeatureCode) -> u32 {
         let of = self.unknown_passes().filter(|lease| lease.ask.feature == *feature);
         of.fold(0, |sum, lease| sum.saturating_add(lease.ask.seats))
+    }
+
+    /// Product seats that are held since a restore: of each line the greatest over its features, as it is counted.
+    pub fn unknown_product_seats(&self) -> u32 {
+        let mut lines: BTreeMap<LineId, u32> = BTreeMap::new();
+        for lease in self.unknown_passes() {
+            for (line, seats) in self.placement(lease).iter() {
+                let bundle = self.lines.get(line).and_then(|state| state.line.features.get(lease.ask.feature.as_str()));
+                let most = lines.entry(*line).or_default();
+                *most = (*most).max(seats.div_ceil(bundle.copied().unwrap_or(1).max(1)));
+            }
+        }
+        lines.values().fold(0, |sum, seats| sum.saturating_add(*seats))
     }
 
     /// Of these, those on a line.

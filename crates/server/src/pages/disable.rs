@@ -201,8 +201,14 @@ fn in_use_now(in_use: u64, seen: &StatusResponse, now: Ms) -> Markup {
     let end = seen.leases_end_at.map_or(longest, |end| end.0);
     if seen.passes_out > 0 {
         return html! {
-            strong { (words::count(seen.passes_out, "pass is borrowed", "passes are borrowed")) }
-            ": the key cannot be destroyed before they are returned, written off or have ended, " (when(end, now)) " at the latest. "
+            strong {
+                @if seen.passes_borrowed() > 0 { (words::count(seen.passes_borrowed(), "pass is borrowed", "passes are borrowed")) }
+                @if let Some(held) = seen.held {
+                    @if seen.passes_borrowed() > 0 { ", " }
+                    (words::count(held.seats, "seat is held since the restore", "seats are held since the restore"))
+                }
+            }
+            ": the key cannot be destroyed before all of it is returned, freed, written off or has ended, " (when(end, now)) " at the latest. "
             a href="/passes" { "Borrowed by machines" }
             @if seen.applications_out() > 0 { ". " (words::applications(seen.applications_out())) " hold seats, and stop within minutes" }
             "."

@@ -44,8 +44,12 @@ fn row(lease: &LeaseView, now: Ms, releases: bool) -> Row {
         user(lease),
         html! {
             div.two-lines {
-                (name_or(&lease.host, nobody(lease)))
-                div.muted { code { (lease.address) } }
+                @if is_held(lease) {
+                    span.muted { "held since the restore" }
+                } @else {
+                    (name_or(&lease.host, nobody(lease)))
+                    div.muted { code { (lease.address) } }
+                }
             }
         },
         html! {
@@ -66,7 +70,7 @@ fn row(lease: &LeaseView, now: Ms, releases: bool) -> Row {
     if releases {
         cells.push(html! {
             @if let Some(pass) = &lease.pass {
-                a href={ "/passes/lost?pass=" (pass.pass) } { "Lost?" }
+                a href={ "/passes/lost?pass=" (pass.pass) } { @if is_held(lease) { "Was it lent?" } @else { "Lost?" } }
             } @else if lease.released.is_none() {
                 a href={ "/holders/release?lease=" (lease.lease) } title="Take the seat back" { span.nowrap { "Take back" } }
             }
@@ -133,8 +137,12 @@ fn heard(at: Ms, now: Ms) -> Markup {
     }
 }
 
+/// Nobody knows whether it was lent: the server was restored.
+fn is_held(lease: &LeaseView) -> bool {
+    lease.pass.as_ref().is_some_and(|pass| pass.unknown_since.is_some())
+}
+
 /// Who it is that gave no name.
 fn nobody(lease: &LeaseView) -> &'static str {
-    let held = lease.pass.as_ref().is_some_and(|pass| pass.unknown_since.is_some());
-    if held { "perhaps a laptop" } else { "no name given" }
+    if is_held(lease) { "perhaps a laptop" } else { "no name given" }
 }

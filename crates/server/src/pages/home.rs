@@ -244,7 +244,7 @@ fn figures(all: &[Product<'_>], seen: &StatusResponse) -> [Tile; 4] {
         Tile {
             label: "Applications",
             value: number(seen.applications_out()),
-            detail: match (seen.applications_out(), seen.passes_out) {
+            detail: match (seen.applications_out(), seen.passes_borrowed()) {
                 (1, 0) => "holds a seat".to_owned(),
                 (_, 0) => "hold seats".to_owned(),
                 (_, passes) => format!("and {}", words::count(passes, "pass borrowed", "passes borrowed")),
@@ -341,7 +341,7 @@ pub(super) async fn holders(visit: Visit) -> Result<Response, ApiProblem> {
     let seen = visit.server.status(&visit.caller).await?;
     let leases = visit.server.leases(&visit.caller, wanted).await?;
     // The list has both.
-    let borrowed = match seen.passes_out {
+    let borrowed = match seen.passes_borrowed() {
         0 => String::new(),
         passes => format!(", and {}", words::count(passes, "pass is borrowed", "passes are borrowed")),
     };

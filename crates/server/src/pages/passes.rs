@@ -274,7 +274,13 @@ fn ask(pass: &PassView, refused: Option<&Problem>, online: bool, now: Ms) -> Mar
                 li { "The pass is not extended any more." }
                 li {
                     "Its seats are free " strong { (relative(pass.freed_at.0, now)) } ", at " (words::minute(pass.freed_at.0)) "."
-                    " Not before: whoever has the machine may use the pass until " (words::minute(pass.until.0)) ", by a clock that may be a day behind."
+                    " Not before: "
+                    @if let Some(later) = pass.perhaps_until.filter(|later| later.0 > pass.until.0) {
+                        "this server was restored from a backup, after which the pass may have been extended until " (words::minute(later.0)) ", and "
+                    } @else {
+                        "whoever has the machine may use the pass until " (words::minute(pass.until.0)) ", and "
+                    }
+                    "its clock may be a day behind."
                 }
                 li { "If the machine turns up, its pass can still be returned, and its seats are free then." }
             }

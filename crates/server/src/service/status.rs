@@ -69,10 +69,15 @@ fn held(engine: &Engine) -> Option<HeldStatus> {
     let held = engine.pool().unknown_passes();
     let of = |lease: &Lease| {
         let backup_at = lease.pass.as_ref()?.unknown_since?;
-        Some((u64::from(lease.ask.seats), backup_at, lease.freed_at))
+        Some((1, backup_at, lease.freed_at))
     };
     let whole = held.filter_map(of).reduce(|a, b| (a.0 + b.0, a.1.min(b.1), a.2.max(b.2)));
-    whole.map(|(seats, backup_at, free_at)| HeldStatus { seats, backup_at: backup_at.into(), free_at: free_at.into() })
+    whole.map(|(passes, backup_at, free_at)| HeldStatus {
+        seats: engine.pool().unknown_product_seats().into(),
+        passes,
+        backup_at: backup_at.into(),
+        free_at: free_at.into(),
+    })
 }
 
 impl Server {

@@ -93,6 +93,11 @@ impl StatusResponse {
     pub fn applications_out(&self) -> u64 {
         self.leases_out.saturating_sub(self.passes_out)
     }
+
+    /// Passes that a machine has, without what is only held since a restore.
+    pub fn passes_borrowed(&self) -> u64 {
+        self.passes_out.saturating_sub(self.held.map_or(0, |held| held.passes))
+    }
 }
 
 /// What a server is at the portal.
@@ -213,12 +218,15 @@ pub struct RestoredStatus {
 /// Seats that a restored server holds because it may have lent them after the backup was made.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize, ToSchema)]
 pub struct HeldStatus {
-    /// How many, of all features together.
+    /// How many seats of products.
     pub seats: u64,
+    /// As how many passes, of those that are out (`passes_out`).
+    #[serde(default)]
+    pub passes: u64,
     /// When the backup was made.
     pub backup_at: Time,
     /// When the last of them is free by itself; an administrator who knows that no machine has them frees them before
-    /// (`POST /v1/passes/{pass}/not-out`).
+    /// (`POST /v1/passes/not-out`, `POST /v1/passes/{pass}/not-out`).
     pub free_at: Time,
 }
 
