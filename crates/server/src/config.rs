@@ -8,7 +8,7 @@ mod layers;
 mod setting;
 
 pub(crate) use check::{SettingProblem, backups_have_a_folder, listen_default};
-pub(crate) use layers::{Layers, Place, Values};
+pub(crate) use layers::{Layers, Place, Values, unknown_variables};
 pub(crate) use setting::{Applies, By, Kind, SETTINGS, Setting};
 
 use crate::networks::NetworkLists;

@@ -1,7 +1,7 @@
 //! The running license server: everything that its use cases share, and how it is opened on a data folder.
 
 use crate::clock::ServerClock;
-use crate::config::{Config, ConfigError, Layers, SettingProblem, Settings, Values};
+use crate::config::{Config, ConfigError, Layers, SettingProblem, Settings, Values, unknown_variables};
 use crate::engine::{self, EngineHandle, EngineParts, RestoreError, Restorer};
 use crate::keys::{Keys, KeysError, WORKSTATION_KEY_FILE};
 use crate::logs::Logs;
@@ -159,6 +159,9 @@ impl Server {
         refuse_lost_database(folder)?;
         let (db, state, receipts) = open_database(&folder.join(DATABASE_FILE))?;
         let config = Config::open(folder, db.read(store::settings)?, start)?;
+        for variable in unknown_variables(std::env::vars_os().filter_map(|(name, _)| name.into_string().ok())) {
+            tracing::warn!(%variable, "there is no setting of that name, so this variable of the environment is not looked at");
+        }
         let wall = machine.wall();
         let clock = ServerClock::start(machine, state.mark);
         let verdict = clock.verdict();

@@ -142,6 +142,14 @@ fn license(named: &str, known: &OfflineUse) -> Result<LicenseId, Failure> {
         offered.chain(kept).filter(|(product, _)| *product == named).map(|(_, license)| license).collect();
     found.sort_unstable();
     found.dedup();
+    if found.len() > 1 {
+        // Those of which nothing is kept, nor could be, are not meant.
+        let kept = |license| known.pins.kept.iter().any(|kept| kept.license == license);
+        let offered = |license| {
+            known.pins.offers.iter().any(|offer| offer.license == license && offer.available.min(offer.days_max) > 0)
+        };
+        found.retain(|license| kept(*license) || offered(*license));
+    }
     match found[..] {
         [license] => Ok(license),
         [] => Err(Failure::of(format!(

@@ -96,20 +96,21 @@ pub(super) fn holders(folder: Folder, feature: Option<FeatureCode>, output: Outp
         }
         let lines = held.iter().map(|lease| {
             let state = match &lease.released {
-                _ if lease.user.is_empty() && lease.pass.is_some() => ", held since the restore",
                 _ if lease.pass.is_some() => ", borrowed",
                 Some(_) => ", taken back",
                 None if lease.withdrawn => ", runs out",
                 None => "",
             };
-            format!(
-                "{}  {}  {} on {}  since {}{state}",
-                lease.lease,
-                lease.feature,
-                printable(&lease.user),
-                printable(&lease.host),
-                lease.started_at.0.rfc3339(),
-            )
+            let (id, seats, feature) = (lease.lease, lease.seats, &lease.feature);
+            let since = lease.started_at.0.rfc3339();
+            if lease.pass.as_ref().is_some_and(|pass| pass.unknown_since.is_some()) {
+                return format!(
+                    "{id}  {seats} x {feature}  perhaps a laptop  held since the restore ({since}): `leasehold server not-out` \
+                     frees what no laptop has"
+                );
+            }
+            let (user, host) = (printable(&lease.user), printable(&lease.host));
+            format!("{id}  {seats} x {feature}  {user} on {host}  since {since}{state}")
         });
         lines.collect::<Vec<_>>().join("\n")
     })

@@ -2,7 +2,7 @@
 //!
 //! Holds values as they were written; checks none.
 
-use super::setting::{SETTINGS, Setting};
+use super::setting::{ENVIRONMENT_PREFIX, SETTINGS, Setting};
 use serde_json::{Map, Value};
 use std::fmt;
 
@@ -143,10 +143,25 @@ pub(crate) fn from_environment(read: impl Fn(&str) -> Option<String>) -> Values 
     values
 }
 
+/// Variables that look like a setting and are none: mistyped, most likely. In order of name.
+pub(crate) fn unknown_variables(names: impl Iterator<Item = String>) -> Vec<String> {
+    let is_known = |name: &String| SETTINGS.iter().any(|setting| setting.variable() == *name);
+    let mut unknown: Vec<_> = names.filter(|name| name.starts_with(ENVIRONMENT_PREFIX) && !is_known(name)).collect();
+    unknown.sort_unstable();
+    unknown
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
     use serde_json::json;
+
+    #[test]
+    fn a_mistyped_variable_is_found() {
+        let names = ["LEASEHOLD_SERVER_PORTAL_ULR", "LEASEHOLD_SERVER_PORTAL_URL", "LEASEHOLD_SERVERS", "PATH"];
+        let unknown = unknown_variables(names.into_iter().map(str::to_owned));
+        assert_eq!(unknown, ["LEASEHOLD_SERVER_PORTAL_ULR"]);
+    }
 
     fn values(json: Value) -> Values {
         json.as_object().unwrap().clone()
