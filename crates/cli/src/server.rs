@@ -18,6 +18,7 @@ use leasehold_core::engine::NotOut;
 use leasehold_core::ids::PassId;
 use leasehold_core::license::{FeatureCode, Scope};
 use leasehold_core::text;
+use leasehold_core::time::DAY_MS;
 use leasehold_host::{OsRandom, SystemClock};
 use leasehold_server::local::{self, Local, LocalError};
 use leasehold_trust::FILE_BYTES_MAX;
@@ -363,6 +364,10 @@ pub(crate) fn server(command: ServerCommand) -> Result<u8, Failure> {
                         }
                         (Some(_), _) => format!(", lost: free from {}", pass.freed_at.0.rfc3339()),
                         (_, Some(_)) => format!(", returned: free from {}", pass.freed_at.0.rfc3339()),
+                        // Its end is over by the server's clock, and a machine's may be behind.
+                        _ if pass.freed_at.0.since(pass.until.0) > DAY_MS => {
+                            format!(", free from {}", pass.freed_at.0.rfc3339())
+                        }
                         _ => String::new(),
                     };
                     let who = match pass.unknown_since {
@@ -387,8 +392,8 @@ pub(crate) fn server(command: ServerCommand) -> Result<u8, Failure> {
                     "Its seats are free. Whoever has the machine may use them until the pass ends.".to_owned()
                 } else {
                     format!(
-                        "Noted. It is not extended any more. Its seats are free from {}: whoever has the machine may use it until \
-                         it ends, by a clock that may be a day behind.",
+                        "Noted. It is not extended any more. Its seats are free from {}, and not before: whoever has the machine may \
+                         use it until it ends, and clocks may be wrong.",
                         lost.free_at.0.rfc3339()
                     )
                 }

@@ -221,7 +221,10 @@ fn no_seats(denial: &DenialResponse) -> String {
     }
     if denial.held > 0 {
         let are = is_or_are(denial.held.into());
-        text.push_str(&format!(" {} {are} held since the license server was restored from a backup.", denial.held));
+        text.push_str(&format!(
+            " {} of them {are} held since the license server was restored from a backup.",
+            denial.held
+        ));
     }
     if let Some(all) = more {
         text.push_str(&format!(" The account has {all}, {elsewhere} of them at other license servers."));

@@ -100,8 +100,8 @@ impl DenialCode {
                 ADMINISTRATOR,
             ),
             DenialCode::VersionTooNew => (
-                "This version of the application was released after the maintenance of the license ended.",
-                "Use an older version of the application, or renew the maintenance.",
+                "The maintenance of the license does not cover this version of the application: it was released later, or does not say when.",
+                "Use an older version, renew the maintenance, or have the application say when it was released (`--released-on`).",
                 VENDOR,
             ),
             DenialCode::Expired => (
@@ -201,6 +201,15 @@ impl DenialCode {
         Explanation {
             what: "No seat of this feature is free: the license server was restored from a backup, and holds seats that laptops may have borrowed since.",
             what_to_do: "Ask the administrator to free what no laptop has: Borrowed by machines, Free all of them, on the license server's page, or `leasehold server not-out`.",
+            who: ADMINISTRATOR,
+        }
+    }
+
+    /// A pass is not extended: the seats behind it are not the license server's any more.
+    pub fn explain_taken_off() -> Explanation {
+        Explanation {
+            what: "The seats behind the pass are not this license server's any more: they were taken back at the portal, or its license was renewed without them.",
+            what_to_do: "The pass is good until its end. To have it for longer, ask whoever assigns the seats at the portal.",
             who: ADMINISTRATOR,
         }
     }

@@ -17,14 +17,13 @@ pub use trouble::{PassFailure, PassTrouble};
 use crate::client::{Checkout, Identity, Parts};
 use crate::link::{Borrowed, Link};
 use crate::seat::SeatInfo;
-use crate::trouble::{ServerTrouble, Trouble};
+use crate::trouble::{ServerTrouble, Trouble, printable};
 use folder::{Asked, Entry};
 use leasehold_core::clock::Reading;
 use leasehold_core::codes::DenialCode;
 use leasehold_core::ids::{RequestId, WorkstationId};
 use leasehold_core::license::FeatureCode;
 use leasehold_core::pass::{Mark, SetBack, wants_extension};
-use leasehold_core::text::cleaned;
 use leasehold_core::time::{Clock, DAY_MS, HOUR_MS, Ms};
 use leasehold_host::{FolderLock, LockError, OsRandom};
 use leasehold_trust::pass::{PassRequestFacts, VerifiedPass, pass_request_file, read_pass_file, sign_pass_request};
@@ -326,7 +325,7 @@ fn extend(client: &Arc<Parts>, known: &Known, days: u32) -> Result<Lent, PassFai
                     pass: passes.info(known),
                     extended: false,
                     unchanged: true,
-                    why: borrowed.not_extended.as_deref().map(cleaned),
+                    why: borrowed.not_extended.as_deref().map(sentence),
                     wanted_until: borrowed.wanted_until,
                     cut: borrowed.cut,
                     days_max: claims.days_max,
@@ -337,6 +336,14 @@ fn extend(client: &Arc<Parts>, known: &Known, days: u32) -> Result<Lent, PassFai
         }
         Err(trouble) => Err(refused(&link, trouble)),
     }
+}
+
+/// The longest of what a server says that is shown, in characters.
+const SENTENCE_CHARS_MAX: usize = 1_000;
+
+/// What a server says, as far as it can be shown.
+fn sentence(said: &str) -> String {
+    printable(said).chars().take(SENTENCE_CHARS_MAX).collect()
 }
 
 /// Whether the license server says that a pass is over.

@@ -326,7 +326,10 @@ impl Engine {
         match self.pool.lease(id) {
             Some(lease) => match self.pass_answer(now, lease, false, wanted_until) {
                 Output::Borrowed(answer) => {
-                    let refused = refused.map(|code| self.denial(now, code, &ask, source).explain());
+                    let refused = refused.map(|code| match code {
+                        DenialCode::FeatureUnknown | DenialCode::NotActivated => DenialCode::explain_taken_off(),
+                        code => self.denial(now, code, &ask, source).explain(),
+                    });
                     Output::Borrowed(Box::new(PassAnswer { refused, ..*answer }))
                 }
                 other => other,

@@ -9,7 +9,7 @@ use crate::store::bells::Due;
 use crate::store::licenses::LicenseRow;
 use crate::store::{accounts, audit, bells, catalog, licenses, organizations, state, sync};
 use leasehold_core::access::PortalAction;
-use leasehold_core::grant::{counted_seats, counted_until};
+use leasehold_core::grant::{counted_pinned, counted_seats, counted_until};
 use leasehold_core::ids::{AccountId, LicenseId, OrganizationId, WorkstationId};
 use leasehold_core::license::{Channel, Kind, Mode, Scope, Term};
 use leasehold_core::sync::Part;
@@ -41,7 +41,11 @@ pub(super) fn view(tx: &mut Tx<'_>, row: LicenseRow, now: Ms) -> Result<License,
         let free_at = counted_until(&claim.documents, claim.acknowledged_rev, pools.license.id, now);
         let Some(free_at) = free_at else { continue };
         let online = claim.mode == Mode::Online;
-        let used = online.then(|| stated.get(&claim.workstation).map_or(0, |stated| stated.report.used));
+        let used = online.then(|| {
+            // What is kept for use without a portal counts as used, whoever works.
+            let kept = counted_pinned(&claim.documents, claim.acknowledged_rev, pools.license.id, now);
+            stated.get(&claim.workstation).map_or(0, |stated| stated.report.used).saturating_add(kept)
+        });
         let person = match claim.scope {
             Scope::Organization => None,
             Scope::Person => accounts::get(tx, claim.owner)?,

@@ -83,6 +83,8 @@ pub(super) fn view(tx: &mut Tx<'_>, workstation: &Owned, now: Ms) -> Result<Work
             terms: stored.line.terms,
         });
     }
+    // What is kept for use without a portal counts as used, whoever works.
+    let kept = held.iter().filter(|line| line.terms.pinned).map(|line| line.seats).fold(0, u32::saturating_add);
     // One that syncs and was never disabled or lost has given no receipt.
     let plain = row.mode == Mode::Online && row.status == WorkstationStatus::Active;
     let (gave_back, usage) = match plain {
@@ -111,7 +113,10 @@ pub(super) fn view(tx: &mut Tx<'_>, workstation: &Owned, now: Ms) -> Result<Work
         mode: row.mode,
         scope: row.scope,
         synced_at: synced.as_ref().map(|synced| Time(synced.seen_at)),
-        seats_used: stated.map(|stated| stated.values().map(|stated| stated.report.used).fold(0, u32::saturating_add)),
+        seats_used: stated.map(|stated| {
+            let used = stated.values().map(|stated| stated.report.used);
+            used.chain([kept]).fold(0, u32::saturating_add)
+        }),
         draining: row.mode == Mode::Online
             && row.status == WorkstationStatus::Active
             && synced.as_ref().is_some_and(|synced| synced.draining),

@@ -277,6 +277,8 @@ fn ask(pass: &PassView, refused: Option<&Problem>, online: bool, now: Ms) -> Mar
                     " Not before: "
                     @if let Some(later) = pass.perhaps_until.filter(|later| later.0 > pass.until.0) {
                         "this server was restored from a backup, after which the pass may have been extended until " (words::minute(later.0)) ", and "
+                    } @else if pass.freed_at.0.since(pass.until.0) > DAY_MS {
+                        "when this server started its clock was not where it had been, so that it holds passes for longer (Times and clocks in the manual): whoever has the machine may use the pass until " (words::minute(pass.until.0)) ", and "
                     } @else {
                         "whoever has the machine may use the pass until " (words::minute(pass.until.0)) ", and "
                     }

@@ -394,9 +394,9 @@ impl Failure {
                     .next("Try again then.", who::YOU)
             }
             Failure::NotHeld { from: None } => {
-                Problem::new(409, codes::NOT_HELD, "A machine has this pass for certain.")
+                Problem::new(409, codes::NOT_HELD, "These seats cannot be freed as not lent.")
                     .detail(
-                        "Only what is held since a restore can be freed as not lent, or a pass of the backup, whole, that its machine \
+                        "Only what is held since a restore can be, or a pass of the backup, whole and not some of its seats, that its machine \
                          has not asked for since.",
                     )
                     .next("Have it returned on its machine (leasehold return), or declare it lost.", ADMINISTRATOR)

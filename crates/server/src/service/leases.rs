@@ -277,7 +277,7 @@ fn denial_response(denial: Denial, holders: Vec<Holder>, now: Ms) -> DenialRespo
             }
             if denial.held > 0 {
                 numbers.push_str(&format!(
-                    " {} {} held since the license server was restored from a backup.",
+                    " {} of them {} held since the license server was restored from a backup.",
                     denial.held,
                     is_or_are(denial.held.into())
                 ));

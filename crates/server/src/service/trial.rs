@@ -139,10 +139,10 @@ fn line_step(line: &TrialLine, ask: &Ask, wanted: &mut u32, now: Ms) -> Simulate
             "assigned to the person at the license server's own machine, and given there only".to_owned(),
         ),
         LineVerdict::NotForThis(_) => {
-            let until = line.line.terms.released_before.map(|date| format!(" on {date}")).unwrap_or_default();
+            let until = line.line.terms.released_before.map(|date| format!(" {date}")).unwrap_or_default();
             (
                 StepState::Skipped,
-                format!("its maintenance ended{until}, and the application was released later or does not say when"),
+                format!("its maintenance is until{until}, and the application was released later or does not say when"),
             )
         }
         LineVerdict::Full if line.held > 0 => (

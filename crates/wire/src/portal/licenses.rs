@@ -249,7 +249,8 @@ pub struct Holder {
     pub mode: Mode,
     /// Seats that it may be using.
     pub seats: u32,
-    /// Of these, seats that applications were using when it synced last; absent if it does not sync.
+    /// Of these, seats that applications were using when it synced last, and all that it keeps for use without the portal;
+    /// absent if it does not sync.
     pub used: Option<u32>,
     /// Whose it is, if it works for one person.
     pub person: Option<AccountRef>,

@@ -82,7 +82,7 @@ pub struct Workstation {
     pub scope: Scope,
     /// Its newest sync; absent if it never synced.
     pub synced_at: Option<Time>,
-    /// Seats that applications were using at its newest sync.
+    /// Seats that applications were using at its newest sync, and all that it keeps for use without the portal.
     pub seats_used: Option<u32>,
     /// It is online and being disabled: it gives no new seats.
     #[serde(default)]

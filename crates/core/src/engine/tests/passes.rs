@@ -245,7 +245,7 @@ fn a_pass_that_is_not_extended_says_why() {
         matches!(&refused, Output::Borrowed(answer) if answer.pass == id && answer.terms.until == d(13)),
         "{until:?}"
     );
-    assert_eq!(why(refused), Some(DenialCode::FeatureUnknown.explain()));
+    assert_eq!(why(refused), Some(DenialCode::explain_taken_off()));
 }
 
 #[test]
