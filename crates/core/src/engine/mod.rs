@@ -537,8 +537,7 @@ impl Engine {
 
     fn end(&mut self, now: Ms, kind: EventKind, lease: Lease, writes: &mut Vec<Write>) {
         writes.push(Write::LeaseEnded { id: lease.id });
-        let at = now.min(lease.freed_at); // When it ran out, not when the server was there to see it.
-        writes.push(event(at, kind, &lease));
+        writes.push(event(now.min(lease.freed_at), kind, &lease)); // When it ran out, whenever that was seen.
         self.bar_again(now.min(lease.freed_at), &lease, writes);
         self.seen.remove(&lease.id);
         self.ended.remember(now, lease.id, &lease.key);
