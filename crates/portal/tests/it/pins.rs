@@ -181,6 +181,20 @@ fn keeping_seats_for_less_than_they_last_anyway_takes_nothing_from_them() {
 }
 
 #[test]
+fn what_is_kept_counts_as_in_use_wherever_that_is_shown() {
+    let db = fresh_in_line();
+    let studio = Studio::new(&db, 5);
+    let mut first = Online::enable(&studio.world, &studio.ada, Scope::Organization);
+    studio.keep(&first, 2, 14, false).unwrap();
+    studio.sync(&mut first, 0, 0);
+    studio.sync(&mut first, 1, 0);
+    let portal = &studio.world.portal;
+    let server = workstations::get(portal, &studio.ada, first.workstation).unwrap();
+    let license = licenses::get(portal, &studio.ada, studio.license).unwrap();
+    assert_eq!((server.seats_used, license.holders[0].used), (Some(3), Some(3)));
+}
+
+#[test]
 fn a_server_speaks_for_itself_and_a_copy_of_what_it_said_is_worth_nothing() {
     let db = fresh_in_line();
     let studio = Studio::new(&db, 5);

@@ -72,9 +72,8 @@ fn nobody_is_answered_before_the_flush_and_many_share_one() {
         }
         Ok(())
     });
-    let before = server.ready.server.database().commit_count();
     let (sent, answered) = (AtomicUsize::new(0), AtomicUsize::new(0));
-    std::thread::scope(|scope| {
+    let before = std::thread::scope(|scope| {
         for n in 0..8 {
             let (server, sent, answered) = (&server, &sent, &answered);
             scope.spawn(move || {
@@ -84,6 +83,9 @@ fn nobody_is_answered_before_the_flush_and_many_share_one() {
             });
         }
         let pings = AtomicUsize::new(0);
+        // One that was on its way past the gate when that was put up has ended by then: there is one writer.
+        eventually("a commit waits at the gate", || at_gate.load(Ordering::SeqCst) > 0);
+        let before = server.ready.server.database().commit_count();
         eventually("a commit waits at the gate, and the others have been sent", || {
             // What asks nobody is answered meanwhile.
             assert_eq!(server.get("/v1/ping").status, 200);
@@ -94,6 +96,7 @@ fn nobody_is_answered_before_the_flush_and_many_share_one() {
         assert_eq!(server.ready.server.database().commit_count(), before);
         *gate.0.lock().unwrap() = true;
         gate.1.notify_all();
+        before
     });
     assert_eq!(answered.load(Ordering::SeqCst), 8);
     let commits = server.ready.server.database().commit_count() - before;

@@ -41,7 +41,7 @@ fn what_may_be_with_laptops_is_held_and_freed_on_the_page() {
     assert_eq!(held(&server)["seats"], 10);
     let refused = server.checkout("a");
     assert_eq!((refused.code(), &refused.json["held"]), ("NO_SEATS", &10.into()));
-    for text in ["restored from a backup", "10 are held", "leasehold server not-out"] {
+    for text in ["restored from a backup", "10 of them are held", "leasehold server not-out"] {
         assert!(refused.text.contains(text), "{text}: {}", refused.text);
     }
     let wish = Some(json!({"feature": "studio.gui"}));
