@@ -364,7 +364,7 @@ pub(crate) fn server(command: ServerCommand) -> Result<u8, Failure> {
                         }
                         (Some(_), _) => format!(", lost: free from {}", pass.freed_at.0.rfc3339()),
                         (_, Some(_)) => format!(", returned: free from {}", pass.freed_at.0.rfc3339()),
-                        // Its end is over by the server's clock, and a machine's may be behind.
+                        // Longer than to its end and a day: the server was restored, or started with a clock in doubt.
                         _ if pass.freed_at.0.since(pass.until.0) > DAY_MS => {
                             format!(", free from {}", pass.freed_at.0.rfc3339())
                         }

@@ -3,8 +3,7 @@
 use crate::address::ServerAddress;
 use crate::passes::PassTrouble;
 use leasehold_core::codes::DenialCode;
-use leasehold_core::text::is_invisible_control;
-use leasehold_core::text::is_or_are;
+use leasehold_core::text::{is_invisible_control, is_or_are};
 use leasehold_trust::VendorRef;
 use leasehold_wire::problem::Problem;
 use leasehold_wire::server::DenialResponse;

@@ -4,8 +4,7 @@
 //! `leasehold-trust`, storing in the services.
 
 use crate::ids::{LicenseId, LineId, RequestId, WorkstationId};
-use crate::license::FeatureCode;
-use crate::license::{Channel, FeatureBundle, Kind, Share, words};
+use crate::license::{Channel, FeatureBundle, FeatureCode, Kind, Share, words};
 use crate::time::{Ms, numeric_date};
 use crate::times::TimeTable;
 use jiff::civil::Date;

@@ -7,8 +7,7 @@ use crate::components::{
     Button, Column, ListQuery, Row, Table, Tone, button, empty_state, link_button, post_button, status, table, when,
     wrapped,
 };
-use crate::text::counted;
-use crate::text::{number, visible};
+use crate::text::{counted, number, visible};
 use leasehold_core::ids::LicenseId;
 use leasehold_core::time::Ms;
 use leasehold_wire::portal::{KeepLicense, KeepSeats, KeptChange, KeptSeats, PinOffer, Pins, SeatsKept};

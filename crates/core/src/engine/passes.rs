@@ -39,7 +39,7 @@ pub(super) fn held_until(verdict: StartVerdict, before: Option<Ms>, now: Ms) -> 
     held.max(before).filter(|until| now < *until)
 }
 
-/// When a pass is freed, as of a start.
+/// When a pass is freed, where none is before an instant.
 pub(super) fn freed_at_start(pass: &Pass, held_until: Option<Ms>, times: &TimeTable) -> Ms {
     held_until.map_or(freed_at(pass, times), |held| held.max(freed_at(pass, times)))
 }
@@ -312,7 +312,8 @@ impl Engine {
             let begins_at = if is_longer { now } else { pass.begins_at };
             let asked_at = if shown { Some(now) } else { pass.asked_at };
             let pass = Arc::new(Pass { begins_at, until, asked_at, ..(*pass).clone() });
-            let freed_at = freed_at(&pass, &self.times);
+            // Not before a time that is in doubt is certain.
+            let freed_at = freed_at_start(&pass, self.passes_held_until, &self.times);
             self.pool.set_freed_at(id, freed_at);
             if let Some(lease) = self.pool.lease_mut(id) {
                 lease.pass = Some(pass.clone());

@@ -67,7 +67,8 @@ impl Engine {
             };
             let later = unknown.until.plus(i64::from(pass.days_max) * DAY_MS).min(last).floor_to_second();
             let pass = Arc::new(Pass { perhaps_until: Some(later.max(pass.until)), ..(*pass).clone() });
-            self.pool.set_freed_at(lease.id, passes::freed_at(&pass, &self.times));
+            let freed_at = passes::freed_at_start(&pass, self.passes_held_until, &self.times);
+            self.pool.set_freed_at(lease.id, freed_at);
             if let Some(lease) = self.pool.lease_mut(lease.id) {
                 lease.pass = Some(pass.clone());
             }

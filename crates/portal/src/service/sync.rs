@@ -36,11 +36,6 @@ use std::net::IpAddr;
 
 /// A document is renewed when a new one would run longer by this part of its term.
 const RENEW_PART: i64 = 28;
-/// So much more time, in milliseconds, is worth a new document of a term.
-fn worth_renewing_ms(term_ms: i64) -> i64 {
-    (term_ms / RENEW_PART).max(MINUTE_MS)
-}
-
 /// Of a license of which nothing changed a server is told the same again for this long, in milliseconds, without a look
 /// at it: whatever it should hear is noted as due. Longer where many servers share licenses, as every look is at all of
 /// them: for each of them [`REPEAT_EACH_MS`], at most [`REPEAT_MAX_MS`].
@@ -506,6 +501,11 @@ impl Counter<'_> {
         let fits = newest.lines.len() == lines.len() && newest.lines.iter().zip(lines).all(|(old, new)| same(old, new));
         fits && !self.moved
     }
+}
+
+/// So much more time, in milliseconds, is worth a new document of a term.
+fn worth_renewing_ms(term_ms: i64) -> i64 {
+    (term_ms / RENEW_PART).max(MINUTE_MS)
 }
 
 /// Begins the time in which a portal that lost something learns what is out: every online document that it does not know

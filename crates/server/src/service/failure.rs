@@ -341,7 +341,7 @@ impl Failure {
                     super::PORTAL_SLOW => "The portal was asked and did not answer in time: it may have done it.",
                     _ if problem.refused => "The portal refused.",
                     "ANSWER_NOT_SIGNED" | "PORTAL_UNREADABLE" => "What the portal answered cannot be used: it may have done it.",
-                    _ => "The portal was not reached, so nothing was done.",
+                    _ => "The portal was not reached, or its answer was lost.",
                 };
                 Problem::new(502, problem.code.clone(), title)
                     .detail(problem.what.clone())

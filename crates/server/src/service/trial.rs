@@ -9,6 +9,7 @@ use leasehold_core::codes::DenialCode;
 use leasehold_core::engine::{Engine, Trial, TrialLine, TrialVerdict};
 use leasehold_core::ids::LeaseId;
 use leasehold_core::pool::{Ask, LineVerdict, Source};
+use leasehold_core::text::is_or_are;
 use leasehold_core::time::Ms;
 use leasehold_wire::server::{SimulateRequest, SimulateResponse, SimulateStep, SimulateVerdict, StepState};
 
@@ -148,8 +149,9 @@ fn line_step(line: &TrialLine, ask: &Ask, wanted: &mut u32, now: Ms) -> Simulate
         LineVerdict::Full if line.held > 0 => (
             StepState::Skipped,
             format!(
-                "no seat is free, {} held since the license server was restored, because laptops may have borrowed them",
-                if line.held == 1 { "1 is".to_owned() } else { format!("{} are", line.held) }
+                "no seat is free, {} {} held since the license server was restored, because laptops may have borrowed them",
+                line.held,
+                is_or_are(line.held.into())
             ),
         ),
         LineVerdict::Full => (StepState::Skipped, "no seat is free".to_owned()),

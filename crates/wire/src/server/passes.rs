@@ -91,7 +91,7 @@ pub struct NotOutRequest {
 /// Answer to `POST /v1/passes/{pass}/not-out`.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize, ToSchema)]
 pub struct NotOutResponse {
-    /// Seats that are free now.
+    /// Seats that are free now: of the pass's feature; of products where everything was freed.
     pub freed: u32,
     /// Seats that are held still.
     pub held: u32,

@@ -228,6 +228,17 @@ fn a_reduced_document_leaves_passes_and_takes_leases() {
 }
 
 #[test]
+fn an_extension_does_not_end_a_doubt_of_the_clock() {
+    let mut server = Server::lending(vec![lending(1, 1, d(900), 14)]);
+    let (id, _) = pass(server.borrow(NOW, "k", 10));
+    let ahead = d(9);
+    server.restart(ahead, StartVerdict::Behind { by_ms: 100 * DAY_MS });
+    pass(server.borrow(ahead.plus(HOUR_MS), "k", 14));
+    let freed_at = server.engine.pool.lease(id.lease()).unwrap().freed_at;
+    assert_eq!(freed_at, ahead.plus(100 * DAY_MS), "as before it");
+}
+
+#[test]
 fn a_pass_that_is_not_extended_says_why() {
     let why = |output| match output {
         Output::Borrowed(answer) => answer.refused,

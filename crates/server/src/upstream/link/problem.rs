@@ -3,8 +3,7 @@
 //! What came from outside (names, pages, certificates) is hostile: it goes through [`shown`] before it stands in a
 //! problem.
 
-use leasehold_core::text::counted;
-use leasehold_core::text::is_invisible_control;
+use leasehold_core::text::{counted, is_invisible_control};
 use leasehold_core::time::Ms;
 use leasehold_web::text::shorten;
 use leasehold_wire::server::{ConnectionProblem, ConnectionStepName};
