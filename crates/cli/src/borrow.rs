@@ -6,6 +6,8 @@ use crate::output::{Output, line_out, note, printable};
 use clap::Args;
 use leasehold_client::{Checkout, Client, Date, PassFailure, PassInfo, ServerTrouble, WhichPass};
 use leasehold_core::text::seats;
+use leasehold_core::time::Clock as _;
+use leasehold_host::SystemClock;
 use serde_json::json;
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
@@ -105,9 +107,10 @@ pub(crate) fn borrow(args: BorrowArgs) -> Result<u8, Failure> {
         write(path, &file)?;
         output.print(&json!({ "request": path }), || {
             format!(
-                "Written to {}. Bring it to the administrator of the license server within 7 days (ONLINE LICENSING, Borrowed by \
+                "Written to {}, by this machine's clock at {}: if that is wrong, set the clock right before the pass is used. Bring it to the administrator of the license server within 7 days (ONLINE LICENSING, Borrowed by \
                  machines, or `leasehold server lend FILE`), and take the answer with `leasehold borrow --pass FILE`.",
-                path.display()
+                path.display(),
+                SystemClock::new().wall().minute()
             )
         })?;
         return Ok(0);

@@ -5,6 +5,7 @@ use crate::failure::{FAILED, Failure, NO_SERVER, NOT_TRUSTED};
 use clap::Args;
 use leasehold_client::settings::{self, Wishes};
 use leasehold_client::{Client, Examination, ServerList, SettingsError, Surroundings, Trust};
+use leasehold_core::text::counted;
 use leasehold_core::time::DAY_MS;
 use leasehold_host::SystemClock;
 use serde_json::{Value, json};
@@ -133,11 +134,16 @@ pub(crate) fn describe(found: &Examination) -> String {
     line("TLS", found.tls.clone());
     line("version", found.version.clone());
     line("name", found.workstation.clone());
-    line("certificate", found.certificate_days_left.map(|days| format!("{days} days left")));
-    line("grant", found.grant_days_left.map(|days| format!("{days} days left")));
+    line("certificate", found.certificate_days_left.map(days_left));
+    line("grant", found.grant_days_left.map(days_left));
     line("clock", found.clock_ahead_s.map(clock));
     for feature in &found.features {
-        line("seats", Some(format!("{}: {} of {} in use", feature.feature, feature.in_use, feature.total)));
+        let numbers = match (feature.in_use, feature.total) {
+            (0, 0) => "none any more".to_owned(),
+            (in_use, 0) => format!("{in_use} in use still, of what has ended"),
+            (in_use, total) => format!("{in_use} of {total} in use"),
+        };
+        line("seats", Some(format!("{}: {numbers}", feature.feature)));
     }
     for problem in &found.problems {
         line("problem", Some(problem.clone()));
@@ -146,6 +152,11 @@ pub(crate) fn describe(found: &Examination) -> String {
         line("note", Some(note.clone()));
     }
     text
+}
+
+fn days_left(days: i64) -> String {
+    let number = counted(days.unsigned_abs(), "day", "days");
+    if days < 0 { format!("ended {number} ago") } else { format!("{number} left") }
 }
 
 fn clock(ahead_s: i64) -> String {

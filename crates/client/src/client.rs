@@ -320,7 +320,7 @@ impl Client {
 
     /// Looks at each server closely, for `doctor`: in parallel, in the order of the list.
     pub fn examine(&self) -> Vec<Examination> {
-        self.each(examine::examine)
+        self.each(|link| examine::examine(link, &self.0.identity))
     }
 
     /// Gives back a seat that another process left out.

@@ -2,12 +2,18 @@
 //! checked on its own.
 
 use crate::address::ServerAddress;
+use crate::client::Identity;
 use crate::link::Link;
 use crate::trouble::{Trouble, span};
+use leasehold_core::codes::DenialCode;
+use leasehold_core::license::FeatureCode;
 use leasehold_core::text::counted;
 use leasehold_core::time::{DAY_MS, Ms};
-use leasehold_wire::server::{OnlineState, OnlineStatus, ServerState, StatusResponse};
+use leasehold_wire::server::{
+    OnlineState, OnlineStatus, ServerState, SimulateRequest, SimulateResponse, SimulateVerdict, StatusResponse,
+};
 use serde::Serialize;
+use std::net::IpAddr;
 
 /// A clock difference beyond this deserves a word, in milliseconds; seats do not depend on it.
 const CLOCK_NOTED_MS: i64 = 60_000;
@@ -15,6 +21,8 @@ const CLOCK_NOTED_MS: i64 = 60_000;
 const DAYS_NOTED: i64 = 14;
 /// The same where the portal renews them by itself.
 const DAYS_NOTED_ONLINE: i64 = 3;
+/// So many features are tried.
+const TRIED_MAX: usize = 32;
 
 /// What was found.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize)]
@@ -68,7 +76,7 @@ pub struct FeatureFound {
     pub total: u32,
 }
 
-pub(crate) fn examine(link: &Link) -> Examination {
+pub(crate) fn examine(link: &Link, identity: &Identity) -> Examination {
     let mut found = Examination {
         server: link.address.clone(),
         ok: false,
@@ -93,6 +101,9 @@ pub(crate) fn examine(link: &Link) -> Examination {
             let here = asked_at.plus(answered_at.since(asked_at) / 2);
             found.told(&status, here);
             found.grant(link, &status, answered_at);
+            if found.problems.is_empty() {
+                found.tried(link, identity);
+            }
         }
         Err(trouble) => found.trouble(&trouble),
     }
@@ -231,6 +242,39 @@ impl Examination {
         self.problem(what.to_owned(), what_to_do);
     }
 
+    /// What this user at this host would be told who asks for a seat now. Takes none.
+    fn tried(&mut self, link: &Link, identity: &Identity) {
+        let on_server = link.address.host() == "localhost"
+            || link.address.host().parse::<IpAddr>().is_ok_and(|address| address.is_loopback());
+        let features = self.features.iter().filter(|feature| feature.total > 0).take(TRIED_MAX);
+        let wishes = features.filter_map(|feature| {
+            Some(SimulateRequest {
+                feature: FeatureCode::new(&feature.feature).ok()?,
+                seats: 1,
+                user: identity.user.as_str().into(),
+                host: identity.host.as_str().into(),
+                version: "".into(),
+                released_on: None,
+                address: None,
+                on_server,
+            })
+        });
+        // A server that tells nobody what would be gives seats all the same.
+        let told: Vec<_> = wishes.filter_map(|wish| link.simulate(&wish).ok()).collect();
+        let refused: Vec<Trouble> = told.iter().filter_map(refusal).collect();
+        let all = refused.len() == told.len();
+        for trouble in refused {
+            let (what, what_to_do) = (trouble.what(&self.server.clone()), trouble.what_to_do());
+            match () {
+                // One is enough: the others mostly say the same.
+                () if all => return self.problem(what, &what_to_do),
+                // Who wants one waits, as everywhere.
+                () if trouble.code() == DenialCode::NoSeats.word() => {}
+                () => self.note(what, &what_to_do),
+            }
+        }
+    }
+
     /// What the server says of its portal, where it matters to applications here.
     fn online(&mut self, online: &OnlineStatus, now: Ms) {
         let (what, what_to_do) = match online.state {
@@ -318,4 +362,11 @@ impl Examination {
             self.what_to_do.push(what_to_do.to_owned());
         }
     }
+}
+
+/// Why a seat would be refused. Which release of the application asks is not known here, so that is no reason.
+fn refusal(told: &SimulateResponse) -> Option<Trouble> {
+    let denial = told.denial.as_ref().filter(|_| told.verdict == SimulateVerdict::Denied)?;
+    let code = DenialCode::from_word(&denial.problem.code).filter(|code| *code != DenialCode::VersionTooNew)?;
+    Some(Trouble::Denied { code, denial: Some(denial.clone()) })
 }

@@ -17,7 +17,7 @@ use leasehold_wire::problem::Problem;
 use leasehold_wire::server::{
     BorrowRequest, CheckoutRequest, DenialResponse, EndedResponse, GrantResponse, HeartbeatRequest, IDEMPOTENCY_KEY,
     LeaseResponse, PassResponse, PingResponse, ResumeRequest, ReturnRequest, ReturnResponse, ServerState,
-    StatusResponse, codes,
+    SimulateRequest, SimulateResponse, StatusResponse, codes,
 };
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -162,6 +162,12 @@ impl Link {
     /// `GET /v1/status`.
     pub(crate) fn status(&self) -> Result<StatusResponse, Trouble> {
         let answer = self.call(Call::new(Method::GET, "/v1/status"))?;
+        self.read(&answer)
+    }
+
+    /// `POST /v1/simulate`.
+    pub(crate) fn simulate(&self, wish: &SimulateRequest) -> Result<SimulateResponse, Trouble> {
+        let answer = self.call(Call::new(Method::POST, "/v1/simulate").json(wish))?;
         self.read(&answer)
     }
 

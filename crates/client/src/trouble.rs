@@ -228,6 +228,10 @@ fn no_seats(denial: &DenialResponse) -> String {
     if let Some(all) = more {
         text.push_str(&format!(" The account has {all}, {elsewhere} of them at other license servers."));
     }
+    if let Some(theirs) = denial.account_for_people.filter(|seats| *seats > 0) {
+        let are = is_or_are(theirs.into());
+        text.push_str(&format!(" {theirs} more {are} assigned to people, for license servers of their own."));
+    }
     if denial.reserved > 0 {
         text.push_str(&format!(" {} {} free and kept for others.", denial.reserved, is_or_are(denial.reserved.into())));
     }

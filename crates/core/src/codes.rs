@@ -253,6 +253,8 @@ pub struct AccountSeats {
     pub bound: u32,
     /// Seats that are assigned to the server's person and have yet to come.
     pub pending: u32,
+    /// Seats beside these that are assigned to people, for license servers of their own.
+    pub for_people: u32,
     /// There is a license for named people, of which this server, which works for everybody, can have no seats.
     pub named: bool,
     /// The portal was reached when it was asked last.
@@ -369,6 +371,7 @@ mod tests {
                 elsewhere,
                 bound: pending,
                 pending,
+                for_people: 0,
                 named: true,
                 reached,
             },

@@ -159,10 +159,17 @@ pub(super) fn disable_question(seen: Option<&StatusResponse>) -> String {
     let mut text = "The server gives no new seats from now on and destroys its key when the last is back.".to_owned();
     if let Some(seen) = seen.filter(|seen| seen.passes_out > 0) {
         let end = seen.leases_end_at.map(|end| format!(", {} at the latest", end.0.rfc3339())).unwrap_or_default();
-        let (passes, verb) = (passes(seen.passes_out), is_or_are(seen.passes_out));
+        let (borrowed, held) = (seen.passes_borrowed(), seen.held.map_or(0, |held| held.seats));
+        if borrowed > 0 {
+            text.push_str(&format!(" {} {} out.", passes(borrowed), is_or_are(borrowed)));
+        }
+        if held > 0 {
+            text.push_str(&format!(" {} {} held since the restore.", counted(held, "seat", "seats"), is_or_are(held)));
+        }
+        let sooner = if borrowed > 0 { FREE_PASSES } else { FREE_HELD };
         text.push_str(&format!(
-            " {passes} {verb} out: it cannot finish before they are returned, written off or have ended{end}, and until then there is \
-             no receipt. {FREE_PASSES}"
+            " It cannot finish before all of that is returned, freed, written off or has ended{end}, and until then there is \
+             no receipt. {sooner}"
         ));
     }
     text.push_str(" It cannot be undone; the next activation makes a new workstation.");
@@ -170,6 +177,8 @@ pub(super) fn disable_question(seen: Option<&StatusResponse>) -> String {
 }
 
 const FREE_PASSES: &str = "To have them back sooner: `leasehold return` on the machine, or `leasehold server passes` and `leasehold server lost PASS --write-off`.";
+
+const FREE_HELD: &str = "What no machine has can be freed sooner: `leasehold server passes` lists it, and `leasehold server not-out` frees it.";
 
 /// How far a server is that is being disabled.
 pub(super) fn draining(disabled: &DisableResponse) -> String {

@@ -71,5 +71,6 @@ fn denied_event(at: Ms, key: Arc<str>, ask: &Ask, code: DenialCode) -> Write {
         user: ask.user.clone(),
         host: ask.host.clone(),
         code: Some(code),
+        until: None,
     }))
 }

@@ -1,7 +1,7 @@
 //! Documents of the engine: putting one in force, and giving up all of them.
 
 use super::{Act, Audit, Document, Engine, InstallRefusal, Output, Write};
-use crate::clock::{BEHIND_TOLERATED_MS, proved_ahead};
+use crate::clock::{AHEAD_NOTED_MS, BEHIND_TOLERATED_MS, proved_ahead};
 use crate::grant::Grant;
 use crate::text::counted;
 use crate::time::Ms;
@@ -40,12 +40,15 @@ impl Engine {
         }
         self.forget_promises();
         let withdrawn = self.load(set_back_to.unwrap_or(now), &document, writes);
-        let detail = told(&document.grant);
+        let (detail, issued_at) = (told(&document.grant), document.grant.issued_at);
         writes.push(Write::Audit(Box::new(Audit { at: now, act, action: "document_install", detail })));
         self.put_in_force(now, document, writes);
         self.begin_online(now, writes);
-        if let Some(to) = set_back_to {
-            writes.push(Write::SetBack { from: now, to });
+        match set_back_to {
+            Some(to) => writes.push(Write::SetBack { from: now, to }),
+            // Signed lately, and not before it was signed is it now.
+            None if now.since(issued_at) <= AHEAD_NOTED_MS => self.time_is_certain(writes),
+            None => {}
         }
         Output::Installed { withdrawn, set_back_to }
     }

@@ -562,10 +562,8 @@ impl Engine {
         if let Some((since, until)) = self.keys_unwritten.take() {
             writes.push(Write::KeysKept { since, until });
         }
-        if std::mem::take(&mut self.passes_held_unwritten)
-            && let Some(until) = self.passes_held_until
-        {
-            writes.push(Write::PassesHeld { until });
+        if std::mem::take(&mut self.passes_held_unwritten) && self.passes_held_until.is_some() {
+            writes.push(Write::PassesHeld { until: self.passes_held_until });
         }
         self.write_peaks(writes);
         self.bars.forget(now);
@@ -579,21 +577,6 @@ impl Engine {
         }
         Output::Done
     }
-}
-
-fn event(at: Ms, kind: EventKind, lease: &Lease) -> Write {
-    Write::Event(Box::new(Event {
-        at,
-        kind,
-        seat: lease.shared_seat(),
-        lease: Some(lease.id),
-        key: lease.key.clone(),
-        feature: lease.ask.feature.clone(),
-        seats: lease.ask.seats,
-        user: lease.ask.user.clone(),
-        host: lease.ask.host.clone(),
-        code: None,
-    }))
 }
 
 #[cfg(test)]

@@ -409,6 +409,7 @@ impl Online {
             elsewhere: sum(|share| share.elsewhere.min(share.seats)),
             bound: sum(|share| share.bound.min(share.seats)),
             pending: sum(|share| share.pending),
+            for_people: sum(|share| share.for_people),
             named: self
                 .pools()
                 .iter()

@@ -27,7 +27,8 @@ const HELD_AFTER_LONG_AHEAD_MS: i64 = 2 * DAY_MS;
 /// Longer than a weekend, in milliseconds.
 const LONG_AHEAD_MS: i64 = 7 * DAY_MS;
 
-/// Until when no pass is freed, as of a start: what an earlier start said, or what the clock looks like now.
+/// Until when no pass is freed, as of a start: what an earlier start said, or what the clock looks like now. Once a clock
+/// shows what is stored or later, there is no more doubt left of an earlier start than one that is ahead leaves.
 pub(super) fn held_until(verdict: StartVerdict, before: Option<Ms>, now: Ms) -> Option<Ms> {
     let held = match verdict {
         StartVerdict::Ahead { by_ms } if by_ms > LONG_AHEAD_MS => Some(now.plus(HELD_AFTER_LONG_AHEAD_MS)),
@@ -36,6 +37,8 @@ pub(super) fn held_until(verdict: StartVerdict, before: Option<Ms>, now: Ms) -> 
         StartVerdict::Behind { by_ms } => Some(now.plus(by_ms)),
         _ => None,
     };
+    let agrees = !matches!(verdict, StartVerdict::Behind { .. });
+    let before = before.map(|until| if agrees { until.min(now.plus(HELD_AFTER_LONG_AHEAD_MS)) } else { until });
     held.max(before).filter(|until| now < *until)
 }
 
@@ -389,6 +392,20 @@ impl Engine {
     /// Passes that were written off and may be in use still, after a pass, in order of pass.
     pub fn written_off_in_use(&self, after: Option<PassId>, now: Ms) -> Vec<PassOver> {
         self.passes_over.in_use_still(after, now, &self.times)
+    }
+
+    /// The portal says that the engine's time is no later than the true one: no pass is held for a doubt of it.
+    pub(super) fn time_is_certain(&mut self, writes: &mut Vec<Write>) {
+        if self.passes_held_until.take().is_none() {
+            return;
+        }
+        self.passes_held_unwritten = false;
+        writes.push(Write::PassesHeld { until: None });
+        for lease in self.pool.passes_page(None, usize::MAX) {
+            if let Some(pass) = &lease.pass {
+                self.pool.set_freed_at(lease.id, freed_at(pass, &self.times));
+            }
+        }
     }
 
     /// Frees no pass before `until`.

@@ -147,7 +147,7 @@ impl Server {
             bars: Vec::new(),
             denials: Vec::new(),
             passes_over: Vec::new(),
-            passes_held_until: None,
+            passes_held_until: self.engine.passes_held_until,
             unknown: restored_at.map(|at| UnknownPasses { since: NOW, until: at }),
             given_back: self.engine.given_back.clone(),
         };

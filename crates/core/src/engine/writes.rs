@@ -156,6 +156,25 @@ pub struct Event {
     pub host: Arc<str>,
     /// Why, for denials.
     pub code: Option<DenialCode>,
+    /// When the pass ends that the lease is; `None` if it is none.
+    pub until: Option<Ms>,
+}
+
+/// What became of a lease, as a row of the usage log.
+pub(super) fn event(at: Ms, kind: EventKind, lease: &Lease) -> Write {
+    Write::Event(Box::new(Event {
+        at,
+        kind,
+        seat: lease.shared_seat(),
+        lease: Some(lease.id),
+        key: lease.key.clone(),
+        feature: lease.ask.feature.clone(),
+        seats: lease.ask.seats,
+        user: lease.ask.user.clone(),
+        host: lease.ask.host.clone(),
+        code: None,
+        until: lease.pass.as_ref().map(|pass| pass.until),
+    }))
 }
 
 /// A row of the audit log, written in the commit of the deed.
@@ -206,10 +225,10 @@ pub enum Write {
     PassOver(Box<PassOver>),
     /// What a restored server may have lent is held.
     UnknownHeld,
-    /// No pass is freed before this instant.
+    /// No pass is freed before this instant; `None`: each is freed in its time.
     PassesHeld {
         /// Which.
-        until: Ms,
+        until: Option<Ms>,
     },
     /// Who gets no seat of a feature for a while.
     Barred(Box<Bar>),

@@ -121,6 +121,9 @@ pub struct PoolShare {
     /// Seats that are assigned to the workstation's person and still in use elsewhere: they come by themselves.
     #[serde(default)]
     pub pending: u32,
+    /// Seats beside these that are assigned to people: a server that works for everybody can have none of them.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub for_people: u32,
 }
 
 #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde passes references")]

@@ -36,6 +36,8 @@ pub struct Fact {
     pub who: Arc<Who>,
     /// How many seats.
     pub seats: u32,
+    /// When the pass ends that the lease is; `None` if it is none.
+    pub until: Option<Ms>,
 }
 
 /// A lease that is out, as far as it counts.
@@ -49,6 +51,9 @@ pub struct Holding {
     pub seat: Option<LeaseId>,
     /// A machine has borrowed it: it counts also while the server is off.
     pub borrowed: bool,
+    /// When the pass ends that it is; `None` if it is none. From then on no machine has it, and until it is freed it counts
+    /// as what applications hold: while the server runs.
+    pub until: Option<Ms>,
     /// Its time up to here is in the totals of its days.
     pub charged: Ms,
 }
@@ -162,6 +167,8 @@ pub struct Rollup {
     all: Arc<str>,
     gaps: Vec<Gap>,
     leases: HashMap<LeaseId, Holding>,
+    /// Passes that machines have, by when they end.
+    ends: BTreeSet<(Ms, LeaseId)>,
     /// By how far it is in the totals of days.
     charged: BTreeSet<(Ms, Arc<Who>)>,
     /// Leases on each shared seat, and as whose it counts: those who share it may spell their host otherwise.
@@ -180,6 +187,7 @@ impl Rollup {
             all: ALL.into(),
             gaps,
             leases: HashMap::new(),
+            ends: BTreeSet::new(),
             charged: BTreeSet::new(),
             shared: HashMap::new(),
             features: HashMap::new(),
@@ -227,7 +235,7 @@ impl Rollup {
     /// Counts one event.
     pub fn fact(&mut self, fact: &Fact, added: &mut Added) {
         // The time was set back in between: what is counted is counted.
-        self.through = self.through.max(fact.at);
+        self.go_to(self.through.max(fact.at), added);
         let now = self.through;
         match fact.kind {
             EventKind::Checkout | EventKind::Borrow | EventKind::Adopted => self.begin(fact, now, added),
@@ -240,13 +248,14 @@ impl Rollup {
                 }
                 added.day(&fact.who, day_of(now), |day| day.denials += 1);
             }
-            EventKind::Copied | EventKind::TakenBack | EventKind::Extend => {}
+            EventKind::Extend => self.extend(fact, now, added),
+            EventKind::Copied | EventKind::TakenBack => {}
         }
     }
 
     /// Nothing happened up to `now` but what was told: every feature is counted up to then.
     pub fn advance(&mut self, now: Ms, added: &mut Added) {
-        self.through = self.through.max(now);
+        self.go_to(self.through.max(now), added);
         let features: Vec<Arc<str>> = self.features.keys().cloned().collect();
         for feature in features {
             self.accrue(&feature, self.through, added);
@@ -299,6 +308,50 @@ impl Rollup {
         }
     }
 
+    /// Up to `now`, with the passes that end by then.
+    fn go_to(&mut self, now: Ms, added: &mut Added) {
+        while let Some((until, id)) = self.ends.first().copied().filter(|(until, _)| *until <= now) {
+            self.ends.remove(&(until, id));
+            self.set_borrowed(id, false, until, added);
+        }
+        self.through = now;
+    }
+
+    /// A machine has a pass until later.
+    fn extend(&mut self, fact: &Fact, now: Ms, added: &mut Added) {
+        let Some((id, until)) = fact.lease.zip(fact.until) else { return };
+        let Some(holding) = self.leases.get_mut(&id) else { return };
+        if let Some(before) = holding.until.replace(until) {
+            self.ends.remove(&(before, id));
+        }
+        self.set_borrowed(id, now < until, now, added);
+        if now < until {
+            self.ends.insert((until, id));
+        }
+    }
+
+    /// From an instant on a machine has a lease, or has it no more. One that shares its seat is no pass.
+    fn set_borrowed(&mut self, id: LeaseId, borrowed: bool, at: Ms, added: &mut Added) {
+        let Some(who) = self.leases.get(&id).filter(|holding| holding.seat.is_none()).map(|held| Arc::clone(&held.who))
+        else {
+            return;
+        };
+        self.charge(&who, at, added);
+        for feature in [Arc::clone(&who.feature), Arc::clone(&self.all)] {
+            self.accrue(&feature, at, added);
+        }
+        let Some(holding) = self.leases.get_mut(&id) else { return };
+        let pair = self.pairs.get_mut(&who).map(|pair| &mut pair.live);
+        let before = holding.clone();
+        holding.borrowed = borrowed;
+        let of_feature = self.features.iter_mut().filter(|(feature, _)| **feature == who.feature || ***feature == *ALL);
+        for live in of_feature.map(|(_, live)| live).chain(pair) {
+            live.take(&before);
+            live.give(holding);
+        }
+        added.leases.insert(id, LeaseChange::Out(holding.clone()));
+    }
+
     fn begin(&mut self, fact: &Fact, now: Ms, added: &mut Added) {
         let Some(id) = fact.lease.filter(|id| !self.leases.contains_key(id)) else { return };
         let shared = fact.seat.and_then(|seat| self.shared.get(&seat));
@@ -308,7 +361,8 @@ impl Rollup {
             who: Arc::clone(&who),
             seats: fact.seats,
             seat: fact.seat,
-            borrowed: fact.kind == EventKind::Borrow,
+            borrowed: fact.kind == EventKind::Borrow && fact.until.is_none_or(|until| now < until),
+            until: fact.until,
             charged: now,
         };
         for feature in [Arc::clone(&who.feature), Arc::clone(&self.all)] {
@@ -335,6 +389,9 @@ impl Rollup {
     fn end(&mut self, fact: &Fact, now: Ms, added: &mut Added) {
         let Some(id) = fact.lease else { return };
         let Some(holding) = self.leases.remove(&id) else { return };
+        if let Some(until) = holding.until {
+            self.ends.remove(&(until, id));
+        }
         if let Some(pair) = self.pairs.get_mut(&holding.who) {
             // Before it is counted: how far that is must stand on a lease that stays.
             pair.leases.remove(&id);
@@ -394,6 +451,9 @@ impl Rollup {
                 let none = Live { at: self.through, ..none };
                 self.features.entry(Arc::clone(feature)).or_insert(none).give(&holding);
             }
+        }
+        if let Some(until) = holding.until.filter(|_| holding.borrowed) {
+            self.ends.insert((until, id));
         }
         self.leases.insert(id, holding);
     }

@@ -17,11 +17,11 @@ struct Told {
 }
 
 fn told() -> impl Strategy<Value = Vec<Told>> {
-    let one = (0..700_i64, 0..7_usize, 0..10_u8).prop_map(|(after_min, lease, what)| Told { after_min, lease, what });
+    let one = (0..700_i64, 0..7_usize, 0..12_u8).prop_map(|(after_min, lease, what)| Told { after_min, lease, what });
     prop::collection::vec(one, 1..60)
 }
 
-/// Leases 5 and 6 share a seat; the others have one or two of their own. Lease 4 is borrowed.
+/// Leases 5 and 6 share a seat; the others have one or two of their own. Lease 4 is borrowed, and may be extended.
 fn fact(at: Ms, told: &Told) -> Fact {
     let lease = told.lease;
     let shared = lease >= 5;
@@ -36,11 +36,13 @@ fn fact(at: Ms, told: &Told) -> Fact {
         0..=4 => EventKind::Checkout,
         5..=7 => EventKind::Checkin,
         8 => EventKind::Expired,
-        _ => EventKind::Denied,
+        9 => EventKind::Denied,
+        _ => EventKind::Extend,
     };
     let seats = if shared { 1 } else { 1 + u32::try_from(lease % 2).unwrap() };
     let number = u64::try_from(lease).unwrap();
-    Fact { at, kind, lease: Some(id(number)), seat: shared.then(|| id(99)), who: who.into(), seats }
+    let until = (lease == 4).then(|| at.plus(i64::from(told.what) * 150 * MINUTE));
+    Fact { at, kind, lease: Some(id(number)), seat: shared.then(|| id(99)), who: who.into(), seats, until }
 }
 
 #[derive(Default)]
@@ -87,15 +89,16 @@ fn by_hand(facts: &[Fact], end: Ms, gaps: &[Gap]) -> Stored {
     let mut at = facts[0].at;
     let look = |stored: &mut Stored, out: &BTreeMap<LeaseId, Fact>, at: Ms, ms: i64, off: bool| {
         let mut seats: BTreeMap<LeaseId, (Fact, u32)> = BTreeMap::new();
+        let has = |fact: &Fact| fact.until.is_some_and(|until| at < until);
         for (id, fact) in out {
-            if !off || fact.kind == EventKind::Borrow {
+            if !off || has(fact) {
                 seats.insert(fact.seat.unwrap_or(*id), (fact.clone(), fact.seats));
             }
         }
         for feature in FEATURES.into_iter().chain([ALL]) {
             let of = || seats.values().filter(|(fact, _)| feature == ALL || &*fact.who.feature == feature);
             let sum: u32 = of().map(|(_, seats)| seats).sum();
-            let borrowed: u32 = of().filter(|(fact, _)| fact.kind == EventKind::Borrow).map(|(_, seats)| seats).sum();
+            let borrowed: u32 = of().filter(|(fact, _)| has(fact)).map(|(_, seats)| seats).sum();
             if sum > 0 {
                 let row = stored.hours.entry((feature.into(), hour_of(at))).or_default();
                 row.seat_ms += i64::from(sum) * ms;
@@ -144,6 +147,11 @@ fn by_hand(facts: &[Fact], end: Ms, gaps: &[Gap]) -> Stored {
                 }
                 EventKind::Checkin | EventKind::Expired if out.remove(&fact.lease.unwrap()).is_some() => {
                     count(&mut stored, &|row| row.ends += 1);
+                }
+                EventKind::Extend => {
+                    if let Some(borrowed) = out.get_mut(&fact.lease.unwrap()) {
+                        borrowed.until = fact.until;
+                    }
                 }
                 _ => {}
             }

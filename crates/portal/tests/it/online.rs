@@ -337,6 +337,10 @@ fn what_nobody_was_given_is_its_owners_on_their_own_machine_as_well() {
         floor.sync(world, &[(license, report(floor.holds(license), floor.holds(license), 10))]);
     }
     assert_eq!((mine.holds(license), floor.holds(license)), (2, 8));
+    // Its refusals can say where the other two are.
+    let answer = floor.sync(world, &[(license, report(8, 8, 10))]);
+    let share = answer.pools.iter().find(|pool| pool.license == license).unwrap();
+    assert_eq!((share.seats, share.for_people), (8, 2));
     // And the other way round.
     assignments::revoke(&world.portal, &ada, license, id(&ada)).unwrap();
     mine.sync(world, &[(license, report(2, 2, 0)), (own, report(1, 1, 0))]);

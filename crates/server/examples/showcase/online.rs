@@ -115,6 +115,7 @@ fn pool(line: &Line) -> PoolShare {
         exhausted: false,
         assigned: false,
         pending: 0,
+        for_people: 0,
     }
 }
 

@@ -18,7 +18,9 @@ use leasehold_web::maud::{Markup, html};
 use leasehold_web::page::{Frame, Width, page};
 use leasehold_web::problem::ApiProblem;
 use leasehold_web::text::number;
-use leasehold_wire::server::{ActivationStatus, OnlineState, OnlineStatus, ReceiptState, ServerState, StatusResponse};
+use leasehold_wire::server::{
+    ActivationStatus, HeldStatus, OnlineState, OnlineStatus, ReceiptState, ServerState, StatusResponse,
+};
 
 /// `GET /disable`
 pub(super) async fn question(Administrator(visit): Administrator) -> Result<Response, ApiProblem> {
@@ -232,10 +234,13 @@ fn draining(seen: &StatusResponse) -> Markup {
             Tile {
                 label: "Applications left",
                 value: number(seen.applications_out()),
-                detail: if seen.passes_out == 0 {
-                    "still hold a seat".to_owned()
-                } else {
-                    format!("and {}", words::count(seen.passes_out, "pass borrowed", "passes borrowed"))
+                detail: match (seen.passes_borrowed(), seen.held) {
+                    (0, None) => "still hold a seat".to_owned(),
+                    (0, Some(held)) => format!("and {} since the restore", held_seats(held)),
+                    (borrowed, None) => format!("and {}", borrowed_passes(borrowed)),
+                    (borrowed, Some(held)) => {
+                        format!("and {}, {} since the restore", borrowed_passes(borrowed), held_seats(held))
+                    }
                 },
                 tone: Tone::Warning,
             },
@@ -249,7 +254,8 @@ fn draining(seen: &StatusResponse) -> Markup {
         div.card {
             p {
                 "When the last application has given its seat back or has run out"
-                @if seen.passes_out > 0 { ", and the last pass is back" }
+                @if seen.passes_borrowed() > 0 { ", and the last pass is back" }
+                @if seen.held.is_some() { ", and nothing is held any more since the restore" }
                 ", the key"
                 @if let Some(name) = name { " of " strong { (wrapped(name)) } }
                 " is destroyed"
@@ -260,12 +266,23 @@ fn draining(seen: &StatusResponse) -> Markup {
                     None => " and the receipt can be downloaded here.",
                 }
             }
-            @if seen.passes_out > 0 {
+            @if seen.held.is_some() {
+                p { "What is held since the restore ends by itself, or when an administrator says that no machine has it. " a href="/passes" { "Borrowed by machines" } }
+            }
+            @if seen.passes_borrowed() > 0 {
                 p { "A pass is back when it is returned or written off, or a day after its end. " a href="/passes" { "Borrowed by machines" } }
             }
             p { a href="/holders" { "See who still holds a seat" } }
         }
     }
+}
+
+fn borrowed_passes(count: u64) -> String {
+    words::count(count, "pass borrowed", "passes borrowed")
+}
+
+fn held_seats(held: HeldStatus) -> String {
+    words::count(held.seats, "seat held", "seats held")
 }
 
 fn disabled(seen: &StatusResponse) -> Markup {

@@ -227,7 +227,10 @@ fn figures(all: &[Product<'_>], seen: &StatusResponse) -> [Tile; 4] {
         Tile {
             label: "Seats in use",
             value: number(in_use),
-            detail: format!("of {}", number(total)),
+            detail: match total {
+                0 if in_use > 0 => "still, of what has ended".to_owned(),
+                total => format!("of {}", number(total)),
+            },
             tone: if in_use > total { Tone::Bad } else { Tone::Neutral },
         },
         Tile {

@@ -206,8 +206,8 @@ async fn draw_question(visit: &Visit, pass: &str, refused: Option<&Problem>) -> 
             ask(&pass, refused, online, visit.now)
         }
         None => empty_state(
-            "That pass is over",
-            "It was returned, or has ended: its seats are free.",
+            "No machine has that pass",
+            "It was returned or has ended, or this server never gave it.",
             link_button("Borrowed by machines", HERE, Button::Primary),
         ),
     };

@@ -292,6 +292,13 @@ fn denial_response(denial: Denial, holders: Vec<Holder>, now: Ms) -> DenialRespo
                 let more =
                     format!(" The account has {}, {} at other license servers.", account.seats, account.elsewhere);
                 numbers.push_str(&more);
+                if account.for_people > 0 {
+                    numbers.push_str(&format!(
+                        " {} more {} assigned to people.",
+                        account.for_people,
+                        is_or_are(account.for_people.into())
+                    ));
+                }
             }
             numbers
         }
@@ -337,6 +344,7 @@ fn denial_response(denial: Denial, holders: Vec<Holder>, now: Ms) -> DenialRespo
         free: capacity.free,
         account_total: account.map(|account| account.seats),
         account_elsewhere: account.map(|account| account.elsewhere),
+        account_for_people: account.map(|account| account.for_people),
         free_at: denial.free_at.map(Into::into),
         free_in_s,
         borrow_days_max: denial.borrow_days_max,

@@ -20,8 +20,8 @@ const LOOKED_AT_ONCE: i64 = 10_000;
 pub(super) fn add(tx: &mut Tx<'_>, event: &Event, names: bool) -> Result<(), DbError> {
     let (user, host) = if names { (&*event.user, &*event.host) } else { ("", "") };
     tx.exec(
-        "INSERT INTO usage_event (at_ms, kind, lease, key, feature, seats, user_name, host, code, seat)
-         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)",
+        "INSERT INTO usage_event (at_ms, kind, lease, key, feature, seats, user_name, host, code, seat, until_ms)
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11)",
         &[
             event.at.0.into(),
             event.kind.word().into(),
@@ -33,6 +33,7 @@ pub(super) fn add(tx: &mut Tx<'_>, event: &Event, names: bool) -> Result<(), DbE
             host.into(),
             event.code.map(|code| code.word()).into(),
             event.seat.map(|seat| seat.to_string()).into(),
+            event.until.map(|until| until.0).into(),
         ],
     )?;
     Ok(())

@@ -17,6 +17,7 @@ pub(crate) const MIGRATIONS: Migrations = Migrations(&[
     NOT_AGAIN,
     PASS_HOLDER,
     UNKNOWN_PASSES,
+    USAGE_ENDS,
 ]);
 
 const FIRST: Migration = Migration {
@@ -348,6 +349,18 @@ const UNKNOWN_PASSES: Migration = Migration {
     sql: "
         -- When the backup was made, until what may have been lent since is held; NULL afterwards, and if none was restored.
         ALTER TABLE state ADD COLUMN passes_unknown_since_ms BIGINT;
+    ",
+};
+
+const USAGE_ENDS: Migration = Migration {
+    version: 13,
+    name: "when passes end that usage counts",
+    sql: "
+        -- When the pass ends; NULL if the lease is none, and of what was written before.
+        ALTER TABLE usage_event ADD COLUMN until_ms BIGINT;
+        ALTER TABLE usage_lease ADD COLUMN until_ms BIGINT;
+        UPDATE usage_lease SET until_ms = (SELECT CAST(json_extract(pass, '$.until') AS BIGINT) FROM lease
+                                           WHERE lease.id = usage_lease.lease AND pass IS NOT NULL);
     ",
 };
 

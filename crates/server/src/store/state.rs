@@ -107,8 +107,8 @@ pub(super) fn set_keys_kept(tx: &mut Tx<'_>, since: Ms, until: Ms) -> Result<(),
     Ok(())
 }
 
-pub(super) fn set_passes_held(tx: &mut Tx<'_>, until: Ms) -> Result<(), DbError> {
-    tx.exec("UPDATE state SET passes_held_until_ms = ?1 WHERE id = 1", &[until.0.into()])?;
+pub(super) fn set_passes_held(tx: &mut Tx<'_>, until: Option<Ms>) -> Result<(), DbError> {
+    tx.exec("UPDATE state SET passes_held_until_ms = ?1 WHERE id = 1", &[until.map(|until| until.0).into()])?;
     Ok(())
 }
 

@@ -110,6 +110,7 @@ fn event(at: Ms, kind: EventKind, random: &mut Seeded) -> Write {
         user: "".into(),
         host: "".into(),
         code: None,
+        until: None,
     }))
 }
 
@@ -152,7 +153,8 @@ fn when_the_time_is_set_back_figures_go_with_it_and_nothing_is_counted_twice() {
     let db = database();
     let who = Who { feature: "gui".into(), user: "ann".into(), host: "h".into() };
     let who = std::sync::Arc::new(who);
-    let fact = |at, kind, lease| Fact { at, kind, lease: Some(lease), seat: None, who: who.clone(), seats: 2 };
+    let fact =
+        |at, kind, lease| Fact { at, kind, lease: Some(lease), seat: None, who: who.clone(), seats: 2, until: None };
     let lease = |number| LeaseId::draw(Ms(1), &mut Seeded::new(number));
     let begin = Ms(20_000 * DAY_MS);
     let (mut rollup, mut added) = (Rollup::new(begin, Vec::new(), Vec::new()), Added::default());

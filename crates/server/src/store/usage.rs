@@ -82,8 +82,7 @@ pub(crate) fn forget_gaps(tx: &mut Tx<'_>, before: Ms) -> Result<(), DbError> {
 /// What was out as far as the log is counted, and when the server was off.
 #[expect(clippy::type_complexity, reason = "what Rollup::new takes")]
 pub(crate) fn leases_counted(tx: &mut Tx<'_>) -> Result<(Vec<(LeaseId, Holding)>, Vec<Gap>), DbError> {
-    let sql =
-        "SELECT lease, feature, user_name, host, seats, seat, borrowed, charged_ms FROM usage_lease ORDER BY lease";
+    let sql = "SELECT lease, feature, user_name, host, seats, seat, borrowed, charged_ms, until_ms FROM usage_lease ORDER BY lease";
     let leases = tx.all(sql, &[], |row| {
         let who = Who { feature: row.str(1)?.into(), user: row.str(2)?.into(), host: row.str(3)?.into() };
         let holding = Holding {
@@ -92,6 +91,7 @@ pub(crate) fn leases_counted(tx: &mut Tx<'_>) -> Result<(Vec<(LeaseId, Holding)>
             seat: row.opt_str(5)?.map(lease_id).transpose()?,
             borrowed: row.bool(6)?,
             charged: Ms(row.int(7)?),
+            until: row.opt_int(8)?.map(Ms),
         };
         Ok((lease_id(row.str(0)?)?, holding))
     })?;
@@ -119,7 +119,7 @@ pub(crate) struct RollEvent {
 /// Rows of the log after `event`, oldest first.
 pub(crate) fn events_after(tx: &mut Tx<'_>, event: i64, most: u32) -> Result<Vec<RollEvent>, DbError> {
     tx.all(
-        "SELECT id, at_ms, kind, lease, feature, seats, user_name, host, seat FROM usage_event
+        "SELECT id, at_ms, kind, lease, feature, seats, user_name, host, seat, until_ms FROM usage_event
          WHERE id > ?1 ORDER BY id LIMIT ?2",
         &[event.into(), most.into()],
         |row| {
@@ -132,6 +132,7 @@ pub(crate) fn events_after(tx: &mut Tx<'_>, event: i64, most: u32) -> Result<Vec
                 seat: row.opt_str(8)?.map(lease_id).transpose()?,
                 who: who.into(),
                 seats: u32::try_from(row.int(5)?).unwrap_or(u32::MAX),
+                until: row.opt_int(9)?.map(Ms),
             };
             Ok(RollEvent { id: row.int(0)?, fact })
         },
@@ -182,8 +183,9 @@ pub(crate) fn store(tx: &mut Tx<'_>, from: &Roll, (event, through): (i64, Ms), a
 
 fn set_lease(tx: &mut Tx<'_>, lease: LeaseId, holding: &Holding) -> Result<(), DbError> {
     tx.exec(
-        "INSERT INTO usage_lease (lease, feature, user_name, host, seats, seat, borrowed, charged_ms)
-         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8) ON CONFLICT (lease) DO UPDATE SET charged_ms = excluded.charged_ms",
+        "INSERT INTO usage_lease (lease, feature, user_name, host, seats, seat, borrowed, charged_ms, until_ms)
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9) ON CONFLICT (lease) DO UPDATE SET
+             charged_ms = excluded.charged_ms, borrowed = excluded.borrowed, until_ms = excluded.until_ms",
         &[
             lease.to_string().into(),
             (&*holding.who.feature).into(),
@@ -193,6 +195,7 @@ fn set_lease(tx: &mut Tx<'_>, lease: LeaseId, holding: &Holding) -> Result<(), D
             holding.seat.map(|seat| seat.to_string()).into(),
             holding.borrowed.into(),
             holding.charged.0.into(),
+            holding.until.map(|until| until.0).into(),
         ],
     )?;
     Ok(())

@@ -71,6 +71,10 @@ fn whoever_lost_the_seat_to_an_administrator_reads_why_and_asks_in_vain_for_a_wh
     let said = refused.to_string();
     assert!(said.contains("deadline") && !said.contains("network"), "{said}");
     assert!(of("ben").checkout(&studio()).is_ok());
+    // Doctor asks as whoever runs it.
+    let [found] = client.examine().try_into().unwrap();
+    assert!(!found.ok && found.problems.len() == 1 && found.problems[0].contains("deadline"), "{found:?}");
+    assert!(of("ben").examine()[0].ok);
 }
 
 #[test]

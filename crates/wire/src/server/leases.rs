@@ -181,6 +181,9 @@ pub struct DenialResponse {
     /// Of these, at other license servers.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub account_elsewhere: Option<u32>,
+    /// Seats beside those of `account_total` that are assigned to people, who use them at license servers of their own.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub account_for_people: Option<u32>,
     /// When the next seat is free at the latest if nothing is heard of its holder, or when new ones are given again.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub free_at: Option<Time>,

@@ -38,6 +38,7 @@ fn share(seats: u32, elsewhere: u32, free: u32) -> PoolShare {
         exhausted: false,
         assigned: false,
         pending: 0,
+        for_people: 0,
     }
 }
 
@@ -332,6 +333,19 @@ fn the_portal_says_what_time_it_is() {
             if tolerated { set_time_to.is_none() } else { set_time_to.is_some_and(close) },
             "{off_ms}: {set_time_to:?}"
         );
+    }
+}
+
+#[test]
+fn a_doubt_of_the_clock_is_over_when_the_portal_says_the_same_time() {
+    for (off_ms, certain) in [(0, true), (-5 * MINUTE_MS, true), (90 * MINUTE_MS, false)] {
+        let mut online = Online::enabled(1, 1);
+        online.server.restart(online.now, StartVerdict::Behind { by_ms: 100 * DAY_MS });
+        assert!(online.server.engine.passes_held_until.is_some());
+        let seq = online.request().seq;
+        online.answer_at(online.now.plus(-off_ms), seq, Verdict::Ok, share(1, 0, 0), None);
+        // Where the time was ahead it is set back, and memory is built anew.
+        assert_eq!(online.server.engine.passes_held_until.is_none(), certain, "{off_ms}");
     }
 }
 

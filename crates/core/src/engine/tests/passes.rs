@@ -2,7 +2,7 @@
 
 use super::*;
 use crate::ids::PassId;
-use crate::time::HOUR_MS;
+use crate::time::{HOUR_MS, MINUTE_MS};
 
 pub(super) fn lending(number: u64, seats: u32, until: Ms, days: u32) -> Line {
     let terms = Terms { borrow_days_max: days, write_offs: 2, ..Terms::by_file(Share::None, None) };
@@ -236,6 +236,36 @@ fn an_extension_does_not_end_a_doubt_of_the_clock() {
     pass(server.borrow(ahead.plus(HOUR_MS), "k", 14));
     let freed_at = server.engine.pool.lease(id.lease()).unwrap().freed_at;
     assert_eq!(freed_at, ahead.plus(100 * DAY_MS), "as before it");
+}
+
+#[test]
+fn a_doubt_of_the_clock_is_short_once_the_clock_agrees_and_over_when_the_portal_does() {
+    let mut server = Server::lending(vec![lending(1, 1, d(900), 14)]);
+    let (id, _) = pass(server.borrow(NOW, "k", 3));
+    let freed_at = |server: &Server| server.engine.pool.lease(id.lease()).unwrap().freed_at;
+    server.restart(d(1), StartVerdict::Behind { by_ms: 100 * DAY_MS });
+    assert_eq!(freed_at(&server), d(101));
+    server.restart(d(2), StartVerdict::Behind { by_ms: 10 * DAY_MS });
+    assert_eq!(freed_at(&server), d(101), "the clock is behind still");
+    // Set right: what is stored is as right as a clock that is ahead.
+    server.restart(d(3), StartVerdict::Plausible);
+    assert_eq!(freed_at(&server), d(5));
+    server.restart(d(4), StartVerdict::Plausible);
+    assert_eq!(freed_at(&server), d(5), "no longer with each start");
+    server.restart(d(4), StartVerdict::Behind { by_ms: 100 * DAY_MS });
+    // Signed too long ago to say what time it is now.
+    let signed = |rev, issued_at: Ms| {
+        let mut document = document(rev, vec![lending(1, 1, d(900), 14)]);
+        document.grant.issued_at = issued_at;
+        document
+    };
+    server.install(d(4), signed(3, d(4).plus(-2 * HOUR_MS)));
+    assert_eq!(freed_at(&server), d(104));
+    server.writes.clear();
+    server.install(d(4), signed(4, d(4).plus(-10 * MINUTE_MS)));
+    assert_eq!(freed_at(&server), d(4), "a day after its end, as always");
+    let stored = |write: &Write| matches!(write, Write::PassesHeld { until: None });
+    assert!(server.writes.iter().any(stored), "and also after the next start");
 }
 
 #[test]

@@ -197,6 +197,10 @@ pub(super) fn plan(
             exhausted: allotment.exhausted,
             assigned: workstation.scope == Scope::Person,
             pending: pools.pending_of(part),
+            for_people: match part {
+                Part::Floating if pools.running() => pools.license.seats.saturating_sub(facts.seats),
+                _ => 0,
+            },
             ..share(&pools.license, (facts.seats, elsewhere))
         };
         plan.taken.insert(id, allotment.taken);
@@ -244,6 +248,7 @@ fn share(license: &LicenseRow, (seats, elsewhere): (u32, u32)) -> PoolShare {
         exhausted: false,
         assigned: false,
         pending: 0,
+        for_people: 0,
     }
 }
 

@@ -235,7 +235,7 @@ fn manage(visit: &Visit, account: &AdministratorView, wrong: Option<&str>) -> Ma
                     kind: Button::Danger,
                 }))
             } @else {
-                p { "Your account may look at everything and change nothing." }
+                p { "Your account may look at everything but the support bundle, and change nothing." }
                 p { a href=(HERE) { "Back to the administrators" } }
             }
         }
@@ -274,7 +274,7 @@ fn add_form(shown: &Shown) -> Markup {
         form #add-form method="post" action=(HERE) {
             (Field::new("name", "Name").required().hint("What is entered to sign in, and what the audit log shows.").value(entered("name")).error(shown.at("name")).text())
             (Field::new("kind", "May").value(kind).choice(&[
-                ("read_only", "Look only", "Sees everything, and changes nothing but its own password."),
+                ("read_only", "Look only", "Sees everything but the support bundle, and changes nothing but its own password."),
                 ("administrator", "Change everything", "Like you."),
             ]))
             (Field::new("password", "Password").required().autocomplete("new-password").hint(&hint).error(shown.at("password")).password())
