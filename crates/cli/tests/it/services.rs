@@ -97,7 +97,7 @@ fn who_disables_a_server_reads_of_passes_before_and_after() {
     let server = |arguments: &[&str]| site.machine.run(&[&["server"], arguments, &["--data", "server"]].concat());
     let sooner = "server lost PASS --write-off";
     server(&["disable"])
-        .failed(1, &["1 pass of a machine is out", "returned, written off or have ended", sooner, "--yes"]);
+        .failed(1, &["1 pass of a machine is out", "returned, freed, written off or has ended", sooner, "--yes"]);
     let begun = server(&["disable", "--yes"]).ok().out;
     assert!(begun.contains("the seat of 1 application, and 1 pass of a machine.") && begun.contains(sooner), "{begun}");
     let json = server(&["disable", "--yes", "--json"]).ok().json();
