@@ -64,7 +64,9 @@ impl From<PassFailure> for Failure {
         let of =
             |servers: &[ServerTrouble]| servers.iter().map(|entry| exit_of(&entry.trouble)).min().unwrap_or(NO_SERVER);
         let (exit, detail) = match &failure {
-            PassFailure::Servers(servers) => (of(servers), json!({ "servers": servers })),
+            PassFailure::Servers(servers) | PassFailure::NoOther { servers, .. } => {
+                (of(servers), json!({ "servers": servers }))
+            }
             PassFailure::LenderAway { servers, .. } => (NO_SERVER, json!({ "servers": servers })),
             PassFailure::Trouble(trouble) => (FAILED, json!(trouble)),
             PassFailure::Clock { behind_ms } => (FAILED, json!({ "code": "CLOCK_SUSPECT", "behind_ms": behind_ms })),

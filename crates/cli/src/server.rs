@@ -22,7 +22,9 @@ use leasehold_core::time::DAY_MS;
 use leasehold_host::{OsRandom, SystemClock};
 use leasehold_server::local::{self, Local, LocalError};
 use leasehold_trust::FILE_BYTES_MAX;
-use leasehold_wire::server::{ActivationResponse, EnableRequest, OnlineState, PassView, TestConnectionRequest};
+use leasehold_wire::server::{
+    ActivationResponse, EnableRequest, OnlineState, PassView, ServerState, TestConnectionRequest,
+};
 use serde_json::json;
 use std::io::Read;
 use std::path::{Path, PathBuf};
@@ -423,9 +425,12 @@ pub(crate) fn server(command: ServerCommand) -> Result<u8, Failure> {
         What::Disable { folder, yes, json } => {
             // Only for the words: what cannot be seen is no reason not to disable.
             let status = local::status(folder.clone().open()).ok();
-            if !yes {
+            // Asked again to see how far it is, it does nothing more.
+            let begins = status.as_ref().is_none_or(|status| status.state == ServerState::Active);
+            if !yes && begins {
                 crate::secrets::confirm(&told::disable_question(status.as_ref()))?;
             }
+            let held = status.as_ref().and_then(|status| status.held);
             let online = status.and_then(|status| status.online);
             let disabled = local::disable(folder.open())?;
             Output { json }.print(&disabled, || {
@@ -438,7 +443,7 @@ pub(crate) fn server(command: ServerCommand) -> Result<u8, Failure> {
                      server status` says; otherwise upload it there: leasehold server receipt > FILE"
                         .to_owned()
                 } else {
-                    told::draining(&disabled)
+                    told::draining(&disabled, held)
                 }
             })?;
         }

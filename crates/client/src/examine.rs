@@ -101,7 +101,9 @@ pub(crate) fn examine(link: &Link, identity: &Identity) -> Examination {
             let here = asked_at.plus(answered_at.since(asked_at) / 2);
             found.told(&status, here);
             found.grant(link, &status, answered_at);
-            if found.problems.is_empty() {
+            // That all seats are in use may not be what keeps this user from one.
+            let full = found.problems.len() == 1 && status.features.iter().all(|feature| feature.free == 0);
+            if found.problems.is_empty() || full {
                 found.tried(link, identity);
             }
         }
@@ -149,8 +151,8 @@ impl Examination {
         if let Some(until) = status.clock.no_new_leases_until {
             self.problem(
                 format!(
-                    "The clock of the server's machine was behind when it started: no new seats until {}.",
-                    until.0.rfc3339()
+                    "The clock of the server's machine was behind when it started: no new seats for {}.",
+                    span(until.0.since(status.server_time.0).max(0) / 1_000)
                 ),
                 "Set the clock of the license server's machine right (NTP), and wait.",
             );
@@ -262,17 +264,19 @@ impl Examination {
         // A server that tells nobody what would be gives seats all the same.
         let told: Vec<_> = wishes.filter_map(|wish| link.simulate(&wish).ok()).collect();
         let refused: Vec<Trouble> = told.iter().filter_map(refusal).collect();
-        let all = refused.len() == told.len();
-        for trouble in refused {
-            let (what, what_to_do) = (trouble.what(&self.server.clone()), trouble.what_to_do());
-            match () {
-                // One is enough: the others mostly say the same.
-                () if all => return self.problem(what, &what_to_do),
-                // Who wants one waits, as everywhere.
-                () if trouble.code() == DenialCode::NoSeats.word() => {}
-                () => self.note(what, &what_to_do),
-            }
+        let is_full = |trouble: &&Trouble| trouble.code() == DenialCode::NoSeats.word();
+        let others = || refused.iter().filter(|trouble| !is_full(trouble));
+        if refused.len() == told.len() {
+            // One is enough: the others mostly say the same. That nothing is free may be said already.
+            let first = others().next().or(refused.first().filter(|_| self.problems.is_empty()));
+            return first.into_iter().for_each(|trouble| self.refused(trouble, Self::problem));
         }
+        // Where nothing is free, whoever wants a seat waits, as everywhere.
+        others().for_each(|trouble| self.refused(trouble, Self::note));
+    }
+
+    fn refused(&mut self, trouble: &Trouble, tell: fn(&mut Self, String, &str)) {
+        tell(self, trouble.what(&self.server.clone()), &trouble.what_to_do());
     }
 
     /// What the server says of its portal, where it matters to applications here.

@@ -196,6 +196,15 @@ impl DenialCode {
         }
     }
 
+    /// NO_SEATS where more were asked for than there are, in use or not.
+    pub fn explain_too_many() -> Explanation {
+        Explanation {
+            what: "More seats of this feature were asked for than there are.",
+            what_to_do: "Ask for fewer seats, or get more.",
+            who: ADMINISTRATOR,
+        }
+    }
+
     /// NO_SEATS of a restored server that holds what machines may have borrowed after the backup was made.
     pub fn explain_held() -> Explanation {
         Explanation {

@@ -536,7 +536,7 @@ fn refused(refusal: &Refusal, license: &str) -> Problem {
             .detail(format!(
                 "{wanted} seats of {name} were asked for; {available} can be given to this workstation now."
             ))
-            .next("Choose fewer, give seats back at another workstation, or buy more.", who::YOU),
+            .next("Choose fewer, recall seats from a license server that is online, give some back at another workstation, or buy more.", who::YOU),
         Refusal::BadEnd { latest, .. } => Problem::new(422, "BAD_END", "A chosen end is not allowed.")
             .detail(format!(
                 "{name} can be given until {} at the latest, and not into the past.",

@@ -4,8 +4,8 @@ use super::leases;
 use crate::output::printable;
 use leasehold_core::text::{counted, is_or_are};
 use leasehold_wire::server::{
-    ConnectionStepName, ConnectionStepState, ConnectionTest, DisableResponse, OnlineState, OnlineStatus, ReceiptState,
-    ServerState, StatusResponse,
+    ConnectionStepName, ConnectionStepState, ConnectionTest, DisableResponse, HeldStatus, OnlineState, OnlineStatus,
+    ReceiptState, ServerState, StatusResponse,
 };
 
 pub(super) fn describe(status: &StatusResponse) -> String {
@@ -53,6 +53,12 @@ pub(super) fn describe(status: &StatusResponse) -> String {
             "RESTORED FROM A BACKUP: new seats from {}; applications that run keep theirs.\n",
             restored.new_leases_from.0.rfc3339()
         ));
+        if let Some(until) = restored.held_until {
+            text.push_str(&format!(
+                "What may have been lent after the backup is held from then on, until {} at the latest: `leasehold server passes`.\n",
+                until.0.rfc3339()
+            ));
+        }
     }
     if let Some(held) = status.held {
         text.push_str(&format!(
@@ -65,7 +71,10 @@ pub(super) fn describe(status: &StatusResponse) -> String {
     }
     if let Some(until) = status.clock.no_new_leases_until {
         text.push_str(&format!(
-            "CLOCK SUSPECT: this machine's clock was behind what the server has stored. No new seats until {}.\n",
+            "CLOCK SUSPECT: this machine's clock was behind what the server has stored. No new seats for {} (until \
+             {} by the server's time). Set the clock right (NTP) and restart the server; if it is right and was ahead before, the page of \
+             the server says what to do.\n",
+            counted((until.0.since(status.server_time.0).max(0) / 1_000).unsigned_abs(), "second", "seconds"),
             until.0.rfc3339()
         ));
     }
@@ -157,7 +166,15 @@ pub(super) fn steps(test: &ConnectionTest) -> String {
 /// What is asked before a server is disabled. Passes are what people do not expect: they can keep it for weeks.
 pub(super) fn disable_question(seen: Option<&StatusResponse>) -> String {
     let mut text = "The server gives no new seats from now on and destroys its key when the last is back.".to_owned();
-    if let Some(seen) = seen.filter(|seen| seen.passes_out > 0) {
+    let will_be_held = seen.and_then(|seen| seen.restored).and_then(|restored| Some((restored, restored.held_until?)));
+    if let Some((restored, until)) = will_be_held {
+        text.push_str(&format!(
+            " It was restored from a backup: from {} it holds what may have been lent after that, until {} at the latest, and there \
+             is no receipt before unless that is freed. {FREE_HELD}",
+            restored.new_leases_from.0.rfc3339(),
+            until.0.rfc3339()
+        ));
+    } else if let Some(seen) = seen.filter(|seen| seen.passes_out > 0) {
         let end = seen.leases_end_at.map(|end| format!(", {} at the latest", end.0.rfc3339())).unwrap_or_default();
         let (borrowed, held) = (seen.passes_borrowed(), seen.held.map_or(0, |held| held.seats));
         if borrowed > 0 {
@@ -166,7 +183,11 @@ pub(super) fn disable_question(seen: Option<&StatusResponse>) -> String {
         if held > 0 {
             text.push_str(&format!(" {} {} held since the restore.", counted(held, "seat", "seats"), is_or_are(held)));
         }
-        let sooner = if borrowed > 0 { FREE_PASSES } else { FREE_HELD };
+        let sooner = match (borrowed, held) {
+            (_, 0) => FREE_PASSES.to_owned(),
+            (0, _) => FREE_HELD.to_owned(),
+            _ => format!("{FREE_PASSES} {FREE_HELD}"),
+        };
         text.push_str(&format!(
             " It cannot finish before all of that is returned, freed, written off or has ended{end}, and until then there is \
              no receipt. {sooner}"
@@ -181,16 +202,19 @@ const FREE_PASSES: &str = "To have them back sooner: `leasehold return` on the m
 const FREE_HELD: &str = "What no machine has can be freed sooner: `leasehold server passes` lists it, and `leasehold server not-out` frees it.";
 
 /// How far a server is that is being disabled.
-pub(super) fn draining(disabled: &DisableResponse) -> String {
+pub(super) fn draining(disabled: &DisableResponse, held: Option<HeldStatus>) -> String {
     let applications = match disabled.applications_out() {
         0 => None,
         1 => Some("the seat of 1 application".to_owned()),
         out => Some(format!("the seats of {out} applications")),
     };
-    let borrowed = (disabled.passes_out > 0).then(|| passes(disabled.passes_out));
-    let out: Vec<String> = applications.into_iter().chain(borrowed).collect();
+    let lent = disabled.passes_out.saturating_sub(held.map_or(0, |held| held.passes));
+    let borrowed = (lent > 0).then(|| passes(lent));
+    let kept = held.map(|held| format!("{} held since the restore", counted(held.seats, "seat", "seats")));
+    let out: Vec<String> = applications.into_iter().chain(borrowed).chain(kept).collect();
     let out = if out.is_empty() { String::new() } else { format!(" Still out: {}.", out.join(", and ")) };
-    let sooner = if disabled.passes_out > 0 { format!(" {FREE_PASSES}") } else { String::new() };
+    let sooner = [(lent > 0, FREE_PASSES), (held.is_some(), FREE_HELD)];
+    let sooner: String = sooner.iter().filter(|(is_so, _)| *is_so).map(|(_, how)| format!(" {how}")).collect();
     format!(
         "No new seats from now on.{out} The last is back by {} at the latest; then the receipt is ready. Run this again to see \
          how far it is.{sooner}",

@@ -404,7 +404,7 @@ pub(crate) fn borrow(
                     match extend(client, &known, days) {
                         // Declared lost: another takes its place, if there is one.
                         Err(PassFailure::Servers(servers)) if servers.iter().any(|entry| is_over(&entry.trouble)) => {
-                            over = Some((known, servers));
+                            over = Some(known);
                         }
                         extended => return extended,
                     }
@@ -442,9 +442,8 @@ pub(crate) fn borrow(
         match link.borrow(&token) {
             Ok(borrowed) => {
                 let lent = lent(passes, &entry, &key, &borrowed, false)?;
-                if let Some((old, _)) = over {
-                    // Processes that use it go on, no other begins.
-                    old.entry.remove().map_err(PassFailure::Disk)?;
+                if let Some(old) = over {
+                    put_back(client, &old);
                 }
                 return Ok(lent);
             }
@@ -456,7 +455,26 @@ pub(crate) fn borrow(
             }
         }
     }
-    Err(PassFailure::Servers(over.map_or(troubles, |(_, servers)| servers)))
+    Err(match over {
+        Some(old) => PassFailure::NoOther {
+            feature: old.pass.claims.feature.to_string(),
+            until: old.pass.claims.exp,
+            servers: troubles,
+        },
+        None => PassFailure::Servers(troubles),
+    })
+}
+
+/// Gives back a pass in whose place there is another now: its license server may still count its seats. If it is in use
+/// it stays, and is returned by whoever closes the application; if its lender is away, the receipt is brought later.
+fn put_back(client: &Parts, old: &Known) {
+    let passes = &client.passes;
+    if let Ok(receipt) = give_up(passes, old)
+        && let Ok(link) = lender_of(client, old.lender())
+    {
+        // Not taken: it stays given up, and is brought again by the next command.
+        let _ = send(passes, &link, old, &receipt);
+    }
 }
 
 fn check(checkout: &Checkout, days: u32) -> Result<FeatureCode, PassFailure> {

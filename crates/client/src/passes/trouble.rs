@@ -186,8 +186,35 @@ pub enum PassFailure {
         /// What happened at each server that was asked.
         servers: Vec<ServerTrouble>,
     },
+    /// The pass that there is, is not extended: its license server counts it as lost, or as given back. Nor was another
+    /// borrowed.
+    NoOther {
+        /// Of what the pass is.
+        feature: String,
+        /// Until when it can be used.
+        until: Ms,
+        /// What each license server said who was asked for another, in order.
+        servers: Vec<ServerTrouble>,
+    },
     /// What each license server said, in the order in which they were asked.
     Servers(Vec<ServerTrouble>),
+}
+
+fn told(mut text: String, servers: &[ServerTrouble]) -> String {
+    let mut steps: Vec<String> = Vec::new();
+    for entry in servers {
+        text.push(' ');
+        text.push_str(&entry.trouble.what(&entry.server));
+        let step = entry.trouble.what_to_do();
+        if !step.is_empty() && !steps.contains(&step) {
+            steps.push(step);
+        }
+    }
+    for step in steps {
+        text.push(' ');
+        text.push_str(&step);
+    }
+    text
 }
 
 impl fmt::Display for PassFailure {
@@ -242,21 +269,17 @@ impl fmt::Display for PassFailure {
                     text.push(' ');
                     text.push_str(NO_SERVERS);
                 }
-                let mut steps: Vec<String> = Vec::new();
-                for entry in servers {
-                    text.push(' ');
-                    text.push_str(&entry.trouble.what(&entry.server));
-                    let step = entry.trouble.what_to_do();
-                    if !step.is_empty() && !steps.contains(&step) {
-                        steps.push(step);
-                    }
-                }
-                for step in steps {
-                    text.push(' ');
-                    text.push_str(&step);
-                }
-                text
+                told(text, servers)
             }
+            PassFailure::NoOther { feature, until, servers } => told(
+                format!(
+                    "The pass of {feature} is not extended: the license server counts it as declared lost, or as given back. It can \
+                     be used until {}. Another was not borrowed. If no seat is free for one, give this one back (`leasehold return`) \
+                     and borrow again.",
+                    until.rfc3339()
+                ),
+                servers,
+            ),
         };
         f.write_str(&printable(&text))
     }

@@ -98,7 +98,7 @@ impl Engine {
             writes.push(Write::Audit(Box::new(Audit { at: now, act, action: "server_drain", detail })));
         }
         let unknown_until = self.no_new(now).map(|(until, _)| until).filter(|_| !self.is_forked());
-        let done_by = self.pool.last_freed_at().max(unknown_until).unwrap_or(now);
+        let done_by = self.pool.last_freed_at().max(unknown_until).max(self.unknown_until(now)).unwrap_or(now);
         Output::Draining { leases_out: self.pool.leases_out(), done_by }
     }
 

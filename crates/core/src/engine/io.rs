@@ -332,7 +332,12 @@ impl Denial {
         if let Some(limit) = self.site_limit {
             return limit.explain();
         }
+        let (here, account) = (self.capacity.total, self.account);
+        let in_all = here.max(account.map_or(0, |account| account.seats.saturating_add(account.pending)));
         match self.account {
+            _ if self.code == DenialCode::NoSeats && (1..self.seats).contains(&in_all) => {
+                DenialCode::explain_too_many()
+            }
             _ if self.code == DenialCode::NoSeats && self.held_back() => DenialCode::explain_held(),
             _ if self.code == DenialCode::NoSeats && (1..self.seats).contains(&self.capacity.free) => {
                 DenialCode::explain_too_few()

@@ -42,6 +42,13 @@ impl Engine {
         self.unknown.is_some() && self.no_new(now).is_none() && self.document.is_some() && !self.is_forked()
     }
 
+    /// Until when a restored server will hold at most what it may have lent; `None` once it holds it, and if there is
+    /// nothing that could be lent.
+    pub fn unknown_until(&self, now: Ms) -> Option<Ms> {
+        let unknown = self.unknown.filter(|_| self.document.is_some() && !self.is_forked())?;
+        self.pool.lent_until(unknown.until, &self.times).filter(|until| now < *until)
+    }
+
     /// Once every lease has ended that a restored server does not know, holds what is free and may be lent.
     pub(super) fn hold_unknown(&mut self, now: Ms, writes: &mut Vec<Write>) {
         let Some(unknown) = self.unknown.filter(|_| self.unknown_due(now)) else { return };

@@ -140,6 +140,18 @@ impl Pool {
         lines.map(|state| times.pass_end_max(state.line.until, &state.line.terms)).max()
     }
 
+    /// When the last seats are free that may have been lent until an instant, by what the lines allow now; `None` if none
+    /// may.
+    pub(crate) fn lent_until(&self, lent_at: Ms, times: &TimeTable) -> Option<Ms> {
+        let lines = self.lines.values().filter(|state| state.granted && state.line.terms.borrow_days_max > 0);
+        let ends = lines.map(|state| {
+            let terms = &state.line.terms;
+            let longest = lent_at.plus(i64::from(terms.borrow_days_max) * DAY_MS);
+            longest.min(times.pass_end_max(state.line.until, terms)).floor_to_second()
+        });
+        ends.max().map(|until| times.pass_freed_at(until))
+    }
+
     /// How far a pass may run on the lines that it stands on; `None` if they do not allow the term, or are over-full.
     pub(crate) fn extend_borrow(
         &self,

@@ -6,7 +6,7 @@ use crate::failure::Failure;
 use crate::store::workstations::{self, Owned};
 use crate::store::{audit, bells, documents, pins, receipts, sync};
 use leasehold_core::access::PortalAction;
-use leasehold_core::grant::{counted_seats, counted_until};
+use leasehold_core::grant::{counted_pinned, counted_seats, counted_until};
 use leasehold_core::ids::{LicenseId, WorkstationId};
 use leasehold_core::license::Mode;
 use leasehold_core::time::Ms;
@@ -24,6 +24,8 @@ use std::collections::{BTreeMap, BTreeSet};
 /// What a workstation may still be using.
 pub(super) struct Standing {
     pub(super) seats: u32,
+    /// Of these, on lines that are kept for use without the portal: they count as used, whoever works.
+    pub(super) kept: u32,
     pub(super) runs_until: Option<Time>,
     pub(super) free_at: Option<Time>,
 }
@@ -34,9 +36,11 @@ pub(super) fn standing(tx: &mut Tx<'_>, workstation: &Owned, now: Ms) -> Result<
     let licenses: BTreeSet<LicenseId> =
         counted.iter().flat_map(|document| &document.lines).map(|line| line.license).collect();
     let seats = licenses.iter().map(|license| counted_seats(&counted, row.acknowledged_rev, *license, now));
+    let kept = licenses.iter().map(|license| counted_pinned(&counted, row.acknowledged_rev, *license, now));
     let free_at = licenses.iter().filter_map(|license| counted_until(&counted, row.acknowledged_rev, *license, now));
     Ok(Standing {
         seats: seats.fold(0, u32::saturating_add),
+        kept: kept.fold(0, u32::saturating_add),
         runs_until: until.filter(|until| *until > now).map(Time),
         free_at: free_at.max().map(Time),
     })
@@ -64,7 +68,8 @@ pub(super) fn view(tx: &mut Tx<'_>, workstation: &Owned, now: Ms) -> Result<Work
     let mut held = Vec::new();
     for stored in lines.unwrap_or_default() {
         let license = stored.line.license;
-        // Of what is kept for use without a portal a server says nothing, and nothing is asked back.
+        // Of what is kept for use without a portal a server says nothing, and nothing is asked back: it counts as used.
+        let pinned = stored.line.terms.pinned && stated.is_some();
         let stated = stated.as_ref().filter(|_| stored.line.terms.recallable);
         let recalled = match stated {
             Some(_) => sync::recalled(tx, license, now)?.get(&row.id).copied().unwrap_or(0),
@@ -76,15 +81,15 @@ pub(super) fn view(tx: &mut Tx<'_>, workstation: &Owned, now: Ms) -> Result<Work
             product_name: stored.line.product_name,
             channel: stored.line.channel,
             seats: counts.get(&stored.line.line).map_or(stored.line.seats, |counts| stored.line.seats.min(*counts)),
-            used: stated.map(|stated| stated.get(&license).map_or(0, |stated| stated.report.used)),
+            used: stated
+                .map(|stated| stated.get(&license).map_or(0, |stated| stated.report.used))
+                .or(pinned.then_some(stored.line.seats)),
             recalled: recalled.min(stored.line.seats),
             until: Time(stored.line.until),
             free_at: Time(stored.freed_at),
             terms: stored.line.terms,
         });
     }
-    // What is kept for use without a portal counts as used, whoever works.
-    let kept = held.iter().filter(|line| line.terms.pinned).map(|line| line.seats).fold(0, u32::saturating_add);
     // One that syncs and was never disabled or lost has given no receipt.
     let plain = row.mode == Mode::Online && row.status == WorkstationStatus::Active;
     let (gave_back, usage) = match plain {
@@ -115,7 +120,7 @@ pub(super) fn view(tx: &mut Tx<'_>, workstation: &Owned, now: Ms) -> Result<Work
         synced_at: synced.as_ref().map(|synced| Time(synced.seen_at)),
         seats_used: stated.map(|stated| {
             let used = stated.values().map(|stated| stated.report.used);
-            used.chain([kept]).fold(0, u32::saturating_add)
+            used.chain([standing.kept]).fold(0, u32::saturating_add)
         }),
         draining: row.mode == Mode::Online
             && row.status == WorkstationStatus::Active
@@ -277,7 +282,7 @@ pub fn revoke(portal: &Portal, caller: &Caller, workstation: WorkstationId) -> R
         row.status = WorkstationStatus::Revoked;
         pins::clear(tx, workstation, stamp.now)?;
         workstations::update(tx, row)?;
-        let Standing { seats, runs_until, free_at } = standing(tx, &found, stamp.now)?;
+        let Standing { seats, runs_until, free_at, .. } = standing(tx, &found, stamp.now)?;
         let detail = json!({ "name": found.row.name, "seats": seats, "runs_until": runs_until });
         audit::insert(tx, &stamp, "workstation.revoke", &workstation.to_string(), &detail)?;
         if found.row.mode == Mode::Online {

@@ -201,6 +201,14 @@ fn in_use_now(in_use: u64, seen: &StatusResponse, now: Ms) -> Markup {
     let times = TimeTable::DEFAULT;
     let longest = now.plus(times.lease.lessee_stops_after_ms() + times.lease_allowance_ms);
     let end = seen.leases_end_at.map_or(longest, |end| end.0);
+    if let Some((restored, until)) = seen.restored.and_then(|restored| Some((restored, restored.held_until?))) {
+        return html! {
+            strong { "This server was restored from a backup" }
+            ": from " (when(restored.new_leases_from.0, now)) " it holds what laptops may have borrowed after that, until "
+            (when(until.0, now)) " at the latest. The key cannot be destroyed before, unless all of it is freed then by an administrator who knows that "
+            "no laptop has it: " a href="/passes" { "Borrowed by machines" } "."
+        };
+    }
     if seen.passes_out > 0 {
         return html! {
             strong {
@@ -227,6 +235,7 @@ fn in_use_now(in_use: u64, seen: &StatusResponse, now: Ms) -> Markup {
 
 fn draining(seen: &StatusResponse) -> Markup {
     let now = seen.server_time.0;
+    let will_hold = seen.restored.is_some_and(|restored| restored.held_until.is_some());
     let name = seen.activation.as_ref().map(|activation| activation.workstation_name.as_str());
     html! {
         (page_header("This server is being disabled", "It gives no new seats and renews none. This page follows by itself; without script, reload it.", html! {}))
@@ -235,6 +244,7 @@ fn draining(seen: &StatusResponse) -> Markup {
                 label: "Applications left",
                 value: number(seen.applications_out()),
                 detail: match (seen.passes_borrowed(), seen.held) {
+                    (0, None) if will_hold => "and what is held after the restore".to_owned(),
                     (0, None) => "still hold a seat".to_owned(),
                     (0, Some(held)) => format!("and {} since the restore", held_seats(held)),
                     (borrowed, None) => format!("and {}", borrowed_passes(borrowed)),
@@ -255,7 +265,7 @@ fn draining(seen: &StatusResponse) -> Markup {
             p {
                 "When the last application has given its seat back or has run out"
                 @if seen.passes_borrowed() > 0 { ", and the last pass is back" }
-                @if seen.held.is_some() { ", and nothing is held any more since the restore" }
+                @if seen.held.is_some() || will_hold { ", and nothing is held any more since the restore" }
                 ", the key"
                 @if let Some(name) = name { " of " strong { (wrapped(name)) } }
                 " is destroyed"
@@ -266,7 +276,7 @@ fn draining(seen: &StatusResponse) -> Markup {
                     None => " and the receipt can be downloaded here.",
                 }
             }
-            @if seen.held.is_some() {
+            @if seen.held.is_some() || will_hold {
                 p { "What is held since the restore ends by itself, or when an administrator says that no machine has it. " a href="/passes" { "Borrowed by machines" } }
             }
             @if seen.passes_borrowed() > 0 {

@@ -214,6 +214,7 @@ fn figures(all: &[Product<'_>], seen: &StatusResponse) -> [Tile; 4] {
     let can_come: u64 = all.iter().map(Product::can_come).sum();
     let copy = seen.online.as_ref().is_some_and(|online| online.state == OnlineState::Copy);
     let given_from = seen.restored.map(|restored| restored.new_leases_from).or(seen.clock.no_new_leases_until);
+    let given_from = given_from.filter(|_| seen.state == ServerState::Active);
     let free_tone = match (seen.state, free) {
         // Free, but given to nobody.
         _ if copy || given_from.is_some() => Tone::Neutral,

@@ -113,11 +113,20 @@ fn no_backup(problem: &str) -> Notice {
 fn restored(seen: &StatusResponse) -> Option<Notice> {
     // A copy gives none afterwards either.
     let copy = seen.online.as_ref().is_some_and(|online| online.state == OnlineState::Copy);
-    let from = seen.restored.filter(|_| !copy)?.new_leases_from.0;
+    let restored = seen.restored.filter(|_| !copy)?;
+    let from = restored.new_leases_from.0;
     let text = html! {
         strong { "Restored from a backup: " }
-        "new seats are given from " (words::minute(from)) " (" (relative(from, seen.server_time.0)) "), because seats given since the "
-        "backup was made may still be in use. Applications that run keep theirs."
+        @if seen.state == ServerState::Active {
+            "new seats are given from " (words::minute(from)) " (" (relative(from, seen.server_time.0)) "), because seats given since the "
+            "backup was made may still be in use. Applications that run keep theirs."
+        } @else {
+            "seats that were given since the backup was made may still be in use until " (words::minute(from)) " (" (relative(from, seen.server_time.0)) ")."
+        }
+        @if let Some(until) = restored.held_until {
+            " What laptops may have borrowed since is held from then on, until " (words::minute(until.0)) " at the latest or until an administrator "
+            "says that no laptop has it."
+        }
     };
     Some(Notice::new(Tone::Warning, text))
 }

@@ -358,7 +358,7 @@ fn content(visit: &Visit, passes: &Page<PassView>, seen: &StatusResponse, outcom
         html! {},
     );
     html! {
-        (page_header("Borrowed by machines", "Seats that laptops use out of reach of this server. Each has a hard end; a day later its seats are free at the latest.", html! {}))
+        (page_header("Borrowed by machines", "Seats that laptops use out of reach of this server. Each has a hard end. A day later its seats are free; where it is later, because this server was restored or its clock was in doubt, the list says when.", html! {}))
         @match outcome {
             Outcome::None => @if let Some(held) = seen.held.filter(|_| changes) { (all_held(held, now)) },
             Outcome::Lent(pass, request) => (lent(pass, request, seen.online.is_some(), now)),
@@ -460,6 +460,13 @@ fn row(pass: &PassView, now: Ms, changes: bool) -> Row {
     ])
 }
 
+/// When the seats are free, where that is later than a day after the end.
+fn freed_late(pass: &PassView, now: Ms) -> Markup {
+    html! {
+        @if pass.freed_at.0.since(pass.until.0) > DAY_MS { ", free " (relative(pass.freed_at.0, now)) }
+    }
+}
+
 fn state(pass: &PassView, now: Ms) -> Markup {
     let left_ms = pass.until.0.since(now);
     html! {
@@ -483,10 +490,10 @@ fn state(pass: &PassView, now: Ms) -> Markup {
                 div.muted title="By then it has ended on its machine, too, if its clock is a day behind." { "free " (relative(pass.freed_at.0, now)) }
             } @else if left_ms <= SOON_MS {
                 (status("Ends soon", Tone::Warning))
-                div.muted { (relative(pass.until.0, now)) }
+                div.muted { (relative(pass.until.0, now)) (freed_late(pass, now)) }
             } @else {
                 (status("Borrowed", Tone::Good))
-                div.muted { "ends " (relative(pass.until.0, now)) }
+                div.muted { "ends " (relative(pass.until.0, now)) (freed_late(pass, now)) }
             }
         }
     }

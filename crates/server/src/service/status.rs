@@ -45,6 +45,7 @@ struct Seen {
     leases_end_at: Option<Ms>,
     passes_out: usize,
     held: Option<HeldStatus>,
+    held_until: Option<Ms>,
     given_back: Option<GivenBack>,
     put_back: Option<u64>,
 }
@@ -57,9 +58,10 @@ fn see(engine: &Engine, now: Ms) -> Seen {
         draining: engine.draining(),
         no_new: engine.no_new(now),
         moved_until: engine.moved_until(),
-        leases_end_at: engine.pool().last_freed_at(),
+        leases_end_at: engine.pool().last_freed_at().max(engine.unknown_until(now)),
         passes_out: engine.pool().passes_out(),
         held: held(engine),
+        held_until: engine.unknown_until(now),
         given_back: super::give_back::given_back(engine),
         put_back: engine.is_put_back(),
     }
@@ -147,8 +149,10 @@ impl Server {
             given_back: seen.given_back,
             put_back: seen.put_back,
             moved: seen.moved_until.map(|until| MovedStatus { new_leases_until: until.into() }),
-            restored: no_new_because(DenialCode::Restored)
-                .map(|until| RestoredStatus { new_leases_from: until.into() }),
+            restored: no_new_because(DenialCode::Restored).map(|until| RestoredStatus {
+                new_leases_from: until.into(),
+                held_until: seen.held_until.map(Into::into),
+            }),
             held: seen.held,
             clock: self.clock(seen.now, no_new_because(DenialCode::ClockSuspect)),
             storage: self.storage_as_told_to(caller),

@@ -399,6 +399,30 @@ fn what_is_asked_for_too_long_or_is_not_there_is_refused_and_leaves_nothing() {
 }
 
 #[test]
+fn a_pass_that_was_declared_lost_is_given_back_when_another_takes_its_place() {
+    let site = Site::with_seats(2);
+    let laptop = Laptop::new("m1");
+    let first = laptop.client(&site).borrow(&studio(), 10).unwrap().pass;
+    local::lose_pass(site.local(), first.pass, false).unwrap();
+    let second = laptop.client(&site).borrow(&studio(), 5).unwrap().pass;
+    assert_ne!(first.pass, second.pass);
+    assert_eq!((site.in_use(), laptop.client(&site).passes().0.len()), (1, 1), "no seat is out that no machine has");
+    // While an application uses it, it stays beside the other.
+    local::lose_pass(site.local(), second.pass, false).unwrap();
+    let client = laptop.client(&site);
+    let seat = client.checkout(&studio()).unwrap();
+    client.borrow(&studio(), 4).unwrap();
+    assert_eq!((site.in_use(), client.passes().0.len()), (2, 2));
+    drop(seat);
+    // Nothing is free for a third: the one that there is can be used, and the person is told what to do.
+    let third = client.passes().0.iter().find(|pass| pass.pass != second.pass).unwrap().pass;
+    local::lose_pass(site.local(), third, false).unwrap();
+    let refused = client.borrow(&studio(), 4).unwrap_err().to_string();
+    assert!(refused.contains("leasehold return") && refused.contains("No seat"), "{refused}");
+    assert_eq!(client.passes().0.len(), 2);
+}
+
+#[test]
 fn a_lost_laptop_is_shown_with_its_date_and_written_off_within_the_allowance() {
     let site = Site::with_seats(2);
     let [first, second] = ["m1", "m2"].map(|machine| {

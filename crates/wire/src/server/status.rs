@@ -213,6 +213,10 @@ pub struct MovedStatus {
 pub struct RestoredStatus {
     /// No new leases before then; applications that show their lease are taken up again.
     pub new_leases_from: Time,
+    /// From then on it holds what machines may have borrowed after the backup was made, until this time at the latest;
+    /// absent if nothing may be borrowed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub held_until: Option<Time>,
 }
 
 /// Seats that a restored server holds because it may have lent them after the backup was made.

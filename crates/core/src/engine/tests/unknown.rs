@@ -27,12 +27,15 @@ fn what_may_have_been_lent_since_the_backup_is_held_until_it_has_ended() {
     pass(server.borrow(NOW, "k", 10));
     let later = server.restored_at(d(1));
     assert_eq!(server.held(), [], "nothing is given yet");
+    // Whoever asks before is told how long what is not held yet will be.
+    let until = server.engine.unknown_until(later);
     // The two that may not be borrowed; of the others one is lent, and two may be.
     leased(server.checkout(later, "a", "ann"));
     leased(server.checkout(later, "b", "bob"));
     assert_eq!(denied(server.checkout(later, "c", "eve")), DenialCode::NoSeats);
     let [(held, 2, freed_at)] = server.held()[..] else { panic!("{:?}", server.held()) };
     assert_eq!(freed_at, d(1 + 14 + 1), "the longest term from the restore on, and a day");
+    assert_eq!((until, server.engine.unknown_until(later)), (Some(freed_at), None));
     assert!(server.engine.pool.lease(held.lease()).is_some());
     leased(server.checkout(freed_at, "d", "eve"));
     assert_eq!(server.held(), []);
@@ -42,6 +45,12 @@ fn what_may_have_been_lent_since_the_backup_is_held_until_it_has_ended() {
 fn nothing_is_held_beyond_the_lines_nor_twice() {
     let mut server = Server::lending(vec![lending(1, 3, d(8), 14)]);
     let later = server.restored_at(d(1));
+    let done_by = |server: &mut Server| match server.engine.step(d(1), Input::Drain { act: act() }, &mut Vec::new()) {
+        Output::Draining { done_by, .. } => done_by,
+        other => panic!("{other:?}"),
+    };
+    assert_eq!(done_by(&mut server), d(9), "who disables it before anything is held is told, too");
+    server.engine.draining = false;
     server.engine.step(later, Input::Tick, &mut server.writes);
     let [(_, 3, freed_at)] = server.held()[..] else { panic!("{:?}", server.held()) };
     assert_eq!(freed_at, d(9), "a pass ends with its line, and is freed a day later");

@@ -17,6 +17,11 @@ use leasehold_wire::portal::{HeldLine, Workstation};
 
 const FIELDS: &[&str] = &["license", "seats"];
 
+/// What can be asked back of it: not what it keeps for use without the portal, which is released.
+fn recallable(workstation: &Workstation) -> impl Iterator<Item = &HeldLine> {
+    workstation.lines.iter().filter(|line| !line.terms.pinned)
+}
+
 /// What the server holds of a license, in words.
 fn option(line: &HeldLine) -> String {
     let used = line.used.unwrap_or(0);
@@ -26,9 +31,9 @@ fn option(line: &HeldLine) -> String {
 fn page_of(viewer: &Viewer, workstation: &Workstation, fields: &Fields, mistake: &Mistake) -> Markup {
     let here = address(workstation.id);
     let options: Vec<(String, String)> =
-        workstation.lines.iter().map(|line| (line.license.to_string(), option(line))).collect();
+        recallable(workstation).map(|line| (line.license.to_string(), option(line))).collect();
     let options: Vec<(&str, &str)> = options.iter().map(|(id, label)| (id.as_str(), label.as_str())).collect();
-    let most = workstation.lines.iter().map(|line| line.seats).max().unwrap_or(1);
+    let most = recallable(workstation).map(|line| line.seats).max().unwrap_or(1);
     let minutes = sync::RECALL_MS / MINUTE_MS;
     let content = card(
         "",
@@ -38,7 +43,7 @@ fn page_of(viewer: &Viewer, workstation: &Workstation, fields: &Fields, mistake:
             p {
                 (named("", &workstation.name, " gives back "))
                 "idle seats within seconds, and those in use as soon as they are freed. Nobody's work is interrupted, and the seats go to nobody \
-                 who does not ask for them meanwhile. What has not come after " (minutes) " minutes is no longer asked for."
+                 who does not ask for them meanwhile. What it keeps for use without the portal is not asked back: release that under Use offline. What has not come after " (minutes) " minutes is no longer asked for."
             }
             @if let Some(at) = workstation.synced_at.filter(|_| is_silent(workstation, viewer.now())) {
                 p { "It was last heard of on " (on(at.0)) ": it hears of this only if it syncs within " (minutes) " minutes." }
@@ -61,7 +66,7 @@ async fn shown(viewer: &Viewer, id: WorkstationId, fields: &Fields, mistake: &Mi
         return Err(Failure::NotOnline { name: workstation.name }.into());
     }
     // Nothing is left to ask.
-    if workstation.lines.is_empty() {
+    if recallable(&workstation).next().is_none() {
         return go(&address(id));
     }
     Ok(mistake.answer(page_of(viewer, &workstation, fields, mistake)).into_response())
