@@ -418,7 +418,7 @@ fn a_pass_that_was_declared_lost_is_given_back_when_another_takes_its_place() {
     let third = client.passes().0.iter().find(|pass| pass.pass != second.pass).unwrap().pass;
     local::lose_pass(site.local(), third, false).unwrap();
     let refused = client.borrow(&studio(), 4).unwrap_err().to_string();
-    assert!(refused.contains("leasehold return") && refused.contains("No seat"), "{refused}");
+    assert!(refused.contains("leasehold return") && refused.contains("NO_SEATS"), "{refused}");
     assert_eq!(client.passes().0.len(), 2);
 }
 
