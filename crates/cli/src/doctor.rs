@@ -140,7 +140,7 @@ pub(crate) fn describe(found: &Examination) -> String {
     for feature in &found.features {
         let numbers = match (feature.in_use, feature.total) {
             (0, 0) => "none any more".to_owned(),
-            (in_use, 0) => format!("{in_use} in use still, of what has ended"),
+            (in_use, 0) => format!("{in_use} in use, of none any more"),
             (in_use, total) => format!("{in_use} of {total} in use"),
         };
         line("seats", Some(format!("{}: {numbers}", feature.feature)));

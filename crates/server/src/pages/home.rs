@@ -229,7 +229,7 @@ fn figures(all: &[Product<'_>], seen: &StatusResponse) -> [Tile; 4] {
             label: "Seats in use",
             value: number(in_use),
             detail: match total {
-                0 if in_use > 0 => "still, of what has ended".to_owned(),
+                0 if in_use > 0 => "of none any more".to_owned(),
                 total => format!("of {}", number(total)),
             },
             tone: if in_use > total { Tone::Bad } else { Tone::Neutral },

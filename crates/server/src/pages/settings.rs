@@ -72,7 +72,7 @@ fn frame_of(visit: &Visit, part: Part, seen: &SettingsResponse, cards: Markup) -
         }
         (on_trial::banner(visit, seen.trial.as_ref()))
         @if !visit.caller.may_change() {
-            div.notice.info role="status" { div { "Your account may look at everything and change nothing." } }
+            div.notice.info role="status" { div { "Your account may look at everything but the support bundle, and change nothing." } }
         }
         (cards)
     };

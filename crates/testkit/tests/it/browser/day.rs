@@ -78,7 +78,7 @@ async fn take_back(site: &Site, window: &Window) {
 /// The seat leaves the server by itself, and whoever uses it is told.
 async fn withdrawn(site: &Site, window: &Window, lease: &serde_json::Value) {
     window.open(&site.server).await;
-    window.see("#overview", "Seats in use1of 0").await;
+    window.see("#overview", "Seats in use1of none any more").await;
     assert_eq!(site.beat(lease)["code"], "WITHDRAWN");
     site.give_back(lease);
     window.see("main", "No licenses yet").await;
