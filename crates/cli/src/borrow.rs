@@ -109,8 +109,8 @@ pub(crate) fn borrow(args: BorrowArgs) -> Result<u8, Failure> {
         write(path, &file)?;
         output.print(&json!({ "request": path }), || {
             format!(
-                "Written to {}, by this machine's clock at {}: if that is wrong, set the clock right before the pass is used. Bring it to the administrator of the license server within 7 days (ONLINE LICENSING, Borrowed by \
-                 machines, or `leasehold server lend FILE`), and take the answer with `leasehold borrow --pass FILE`.",
+                "Written to {}, by this machine's clock at {}: if that is wrong, set the clock right before the pass is used. \
+                 Bring it to the administrator of the license server within 7 days (ONLINE LICENSING, Borrowed by machines, or `leasehold server lend FILE`), and take the answer with `leasehold borrow --pass FILE`.",
                 path.display(),
                 SystemClock::new().wall().minute()
             )

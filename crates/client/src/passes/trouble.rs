@@ -200,6 +200,7 @@ pub enum PassFailure {
     Servers(Vec<ServerTrouble>),
 }
 
+/// `text`, what each license server said, and each thing to do once.
 fn told(mut text: String, servers: &[ServerTrouble]) -> String {
     let mut steps: Vec<String> = Vec::new();
     for entry in servers {

@@ -1,7 +1,7 @@
 //! Documents of the engine: putting one in force, and giving up all of them.
 
 use super::{Act, Audit, Document, Engine, InstallRefusal, Output, Write};
-use crate::clock::{AHEAD_NOTED_MS, BEHIND_TOLERATED_MS, proved_ahead};
+use crate::clock::{BEHIND_TOLERATED_MS, proved_ahead};
 use crate::grant::Grant;
 use crate::text::counted;
 use crate::time::Ms;
@@ -46,9 +46,7 @@ impl Engine {
         self.begin_online(now, writes);
         match set_back_to {
             Some(to) => writes.push(Write::SetBack { from: now, to }),
-            // Signed lately, and not before it was signed is it now.
-            None if now.since(issued_at) <= AHEAD_NOTED_MS => self.time_is_certain(writes),
-            None => {}
+            None => self.end_clock_doubt(now, issued_at, writes),
         }
         Output::Installed { withdrawn, set_back_to }
     }

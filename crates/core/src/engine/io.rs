@@ -332,8 +332,8 @@ impl Denial {
         if let Some(limit) = self.site_limit {
             return limit.explain();
         }
-        let (here, account) = (self.capacity.total, self.account);
-        let in_all = here.max(account.map_or(0, |account| account.seats.saturating_add(account.pending)));
+        let of_account = self.account.map_or(0, |account| account.seats.saturating_add(account.pending));
+        let in_all = self.capacity.total.max(of_account);
         match self.account {
             _ if self.code == DenialCode::NoSeats && (1..self.seats).contains(&in_all) => {
                 DenialCode::explain_too_many()

@@ -6,7 +6,7 @@
 
 use super::waiting::MayWait;
 use super::{Act, Allowance, Audit, Engine, EventKind, Output, PassAnswer, PassHolder, PassOver, Write, event};
-use crate::clock::StartVerdict;
+use crate::clock::{AHEAD_NOTED_MS, StartVerdict};
 use crate::codes::DenialCode;
 use crate::giving_up::WRITE_OFF_MS;
 use crate::ids::{LeaseId, LicenseId, PassId};
@@ -394,9 +394,10 @@ impl Engine {
         self.passes_over.in_use_still(after, now, &self.times)
     }
 
-    /// The portal says that the engine's time is no later than the true one: no pass is held for a doubt of it.
-    pub(super) fn time_is_certain(&mut self, writes: &mut Vec<Write>) {
-        if self.passes_held_until.take().is_none() {
+    /// The portal signed something at `signed_at`, so it is no earlier now. If the engine's time is not far beyond, it is not
+    /// ahead, and no pass is held for a doubt of it. An answer may be older than the last start: then it says nothing.
+    pub(super) fn end_clock_doubt(&mut self, now: Ms, signed_at: Ms, writes: &mut Vec<Write>) {
+        if now.since(signed_at) > AHEAD_NOTED_MS || self.passes_held_until.take().is_none() {
             return;
         }
         self.passes_held_unwritten = false;

@@ -129,7 +129,7 @@ impl Engine {
         let nothing = Output::Synced { installed: false, set_time_to: None };
         let Some(online) = &mut self.online else { return nothing };
         let off_ms = online.clock_off_ms(answer.at, now, BEHIND_TOLERATED_MS);
-        let certain = off_ms <= 0 && online.row().asked_at.is_some();
+        let signed_at = answer.at;
         let taken = answer.verdict == Verdict::Ok;
         if !online.answered(now, answer, sha256, jitter) {
             return nothing;
@@ -154,8 +154,8 @@ impl Engine {
         writes.push(Write::Online(Some(Box::new(online.row().clone()))));
         if let Some(to) = set_time_to.filter(|to| *to < now) {
             writes.push(Write::SetBack { from: now, to });
-        } else if certain {
-            self.time_is_certain(writes);
+        } else {
+            self.end_clock_doubt(now, signed_at, writes);
         }
         Output::Synced { installed, set_time_to }
     }

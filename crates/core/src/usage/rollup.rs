@@ -344,8 +344,13 @@ impl Rollup {
         let pair = self.pairs.get_mut(&who).map(|pair| &mut pair.live);
         let before = holding.clone();
         holding.borrowed = borrowed;
-        let of_feature = self.features.iter_mut().filter(|(feature, _)| **feature == who.feature || ***feature == *ALL);
-        for live in of_feature.map(|(_, live)| live).chain(pair) {
+        for feature in [&who.feature, &self.all] {
+            if let Some(live) = self.features.get_mut(feature) {
+                live.take(&before);
+                live.give(holding);
+            }
+        }
+        if let Some(live) = pair {
             live.take(&before);
             live.give(holding);
         }

@@ -51,6 +51,7 @@ struct Seen {
 }
 
 fn see(engine: &Engine, now: Ms) -> Seen {
+    let held_until = engine.unknown_until(now);
     Seen {
         now,
         view: engine.pool().view(now),
@@ -58,10 +59,10 @@ fn see(engine: &Engine, now: Ms) -> Seen {
         draining: engine.draining(),
         no_new: engine.no_new(now),
         moved_until: engine.moved_until(),
-        leases_end_at: engine.pool().last_freed_at().max(engine.unknown_until(now)),
+        leases_end_at: engine.pool().last_freed_at().max(held_until),
         passes_out: engine.pool().passes_out(),
         held: held(engine),
-        held_until: engine.unknown_until(now),
+        held_until,
         given_back: super::give_back::given_back(engine),
         put_back: engine.is_put_back(),
     }

@@ -350,6 +350,18 @@ fn a_doubt_of_the_clock_is_over_when_the_portal_says_the_same_time() {
 }
 
 #[test]
+fn an_answer_from_before_a_start_with_a_clock_ahead_ends_no_doubt() {
+    let mut online = Online::enabled(1, 1);
+    let (seq, right) = (online.request().seq, online.now);
+    // It was on its way when the server stopped; the clock is forty days ahead at the next start.
+    online.now = right.plus(40 * DAY_MS);
+    online.server.restart(online.now, StartVerdict::Ahead { by_ms: 40 * DAY_MS });
+    assert_eq!(online.request().seq, seq, "the same request again");
+    online.answer_at(right.plus(SECOND_MS), seq, Verdict::Ok, share(1, 0, 0), None);
+    assert!(online.server.engine.passes_held_until.is_some());
+}
+
+#[test]
 fn while_the_portal_is_out_of_reach_what_is_held_is_given_and_nobody_waits() {
     let mut online = Online::enabled(1, 5);
     online.request();
