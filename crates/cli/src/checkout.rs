@@ -66,9 +66,11 @@ pub(crate) fn checkout(args: CheckoutArgs) -> Result<u8, Failure> {
         return Err(failure);
     }
     let minutes = left.as_secs().div_ceil(60);
+    // Whose seat it is it finds in what was kept; whom to trust only where it is told.
+    let trust = args.client.trust.as_ref().map(|file| format!(" --trust {}", file.display())).unwrap_or_default();
     output.print(&json!({ "seat": info, "runs_out_in_s": left.as_secs() }), || {
         format!(
-            "{} on {}: {}\nNobody renews this seat: it runs out in {minutes} minutes unless `leasehold checkin {}` gives it \
+            "{} on {}: {}\nNobody renews this seat: it runs out in {minutes} minutes unless `leasehold checkin {}{trust}` gives it \
              back before.\nTo keep one for longer use `leasehold checkout --hold` or `leasehold run`.",
             info.feature,
             info.giver(),
@@ -100,7 +102,7 @@ fn hold(client: &Client, args: &SeatArgs, output: Output) -> Result<u8, Failure>
 }
 
 pub(crate) fn checkin(args: CheckinArgs) -> Result<u8, Failure> {
-    let client = args.client.client()?;
+    let client = args.client.client_of_passes()?;
     let left_seats = LeftSeats::of_this_user()?;
     let mut left = left_seats.all()?;
     if !args.client.servers.is_empty() {

@@ -31,7 +31,7 @@ impl ClientArgs {
         Ok(self.builder().build()?)
     }
 
-    /// For what is done with passes and files alone, on a machine that may know no license server.
+    /// For what is done with passes, files and seats that were left out: on a machine that may know no license server.
     pub(crate) fn client_of_passes(&self) -> Result<Client, Failure> {
         Ok(self.builder().servers_optional().build()?)
     }

@@ -5,7 +5,7 @@ use crate::failure::{FAILED, Failure, NO_SERVER, NOT_TRUSTED};
 use clap::Args;
 use leasehold_client::settings::{self, Wishes};
 use leasehold_client::{Client, Examination, ServerList, SettingsError, Surroundings, Trust};
-use leasehold_core::text::counted;
+use leasehold_core::text::{counted, span};
 use leasehold_core::time::DAY_MS;
 use leasehold_host::SystemClock;
 use serde_json::{Value, json};
@@ -162,8 +162,8 @@ fn days_left(days: i64) -> String {
 fn clock(ahead_s: i64) -> String {
     match ahead_s {
         0 => "the same as here".to_owned(),
-        s if s > 0 => format!("{s} s ahead of this machine"),
-        s => format!("{} s behind this machine", -s),
+        s if s > 0 => format!("{} ahead of this machine", span(s)),
+        s => format!("{} behind this machine", span(-s)),
     }
 }
 

@@ -4,10 +4,10 @@
 use crate::address::ServerAddress;
 use crate::client::Identity;
 use crate::link::Link;
-use crate::trouble::{Trouble, span};
+use crate::trouble::Trouble;
 use leasehold_core::codes::DenialCode;
 use leasehold_core::license::FeatureCode;
-use leasehold_core::text::counted;
+use leasehold_core::text::{counted, span};
 use leasehold_core::time::{DAY_MS, Ms};
 use leasehold_wire::server::{
     OnlineState, OnlineStatus, ServerState, SimulateRequest, SimulateResponse, SimulateVerdict, StatusResponse,

@@ -3,7 +3,7 @@
 use crate::address::ServerAddress;
 use crate::passes::PassTrouble;
 use leasehold_core::codes::DenialCode;
-use leasehold_core::text::{is_invisible_control, is_or_are};
+use leasehold_core::text::{is_invisible_control, is_or_are, span};
 use leasehold_trust::VendorRef;
 use leasehold_wire::problem::Problem;
 use leasehold_wire::server::DenialResponse;
@@ -159,10 +159,10 @@ fn in_all(denial: &DenialResponse) -> u32 {
     denial.account_total.unwrap_or(0).max(denial.total)
 }
 
-/// Whether waiting is in vain: so many there are not. What is assigned and has yet to come is not counted.
+/// Whether waiting is in vain: so many there are not, with what is assigned and has yet to come.
 fn asks_too_many(denial: &DenialResponse) -> bool {
     let all = in_all(denial);
-    denial.seats > all && all > 0
+    denial.seats > all.saturating_add(denial.account_pending.unwrap_or(0)) && all > 0
 }
 
 /// What happened in the server's own words: it knows more than the code.
@@ -195,7 +195,7 @@ fn no_seats(denial: &DenialResponse) -> String {
         let numbers = Some(in_all(denial)).filter(|all| *all > 0);
         let numbers = numbers.map(|all| format!(" ({elsewhere} of {all} elsewhere)"));
         format!("{}{}", denial.problem.title, numbers.unwrap_or_default())
-    } else if denial.seats > denial.total {
+    } else if denial.seats > denial.total && elsewhere > 0 {
         format!(
             "{} seats were asked for; {} of {} here {} free, and {elsewhere} {} at other license servers.",
             denial.seats,
@@ -227,6 +227,11 @@ fn no_seats(denial: &DenialResponse) -> String {
     }
     if let Some(all) = more {
         text.push_str(&format!(" The account has {all}, {elsewhere} of them at other license servers."));
+    }
+    // With none here the server's own words say it.
+    if let Some(coming) = denial.account_pending.filter(|seats| *seats > 0 && denial.total > 0) {
+        let (are, have) = if coming == 1 { ("is", "has") } else { ("are", "have") };
+        text.push_str(&format!(" {coming} more {are} assigned and {have} yet to come."));
     }
     if let Some(theirs) = denial.account_for_people.filter(|seats| *seats > 0) {
         let are = is_or_are(theirs.into());
@@ -263,17 +268,6 @@ fn no_seats(denial: &DenialResponse) -> String {
         );
     }
     text
-}
-
-/// Seconds as people say them.
-pub(crate) fn span(seconds: i64) -> String {
-    match seconds {
-        ..=1 => "a second".to_owned(),
-        s @ 2..=119 => format!("{s} seconds"),
-        s @ 120..=7199 => format!("{} minutes", (s + 59) / 60),
-        s @ 7200..=172_799 => format!("{} hours", (s + 3599) / 3600),
-        s => format!("{} days", s / 86_400),
-    }
 }
 
 /// Text that came from outside, fit for a terminal or a log line.
@@ -485,6 +479,21 @@ mod tests {
             assert_eq!(said.matches("at other license servers").count(), 1, "{said}");
         }
         assert!(online(6, 4, 4).starts_with("6 seats were asked for; 4 of 4 here are free, and 16 are at other"));
+        // What is assigned and has yet to come is worth waiting for.
+        let numbers = DenialResponse { seats: 3, total: 1, free: 1, in_use: 0, ..(*denial).clone() };
+        let assigned = |pending| DenialResponse {
+            account_total: Some(1),
+            account_elsewhere: Some(0),
+            account_pending: Some(pending),
+            ..numbers.clone()
+        };
+        let said = no_seats(&assigned(2));
+        assert!(
+            said.starts_with("3 seats were asked for, and 1 of 1 is free. 2 more are assigned and have yet"),
+            "{said}"
+        );
+        let said = no_seats(&assigned(1));
+        assert!(said.starts_with("3 seats were asked for, and the account has 1 in all. 1 more is assigned"), "{said}");
         assert!(
             online(1, 0, 0).starts_with("All seats of this feature that are here are in use. (16 of 20 elsewhere)"),
             "{}",

@@ -47,6 +47,17 @@ pub fn is_or_are(count: u64) -> &'static str {
     if count == 1 { "is" } else { "are" }
 }
 
+/// A length of time in seconds as people say it, such as `3 hours`.
+pub fn span(seconds: i64) -> String {
+    match seconds {
+        ..=1 => "a second".to_owned(),
+        s @ 2..=119 => format!("{s} seconds"),
+        s @ 120..=7199 => format!("{} minutes", (s + 59) / 60),
+        s @ 7200..=172_799 => format!("{} hours", (s + 3599) / 3600),
+        s => format!("{} days", s / 86_400),
+    }
+}
+
 /// A text from outside as far as it may be kept as a name: without control characters, cut to [`NAME_CHARS_MAX`].
 pub fn cleaned(text: &str) -> String {
     text.chars().filter(|c| !is_invisible_control(*c)).take(NAME_CHARS_MAX).collect()

@@ -79,7 +79,9 @@ fn next_step(error: &io::Error) -> &'static str {
         io::ErrorKind::NotFound => "Check the path; what belongs there and is lost comes back from a backup",
         io::ErrorKind::PermissionDenied => "Run as the user who owns the folder, or give that user the right to it",
         io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => "Free some space and try again",
-        io::ErrorKind::ReadOnlyFilesystem => "Choose a folder on a disk that can be written",
+        io::ErrorKind::ReadOnlyFilesystem => {
+            "Make the disk writable again (the system's log says why it is not), or choose a folder on another"
+        }
         _ => "Check the disk and try again",
     }
 }

@@ -2,7 +2,7 @@
 
 use crate::file_error::FileError;
 use std::fs::{File, OpenOptions, TryLockError};
-use std::io::{Read, Seek, Write};
+use std::io::{ErrorKind, Read, Seek, Write};
 use std::path::{Path, PathBuf};
 
 /// Name of the lock file in a data folder.
@@ -50,7 +50,13 @@ impl FolderLock {
         options.read(true).write(true).create(true).truncate(false);
         #[cfg(unix)]
         std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
-        let mut file = options.open(&path).map_err(failed)?;
+        let mut file = match options.open(&path) {
+            Ok(file) => file,
+            Err(error) if error.kind() == ErrorKind::ReadOnlyFilesystem && is_held(&path) => {
+                return Err(LockError::Held { folder: folder.to_owned(), holder: "another process".to_owned() });
+            }
+            Err(error) => return Err(failed(error)),
+        };
         match file.try_lock() {
             Ok(()) => {}
             Err(TryLockError::WouldBlock) => {
@@ -62,6 +68,11 @@ impl FolderLock {
         let _ = file.set_len(0).and_then(|()| file.rewind()).and_then(|()| writeln!(file, "{}", std::process::id()));
         Ok(FolderLock { _file: file, path })
     }
+}
+
+/// Whether somebody has a folder whose disk has become read-only since: whoever has it can still be asked.
+fn is_held(lock: &Path) -> bool {
+    File::open(lock).is_ok_and(|file| matches!(file.try_lock(), Err(TryLockError::WouldBlock)))
 }
 
 fn holder(file: &mut File) -> String {

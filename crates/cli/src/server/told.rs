@@ -2,11 +2,18 @@
 
 use super::leases;
 use crate::output::printable;
-use leasehold_core::text::{counted, is_or_are};
+use leasehold_core::text::{counted, is_or_are, span};
+use leasehold_core::time::Ms;
 use leasehold_wire::server::{
-    ConnectionStepName, ConnectionStepState, ConnectionTest, DisableResponse, HeldStatus, OnlineState, OnlineStatus,
-    ReceiptState, ServerState, StatusResponse,
+    ClockVerdict, ConnectionStepName, ConnectionStepState, ConnectionTest, DisableResponse, HeldStatus, OnlineState,
+    OnlineStatus, ReceiptState, ServerState, StatusResponse,
 };
+use std::collections::BTreeMap;
+
+/// A start that finds so much more time gone by than is usual is told of, in seconds.
+const HOUR_S: i64 = 3_600;
+/// A clock that differs from the server's time by more was set while the server ran, in seconds.
+const CLOCK_STEP_S: i64 = 60;
 
 pub(super) fn describe(status: &StatusResponse) -> String {
     let mut text = match (&status.activation, status.state) {
@@ -18,9 +25,10 @@ pub(super) fn describe(status: &StatusResponse) -> String {
             if state == ServerState::Draining { ", being disabled" } else { "" },
             activation.rev,
             activation.issued_at.0.utc_date(),
-            match status.lines.is_empty() {
-                true => "without seats".to_owned(),
-                false => format!("ends {}", activation.ends_at.0.utc_date()),
+            match (status.lines.is_empty(), activation.ends_at.0 <= status.server_time.0) {
+                (true, _) => "without seats".to_owned(),
+                (false, true) => format!("ended {}", activation.ends_at.0.utc_date()),
+                (false, false) => format!("ends {}", activation.ends_at.0.utc_date()),
             }
         ),
         (None, ServerState::Disabled) => disabled(status).to_owned(),
@@ -69,13 +77,29 @@ pub(super) fn describe(status: &StatusResponse) -> String {
             held.free_at.0.rfc3339()
         ));
     }
+    text.push_str(&expired(status));
+    let off = span(status.clock.off_by_s);
+    if status.clock.at_start == ClockVerdict::Ahead && status.clock.off_by_s > HOUR_S {
+        text.push_str(&format!(
+            "CLOCK: when the server started, the last time it had stored was {off} old. If it was switched off that long, all is \
+             well; if not, check this machine's clock.\n"
+        ));
+    }
     if let Some(until) = status.clock.no_new_leases_until {
         text.push_str(&format!(
             "CLOCK SUSPECT: this machine's clock was behind what the server has stored. No new seats for {} (until \
              {} by the server's time). Set the clock right (NTP) and restart the server; if it is right and was ahead before, the page of \
              the server says what to do.\n",
-            counted((until.0.since(status.server_time.0).max(0) / 1_000).unsigned_abs(), "second", "seconds"),
+            span(until.0.since(status.server_time.0).max(0) / 1_000),
             until.0.rfc3339()
+        ));
+    }
+    let (ahead_s, way) = (status.clock.wall_ahead_s, if status.clock.wall_ahead_s > 0 { "ahead of" } else { "behind" });
+    if status.clock.at_start != ClockVerdict::Behind && ahead_s.saturating_abs() > CLOCK_STEP_S {
+        text.push_str(&format!(
+            "CLOCK SET while the server ran: this machine's clock is {} {way} the server's own time, which never follows a \
+             step. If the clock is right now, restart the server; if not, set it right (NTP).\n",
+            span(ahead_s.saturating_abs())
         ));
     }
     if let Some(moved) = status.moved {
@@ -86,6 +110,24 @@ pub(super) fn describe(status: &StatusResponse) -> String {
         ));
     }
     text + &crate::status::features(status)
+}
+
+/// Products of which no seats are given any more, as what there was of them has ended.
+fn expired(status: &StatusResponse) -> String {
+    let now = status.server_time.0;
+    let mut last: BTreeMap<&str, Ms> = BTreeMap::new();
+    for line in &status.lines {
+        let until = last.entry(&line.product_name).or_insert(line.until.0);
+        *until = line.until.0.max(*until);
+    }
+    let ended = last.into_iter().filter(|(_, until)| *until <= now);
+    let renew = match status.online {
+        Some(_) => "Renew the license at the portal: its next answer brings the seats back.",
+        None => {
+            "Renew: leasehold server request > FILE, renew the workstation with it at the portal, import the new .crt."
+        }
+    };
+    ended.map(|(name, until)| format!("EXPIRED {}: {}. {renew}\n", until.utc_date(), printable(name))).collect()
 }
 
 /// What became of a disabled server's receipt.
@@ -166,8 +208,12 @@ pub(super) fn steps(test: &ConnectionTest) -> String {
 /// What is asked before a server is disabled. Passes are what people do not expect: they can keep it for weeks.
 pub(super) fn disable_question(seen: Option<&StatusResponse>) -> String {
     let mut text = "The server gives no new seats from now on and destroys its key when the last is back.".to_owned();
-    let will_be_held = seen.and_then(|seen| seen.restored).and_then(|restored| Some((restored, restored.held_until?)));
-    if let Some((restored, until)) = will_be_held {
+    let will_be_held = seen.and_then(|seen| Some((seen, seen.restored?, seen.restored?.held_until?)));
+    if let Some((seen, restored, until)) = will_be_held {
+        let borrowed = seen.passes_borrowed();
+        if borrowed > 0 {
+            text.push_str(&format!(" {} {} out. {FREE_PASSES}", passes(borrowed), is_or_are(borrowed)));
+        }
         text.push_str(&format!(
             " It was restored from a backup: from {} it holds what may have been lent after that, until {} at the latest, and there \
              is no receipt before unless that is freed. {FREE_HELD}",

@@ -385,7 +385,7 @@ pub(crate) fn borrow(
     let passes = &client.passes;
     let (folder, _lock) = passes.lock()?;
     settle(client);
-    let (mut pending, mut over) = (None, None);
+    let (mut pending, mut over) = (None, Vec::new());
     for entry in passes.entries() {
         match passes.known(&entry) {
             Some(Ok(known)) => {
@@ -404,7 +404,7 @@ pub(crate) fn borrow(
                     match extend(client, &known, days) {
                         // Declared lost: another takes its place, if there is one.
                         Err(PassFailure::Servers(servers)) if servers.iter().any(|entry| is_over(&entry.trouble)) => {
-                            over = Some(known);
+                            over.push(known);
                         }
                         extended => return extended,
                     }
@@ -442,8 +442,8 @@ pub(crate) fn borrow(
         match link.borrow(&token) {
             Ok(borrowed) => {
                 let lent = lent(passes, &entry, &key, &borrowed, false)?;
-                if let Some(old) = over {
-                    put_back(client, &old);
+                for old in &over {
+                    put_back(client, old);
                 }
                 return Ok(lent);
             }
@@ -455,7 +455,7 @@ pub(crate) fn borrow(
             }
         }
     }
-    Err(match over {
+    Err(match over.iter().max_by_key(|old| old.pass.claims.exp) {
         Some(old) => PassFailure::NoOther {
             feature: old.pass.claims.feature.to_string(),
             until: old.pass.claims.exp,

@@ -1,8 +1,8 @@
 //! Why a pass cannot be used, borrowed or given back: codes and the sentences that a person reads.
 
-use crate::trouble::{NO_SERVERS, ServerTrouble, printable, span};
+use crate::trouble::{NO_SERVERS, ServerTrouble, printable};
 use leasehold_core::ids::PassId;
-use leasehold_core::text::is_or_are;
+use leasehold_core::text::{is_or_are, span};
 use leasehold_core::time::{Ms, SECOND_MS};
 use leasehold_host::FileError;
 use leasehold_trust::FileProblem;

@@ -5,7 +5,7 @@
 //! administrator writes it off.
 
 use super::waiting::MayWait;
-use super::{Act, Allowance, Audit, Engine, EventKind, Output, PassAnswer, PassHolder, PassOver, Write, event};
+use super::{Act, Allowance, Audit, Denial, Engine, EventKind, Output, PassAnswer, PassHolder, PassOver, Write, event};
 use crate::clock::{AHEAD_NOTED_MS, StartVerdict};
 use crate::codes::DenialCode;
 use crate::giving_up::WRITE_OFF_MS;
@@ -87,6 +87,20 @@ impl PassesOver {
         still
     }
 
+    /// The key of one that was written off and may be in use still: what says that it is not must be signed with it.
+    fn jwk_of(&self, pass: PassId) -> Option<Box<str>> {
+        self.0.values().find(|over| over.id == pass)?.holder.as_ref()?.jwk.clone()
+    }
+
+    /// The machine of one that was written off has given it up, signed with its key: it is not in use any more.
+    fn returned(&mut self, pass: PassId) -> Option<PassOver> {
+        let of =
+            |over: &&mut PassOver| over.id == pass && over.holder.as_ref().is_some_and(|holder| holder.jwk.is_some());
+        let over = self.0.values_mut().find(of)?;
+        over.holder = None;
+        Some(over.clone())
+    }
+
     fn add(&mut self, pass: PassOver) {
         self.0.insert(pass.key.clone(), pass);
     }
@@ -126,6 +140,7 @@ fn holder(lease: &Lease, pass: &Pass) -> PassHolder {
         address: lease.source.address,
         started_at: lease.started_at,
         begins_at: pass.begins_at,
+        jwk: Some(pass.jwk.as_ref().into()),
     }
 }
 
@@ -263,15 +278,18 @@ impl Engine {
         writes: &mut Vec<Write>,
     ) -> Output {
         let code = self.want(now, ask, source, code);
-        let days_max = self.pool.borrow_days_max(ask, source, now);
         match self.deny(now, code, named, ask, source, writes) {
-            Output::Denied(mut denial) => {
-                denial.borrow_days_max = Some(self.rules.borrow_days(days_max));
-                denial.site_limit = self.site_limit(code, days_max);
-                Output::Denied(denial)
-            }
+            Output::Denied(denial) => self.of_borrowing(now, *denial, ask, source),
             other => other,
         }
+    }
+
+    /// A denial with what is allowed where seats are borrowed.
+    fn of_borrowing(&self, now: Ms, mut denial: Denial, ask: &Ask, source: Source) -> Output {
+        let days_max = self.pool.borrow_days_max(ask, source, now);
+        denial.borrow_days_max = Some(self.rules.borrow_days(days_max));
+        denial.site_limit = self.site_limit(denial.code, days_max);
+        Output::Denied(Box::new(denial))
     }
 
     /// A machine that has a pass asks for more time: never less than it has, and never beyond its lines.
@@ -279,12 +297,12 @@ impl Engine {
         let Some(lease) = self.pool.lease(id) else { return Output::Unknown };
         let Some(pass) = lease.pass.clone() else { return Output::Unknown };
         let (ask, placement) = (lease.ask.clone(), self.pool.placement(lease).clone());
-        let named = (id, lease.key.clone());
         // Restored since, it may have been extended to later.
         let ends = pass.perhaps_until.unwrap_or(pass.until).max(pass.until);
         let over = pass.returned_at.is_some() || pass.lost_at.is_some() || ends <= now;
         if over {
-            return self.deny_borrow(now, DenialCode::PassOver, named, (&ask, source), writes);
+            // Nobody is left without a seat by that: its machine borrows another one, and that may be denied.
+            return self.of_borrowing(now, self.denial(now, DenialCode::PassOver, &ask, source), &ask, source);
         }
         let wanted_until = now.plus(term.wanted_ms);
         let mut refused = self.closed(now).or_else(|| self.barred(&ask, now));
@@ -363,6 +381,9 @@ impl Engine {
         let id = pass.lease();
         let Some((terms, lease)) = self.pool.lease(id).and_then(|lease| Some((lease.pass.clone()?, lease))) else {
             // Returned before, or written off: as good as done.
+            if let Some(over) = self.passes_over.returned(pass) {
+                writes.push(Write::PassOver(Box::new(over)));
+            }
             return if self.passes_over.has(pass) { Output::Returned { free_at: None } } else { Output::Unknown };
         };
         if terms.returned_at.is_some() {
@@ -392,6 +413,18 @@ impl Engine {
     /// Passes that were written off and may be in use still, after a pass, in order of pass.
     pub fn written_off_in_use(&self, after: Option<PassId>, now: Ms) -> Vec<PassOver> {
         self.passes_over.in_use_still(after, now, &self.times)
+    }
+
+    /// The public key, as a JWK, of a pass that a machine has or may have: its receipt is verified with it. `None` where none
+    /// is known, or none is needed.
+    pub fn key_of_pass(&self, pass: PassId) -> Option<Box<str>> {
+        let lent = self.pool.lease(pass.lease()).and_then(|lease| lease.pass.as_ref());
+        match lent {
+            Some(terms) => {
+                Some(terms).filter(|terms| terms.unknown_since.is_none()).map(|terms| terms.jwk.as_ref().into())
+            }
+            None => self.passes_over.jwk_of(pass),
+        }
     }
 
     /// The portal signed something at `signed_at`, so it is no earlier now. If the engine's time is not far beyond, it is not

@@ -146,12 +146,21 @@ impl Server {
             peaks: Vec::new(),
             bars: Vec::new(),
             denials: Vec::new(),
-            passes_over: Vec::new(),
+            passes_over: self.passes_over_on_disk(),
             passes_held_until: self.engine.passes_held_until,
             unknown: restored_at.map(|at| UnknownPasses { since: NOW, until: at }),
             given_back: self.engine.given_back.clone(),
         };
         self.engine = Engine::restore(restored, verdict, now, TimeTable::DEFAULT);
+    }
+
+    /// The newest of each pass that is over.
+    fn passes_over_on_disk(&self) -> Vec<PassOver> {
+        let written = self.writes.iter().filter_map(|write| match write {
+            Write::PassOver(over) => Some((over.id, (**over).clone())),
+            _ => None,
+        });
+        written.collect::<BTreeMap<_, _>>().into_values().collect()
     }
 }
 

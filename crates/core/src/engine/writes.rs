@@ -73,6 +73,9 @@ pub struct PassHolder {
     pub started_at: Ms,
     /// When its last term began.
     pub begins_at: Ms,
+    /// Its public key as a JWK: its receipt is verified with it. `None` for what an older release wrote off.
+    #[serde(default)]
+    pub jwk: Option<Box<str>>,
 }
 
 /// Somebody from whom a seat was taken back, and who gets none again for a while.

@@ -53,6 +53,21 @@ fn deed(action: &str) -> &str {
         "workstation.release" => "Took receipt",
         "workstation.give_back" => "Took receipt of some seats",
         "workstation.lost" => "Declared workstation lost",
+        "workstation.keep" => "Borrowed to, or recalled from",
+        "workstation.pass_write_off" => "Wrote off a lost machine",
+        "account.rename" => "Changed name",
+        "account.email_wanted" => "Asked for another address",
+        "account.email_not_wanted" => "Kept the address",
+        "account.email_confirmed" => "Confirmed an address",
+        "account.email" => "Changed address",
+        "password.forgotten" => "Asked for a new password",
+        "password.reset" => "Set a new password by letter",
+        "session.end" => "Ended a sign-in",
+        "session.end_others" => "Ended other sign-ins",
+        "token.create" => "Made API token",
+        "token.end" => "Ended API token",
+        "mail.again" => "Sent a letter again",
+        "portal.settings" => "Changed settings",
         other => other,
     }
 }
@@ -106,6 +121,7 @@ fn value(name: &str, value: &Value) -> String {
 fn words(whole: &str, value: &Value) -> String {
     match value {
         Value::String(text) => text.clone(),
+        Value::Bool(said) => if *said { "yes" } else { "no" }.to_owned(),
         Value::Object(members) => {
             let told = members.iter().filter(|(_, member)| !member.is_null());
             let told = told.map(|(name, member)| match name == whole {

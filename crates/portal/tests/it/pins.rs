@@ -47,6 +47,22 @@ impl Studio {
         online.sync(&self.world, &[(self.license, report(keep, used, want))])
     }
 
+    /// A pass stands on what was kept: the server obeys its newest document and cannot say that `presented` is void.
+    fn sync_with_a_pass_out(&self, online: &mut Online, presented: u64) {
+        let mut request = online.request(&self.world, &[(self.license, report(0, 0, 0))]);
+        request.rev = presented;
+        let sent = online.sent(&self.world, &request);
+        let answer = leasehold_portal::service::sync::sync(&self.world.portal, HOME, &sent.token, &sent.body).unwrap();
+        online.take(&self.world, &sent, &answer);
+    }
+
+    /// Seats in use at a server, as its own page and the license's page say.
+    fn used(&self, online: &Online) -> [Option<u32>; 2] {
+        let server = workstations::get(&self.world.portal, &self.ada, online.workstation).unwrap();
+        let license = licenses::get(&self.world.portal, &self.ada, self.license).unwrap();
+        [server.seats_used, license.holders[0].used]
+    }
+
     fn counted(&self) -> u32 {
         self.world.look(self.license).seats_out
     }
@@ -109,12 +125,7 @@ fn what_is_kept_is_counted_until_its_server_says_that_it_uses_it_no_more() {
     assert!(second.holds(studio.license) <= 1);
     let presented = first.grant.grant.rev;
     studio.sync(&mut first, 0, 0);
-    // A pass stands on it: the server obeys the new document and cannot say that the one before is void.
-    let mut request = first.request(&studio.world, &[(studio.license, report(0, 0, 0))]);
-    request.rev = presented;
-    let sent = first.sent(&studio.world, &request);
-    let answer = leasehold_portal::service::sync::sync(&studio.world.portal, HOME, &sent.token, &sent.body).unwrap();
-    first.take(&studio.world, &sent, &answer);
+    studio.sync_with_a_pass_out(&mut first, presented);
     let used = second.holds(studio.license);
     studio.sync(&mut second, used, 5);
     assert!(second.holds(studio.license) <= 1, "the pass is counted");
@@ -188,10 +199,24 @@ fn what_is_kept_counts_as_in_use_wherever_that_is_shown() {
     studio.keep(&first, 2, 14, false).unwrap();
     studio.sync(&mut first, 0, 0);
     studio.sync(&mut first, 1, 0);
-    let portal = &studio.world.portal;
-    let server = workstations::get(portal, &studio.ada, first.workstation).unwrap();
-    let license = licenses::get(portal, &studio.ada, studio.license).unwrap();
-    assert_eq!((server.seats_used, license.holders[0].used), (Some(3), Some(3)));
+    assert_eq!(studio.used(&first), [Some(3); 2]);
+}
+
+#[test]
+fn what_was_kept_and_is_released_counts_as_in_use_until_it_is_back_wherever_that_is_shown() {
+    let db = fresh_in_line();
+    let studio = Studio::new(&db, 5);
+    let mut first = Online::enable(&studio.world, &studio.ada, Scope::Organization);
+    studio.keep(&first, 2, 14, false).unwrap();
+    studio.sync(&mut first, 0, 0);
+    studio.keep(&first, 0, 0, false).unwrap();
+    let presented = first.grant.grant.rev;
+    assert_eq!(studio.used(&first), [Some(2); 2], "the server has yet to hear of it");
+    studio.sync(&mut first, 0, 0);
+    studio.sync_with_a_pass_out(&mut first, presented);
+    assert_eq!(studio.used(&first), [Some(2); 2], "a laptop has them");
+    studio.sync(&mut first, 0, 0);
+    assert_eq!(studio.used(&first), [Some(0); 2], "they are back");
 }
 
 #[test]

@@ -207,6 +207,9 @@ fn in_use_now(in_use: u64, seen: &StatusResponse, now: Ms) -> Markup {
             ": from " (when(restored.new_leases_from.0, now)) " it holds what laptops may have borrowed after that, until "
             (when(until.0, now)) " at the latest. The key cannot be destroyed before, unless all of it is freed then by an administrator who knows that "
             "no laptop has it: " a href="/passes" { "Borrowed by machines" } "."
+            @if seen.passes_borrowed() > 0 {
+                " The backup has " (words::count(seen.passes_borrowed(), "pass", "passes")) ", out as well."
+            }
         };
     }
     if seen.passes_out > 0 {

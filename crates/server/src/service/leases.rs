@@ -344,6 +344,7 @@ fn denial_response(denial: Denial, holders: Vec<Holder>, now: Ms) -> DenialRespo
         free: capacity.free,
         account_total: account.map(|account| account.seats),
         account_elsewhere: account.map(|account| account.elsewhere),
+        account_pending: account.map(|account| account.pending),
         account_for_people: account.map(|account| account.for_people),
         free_at: denial.free_at.map(Into::into),
         free_in_s,

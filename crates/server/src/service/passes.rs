@@ -168,12 +168,8 @@ impl Server {
         if named.is_some_and(|named| named != pass) {
             return Err(Failure::PassUnknown);
         }
-        let look = move |engine: &Engine, _| {
-            let terms = engine.pool().lease(pass.lease()).and_then(|lease| lease.pass.as_ref());
-            terms.filter(|pass| pass.unknown_since.is_none()).map(|pass| pass.jwk.clone())
-        };
-        // Of one that is over already its key is gone here, too; the engine knows whether it was.
-        if let Some(jwk) = self.0.engine.look(look).await? {
+        // Of one that was returned its key is gone here, too; the engine knows whether it was.
+        if let Some(jwk) = self.0.engine.look(move |engine: &Engine, _| engine.key_of_pass(pass)).await? {
             let key = PublicKey::from_jwk(&jwk).map_err(|error| Failure::Internal(error.to_string()))?;
             verify_pass_receipt(&token, &key).map_err(Failure::File)?;
         }

@@ -14,7 +14,7 @@ pub(super) fn add_over(tx: &mut Tx<'_>, over: &PassOver) -> Result<(), DbError> 
     let holder = over.holder.as_ref().map(serde_json::to_string).transpose().map_err(|_| damaged("holder"))?;
     tx.exec(
         "INSERT INTO pass_over (key, pass, until_ms, at_ms, written_off, holder) VALUES (?1, ?2, ?3, ?4, ?5, ?6)
-         ON CONFLICT (key) DO NOTHING",
+         ON CONFLICT (key) DO UPDATE SET holder = excluded.holder",
         &[
             (&*over.key).into(),
             over.id.to_string().into(),

@@ -386,12 +386,12 @@ impl World<'_, '_> {
 
     /// The machine of a license server is restarted with its wall clock set wrong, or right again.
     fn step_server(&mut self, server: usize) {
-        // An online line is freed ten minutes after its end: a clock that is off by more, with no portal in reach, is more
-        // than that allowance covers.
+        // An online line is freed ten minutes after its end: a clock that is behind by more, with no portal in reach, is
+        // more than that allowance covers.
         let online = self.servers.iter().any(|server| server.online);
         let off_ms = match self.below(6) {
-            _ if online => self.between(-9 * MINUTE_MS, 9 * MINUTE_MS),
             0 => 0,
+            1..=3 if online => self.between(-9 * MINUTE_MS, 9 * MINUTE_MS),
             1 => self.between(-50 * SECOND_MS, 50 * SECOND_MS),
             2 => self.between(-10 * MINUTE_MS, 0),
             3 => self.between(-19 * HOUR_MS, 0),

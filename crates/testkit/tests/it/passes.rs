@@ -5,10 +5,13 @@ use leasehold_client::{
     Checkout, Client, ClientBuilder, NoSeat, NoSeatKind, PassFailure, PassInfo, Seat, SeatState, SettingsError,
     Surroundings, WhichPass,
 };
+use leasehold_core::ids::ReceiptId;
 use leasehold_core::time::{Clock, DAY_MS, HOUR_MS, MINUTE_MS, Ms};
-use leasehold_host::SystemClock;
+use leasehold_host::{OsRandom, SystemClock};
 use leasehold_server::local;
 use leasehold_testkit::FakeClock;
+use leasehold_trust::SigningKey;
+use leasehold_trust::pass::{PassReceiptFacts, pass_receipt_file, sign_pass_receipt};
 use leasehold_wire::server::PassView;
 use std::path::Path;
 use std::sync::Arc;
@@ -445,11 +448,21 @@ fn a_lost_laptop_is_shown_with_its_date_and_written_off_within_the_allowance() {
     assert!(refused.contains("allows 1 lost seats") || refused.contains("allows 1"), "{refused}");
     assert_eq!((site.in_use(), passes(&site).len()), (1, 2));
     assert!(local::lose_pass(site.local(), first.1.pass, true).unwrap().written_off, "asked again it is");
-    // It turns up: another pass takes the place of the one that is over.
+    // What its own key did not sign says nothing of it.
+    let facts = PassReceiptFacts {
+        receipt: ReceiptId::draw(SystemClock::new().wall(), &mut OsRandom),
+        pass: first.1.pass,
+        returned_at: SystemClock::new().wall().floor_to_second(),
+    };
+    let forged = pass_receipt_file(&sign_pass_receipt(&SigningKey::generate(), &facts));
+    local::take_pass_receipt(site.local(), &forged).unwrap_err();
+    assert_eq!(passes(&site).len(), 2);
+    // It turns up: another pass takes the place of the one that is over, which its machine gives up.
     let found = first.0.client(&site);
     let lent = found.borrow(&studio(), 3).unwrap();
     assert!(!lent.extended && lent.pass.pass != first.1.pass);
     assert_eq!((the_pass(&found).pass, site.in_use()), (lent.pass.pass, 2));
+    assert!(passes(&site).iter().all(|pass| pass.pass != first.1.pass), "it cannot be in use any more");
 }
 
 #[test]

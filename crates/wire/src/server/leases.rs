@@ -181,6 +181,9 @@ pub struct DenialResponse {
     /// Of these, at other license servers.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub account_elsewhere: Option<u32>,
+    /// Seats beside those of `account_total` that are assigned to the asker and have yet to come free elsewhere.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub account_pending: Option<u32>,
     /// Seats beside those of `account_total` that are assigned to people, who use them at license servers of their own.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub account_for_people: Option<u32>,

@@ -201,6 +201,35 @@ fn write_offs_are_free_at_once_within_the_allowance_of_a_year() {
 }
 
 #[test]
+fn a_pass_that_was_written_off_and_is_returned_is_in_use_no_more_and_still_counts_as_written_off() {
+    let mut server = Server::lending(vec![lending(1, 5, d(3_000), 14)]);
+    let (id, _) = pass(server.borrow(NOW, "k", 10));
+    server.lose(d(1), id, true);
+    let in_use = |server: &Server| server.engine.written_off_in_use(None, d(2)).len();
+    server.restart(d(2), StartVerdict::Plausible);
+    assert_eq!((in_use(&server), server.engine.key_of_pass(id).as_deref()), (1, Some("{}")));
+    for _ in 0..2 {
+        assert_eq!(server.give_back(d(2), id), Output::Returned { free_at: None });
+        server.restart(d(2), StartVerdict::Plausible);
+        assert_eq!((in_use(&server), server.engine.key_of_pass(id)), (0, None));
+    }
+    let others: Vec<_> = ["l", "m"].iter().map(|key| pass(server.borrow(d(2), key, 10)).0).collect();
+    server.lose(d(2), others[0], true);
+    let third = server.lose(d(2), others[1], true);
+    assert!(matches!(third, Output::NotWrittenOff { used: 2, .. }), "{third:?}");
+}
+
+#[test]
+fn a_machine_that_asks_to_extend_what_is_over_is_told_and_nobody_was_denied_a_seat() {
+    let mut server = Server::lending(vec![lending(1, 5, d(3_000), 14)]);
+    let (id, _) = pass(server.borrow(NOW, "k", 10));
+    server.lose(d(1), id, false);
+    server.writes.clear();
+    assert_eq!(refused(server.borrow(d(1), "k", 12)), (DenialCode::PassOver, Some(14)));
+    assert!(server.writes.is_empty(), "{:?}", server.writes);
+}
+
+#[test]
 fn nobody_can_take_a_pass_by_its_lease() {
     let mut server = Server::lending(vec![lending(1, 1, d(90), 14)]);
     let (id, _) = pass(server.borrow(NOW, "k", 10));
