@@ -1,5 +1,6 @@
 //! Documents of the engine: putting one in force, and giving up all of them.
 
+use super::passes::doubt_ends;
 use super::{Act, Audit, Document, Engine, InstallRefusal, Output, Write};
 use crate::clock::{BEHIND_TOLERATED_MS, proved_ahead};
 use crate::grant::Grant;
@@ -45,7 +46,11 @@ impl Engine {
         self.put_in_force(now, document, writes);
         self.begin_online(now, writes);
         match set_back_to {
-            Some(to) => writes.push(Write::SetBack { from: now, to }),
+            Some(to) => {
+                // The machine's clock agrees with it, as at a start.
+                let held_until = self.doubt_left(to, issued_at).map(|until| until.min(doubt_ends(to)));
+                self.set_back(now, to, held_until, writes);
+            }
             None => self.end_clock_doubt(now, issued_at, writes),
         }
         Output::Installed { withdrawn, set_back_to }

@@ -240,8 +240,8 @@ impl Engine {
         self.no_new = former.no_new(former_now).map(|(until, code)| (now.plus(until.since(former_now)), code));
         self.ended.take_over(now, &former.ended);
         self.rules = former.rules.clone();
-        // Unless that time was wrong, and it is known now.
-        if let Some(until) = former.passes_held_until.filter(|until| former_now == now && now < *until) {
+        // A doubt that has not ended, also where the time was wrong and is known better now.
+        if let Some(until) = former.passes_held_until.filter(|until| now < *until) {
             self.hold_passes(until);
         }
         if let (Some(online), Some(former)) = (&mut self.online, &mut former.online) {

@@ -38,8 +38,13 @@ pub(super) fn held_until(verdict: StartVerdict, before: Option<Ms>, now: Ms) -> 
         _ => None,
     };
     let agrees = !matches!(verdict, StartVerdict::Behind { .. });
-    let before = before.map(|until| if agrees { until.min(now.plus(HELD_AFTER_LONG_AHEAD_MS)) } else { until });
+    let before = before.map(|until| if agrees { until.min(doubt_ends(now)) } else { until });
     held.max(before).filter(|until| now < *until)
+}
+
+/// When a doubt is over, once a clock shows what is stored or later.
+pub(super) fn doubt_ends(now: Ms) -> Ms {
+    now.plus(HELD_AFTER_LONG_AHEAD_MS)
 }
 
 /// When a pass is freed, where none is before an instant.
@@ -440,6 +445,21 @@ impl Engine {
                 self.pool.set_freed_at(lease.id, freed_at(pass, &self.times));
             }
         }
+    }
+
+    /// Until when passes are held for a doubt of the clock, once the time is `to` because of what was signed at `signed_at`.
+    /// How far the time was ahead is known as of the request only: it may have been made before the start that is in doubt.
+    pub(super) fn doubt_left(&self, to: Ms, signed_at: Ms) -> Option<Ms> {
+        self.passes_held_until.filter(|_| to.since(signed_at) > AHEAD_NOTED_MS)
+    }
+
+    /// It is proved that the time is ahead: it goes back. The engine is built anew from what is written, and takes over
+    /// `held_until`.
+    pub(super) fn set_back(&mut self, now: Ms, to: Ms, held_until: Option<Ms>, writes: &mut Vec<Write>) {
+        self.passes_held_until = held_until;
+        self.passes_held_unwritten = false;
+        writes.push(Write::PassesHeld { until: held_until });
+        writes.push(Write::SetBack { from: now, to });
     }
 
     /// Frees no pass before `until`.

@@ -139,35 +139,36 @@ impl Engine {
         let installed = document.is_some();
         // What came free since the request is owed as it was; what comes now was counted out for those who wait.
         let owed = self.pool.owed_of_unused(now);
+        // Never to before it was signed: the request may be older than what has set the time since.
+        let set_time_to = (off_ms != 0).then(|| now.plus(-off_ms).max(signed_at)).filter(|to| *to != now);
         if let Some(document) = document {
-            self.load_synced(now, document, writes);
+            self.load_synced(now, set_time_to.unwrap_or(now), document, writes);
         }
         self.pool.clear_owed();
         owed.into_iter().for_each(|(license, seats)| self.pool.set_owed(license, seats));
         self.try_waiting(now, writes);
         let Some(online) = &mut self.online else { return nothing };
         online.put_recalls(&mut self.pool);
-        let set_time_to = (off_ms != 0).then(|| now.plus(-off_ms));
         if set_time_to.is_some() {
             online.forget_asked_at();
         }
         writes.push(Write::Online(Some(Box::new(online.row().clone()))));
-        if let Some(to) = set_time_to.filter(|to| *to < now) {
-            writes.push(Write::SetBack { from: now, to });
-        } else {
-            self.end_clock_doubt(now, signed_at, writes);
+        match set_time_to.filter(|to| *to < now) {
+            Some(to) => self.set_back(now, to, self.doubt_left(to, signed_at), writes),
+            None => self.end_clock_doubt(now, signed_at, writes),
         }
         Output::Synced { installed, set_time_to }
     }
 
-    fn load_synced(&mut self, now: Ms, document: Document, writes: &mut Vec<Write>) {
+    /// `lines_at` is what time it is, where `now` is wrong: which lines have ended, and where leases can move.
+    fn load_synced(&mut self, now: Ms, lines_at: Ms, document: Document, writes: &mut Vec<Write>) {
         let before = self.document.as_ref().map(held).unwrap_or_default();
         let after = held(&document);
         if let Some(online) = &mut self.online {
             online.loaded(&recallable(&document));
         }
         self.forget_promises();
-        self.load(now, &document, writes);
+        self.load(lines_at, &document, writes);
         if before != after {
             let act = Act { who: "portal".into(), address: None };
             let detail = told(&document.grant);

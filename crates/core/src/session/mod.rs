@@ -489,7 +489,11 @@ impl Held {
     /// Milliseconds in which it may still be used if nothing renews it.
     fn left_ms(&self, now: Reading) -> i64 {
         let left_ms = self.times.lessee_stops_after_ms() - now.elapsed_ms(self.anchor);
-        let stop_ms = self.taken_back.map_or(i64::MAX, |taken| taken.stop.1 - now.elapsed_ms(taken.stop.0));
+        // What was given back is not held again, whatever a clock shows later.
+        let stop_ms = self.taken_back.map_or(i64::MAX, |taken| match taken.given_back {
+            true => 0,
+            false => taken.stop.1 - now.elapsed_ms(taken.stop.0),
+        });
         left_ms.min(stop_ms).max(0)
     }
 

@@ -262,6 +262,19 @@ fn a_seat_taken_back_is_lost_after_the_notice_given_back_and_not_taken_again() {
 }
 
 #[test]
+fn a_seat_that_was_given_back_is_not_held_again_when_the_clock_is_set_back() {
+    let mut client = Client::seated();
+    let (call, ..) = client.next_call();
+    client.wait_s(1);
+    client.step(SessionInput::Answered { call, reply: Reply::TakenBack { left_ms: 120_000, not_again_ms: 600_000 } });
+    let right = client.now;
+    client.now.wall = right.wall.plus(3_600_000);
+    assert!(matches!(client.step(SessionInput::Tick)[..], [Action::Forget { .. }]));
+    client.now = right;
+    assert_eq!((client.state(), client.session.left_ms(client.now)), (Some(SeatState::Lost), 0));
+}
+
+#[test]
 fn a_notice_never_makes_a_right_longer() {
     let mut client = Client::seated();
     client.wait_s(400);

@@ -1,10 +1,11 @@
 //! Activation files that were put in force.
 
 use leasehold_core::engine::Document;
+use leasehold_core::grant::Grant;
 use leasehold_core::time::{DAY_MS, Ms};
 use leasehold_db::{DbError, Row, Tx};
 
-/// Documents of an online server are kept this long after they were loaded, in milliseconds.
+/// Documents of an online server are kept at least until one is loaded that was issued this much later, in milliseconds.
 const SUPERSEDED_KEPT_MS: i64 = 30 * DAY_MS;
 
 /// An activation file as it was stored. Nothing in it is believed before it has been verified again.
@@ -30,12 +31,26 @@ pub(super) fn put_in_force(tx: &mut Tx<'_>, document: &Document, now: Ms) -> Res
             (&*document.file).into(),
         ],
     )?;
-    if document.grant.online {
-        // They come by themselves, several a day; nothing stands on those that were followed long ago.
-        tx.exec(
-            "DELETE FROM document WHERE in_force = 0 AND workstation = ?1 AND loaded_at_ms < ?2",
-            &[document.grant.workstation.to_string().into(), now.plus(-SUPERSEDED_KEPT_MS).0.into()],
-        )?;
+    if document.grant.online { forget_superseded(tx, &document.grant) } else { Ok(()) }
+}
+
+/// Documents of an online server come by themselves, several a day. Old ones are removed by the portal's dates, since the
+/// server's time may be wrong, and none while a lease stands on a line that has left: only they know that line.
+fn forget_superseded(tx: &mut Tx<'_>, grant: &Grant) -> Result<(), DbError> {
+    let before = grant.issued_at.plus(-SUPERSEDED_KEPT_MS);
+    let values = [grant.workstation.to_string().into(), before.0.into()];
+    let old = tx.one(
+        "SELECT 1 FROM document WHERE in_force = 0 AND workstation = ?1 AND issued_at_ms < ?2 LIMIT 1",
+        &values,
+        |_| Ok(()),
+    )?;
+    if old.is_none() {
+        return Ok(());
+    }
+    let mut stood_on = super::leases::lines(tx)?;
+    grant.lines.iter().for_each(|line| drop(stood_on.remove(&line.line)));
+    if stood_on.is_empty() {
+        tx.exec("DELETE FROM document WHERE in_force = 0 AND workstation = ?1 AND issued_at_ms < ?2", &values)?;
     }
     Ok(())
 }

@@ -6,6 +6,7 @@ use leasehold_core::pool::{Lease, Pass, Placement, Release, Source, Standing};
 use leasehold_core::time::Ms;
 use leasehold_core::times::LeaseTimes;
 use leasehold_db::{DbError, Row, Tx};
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 pub(super) fn add(tx: &mut Tx<'_>, lease: &Lease) -> Result<(), DbError> {
@@ -40,6 +41,14 @@ pub(super) fn move_seat(tx: &mut Tx<'_>, seat: LeaseId, placement: &Placement) -
     tx.exec("UPDATE lease SET placement = ?2 WHERE id = ?1 AND seat IS NULL", &values)?;
     tx.exec("UPDATE lease SET placement = ?2 WHERE seat = ?1", &values)?;
     Ok(())
+}
+
+/// Lines on which leases stand.
+pub(super) fn lines(tx: &mut Tx<'_>) -> Result<BTreeSet<LineId>, DbError> {
+    let placements = tx.all("SELECT DISTINCT placement FROM lease", &[], |row| {
+        serde_json::from_str::<Vec<(LineId, u32)>>(row.str(0)?).map_err(|_| damaged("placement"))
+    })?;
+    Ok(placements.into_iter().flatten().map(|(line, _)| line).collect())
 }
 
 pub(super) fn remove(tx: &mut Tx<'_>, id: LeaseId) -> Result<(), DbError> {

@@ -80,7 +80,9 @@ pub(super) fn set_back(tx: &mut Tx<'_>, from: Ms, to: Ms) -> Result<(), DbError>
         "UPDATE denial SET first_at_ms = first_at_ms - ?1 WHERE first_at_ms > ?2",
         "UPDATE denial SET last_at_ms = last_at_ms - ?1 WHERE last_at_ms > ?2",
         "UPDATE denial SET served_at_ms = served_at_ms - ?1 WHERE served_at_ms > ?2",
-        "UPDATE usage_event SET at_ms = at_ms - ?1 WHERE at_ms > ?2",
+        // Not before what is older and needed no change: some of it may have happened before the time went wrong.
+        "UPDATE usage_event SET at_ms = CASE WHEN at_ms - ?1 > older.newest THEN at_ms - ?1 ELSE older.newest END
+         FROM (SELECT COALESCE(MAX(at_ms), 0) AS newest FROM usage_event WHERE at_ms <= ?2) AS older WHERE at_ms > ?2",
         "UPDATE document SET loaded_at_ms = loaded_at_ms - ?1 WHERE loaded_at_ms > ?2",
         "UPDATE give_back SET at_ms = at_ms - ?1 WHERE at_ms > ?2",
         "UPDATE audit SET at_ms = at_ms - ?1 WHERE at_ms > ?2",
@@ -89,15 +91,15 @@ pub(super) fn set_back(tx: &mut Tx<'_>, from: Ms, to: Ms) -> Result<(), DbError>
         "UPDATE session SET seen_at_ms = seen_at_ms - ?1 WHERE seen_at_ms > ?2",
         "UPDATE administrator SET created_at_ms = created_at_ms - ?1 WHERE created_at_ms > ?2",
         "UPDATE state SET keys_since_ms = keys_since_ms - ?1 WHERE keys_since_ms > ?2",
-        "UPDATE state SET keys_until_ms = keys_until_ms - ?1 WHERE keys_until_ms > ?2",
+        // Longer is as good, and they are needed now.
+        "UPDATE state SET keys_until_ms = CASE WHEN keys_until_ms - ?1 > ?2 THEN keys_until_ms - ?1 ELSE ?2 + 1 END
+         WHERE keys_until_ms > ?2",
         "UPDATE state SET restored_at_ms = restored_at_ms - ?1 WHERE restored_at_ms > ?2",
         "UPDATE state SET passes_unknown_since_ms = passes_unknown_since_ms - ?1 WHERE passes_unknown_since_ms > ?2",
     ] {
         tx.exec(sql, &values)?;
     }
     super::usage::set_back(tx, from, to)?;
-    // The time that is proved needs no waiting.
-    tx.exec("UPDATE state SET passes_held_until_ms = NULL", &[])?;
     tx.exec("DELETE FROM asked", &[])?;
     Ok(())
 }

@@ -37,6 +37,8 @@ pub enum Plant {
     ForgetGivenBack,
     /// A restored server holds nothing of what it may have lent after the backup.
     ForgetUnknown,
+    /// An online server believes that each answer of the portal was made just now, also one from before its last start.
+    BelieveOldAnswers,
     /// An online server writes off a lost machine without asking the portal.
     WriteOffUnasked,
 }

@@ -179,8 +179,12 @@ impl World<'_, '_> {
         let jitter = u64::from_le_bytes(random::bytes(&mut self.random));
         let (identity, root) = ((workstation, &key.public()), self.sim.portal.root().clone());
         match testing::read_answer(body.as_bytes(), answer, identity, (&file, &root), jitter) {
-            Ok(input) => {
-                if let Input::SyncAnswered { answer, .. } = &input {
+            Ok(mut input) => {
+                if let Input::SyncAnswered { answer, .. } = &mut input {
+                    if let Some(now) = self.server_now(server).filter(|_| self.plant == Some(Plant::BelieveOldAnswers))
+                    {
+                        answer.at = now;
+                    }
                     if answer.verdict == Verdict::Forked {
                         let in_ms = self.between(10 * SECOND_MS, 5 * MINUTE_MS);
                         self.push(in_ms, Event::DisableCopy { server });

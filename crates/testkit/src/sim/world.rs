@@ -108,6 +108,9 @@ impl<'s, 't> World<'s, 't> {
         if plant == Some(Plant::ForgetUnknown) {
             dice.restore_servers();
         }
+        if true {
+            dice.lend_online();
+        }
         if plant == Some(Plant::ForgetKeys) {
             dice.restart_often();
         }

@@ -236,6 +236,11 @@ fn a_restored_server_that_gives_what_it_may_have_lent_is_found() {
 }
 
 #[test]
+fn an_online_server_that_takes_an_old_answer_for_the_time_is_found() {
+    assert_eq!(found(Plant::BelieveOldAnswers), Law::Four);
+}
+
+#[test]
 fn an_online_server_that_writes_off_unasked_is_found() {
     assert_eq!(found(Plant::WriteOffUnasked), Law::One);
 }
