@@ -230,6 +230,14 @@ pub enum Failure {
     /// The portal's clock does not fit its database's.
     #[error("the clock is off")]
     ClockOff,
+    /// The portal was restored from a backup, and the license server obeys a document that was issued after it.
+    #[error("document {rev} is not known since the portal was restored")]
+    Unlearned {
+        /// Which document.
+        rev: u64,
+        /// When the portal has learned what is out.
+        until: Ms,
+    },
     /// A document could not be appended to `grants.log`.
     #[error("grants.log: {0}")]
     GrantsLog(String),
@@ -314,6 +322,7 @@ impl Failure {
                     "Set the clocks right (NTP) on the portal's machine and on the database's; it goes on by itself.",
                     HOST,
                 ),
+            Failure::Unlearned { rev, until } => pin::unlearned(*rev, *until),
             Failure::GrantsLog(cause) => Problem::new(
                 503,
                 "GRANTS_LOG",

@@ -2,6 +2,7 @@
 
 use super::OPERATOR;
 use leasehold_core::sync::PinRefusal;
+use leasehold_core::time::Ms;
 use leasehold_web::problem::{Problem, who};
 
 /// `license` is how the license is called.
@@ -37,6 +38,21 @@ pub(super) fn refused(refusal: PinRefusal, license: &str) -> Problem {
                 .next("Try again later, or ask the vendor to raise the license now.", OPERATOR)
         }
     }
+}
+
+/// A server that asks for a document obeys one that was issued after the backup from which the portal was restored.
+pub(super) fn unlearned(rev: u64, until: Ms) -> Problem {
+    Problem::new(409, "LEARNING", "The portal was restored from a backup and does not know what this license server holds.")
+        .detail(format!(
+            "It obeys document number {rev}, and what it has given back or was given since that backup is not known. Until {} \
+             nothing is given that may be out already. What it holds goes on. Nothing was changed.",
+            until.rfc3339()
+        ))
+        .next(
+            "If it is online it needs no new document: it says with its next sync what it has (`leasehold server refresh`). \
+             Otherwise wait, or ask the vendor to raise its licenses now.",
+            OPERATOR,
+        )
 }
 
 /// What is kept was changed since somebody looked.

@@ -5,12 +5,14 @@ use super::issue::{Choices, Desk, Occasion, choices, load_facts};
 use super::{Caller, IdempotencyKey, allow, workstations as views};
 use crate::Portal;
 use crate::failure::Failure;
+use crate::store::licenses::LicenseRow;
 use crate::store::workstations::{self, Owned, WorkstationRow};
-use crate::store::{accounts, audit, bells, documents, licenses};
+use crate::store::{accounts, audit, bells, documents, licenses, state};
 use leasehold_core::access::PortalAction;
 use leasehold_core::activation::{LicenseFacts, preset};
 use leasehold_core::ids::{AccountId, WorkstationId};
 use leasehold_core::license::{Kind, Mode, Scope};
+use leasehold_core::time::Ms;
 use leasehold_core::times::TimeTable;
 use leasehold_core::{random, text};
 use leasehold_db::Tx;
@@ -67,7 +69,7 @@ fn check_known(tx: &mut Tx<'_>, known: &Owned, owner: AccountId, facts: &Request
     Ok(())
 }
 
-fn replayed(used_at: leasehold_core::time::Ms, row: &WorkstationRow) -> Failure {
+fn replayed(used_at: Ms, row: &WorkstationRow) -> Failure {
     Failure::File(FileProblem::Replayed { file: FileKind::Request, used_at, workstation: row.name.clone() })
 }
 
@@ -111,7 +113,7 @@ pub fn inspect(
             rows.extend(licenses::get(tx, id)?);
         }
         let facts = load_facts(tx, &rows, known.as_ref().map(|known| known.row.id), now)?;
-        let offer = |(row, fact): (&licenses::LicenseRow, &LicenseFacts)| offer(row, fact, now, &times);
+        let offer = |(row, fact): (&LicenseRow, &LicenseFacts)| offer(row, fact, now, &times);
         let offers: Vec<Offer> = rows.iter().zip(&facts).filter_map(offer).collect();
         let renews = known.as_ref().map(|known| views::view(tx, known, now)).transpose()?;
         let taken = offers.iter().filter(|offer| offer.preset_seats > 0);
@@ -143,12 +145,7 @@ fn suggested_name(facts: &RequestFacts) -> String {
     }
 }
 
-fn offer(
-    row: &licenses::LicenseRow,
-    fact: &LicenseFacts,
-    now: leasehold_core::time::Ms,
-    times: &TimeTable,
-) -> Option<Offer> {
+fn offer(row: &LicenseRow, fact: &LicenseFacts, now: Ms, times: &TimeTable) -> Option<Offer> {
     if !fact.running(now) || row.kind != Kind::Floating {
         return None;
     }
@@ -210,7 +207,7 @@ pub(super) fn new_workstation(
     owner: AccountId,
     request: &ActivationRequest,
     name: Option<&str>,
-    now: leasehold_core::time::Ms,
+    now: Ms,
 ) -> WorkstationRow {
     let (id, serial) = portal.draw(|random| (WorkstationId::draw(now, random), random::bytes(random)));
     let name = name.map_or_else(|| suggested_name(&request.facts), str::to_owned);
@@ -242,6 +239,25 @@ pub(super) struct Arrival {
     /// It is on another machine than before.
     pub(super) moved: bool,
     pub(super) said: Said,
+}
+
+/// A portal that was restored from a backup does not know what is in a document that it issued after that, nor what an
+/// online server has given back since: others may have those seats. Such a server says it with its next sync.
+///
+/// # Errors
+/// [`Failure::Unlearned`] while it learns, unless the licenses may be given out all the same.
+pub(super) fn check_learned(
+    tx: &mut Tx<'_>,
+    request: &ActivationRequest,
+    licenses: &[LicenseRow],
+    now: Ms,
+) -> Result<(), Failure> {
+    let until = state::learning_until(tx)?;
+    let Some(rev) = request.facts.rev_in_use.filter(|_| now < until) else { return Ok(()) };
+    let known = workstations::by_key(tx, &request.thumbprint.to_string())?;
+    let learned = known.is_some_and(|known| rev <= known.row.newest_rev && known.row.mode != Mode::Online);
+    let raised = licenses.iter().all(|license| license.raise_while_learning);
+    if learned || raised { Ok(()) } else { Err(Failure::Unlearned { rev, until }) }
 }
 
 /// Takes a request in: its workstation as it is from now on, locked; not written yet. The licenses are locked before.
@@ -293,6 +309,7 @@ fn activate_in(
     check_chosen(tx, wish.workstation, known.as_ref(), owner, facts)?;
     // One lock order everywhere: licenses, then the workstation.
     let licenses = desk.lock_licenses(tx, owner, choices)?;
+    check_learned(tx, request, &licenses, desk.stamp.now)?;
     let Arrival { mut workstation, is_new, moved, said } = arrive(tx, desk, new, request, wish.name.as_deref())?;
     let occasion = if is_new { Occasion::New(facts.request) } else { Occasion::Asked(facts.request) };
     let activated = desk.issue(tx, &mut workstation, &licenses, choices, occasion)?;

@@ -1,7 +1,7 @@
 //! Enabling online licensing on a license server: by an account that is signed in, or by a token for machines without a
 //! screen; and how such a server gives up by itself.
 
-use super::activation::{Arrival, arrive, new_workstation, read};
+use super::activation::{Arrival, arrive, check_learned, new_workstation, read};
 use super::idempotency::Once;
 use super::issue::Desk;
 use super::sync::Look;
@@ -117,6 +117,7 @@ fn enable_in(
     (scope, name, by_token): (Scope, Option<&str>, bool),
 ) -> Result<Enabled, Failure> {
     let licenses = sync::lock_licenses(tx, new, &Look::all(), desk.stamp.now)?;
+    check_learned(tx, request, &licenses, desk.stamp.now)?;
     let Arrival { mut workstation, is_new, moved, said } = arrive(tx, desk, new, request, name)?;
     (workstation.row.mode, workstation.row.scope) = (Mode::Online, scope);
     let (document, _) = desk.enable(tx, &mut workstation, licenses, request.facts.request)?;

@@ -11,10 +11,11 @@ use crate::store::licenses::{self, LicenseRow};
 use crate::store::workstations::{self, Owned};
 use crate::store::{audit, documents, pins, state, sync as syncs};
 use leasehold_core::access::PortalAction;
+use leasehold_core::grant::Line;
 use leasehold_core::ids::{LicenseId, WorkstationId};
 use leasehold_core::license::Mode;
 use leasehold_core::sync::{PINS_MAX, Pin, PinFacts, PinWish, judge_pin};
-use leasehold_core::time::Ms;
+use leasehold_core::time::{DAY_MS, Ms};
 use leasehold_db::{DbError, Tx};
 use leasehold_wire::portal::{
     KeepLicense, KeepSeats, KeptChange, KeptSeats, PinOffer, Pins, SeatsKept, WorkstationStatus,
@@ -262,4 +263,19 @@ fn called(license: &LicenseRow) -> String {
         "" => license.product.name.clone(),
         label => format!("{} ({label})", license.product.name),
     }
+}
+
+/// A portal that lost something keeps at a server what a document that it has says is kept there, and nothing else.
+pub(super) fn learn(tx: &mut Tx<'_>, workstation: WorkstationId, lines: &[Line], now: Ms) -> Result<(), DbError> {
+    let known = pins::of(tx, workstation)?;
+    pins::clear(tx, workstation, now)?;
+    for line in lines.iter().filter(|line| line.terms.pinned && line.until > now) {
+        let before = known.get(&line.license);
+        let days = before.map_or(line.terms.borrow_days_max.max(1), |pin| pin.days);
+        let auto_renew = before.is_some_and(|pin| pin.auto_renew);
+        // A line may last longer than what is kept, never shorter.
+        let until = line.until.min(now.plus(i64::from(days) * DAY_MS).floor_to_second());
+        pins::put(tx, workstation, line.license, Pin { seats: line.seats, days, auto_renew, until })?;
+    }
+    pins::raise_rev(tx, workstation, now)
 }

@@ -67,6 +67,8 @@ pub(crate) fn adopt(portal: &Portal, unlogged: Unlogged) -> Result<Adoption, Fai
             found.row.server_version.clone_from(&workstation.server_version);
             found.row.name.clone_from(&workstation.name);
             (found.row.mode, found.row.scope) = (workstation.mode, workstation.scope);
+            let signed: Vec<_> = lines.iter().map(|stored| stored.line.clone()).collect();
+            super::pins::learn(tx, workstation.id, &signed, stamp.now)?;
         }
         found.row.requested_at = found.row.requested_at.max(workstation.requested_at);
         workstations::update(tx, &found.row)?;

@@ -19,9 +19,9 @@ use crate::store::{assignments, audit, catalog, organizations, pins, state};
 use leasehold_core::access::PortalAction;
 use leasehold_core::ids::{AccountId, LicenseId, WorkstationId};
 use leasehold_core::license::{Mode, Scope};
-use leasehold_core::sync::{Pin, PinState, PoolShare, SYNC_VERSION, SyncAnswer, SyncRequest, Verdict};
+use leasehold_core::sync::{PinState, PoolShare, SYNC_VERSION, SyncAnswer, SyncRequest, Verdict};
 use leasehold_core::text;
-use leasehold_core::time::{DAY_MS, HOUR_MS, MINUTE_MS, Ms, SECOND_MS};
+use leasehold_core::time::{HOUR_MS, MINUTE_MS, Ms, SECOND_MS};
 use leasehold_core::times::TimeTable;
 use leasehold_db::Tx;
 use leasehold_trust::secret::sha256_hex;
@@ -383,10 +383,12 @@ impl Counter<'_> {
             return Ok(());
         }
         let id = self.workstation.row.id;
-        for older in documents::alive_from(tx, id, acknowledged, self.desk.stamp.now)? {
-            if older.rev >= presented {
-                continue;
-            }
+        let documents = documents::alive_from(tx, id, acknowledged, self.desk.stamp.now)?;
+        let pinned = |of: &DocumentRow, license: LicenseId| {
+            let lines = of.lines.iter().filter(|stored| stored.line.license == license && stored.line.terms.pinned);
+            lines.map(|stored| stored.line.seats).fold(0, u32::saturating_add)
+        };
+        for older in documents.iter().filter(|document| document.rev < presented) {
             let licenses: BTreeSet<LicenseId> = older.lines.iter().map(|stored| stored.line.license).collect();
             for license in licenses {
                 let lines = older.lines.iter().filter(|stored| stored.line.license == license);
@@ -395,7 +397,11 @@ impl Counter<'_> {
                 let mut lines = lines.filter(|stored| !stored.line.terms.pinned);
                 if lines.all(|stored| stored.line.terms.recallable) {
                     let kept = request.licenses.get(&license).map_or(0, |report| report.keep);
-                    documents::lower(tx, id, older.rev, license, kept)?;
+                    // What stood on lines of the older one may stand on lines by now that were kept since, beside these.
+                    let newer = documents.iter().filter(|newer| older.rev < newer.rev && newer.rev <= presented);
+                    let most = newer.map(|newer| pinned(newer, license)).max().unwrap_or(0);
+                    let since = most.saturating_sub(pinned(older, license));
+                    documents::lower(tx, id, older.rev, license, kept.saturating_add(since))?;
                 }
             }
         }
@@ -417,6 +423,10 @@ impl Counter<'_> {
         if known.as_deref() == Some(&*request.document) && !lost {
             return Ok(rev);
         }
+        // A portal that lost something keeps what the document that the server obeys says is kept, unless it knows a newer one.
+        if rev >= self.workstation.row.newest_rev {
+            super::pins::learn(tx, id, &signed.grant.lines, now)?;
+        }
         if known.is_none() {
             let line = |line: leasehold_core::grant::Line| {
                 let freed_at = self.desk.times.line_freed_at(line.until, &line.terms);
@@ -433,32 +443,12 @@ impl Counter<'_> {
             };
             documents::insert(tx, &document, false)?;
         }
-        self.learn_pins(tx, &request.document)?;
         let row = &mut self.workstation.row;
         row.newest_rev = row.newest_rev.max(rev);
         let detail = json!({ "alarm": "adopted", "rev": rev, "seq": request.seq, "name": row.name });
         audit::insert(tx, &self.desk.stamp, "grant.adopt", &id.to_string(), &detail)?;
         learn(tx, now, &self.desk.times)?;
         Ok(rev)
-    }
-
-    /// A portal that lost something keeps what the document that the server obeys says is kept.
-    fn learn_pins(&self, tx: &mut Tx<'_>, document: &str) -> Result<(), Failure> {
-        let (id, now) = (self.workstation.row.id, self.desk.stamp.now);
-        let damaged = |why: leasehold_trust::DocumentError| Failure::invalid("document", why.to_string());
-        let lines = verify_grant(document, self.root, now).map_err(damaged)?.grant.lines;
-        let known = pins::of(tx, id)?;
-        pins::clear(tx, id, now)?;
-        for line in lines.into_iter().filter(|line| line.terms.pinned && line.until > now) {
-            let before = known.get(&line.license);
-            let days = before.map_or(line.terms.borrow_days_max.max(1), |pin| pin.days);
-            let auto_renew = before.is_some_and(|pin| pin.auto_renew);
-            // A line may last longer than what is kept, never shorter.
-            let until = line.until.min(now.plus(i64::from(days) * DAY_MS).floor_to_second());
-            pins::put(tx, id, line.license, Pin { seats: line.seats, days, auto_renew, until })?;
-        }
-        pins::raise_rev(tx, id, now)?;
-        Ok(())
     }
 
     /// The newest document, if the server does not obey it: a new one if what it holds, or until when, is to change.

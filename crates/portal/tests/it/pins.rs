@@ -220,6 +220,28 @@ fn what_was_kept_and_is_released_counts_as_in_use_until_it_is_back_wherever_that
 }
 
 #[test]
+fn what_moved_to_kept_seats_counts_beside_what_runs_out_on_the_others() {
+    let db = fresh_in_line();
+    let studio = Studio::new(&db, 7);
+    let mut first = Online::enable(&studio.world, &studio.ada, Scope::Organization);
+    studio.sync(&mut first, 2, 0);
+    let presented = first.grant.grant.rev;
+    licenses::change_seats(&studio.world.portal, &studio.world.operator, studio.license, 1).unwrap();
+    studio.keep(&first, 1, 14, true).unwrap();
+    studio.sync(&mut first, 2, 0);
+    assert_eq!((by_sync(&first).map(|line| line.seats), kept(&first).map(|(seats, _)| seats)), (None, Some(1)));
+    // One application has the seat that is kept now, the other runs out on what was there before.
+    let mut request = first.request(&studio.world, &[(studio.license, report(1, 1, 0))]);
+    request.rev = presented;
+    let sent = first.sent(&studio.world, &request);
+    let answer = leasehold_portal::service::sync::sync(&studio.world.portal, HOME, &sent.token, &sent.body).unwrap();
+    first.take(&studio.world, &sent, &answer);
+    assert_eq!(studio.counted(), 2);
+    studio.sync(&mut first, 0, 0);
+    assert_eq!(studio.counted(), 1);
+}
+
+#[test]
 fn a_server_speaks_for_itself_and_a_copy_of_what_it_said_is_worth_nothing() {
     let db = fresh_in_line();
     let studio = Studio::new(&db, 5);

@@ -48,7 +48,7 @@ fn forget_superseded(tx: &mut Tx<'_>, grant: &Grant) -> Result<(), DbError> {
         return Ok(());
     }
     let mut stood_on = super::leases::lines(tx)?;
-    grant.lines.iter().for_each(|line| drop(stood_on.remove(&line.line)));
+    stood_on.retain(|line| grant.lines.iter().all(|granted| granted.line != *line));
     if stood_on.is_empty() {
         tx.exec("DELETE FROM document WHERE in_force = 0 AND workstation = ?1 AND issued_at_ms < ?2", &values)?;
     }

@@ -242,6 +242,7 @@ impl World<'_, '_> {
     /// Reads which documents the portal has stored since somebody looked.
     pub(super) fn learn_documents(&mut self) -> BTreeSet<GrantId> {
         let (now, from) = (self.now(), self.read_to.clone());
+        let known = from.clone();
         let read = self.sim.portal_db.db.read(move |tx| {
             let all = Keyset { before: None, limit: 100 };
             let mut found = Vec::new();
@@ -271,6 +272,12 @@ impl World<'_, '_> {
                 let lines = document.lines.iter().map(line).collect();
                 let terms = || document.lines.iter().map(|stored| &stored.line.terms);
                 let by_sync = terms().all(|terms| terms.recallable || terms.pinned);
+                if self.is_traced() && document.rev >= known.get(&row.id).map_or(0, |rev| rev + 1) {
+                    let told =
+                        |stored: &documents::StoredLine| (stored.line.license, stored.line.seats, stored.line.until);
+                    let lines: Vec<_> = document.lines.iter().map(told).collect();
+                    self.tell(&format!("the portal has rev {} of {}: {lines:?}", document.rev, row.id));
+                }
                 if self.truth.issued(row.id, document.id, IssuedDocument { rev: document.rev, lines }, by_sync) {
                     self.newly_issued = Some(row.id);
                 }

@@ -238,10 +238,18 @@ impl Truth {
             *kept = (*kept).min(report.keep);
         }
         // Of what it does not name it has nothing.
+        let pinned = |document: &IssuedDocument, license: LicenseId| -> u32 {
+            document.lines.iter().filter(|line| line.pinned && line.license == license).map(|line| line.seats).sum()
+        };
         let older = truth.issued.iter().filter(|issued| issued.by_sync && issued.document.rev < presented);
         for document in older.map(|issued| &issued.document) {
             for line in &document.lines {
                 let keep = request.licenses.get(&line.license).map_or(0, |report| report.keep);
+                // Beside what is used of it by another that it holds since.
+                let newer = truth.issued.iter().map(|issued| &issued.document);
+                let newer = newer.filter(|newer| document.rev < newer.rev && newer.rev <= presented);
+                let most = newer.map(|newer| pinned(newer, line.license)).max().unwrap_or(0);
+                let keep = keep + most.saturating_sub(pinned(document, line.license));
                 let kept = truth.kept.entry((document.rev, line.license)).or_insert(keep);
                 *kept = (*kept).min(keep);
             }

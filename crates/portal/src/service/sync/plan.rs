@@ -11,7 +11,7 @@ use crate::store::pins;
 use crate::store::state;
 use crate::store::sync::{self, Stated, SyncRow, WantRow};
 use crate::store::workstations::{self, Owned, WorkstationRow};
-use leasehold_core::grant::{Terms, counted_seats};
+use leasehold_core::grant::{Terms, counted_pinned, counted_seats};
 use leasehold_core::ids::{LicenseId, WorkstationId};
 use leasehold_core::license::Scope;
 use leasehold_core::sync::{Part, Pin, PoolShare, Report, SyncRequest, Want, allot};
@@ -324,9 +324,13 @@ impl Desk {
     ) -> Result<(DocumentRow, BTreeSet<WorkstationId>), Failure> {
         let now = self.stamp.now;
         let from = workstation.row.acknowledged_rev;
-        let (counted, _) = documents::counted_of(tx, workstation.row.id, from, now)?;
+        // What it holds by its newest document: older ones may count for more, and what they lost may be somebody else's.
+        let (mut counted, _) = documents::counted_of(tx, workstation.row.id, from, now)?;
+        let newest = counted.iter().map(|document| document.rev).max();
+        counted.retain(|document| Some(document.rev) == newest);
         let report = |license: &LicenseRow| {
-            let keep = counted_seats(&counted, from, license.id, now);
+            let pinned = counted_pinned(&counted, from, license.id, now);
+            let keep = counted_seats(&counted, from, license.id, now).saturating_sub(pinned);
             (license.id, Report { keep, used: keep, ..Report::default() })
         };
         let reports: BTreeMap<LicenseId, Report> = licenses.iter().map(report).collect();
