@@ -430,8 +430,7 @@ pub(crate) fn server(command: ServerCommand) -> Result<u8, Failure> {
             if !yes && begins {
                 crate::secrets::confirm(&told::disable_question(status.as_ref()))?;
             }
-            let held = status.as_ref().and_then(|status| status.held);
-            let online = status.and_then(|status| status.online);
+            let online = status.as_ref().and_then(|status| status.online.as_ref());
             let disabled = local::disable(folder.open())?;
             Output { json }.print(&disabled, || {
                 if disabled.receipt_ready && online.is_some_and(|online| online.state == OnlineState::Copy) {
@@ -443,7 +442,7 @@ pub(crate) fn server(command: ServerCommand) -> Result<u8, Failure> {
                      server status` says; otherwise upload it there: leasehold server receipt > FILE"
                         .to_owned()
                 } else {
-                    told::draining(&disabled, held)
+                    told::draining(&disabled, status.as_ref())
                 }
             })?;
         }

@@ -54,7 +54,7 @@ pub fn span(seconds: i64) -> String {
         s @ 2..=119 => format!("{s} seconds"),
         s @ 120..=7199 => format!("{} minutes", (s + 59) / 60),
         s @ 7200..=172_799 => format!("{} hours", (s + 3599) / 3600),
-        s => format!("{} days", s / 86_400),
+        s => format!("{} days", (s + 43_200) / 86_400),
     }
 }
 

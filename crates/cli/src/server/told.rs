@@ -5,8 +5,8 @@ use crate::output::printable;
 use leasehold_core::text::{counted, is_or_are, span};
 use leasehold_core::time::Ms;
 use leasehold_wire::server::{
-    ClockVerdict, ConnectionStepName, ConnectionStepState, ConnectionTest, DisableResponse, HeldStatus, OnlineState,
-    OnlineStatus, ReceiptState, ServerState, StatusResponse,
+    ClockVerdict, ConnectionStepName, ConnectionStepState, ConnectionTest, DisableResponse, OnlineState, OnlineStatus,
+    ReceiptState, ServerState, StatusResponse,
 };
 use std::collections::BTreeMap;
 
@@ -248,7 +248,9 @@ const FREE_PASSES: &str = "To have them back sooner: `leasehold return` on the m
 const FREE_HELD: &str = "What no machine has can be freed sooner: `leasehold server passes` lists it, and `leasehold server not-out` frees it.";
 
 /// How far a server is that is being disabled.
-pub(super) fn draining(disabled: &DisableResponse, held: Option<HeldStatus>) -> String {
+pub(super) fn draining(disabled: &DisableResponse, seen: Option<&StatusResponse>) -> String {
+    let held = seen.and_then(|seen| seen.held);
+    let will_be_held = held.is_none() && seen.and_then(|seen| seen.restored?.held_until).is_some();
     let applications = match disabled.applications_out() {
         0 => None,
         1 => Some("the seat of 1 application".to_owned()),
@@ -257,9 +259,10 @@ pub(super) fn draining(disabled: &DisableResponse, held: Option<HeldStatus>) -> 
     let lent = disabled.passes_out.saturating_sub(held.map_or(0, |held| held.passes));
     let borrowed = (lent > 0).then(|| passes(lent));
     let kept = held.map(|held| format!("{} held since the restore", counted(held.seats, "seat", "seats")));
-    let out: Vec<String> = applications.into_iter().chain(borrowed).chain(kept).collect();
+    let later = will_be_held.then(|| "what is held after the restore".to_owned());
+    let out: Vec<String> = applications.into_iter().chain(borrowed).chain(kept).chain(later).collect();
     let out = if out.is_empty() { String::new() } else { format!(" Still out: {}.", out.join(", and ")) };
-    let sooner = [(lent > 0, FREE_PASSES), (held.is_some(), FREE_HELD)];
+    let sooner = [(lent > 0, FREE_PASSES), (held.is_some() || will_be_held, FREE_HELD)];
     let sooner: String = sooner.iter().filter(|(is_so, _)| *is_so).map(|(_, how)| format!(" {how}")).collect();
     format!(
         "No new seats from now on.{out} The last is back by {} at the latest; then the receipt is ready. Run this again to see \
