@@ -544,8 +544,16 @@ impl Online {
         for license in pool.recallable_licenses() {
             let used = pool.used_seats(license);
             self.usage.entry(license).or_default().note(now, used);
-            let unused = pool.usable_seats(license, now).saturating_sub(used);
-            if unused > 0 && !holds && (draining || pool.owed(license) > 0) {
+            let usable = pool.usable_seats(license, now);
+            if usable <= used || holds || !(draining || pool.owed(license) > 0) {
+                continue;
+            }
+            let said = self.request.as_ref().and_then(|request| request.licenses.get(&license));
+            if !draining && said.is_some_and(|said| said.keep < usable) {
+                // Given by the answer that asks it back: at once, the two would go on like that without end.
+                let since = self.row.answered_at.unwrap_or(now);
+                self.next_at = self.next_at.min(since.plus(SAID_MS));
+            } else {
                 self.urgent = true;
             }
         }
