@@ -20,7 +20,7 @@ use crate::service::{overview, workstations};
 use axum::http::Uri;
 use axum::response::IntoResponse;
 use leasehold_core::ids::WorkstationId;
-use leasehold_core::license::{Mode, Scope};
+use leasehold_core::license::{Channel, Mode, Scope};
 use leasehold_core::sync::SILENT_MS;
 use leasehold_core::time::Ms;
 use leasehold_web::components::{
@@ -135,6 +135,7 @@ fn held(line: &HeldLine) -> Markup {
     html! {
         li {
             (number(line.seats.into())) " × " (clip(&line.product_name))
+            @if line.channel != Channel::Commercial { span.muted { "· " (line.channel.word()) } }
             @if let Some(used) = line.used.filter(|used| *used > 0) { span.muted { "· " (number(used.into())) " in use" } }
             @if line.terms.pinned { span.muted { "· kept offline" } }
         }

@@ -289,10 +289,7 @@ fn refused(refusal: Refusal, licenses: &[LicenseRow]) -> Failure {
         Refusal::TooMany { license, .. } | Refusal::BadEnd { license, .. } => license,
     };
     let row = licenses.iter().find(|row| row.id == of);
-    let license = row.map(|row| match row.label.as_str() {
-        "" => row.product.name.clone(),
-        label => format!("{} ({label})", row.product.name),
-    });
+    let license = row.map(LicenseRow::called);
     Failure::Refused { refusal, license: license.unwrap_or_default() }
 }
 

@@ -61,7 +61,7 @@ fn held(tx: &mut Tx<'_>, workstation: &Owned, now: Ms) -> Result<Vec<LostLicense
         let free_at = counted_until(&counted, row.acknowledged_rev, held.license, now).unwrap_or(now);
         all.push(LostLicense {
             license: held.license,
-            product_name: license.map(|license| license.product.name).unwrap_or_default(),
+            product_name: license.map(|license| license.called()).unwrap_or_default(),
             seats: facts.counted,
             until: Time(held.until),
             free_at: Time(free_at),

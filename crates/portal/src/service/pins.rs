@@ -134,7 +134,7 @@ fn judge(
     // Of a license that is not theirs nobody hears that it exists.
     let theirs = kept.is_some() || sync::licenses_of(tx, &workstation.row, now)?.contains(&keep.license);
     let license = licenses::get(tx, keep.license)?.filter(|_| theirs).ok_or(Failure::NotFound)?;
-    let (name, days_max) = (called(&license), license.product.borrow_days_max);
+    let (name, days_max) = (license.called(), license.product.borrow_days_max);
     let license_end = license.term.ends_at();
     let facts = PinFacts { kept, ..facts(tx, workstation, license, now)?.1 };
     let wish = PinWish {
@@ -224,7 +224,7 @@ fn look(tx: &mut Tx<'_>, workstation: &Owned, now: Ms) -> Result<Pins, Failure> 
     let mut offers = Vec::new();
     for id in sync::licenses_of(tx, row, now)?.into_iter().chain(known.keys().copied()).collect::<BTreeSet<_>>() {
         let Some(license) = licenses::get(tx, id)? else { continue };
-        let (product, product_name) = (license.product.code.clone(), called(&license));
+        let (product, product_name) = (license.product.code.clone(), license.called());
         let (_, facts) = facts(tx, workstation, license, now)?;
         if let Some(pin) = known.get(&id) {
             let given = lines().filter(|line| line.license == id && line.terms.pinned).map(|line| line.seats);
@@ -255,14 +255,6 @@ fn look(tx: &mut Tx<'_>, workstation: &Owned, now: Ms) -> Result<Pins, Failure> 
     kept.sort_by(|a, b| (&a.product_name, a.license).cmp(&(&b.product_name, b.license)));
     offers.sort_by(|a, b| (&a.product_name, a.license).cmp(&(&b.product_name, b.license)));
     Ok(Pins { pins_rev: pins::rev_of(tx, row.id)?, kept, offers })
-}
-
-/// How a license is called.
-fn called(license: &LicenseRow) -> String {
-    match license.label.as_str() {
-        "" => license.product.name.clone(),
-        label => format!("{} ({label})", license.product.name),
-    }
 }
 
 /// A portal that lost something keeps at a server what a document that it has says is kept there, and nothing else.

@@ -532,7 +532,9 @@ pub fn recall(
             return Err(Failure::NotOnline { name: found.row.name });
         }
         let lines = documents::newest(tx, workstation)?.map(|newest| newest.lines).unwrap_or_default();
-        let of_license = lines.iter().map(|stored| &stored.line).filter(|line| line.license == license);
+        // What it keeps for use without the portal is released, not asked back.
+        let of_license = lines.iter().map(|stored| &stored.line);
+        let of_license = of_license.filter(|line| line.license == license && !line.terms.pinned);
         let held = of_license.map(|line| line.seats).fold(0, u32::saturating_add);
         if held == 0 {
             return Err(Failure::invalid("license", "must be one of which it holds seats"));

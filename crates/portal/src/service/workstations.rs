@@ -4,7 +4,7 @@ use super::{Caller, allow, keyset, page};
 use crate::Portal;
 use crate::failure::Failure;
 use crate::store::workstations::{self, Owned};
-use crate::store::{audit, bells, documents, pins, receipts, sync};
+use crate::store::{audit, bells, documents, licenses, pins, receipts, sync};
 use leasehold_core::access::PortalAction;
 use leasehold_core::grant::{counted_pinned, counted_seats, counted_until};
 use leasehold_core::ids::{LicenseId, WorkstationId};
@@ -163,6 +163,27 @@ pub fn get(portal: &Portal, caller: &Caller, workstation: WorkstationId) -> Resu
         allow(&caller, PortalAction::ReadOwned, Some(found.row.owner))?;
         Ok(view(tx, &found, now)?)
     })
+}
+
+/// One workstation, and what can be asked back of it, called so that two licenses of one product are told apart: not what
+/// it keeps for use without the portal, which is released. Its owner, and operators.
+pub fn recallable(
+    portal: &Portal,
+    caller: &Caller,
+    workstation: WorkstationId,
+) -> Result<(Workstation, Vec<HeldLine>), Failure> {
+    let found = get(portal, caller, workstation)?;
+    let held: Vec<HeldLine> = found.lines.iter().filter(|line| !line.terms.pinned).cloned().collect();
+    let lines = portal.db().read(move |tx| {
+        let mut lines = held.clone();
+        for line in &mut lines {
+            if let Some(license) = licenses::get(tx, line.license)? {
+                line.product_name = license.called();
+            }
+        }
+        Ok::<_, Failure>(lines)
+    })?;
+    Ok((found, lines))
 }
 
 /// The documents that were issued to a workstation, newest first. Its owner, and operators.

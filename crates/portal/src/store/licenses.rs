@@ -45,6 +45,14 @@ impl LicenseRow {
         Shared { owner: self.owner.id, kind: self.kind }
     }
 
+    /// What tells it from others of its product: with the vendor's own word for it, if there is one.
+    pub fn called(&self) -> String {
+        match self.label.as_str() {
+            "" => self.product.name.clone(),
+            label => format!("{} ({label})", self.product.name),
+        }
+    }
+
     /// The product as it is named inside other things.
     pub fn product_ref(&self) -> ProductRef {
         ProductRef { id: self.product.id, code: self.product.code.clone(), name: self.product.name.clone() }

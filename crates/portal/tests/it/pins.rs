@@ -10,9 +10,9 @@ use leasehold_core::time::{DAY_MS, HOUR_MS, Ms};
 use leasehold_db::testing::{fresh_in_line, on_both};
 use leasehold_portal::Caller;
 use leasehold_portal::Failure;
-use leasehold_portal::service::{audit, licenses, pins, workstations};
+use leasehold_portal::service::{audit, enable, licenses, pins, workstations};
 use leasehold_trust::sync::sign_request;
-use leasehold_wire::portal::{KeepLicense, KeepSeats, PageQuery, Pins, SeatsKept};
+use leasehold_wire::portal::{Enable, KeepLicense, KeepSeats, PageQuery, Pins, SeatsKept};
 
 struct Studio {
     world: World,
@@ -312,4 +312,35 @@ fn what_cannot_be_kept_is_refused_whole() {
     workstations::revoke(&world.portal, &studio.ada, first.workstation).unwrap();
     assert_eq!(code(pins::list(&world.portal, &studio.ada, first.workstation)), "NOT_ONLINE");
     assert_ne!(id(&bob), id(&studio.ada));
+}
+
+/// A backup from before is put back, and a server comes with a document that it does not know. Of the other, whose seats
+/// were kept since, nothing is known either: a file says of them only that they are there.
+#[test]
+fn a_portal_that_lost_something_gives_an_online_server_no_file_before_it_has_synced() {
+    let db = fresh_in_line();
+    let studio = Studio::new(&db, 10);
+    let (world, ada) = (&studio.world, &studio.ada);
+    let mut night = Online::enable(world, ada, Scope::Organization);
+    let mut day = Online::enable(world, ada, Scope::Organization);
+    studio.sync(&mut day, 0, 4);
+    night.sync(world, &[(studio.license, report(6, 0, 0))]);
+    studio.sync(&mut day, 0, 4);
+    assert_eq!((night.holds(studio.license), day.holds(studio.license)), (6, 4));
+    let backup = db.snapshot().unwrap();
+    studio.keep(&night, 4, 7, false).unwrap();
+    studio.sync(&mut night, 0, 0);
+    assert_eq!(kept(&night).unwrap().0, 4);
+    world.clock.advance(4 * DAY_MS);
+    studio.sync(&mut day, 0, 0);
+    db.restore(&backup).unwrap();
+    assert_eq!(studio.pins(&night).kept.len(), 0);
+
+    studio.sync(&mut day, 0, 0);
+    night.server.rev = Some(night.grant.grant.rev);
+    let wish = Enable { request: night.server.request(world), scope: Scope::Organization, name: None };
+    assert_eq!(code(enable::enable(&world.portal, ada, None, &wish)), "LEARNING");
+    studio.sync(&mut night, 0, 0);
+    assert_eq!((kept(&night).unwrap().0, studio.pins(&night).kept[0].seats), (4, 4), "its own document says so");
+    assert!(studio.counted() <= 10);
 }

@@ -61,7 +61,8 @@ impl World<'_, '_> {
         let truth = &mut self.truth.servers[server];
         let obeys = truth.on_disk.document;
         let acknowledged = obeys.and_then(|(id, _)| self.truth.workstations.get(&id)).map_or(0, |w| w.acknowledged_rev);
-        if truth.unsynced || truth.forgot > 0 && obeys.is_some_and(|(_, rev)| rev < acknowledged) {
+        let gave_back = obeys.is_some() && obeys == truth.obeys_given_back;
+        if truth.unsynced || gave_back || truth.forgot > 0 && obeys.is_some_and(|(_, rev)| rev < acknowledged) {
             truth.set_back_until_ms = self.at_ms + FULL_RIGHT_MS;
         }
         self.at_ms < truth.set_back_until_ms

@@ -55,12 +55,24 @@ pub(super) struct ServerTruth {
     /// Its disk was set back while it was online, and the portal has not taken a sync since: what it promised before may
     /// be forgotten.
     pub(super) unsynced: bool,
+    /// Receipts that it made, its disk's lost future included.
+    receipts_made: usize,
+    /// The document that it obeys although it has given back seats of it: its disk was set back to before the receipt, and
+    /// nobody told it.
+    pub(super) obeys_given_back: Option<(WorkstationId, u64)>,
     /// When its newest document was loaded.
     pub(super) loaded_ms: i64,
     /// When a machine last gave back what it had borrowed.
     pub(super) returned_ms: i64,
     /// The number of the last sync that it knows to be taken.
     syncs: u64,
+}
+
+impl ServerTruth {
+    fn made_receipt(&mut self) {
+        self.on_disk.receipts += 1;
+        self.receipts_made = self.receipts_made.max(self.on_disk.receipts);
+    }
 }
 
 /// A document that was issued.
@@ -171,7 +183,7 @@ impl Truth {
                     committed.document = true;
                 }
                 Write::Draining => truth.on_disk.draining = true,
-                Write::GivenBack(_) => {}
+                Write::GivenBack(_) => truth.made_receipt(),
                 Write::Online(row) => {
                     let syncs = row.as_ref().map_or(0, |row| row.seq);
                     if row.is_none() || syncs > truth.syncs {
@@ -182,7 +194,7 @@ impl Truth {
                 Write::Retired { .. } => {
                     truth.on_disk.draining = false;
                     truth.on_disk.document = None;
-                    truth.on_disk.receipts += 1;
+                    truth.made_receipt();
                 }
                 Write::Event(event) => committed.kinds.push(event.kind),
                 Write::PassOver(over) if !over.written_off.is_empty() => {
@@ -223,6 +235,8 @@ impl Truth {
         }
         truth.forgot += 1;
         truth.unsynced = online;
+        let forgot_receipt = !told && truth.on_disk.receipts < truth.receipts_made;
+        truth.obeys_given_back = truth.on_disk.document.filter(|_| forgot_receipt);
         // What the portal takes from now on counts, whatever its number.
         truth.syncs = u64::MAX;
     }

@@ -494,7 +494,7 @@ pub struct LostLicense {
     /// Which.
     #[schema(value_type = String)]
     pub license: LicenseId,
-    /// Name of its product.
+    /// Name of its product, with the license's label if it has one.
     pub product_name: String,
     /// Seats that the server may be using.
     pub seats: u32,

@@ -59,9 +59,12 @@ fn lines(workstation: &Workstation, viewer: &Viewer) -> Markup {
             },
             channel_badge(line.channel.word()),
             html! {
-                strong { (number(line.seats.into())) }
-                @if line.terms.pinned { " " (tooltip("kept offline", "Borrowed to it for use without the portal: not asked back before its end")) }
-                @if line.recalled > 0 { " " (badge(&format!("{} recalled", number(line.recalled.into())), Tone::Info)) }
+                // One piece, so that a narrow page does not tear it apart.
+                span {
+                    strong { (number(line.seats.into())) }
+                    @if line.terms.pinned { " " (tooltip("kept offline", "Borrowed to it for use without the portal: not asked back before its end")) }
+                    @if line.recalled > 0 { " " (badge(&format!("{} recalled", number(line.recalled.into())), Tone::Info)) }
+                }
             },
         ];
         if online {

@@ -17,23 +17,23 @@ use leasehold_wire::portal::{HeldLine, Workstation};
 
 const FIELDS: &[&str] = &["license", "seats"];
 
-/// What can be asked back of it: not what it keeps for use without the portal, which is released.
-fn recallable(workstation: &Workstation) -> impl Iterator<Item = &HeldLine> {
-    workstation.lines.iter().filter(|line| !line.terms.pinned)
-}
-
 /// What the server holds of a license, in words.
 fn option(line: &HeldLine) -> String {
     let used = line.used.unwrap_or(0);
     format!("{} · holds {}, {used} in use", line.product_name, line.seats)
 }
 
-fn page_of(viewer: &Viewer, workstation: &Workstation, fields: &Fields, mistake: &Mistake) -> Markup {
+fn page_of(
+    viewer: &Viewer,
+    (workstation, lines): (&Workstation, &[HeldLine]),
+    fields: &Fields,
+    mistake: &Mistake,
+) -> Markup {
     let here = address(workstation.id);
     let options: Vec<(String, String)> =
-        recallable(workstation).map(|line| (line.license.to_string(), option(line))).collect();
+        lines.iter().map(|line| (line.license.to_string(), option(line))).collect();
     let options: Vec<(&str, &str)> = options.iter().map(|(id, label)| (id.as_str(), label.as_str())).collect();
-    let most = recallable(workstation).map(|line| line.seats).max().unwrap_or(1);
+    let most = lines.iter().map(|line| line.seats).max().unwrap_or(1);
     let minutes = sync::RECALL_MS / MINUTE_MS;
     let content = card(
         "",
@@ -61,15 +61,15 @@ fn page_of(viewer: &Viewer, workstation: &Workstation, fields: &Fields, mistake:
 }
 
 async fn shown(viewer: &Viewer, id: WorkstationId, fields: &Fields, mistake: &Mistake) -> Result<Response, ApiProblem> {
-    let workstation = viewer.run(move |portal, caller| workstations::get(portal, caller, id)).await?;
+    let (workstation, lines) = viewer.run(move |portal, caller| workstations::recallable(portal, caller, id)).await?;
     if !is_online(&workstation) {
         return Err(Failure::NotOnline { name: workstation.name }.into());
     }
     // Nothing is left to ask.
-    if recallable(&workstation).next().is_none() {
+    if lines.is_empty() {
         return go(&address(id));
     }
-    Ok(mistake.answer(page_of(viewer, &workstation, fields, mistake)).into_response())
+    Ok(mistake.answer(page_of(viewer, (&workstation, &lines), fields, mistake)).into_response())
 }
 
 pub(in crate::pages) async fn form(viewer: Viewer, ApiPath(id): ApiPath<WorkstationId>) -> Answer {
