@@ -265,6 +265,7 @@ impl KeyServer {
                 process: self.host.clone(),
             },
             licenses: (0..).zip(&self.held).map(report).collect(),
+            running_out: Some(BTreeMap::new()),
         };
         let body = serde_json::to_vec(&request)?;
         let token = sign_request(&self.key, self.workstation, seq, &body, now);

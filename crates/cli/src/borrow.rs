@@ -148,7 +148,7 @@ fn lend(client: &Client, checkout: &Checkout, days: u32, output: Output) -> Resu
     })
 }
 
-fn described(pass: &PassInfo) -> String {
+pub(crate) fn described(pass: &PassInfo) -> String {
     let seats = seats(pass.seats);
     let state = match &pass.trouble {
         Some(trouble) => format!("\n  {trouble}"),

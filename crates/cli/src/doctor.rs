@@ -1,10 +1,11 @@
 //! `leasehold doctor`: why applications on this machine get no seat, or that they do.
 
+use crate::borrow;
 use crate::client_args::ClientArgs;
 use crate::failure::{FAILED, Failure, NO_SERVER, NOT_TRUSTED};
 use clap::Args;
 use leasehold_client::settings::{self, Wishes};
-use leasehold_client::{Client, Examination, ServerList, SettingsError, Surroundings, Trust};
+use leasehold_client::{Client, Examination, PassInfo, ServerList, SettingsError, Surroundings, Trust};
 use leasehold_core::text::{counted, span};
 use leasehold_core::time::DAY_MS;
 use leasehold_host::SystemClock;
@@ -94,7 +95,15 @@ pub(crate) fn doctor(args: DoctorArgs) -> Result<u8, Failure> {
         }
     }
     let ok = broken.is_empty() && examinations.iter().any(|found| found.ok);
+    // Of no use without a trusted vendor, whose signature they carry.
+    let borrowed = if settings.trust.is_ok() { args.client.client_of_passes()?.passes().0 } else { Vec::new() };
+    for trouble in borrowed.iter().filter_map(|pass| pass.trouble.as_ref()).map(ToString::to_string) {
+        if !to_do.contains(&trouble) {
+            to_do.push(trouble);
+        }
+    }
     let mut value = settings.json();
+    value["borrowed"] = json!(borrowed);
     value["examinations"] = json!(examinations);
     value["ok"] = json!(ok);
     value["what_to_do"] = json!(to_do);
@@ -104,7 +113,11 @@ pub(crate) fn doctor(args: DoctorArgs) -> Result<u8, Failure> {
             text.push('\n');
             text.push_str(&describe(found));
         }
-        text.push_str(&advice(ok, &to_do));
+        if !borrowed.is_empty() {
+            text.push_str("\nBorrowed by this machine:\n");
+            borrowed.iter().for_each(|pass| text.push_str(&format!("  {}\n", borrow::described(pass))));
+        }
+        text.push_str(&advice(ok, &borrowed, &to_do));
         text
     })?;
     Ok(if ok { 0 } else { exit(settings, &examinations) })
@@ -167,12 +180,21 @@ fn clock(ahead_s: i64) -> String {
     }
 }
 
-fn advice(ok: bool, to_do: &[String]) -> String {
+fn advice(ok: bool, borrowed: &[PassInfo], to_do: &[String]) -> String {
     let mut text = String::from("\n");
+    let mut usable: Vec<&str> =
+        borrowed.iter().filter(|pass| pass.trouble.is_none()).map(|pass| pass.feature.as_str()).collect();
+    usable.dedup();
     if ok {
         text.push_str("Applications on this machine can get seats.\n");
-    } else {
+    } else if usable.is_empty() {
         text.push_str("Applications on this machine get no seat.\n");
+    } else {
+        let _ = writeln!(
+            text,
+            "Applications on this machine can use what it has borrowed ({}), and get no other seat.",
+            usable.join(", ")
+        );
     }
     for step in to_do {
         let _ = writeln!(text, "- {step}");

@@ -145,6 +145,9 @@ enum What {
         /// How many of its seats; all if not given
         #[arg(long, value_parser = clap::value_parser!(u32).range(1..))]
         seats: Option<u32>,
+        /// Do not ask; only `--all` does
+        #[arg(long)]
+        yes: bool,
         /// Print one JSON document instead of text
         #[arg(long)]
         json: bool,
@@ -401,7 +404,10 @@ pub(crate) fn server(command: ServerCommand) -> Result<u8, Failure> {
                 }
             })?;
         }
-        What::NotOut { folder, pass, all: _, seats, json } => {
+        What::NotOut { folder, pass, all: _, seats, yes, json } => {
+            if pass.is_none() && !yes {
+                crate::secrets::confirm(told::NOT_OUT_QUESTION)?;
+            }
             let of = |pass| NotOut::Of { pass, seats: seats.unwrap_or(u32::MAX) };
             // `--all` stands for a pass that is not named.
             let told = local::not_out(folder.open(), pass.map_or(NotOut::All, of))?;
@@ -448,12 +454,9 @@ pub(crate) fn server(command: ServerCommand) -> Result<u8, Failure> {
         }
         What::Receipt { folder } => line_out(&local::receipt(folder.open())?)?,
         What::Backup { folder, to, json } => {
-            local::backup(folder.open(), to.as_deref())?;
-            Output { json }.print(&json!({ "to": to }), || {
-                let place = to
-                    .as_ref()
-                    .map_or("the folder of the settings (`backup_folder`)".into(), |to| to.display().to_string());
-                format!("Copied to {place}. It holds the server's key: keep it as safe as the server.")
+            let made = local::backup(folder.open(), to.as_deref())?;
+            Output { json }.print(&json!({ "to": made.folder }), || {
+                format!("Copied to {}. It holds the server's key: keep it as safe as the server.", made.folder)
             })?;
         }
         What::Restore { from, folder, json } => {

@@ -261,7 +261,8 @@ fn no_seats(denial: &DenialResponse) -> String {
         .collect();
     if !said.is_empty() {
         text.push_str(&format!(" Held by {}", said.join(", ")));
-        text.push_str(if holders.len() > said.len() { " and others." } else { "." });
+        let shown = holders.iter().take(said.len()).map(|(_, _, seats)| *seats).fold(0, u32::saturating_add);
+        text.push_str(if shown < denial.in_use { " and others." } else { "." });
     } else if denial.in_use > 0 {
         text.push_str(
             " Who holds them is not shown here: the administrator of the license server sees it on its page.",

@@ -136,6 +136,7 @@ impl Online {
                 ..ServerFacts::default()
             },
             licenses: grant.lines.iter().map(|line| (line.license, report(line.license, line.seats))).collect(),
+            running_out: None,
         };
         let body = serde_json::to_vec(&request)?;
         let token = sign_request(&self.key, grant.workstation, request.seq, &body, now);

@@ -23,9 +23,9 @@ use leasehold_web::problem::who;
 use leasehold_wire::portal::{KeepSeats, SeatsKept};
 use leasehold_wire::problem::Problem;
 use leasehold_wire::server::{
-    ActivationResponse, BackupRequest, BorrowRequest, ConnectionTest, DisableResponse, EnableRequest, GiveBackRequest,
-    GiveBackResponse, GivenBack, LeaseQuery, LeaseView, LiftRequest, LiftResponse, LostRequest, LostResponse,
-    NotOutRequest, NotOutResponse, OfflineUse, Page, PassQuery, PassResponse, PassView, ReleaseRequest,
+    ActivationResponse, BackupRequest, BackupResponse, BorrowRequest, ConnectionTest, DisableResponse, EnableRequest,
+    GiveBackRequest, GiveBackResponse, GivenBack, LeaseQuery, LeaseView, LiftRequest, LiftResponse, LostRequest,
+    LostResponse, NotOutRequest, NotOutResponse, OfflineUse, Page, PassQuery, PassResponse, PassView, ReleaseRequest,
     ReleaseResponse, ResetResponse, ReturnRequest, ReturnResponse, StatusResponse, TestConnectionRequest, UsagePart,
     UsageQuery, UsageResponse,
 };
@@ -416,18 +416,14 @@ pub fn setting_value(name: &str, text: &str) -> Option<serde_json::Value> {
 ///
 /// # Errors
 /// See [`LocalError`].
-pub fn backup(local: Local, to: Option<&Path>) -> Result<(), LocalError> {
+pub fn backup(local: Local, to: Option<&Path>) -> Result<BackupResponse, LocalError> {
     let to = to.map(std::path::absolute).transpose().map_err(LocalError::Process)?;
     local.run(
         |running| {
             let wish = BackupRequest { to: to.as_ref().map(|to| to.to_string_lossy().into_owned()) };
-            let body = serde_json::to_vec(&wish).map_err(|error| running.unreachable(&error))?;
-            running.call(Method::POST, "/v1/backups", "application/json", &body).map(|_| ())
+            running.post("/v1/backups", &wish)
         },
-        async |server, caller| match to.clone() {
-            Some(to) => server.back_up(&caller, to).await,
-            None => server.back_up_now(&caller).await.map(drop),
-        },
+        async |server, caller| server.back_up_to(&caller, to.clone()).await,
     )
 }
 

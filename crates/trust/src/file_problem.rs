@@ -293,7 +293,7 @@ impl FileProblem {
                 "Upload this file on the license server: ONLINE LICENSING, Borrowed by machines.".to_owned()
             }
             FileProblem::Swapped { found: FileKind::Activation, .. } => {
-                "Upload this file on the license server, not at the portal.".to_owned()
+                "Upload this file on the license server: Home, Activate offline, or Renew by file.".to_owned()
             }
             FileProblem::Swapped { found: FileKind::Receipt, wanted: FileKind::Activation } => {
                 "Upload this file at the portal (WORKSTATIONS, Upload Receipt): it gives the seats back there. What belongs \

@@ -206,7 +206,16 @@ pub(super) fn steps(test: &ConnectionTest) -> String {
 }
 
 /// What is asked before a server is disabled. Passes are what people do not expect: they can keep it for weeks.
+pub(super) const NOT_OUT_QUESTION: &str = "All seats that are held since the restore are free then. Whatever of them a laptop has after all is in use \
+     a second time until its pass ends.";
+
 pub(super) fn disable_question(seen: Option<&StatusResponse>) -> String {
+    if seen.and_then(|seen| seen.online.as_ref()).is_some_and(|online| online.state == OnlineState::Copy) {
+        return "This server is a copy: another one with its key goes on. Disabling ends this copy alone, when its last lease is over: no seat \
+                is freed at the portal, and no receipt is made that counts there. It cannot be undone; the next activation makes a \
+                new workstation."
+            .to_owned();
+    }
     let mut text = "The server gives no new seats from now on and destroys its key when the last is back.".to_owned();
     let will_be_held = seen.and_then(|seen| Some((seen, seen.restored?, seen.restored?.held_until?)));
     if let Some((seen, restored, until)) = will_be_held {

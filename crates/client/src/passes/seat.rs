@@ -113,7 +113,12 @@ impl Looker {
         loop {
             self.look();
             match inbox.recv_timeout(LOOK_EVERY) {
-                Ok(PassEvent::Watch(watcher)) => self.watchers.push(watcher),
+                Ok(PassEvent::Watch(watcher)) => {
+                    // What was seen before anybody watched: a pass may be in its last minutes when it is taken into use.
+                    if self.told == SeatState::Ok || watcher.send(self.shared.change()).is_ok() {
+                        self.watchers.push(watcher);
+                    }
+                }
                 Err(RecvTimeoutError::Timeout) => {}
                 // Nobody uses the seat any more.
                 Err(RecvTimeoutError::Disconnected) => break,

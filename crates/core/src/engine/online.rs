@@ -237,6 +237,7 @@ impl Online {
             draining,
             server: server.clone(),
             licenses: self.reports(now, pool, draining, holds),
+            running_out: (!holds).then(|| pool.running_out()),
         };
         let body: Arc<str> = serde_json::to_string(&request).unwrap_or_default().into();
         let seq = request.seq;

@@ -64,7 +64,8 @@ impl Wants {
             (row.last_at, row.tries) = (now, row.tries.saturating_add(1));
             want.unwritten = true;
             if row.code != denial.code {
-                row.code = denial.code;
+                // With the numbers that belong to it.
+                (row.code, row.capacity, row.version) = (denial.code, denial.capacity, ask.version.clone());
                 want.write(writes);
             }
             return false;

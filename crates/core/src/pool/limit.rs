@@ -6,7 +6,7 @@ use crate::ids::LicenseId;
 use crate::license::FeatureCode;
 use crate::time::Ms;
 use crate::times::TimeTable;
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
 pub(super) struct Promise {
@@ -78,6 +78,21 @@ impl Pool {
             out.div_ceil(per_seat.max(1))
         };
         bundle.iter().map(|(feature, per_seat)| used(feature, *per_seat)).max().unwrap_or(0)
+    }
+
+    /// Seats on which leases stand beside those, and beyond what the document holds: what was kept for use without the portal
+    /// and was released, and what came by file before. Only those of which there are any.
+    pub(crate) fn running_out(&self) -> BTreeMap<LicenseId, u32> {
+        let mut seats = BTreeMap::new();
+        for state in self.lines.values().filter(|state| !state.line.terms.recallable) {
+            let held = if state.granted { state.line.seats } else { 0 };
+            let beyond = state.used_seats().saturating_sub(held);
+            if beyond > 0 {
+                let of: &mut u32 = seats.entry(state.line.license).or_default();
+                *of = of.saturating_add(beyond);
+            }
+        }
+        seats
     }
 
     /// Seats of a license that may be used: what its lines hold, and no more than was promised.

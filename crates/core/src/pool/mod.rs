@@ -21,7 +21,7 @@ pub use lease::{
     Source, Standing,
 };
 pub use place::{Capacity, LineVerdict};
-pub use view::{FeatureView, LineView, PoolView};
+pub use view::{FeatureView, HeldBy, LineView, PoolView};
 
 use crate::grant::{Grant, Line};
 use crate::ids::{LeaseId, LicenseId, LineId};

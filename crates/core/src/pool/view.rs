@@ -22,6 +22,19 @@ pub(crate) struct Sharer<'a> {
     pub(crate) source: Source,
 }
 
+/// Who has seats of a feature, and where.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct HeldBy {
+    /// Whose. Hostile text.
+    pub user: Arc<str>,
+    /// Where. Hostile text.
+    pub host: Arc<str>,
+    /// How many seats they have there, as far as was looked.
+    pub seats: u32,
+    /// Since when they have the oldest of them.
+    pub since: Ms,
+}
+
 /// One feature of the server.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct FeatureView {
@@ -96,15 +109,30 @@ impl Pool {
         }
     }
 
-    /// Some holders of a feature that `who` lets see, the oldest first. Looks at the oldest few hundred only.
-    pub fn holders(&self, feature: &FeatureCode, who: impl Fn(&Lease) -> bool, limit: usize) -> Vec<Lease> {
+    /// At most `limit` holders of a feature that `who` lets see, with all seats that they have on a machine, the oldest first.
+    /// Looks at the oldest few hundred leases only.
+    pub fn holders(&self, feature: &FeatureCode, who: impl Fn(&Lease) -> bool, limit: usize) -> Vec<HeldBy> {
         let Some(holders) = self.by_feature.get(feature) else { return Vec::new() };
         let oldest = holders.iter().take(HOLDERS_LOOKED_AT).filter_map(|id| self.lease(*id));
         // Of several who share a seat one is shown.
         let mut seats = HashSet::new();
         // What is held since a restore has nobody.
         let oldest = oldest.filter(|lease| !self.unknown.contains(&lease.id));
-        oldest.filter(|lease| who(lease) && seats.insert(lease.seat())).take(limit).cloned().collect()
+        let mut held: Vec<HeldBy> = Vec::new();
+        for lease in oldest.filter(|lease| who(lease) && seats.insert(lease.seat())) {
+            let ask = &lease.ask;
+            match held.iter().position(|held| held.user == ask.user && held.host == ask.host) {
+                Some(at) => held[at].seats = held[at].seats.saturating_add(ask.seats),
+                None if held.len() < limit => held.push(HeldBy {
+                    user: ask.user.clone(),
+                    host: ask.host.clone(),
+                    seats: ask.seats,
+                    since: lease.started_at,
+                }),
+                None => {}
+            }
+        }
+        held
     }
 
     /// The machine of that name on which the user has a seat which can be shared: what else tells a machine is not in every

@@ -70,6 +70,11 @@ pub struct SyncRequest {
     pub server: ServerFacts,
     /// Every license of which it holds or wants seats online.
     pub licenses: BTreeMap<LicenseId, Report>,
+    /// Beside what `licenses` says: seats on which leases stand although their line has left the document, or holds fewer
+    /// now, of what was kept for use without the portal or came by file. They only become fewer until a newer document is
+    /// loaded; of a license that is not named there are none. Absent: it cannot say.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub running_out: Option<BTreeMap<LicenseId, u32>>,
 }
 
 words! {

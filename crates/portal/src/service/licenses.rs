@@ -2,14 +2,14 @@
 
 use super::idempotency::Once;
 use super::pools::LicensePools;
-use super::{Caller, IdempotencyKey, allow, keyset, page};
+use super::{Caller, IdempotencyKey, allow, keyset, page, workstations};
 use crate::Portal;
 use crate::failure::Failure;
 use crate::store::bells::Due;
 use crate::store::licenses::LicenseRow;
 use crate::store::{accounts, audit, bells, catalog, licenses, organizations, state, sync};
 use leasehold_core::access::PortalAction;
-use leasehold_core::grant::{counted_pinned, counted_seats, counted_until};
+use leasehold_core::grant::{counted_seats, counted_until};
 use leasehold_core::ids::{AccountId, LicenseId, OrganizationId, WorkstationId};
 use leasehold_core::license::{Channel, Kind, Mode, Scope, Term};
 use leasehold_core::sync::Part;
@@ -43,8 +43,9 @@ pub(super) fn view(tx: &mut Tx<'_>, row: LicenseRow, now: Ms) -> Result<License,
         let online = claim.mode == Mode::Online;
         let used = online.then(|| {
             // What is kept for use without a portal counts as used, whoever works.
-            let kept = counted_pinned(&claim.documents, claim.acknowledged_rev, pools.license.id, now);
-            stated.get(&claim.workstation).map_or(0, |stated| stated.report.used).saturating_add(kept)
+            let (stated, revs) = (stated.get(&claim.workstation), (claim.acknowledged_rev, claim.newest_rev));
+            let beside = workstations::used_beside(&claim.documents, revs, (pools.license.id, stated), now);
+            stated.map_or(0, |stated| stated.report.used).saturating_add(beside)
         });
         let person = match claim.scope {
             Scope::Organization => None,

@@ -144,7 +144,7 @@ pub fn declare_lost(
         found.row.status = WorkstationStatus::Lost;
         pins::clear(tx, workstation, stamp.now)?;
         workstations::update(tx, &found.row)?;
-        let standing = standing(tx, &found, stamp.now)?;
+        let standing = standing(tx, &found, None, stamp.now)?;
         if before != WorkstationStatus::Lost || !off.is_empty() {
             let written_off: BTreeMap<String, u32> =
                 off.iter().map(|(license, seats)| (license.to_string(), *seats)).collect();

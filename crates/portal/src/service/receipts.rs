@@ -61,7 +61,7 @@ pub(super) fn take_receipt_of(
         if found.row.status == WorkstationStatus::Released {
             return Err(Failure::AlreadyReleased { name: found.row.name });
         }
-        let before = standing(tx, &found, stamp.now)?.seats;
+        let before = standing(tx, &found, None, stamp.now)?.seats;
         let newer_rev = match &facts.kept {
             Some(kept) => keep_some(tx, &mut found, &facts, kept, stamp.now)?,
             None => {
@@ -86,7 +86,7 @@ pub(super) fn take_receipt_of(
                 usage: facts.usage.clone(),
             },
         )?;
-        let after = standing(tx, &found, stamp.now)?.seats;
+        let after = standing(tx, &found, None, stamp.now)?.seats;
         let seats = before.saturating_sub(after);
         let mut detail =
             json!({ "name": found.row.name, "seats": seats, "receipt": facts.receipt, "rev_in_use": facts.rev_in_use });

@@ -3,10 +3,11 @@
 use super::{Caller, allow, keyset, page};
 use crate::Portal;
 use crate::failure::Failure;
+use crate::store::sync::{self, Stated};
 use crate::store::workstations::{self, Owned};
-use crate::store::{audit, bells, documents, licenses, pins, receipts, sync};
+use crate::store::{audit, bells, documents, licenses, pins, receipts};
 use leasehold_core::access::PortalAction;
-use leasehold_core::grant::{counted_pinned, counted_seats, counted_until};
+use leasehold_core::grant::{self, counted_pinned, counted_seats, counted_until};
 use leasehold_core::ids::{LicenseId, WorkstationId};
 use leasehold_core::license::Mode;
 use leasehold_core::time::Ms;
@@ -30,13 +31,34 @@ pub(super) struct Standing {
     pub(super) free_at: Option<Time>,
 }
 
-pub(super) fn standing(tx: &mut Tx<'_>, workstation: &Owned, now: Ms) -> Result<Standing, DbError> {
+/// Seats of a license that count as used beside what a server reports: what its newest document keeps for use without the
+/// portal, and what runs out; if it cannot say the latter, all that any document keeps.
+pub(super) fn used_beside(
+    documents: &[grant::IssuedDocument],
+    (acknowledged, newest): (u64, u64),
+    (license, stated): (LicenseId, Option<&Stated>),
+    now: Ms,
+) -> u32 {
+    match stated.and_then(|stated| stated.running_out) {
+        Some(out) => counted_pinned(documents, newest, license, now).saturating_add(out),
+        None => counted_pinned(documents, acknowledged, license, now),
+    }
+}
+
+pub(super) fn standing(
+    tx: &mut Tx<'_>,
+    workstation: &Owned,
+    stated: Option<&BTreeMap<LicenseId, Stated>>,
+    now: Ms,
+) -> Result<Standing, DbError> {
     let row = &workstation.row;
     let (counted, until) = documents::counted_of(tx, row.id, row.acknowledged_rev, now)?;
     let licenses: BTreeSet<LicenseId> =
         counted.iter().flat_map(|document| &document.lines).map(|line| line.license).collect();
     let seats = licenses.iter().map(|license| counted_seats(&counted, row.acknowledged_rev, *license, now));
-    let kept = licenses.iter().map(|license| counted_pinned(&counted, row.acknowledged_rev, *license, now));
+    let revs = (row.acknowledged_rev, row.newest_rev);
+    let of = |license: &LicenseId| (*license, stated.and_then(|stated| stated.get(license)));
+    let kept = licenses.iter().map(|license| used_beside(&counted, revs, of(license), now));
     let free_at = licenses.iter().filter_map(|license| counted_until(&counted, row.acknowledged_rev, *license, now));
     Ok(Standing {
         seats: seats.fold(0, u32::saturating_add),
@@ -48,18 +70,18 @@ pub(super) fn standing(tx: &mut Tx<'_>, workstation: &Owned, now: Ms) -> Result<
 
 /// A workstation as both fronts show it.
 pub(super) fn view(tx: &mut Tx<'_>, workstation: &Owned, now: Ms) -> Result<Workstation, DbError> {
-    let standing = standing(tx, workstation, now)?;
     let row = &workstation.row;
     let synced = sync::get(tx, row.id)?;
+    let stated = match &synced {
+        Some(_) if row.mode == Mode::Online => Some(sync::stated_by(tx, row.id)?),
+        _ => None,
+    };
+    let standing = standing(tx, workstation, stated.as_ref(), now)?;
     let newest = documents::newest(tx, row.id)?;
     let issued_at = newest.as_ref().map(|document| Time(document.issued_at));
     let newest_id = newest.as_ref().map(|document| document.id);
     // A released server destroyed its key: what its documents say is void.
     let lines = newest.filter(|_| row.status != WorkstationStatus::Released).map(|document| document.lines);
-    let stated = match &synced {
-        Some(_) if row.mode == Mode::Online => Some(sync::stated_by(tx, row.id)?),
-        _ => None,
-    };
     let counts = match (&newest_id, row.mode) {
         // A server that syncs gets a new document as soon as it keeps less.
         (Some(newest), Mode::File) => documents::counted_rows(tx, *newest)?,
@@ -303,7 +325,7 @@ pub fn revoke(portal: &Portal, caller: &Caller, workstation: WorkstationId) -> R
         row.status = WorkstationStatus::Revoked;
         pins::clear(tx, workstation, stamp.now)?;
         workstations::update(tx, row)?;
-        let Standing { seats, runs_until, free_at, .. } = standing(tx, &found, stamp.now)?;
+        let Standing { seats, runs_until, free_at, .. } = standing(tx, &found, None, stamp.now)?;
         let detail = json!({ "name": found.row.name, "seats": seats, "runs_until": runs_until });
         audit::insert(tx, &stamp, "workstation.revoke", &workstation.to_string(), &detail)?;
         if found.row.mode == Mode::Online {

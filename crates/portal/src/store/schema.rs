@@ -17,6 +17,7 @@ pub const MIGRATIONS: Migrations = Migrations(&[
     Migration { version: 11, name: "receipts of some seats, servers that are lost", sql: GIVING_UP },
     Migration { version: 12, name: "machines that are lost", sql: PASSES_WRITTEN_OFF },
     Migration { version: 13, name: "customer numbers, letters, links, sign-ins by id, tokens", sql: OWN_ACCOUNTS },
+    Migration { version: 14, name: "what runs out at servers", sql: RUNNING_OUT },
 ]);
 
 const ACCOUNTS: &str = "
@@ -388,6 +389,10 @@ CREATE TABLE api_token (
     used_at_ms BIGINT
 );
 CREATE INDEX api_token_account ON api_token (account, id);
+";
+
+const RUNNING_OUT: &str = "
+ALTER TABLE report ADD COLUMN running_out BIGINT;
 ";
 
 const AUDIT: &str = "

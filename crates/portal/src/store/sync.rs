@@ -103,11 +103,13 @@ pub struct Stated {
     pub report: Report,
     /// Seats that it was told to hand over.
     pub told: u32,
+    /// Seats in use beside that run out: see [`leasehold_core::sync::SyncRequest::running_out`].
+    pub running_out: Option<u32>,
 }
 
 macro_rules! stated {
     ($key:literal, $rest:literal) => {
-        concat!("SELECT ", $key, ", keep, used, idle, want, waiting, peak, told FROM report WHERE ", $rest)
+        concat!("SELECT ", $key, ", keep, used, idle, want, waiting, peak, told, running_out FROM report WHERE ", $rest)
     };
 }
 
@@ -120,7 +122,8 @@ fn stated<K: FromStr<Err: Display>>(row: &Row<'_>) -> Result<(K, Stated), DbErro
         waiting: whole(row, 5)?,
         peak: whole(row, 6)?,
     };
-    Ok((id(row, 0)?, Stated { report, told: whole(row, 7)? }))
+    let running_out = row.opt_int(8)?.map(|seats| u32::try_from(seats).unwrap_or(u32::MAX));
+    Ok((id(row, 0)?, Stated { report, told: whole(row, 7)?, running_out }))
 }
 
 /// What a server said last of each license.
@@ -147,12 +150,12 @@ pub fn put_stated(
         tx.exec(sql, &[text(*license), text(workstation)])?;
     }
     for (license, stated) in now.iter().filter(|(license, stated)| before.get(license) != Some(stated)) {
-        let Stated { report, told } = stated;
+        let Stated { report, told, running_out } = stated;
         tx.exec(
-            "INSERT INTO report (license, workstation, keep, used, idle, want, waiting, peak, told)
-             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)
+            "INSERT INTO report (license, workstation, keep, used, idle, want, waiting, peak, told, running_out)
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)
              ON CONFLICT (license, workstation) DO UPDATE SET keep = ?3, used = ?4, idle = ?5, want = ?6, waiting = ?7,
-                 peak = ?8, told = ?9",
+                 peak = ?8, told = ?9, running_out = ?10",
             &[
                 text(*license),
                 text(workstation),
@@ -163,6 +166,7 @@ pub fn put_stated(
                 report.waiting.into(),
                 report.peak.into(),
                 (*told).into(),
+                running_out.map(i64::from).into(),
             ],
         )?;
     }

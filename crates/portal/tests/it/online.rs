@@ -65,6 +65,7 @@ impl Online {
                 ..ServerFacts::default()
             },
             licenses: licenses.iter().copied().collect(),
+            running_out: None,
         }
     }
 

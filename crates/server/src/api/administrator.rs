@@ -8,8 +8,8 @@ use axum::response::{IntoResponse, Response};
 use leasehold_web::extract::{ApiJson, ApiQuery};
 use leasehold_wire::problem::Problem;
 use leasehold_wire::server::{
-    AuditView, BackupRequest, BackupsResponse, EventQuery, EventView, Page, PageQuery, PasswordRequest, ResetResponse,
-    SetupRequest, SignInRequest, SignInResponse, SupportQuery,
+    AuditView, BackupRequest, BackupResponse, BackupsResponse, EventQuery, EventView, Page, PageQuery, PasswordRequest,
+    ResetResponse, SetupRequest, SignInRequest, SignInResponse, SupportQuery,
 };
 
 /// Make an account with a setup secret and sign in: the first one, with the secret that the server printed; or, with that
@@ -110,18 +110,14 @@ pub(super) async fn events(
 /// the settings.
 #[utoipa::path(
     post, path = "/v1/backups", tag = "administrator", request_body = BackupRequest,
-    responses((status = 204), (status = "default", body = Problem, content_type = "application/problem+json"))
+    responses((status = 200, body = BackupResponse), (status = "default", body = Problem, content_type = "application/problem+json"))
 )]
 pub(super) async fn back_up(
     State(server): State<Server>,
     Asking(caller): Asking,
     ApiJson(wish): ApiJson<BackupRequest>,
-) -> Result<StatusCode, Refused> {
-    match wish.to {
-        Some(to) => server.back_up(&caller, to.into()).await?,
-        None => server.back_up_now(&caller).await.map(drop)?,
-    }
-    Ok(StatusCode::NO_CONTENT)
+) -> Result<ApiJson<BackupResponse>, Refused> {
+    Ok(ApiJson(server.back_up_to(&caller, wish.to.map(Into::into)).await?))
 }
 
 /// Backups in the folder of the settings, and when the next one is made.

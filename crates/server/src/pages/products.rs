@@ -331,6 +331,9 @@ fn expiry(product: &Product<'_>) -> Markup {
                 @if let Some(end) = online {
                     (end_of_online(end, product))
                     (kept_until(product))
+                } @else if product.first_end().is_some() {
+                    // All that is here is kept.
+                    (kept_until(product))
                 } @else if let Some(ended) = product.last_end() {
                     div { (badge("expired", Tone::Bad)) }
                     (when(ended, product.now))

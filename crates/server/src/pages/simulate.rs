@@ -4,6 +4,7 @@ use super::visit::Visit;
 use super::words;
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
+use leasehold_core::codes::DenialCode;
 use leasehold_core::license::FeatureCode;
 use leasehold_web::components::{
     Button, Field, ListQuery, Tone, button, page_header, problem_panel, status, with_names, wrapped,
@@ -106,7 +107,13 @@ fn verdict(answer: &SimulateResponse, visit: &Visit) -> Markup {
                 @if let Some(reason) = denial.reason.as_deref().filter(|reason| !reason.is_empty()) { p { "Reason: " (wrapped(reason)) } }
                 p { (problem.what_to_do) @if !problem.who.is_empty() { " Who can: " (problem.who) "." } }
                 @if let Some(at) = denial.free_at {
-                    p { "The next seat is free by " (words::minute(at.0)) " at the latest, if its holder is gone." }
+                    p {
+                        @match &*problem.code {
+                            code if code == DenialCode::NoSeats.word() => { "The next seat is free by " (words::minute(at.0)) " at the latest, if its holder is gone." }
+                            code if code == DenialCode::Withdrawn.word() => { "They may have one again from " (words::minute(at.0)) " on." }
+                            _ => { "New seats are given from " (words::minute(at.0)) " on." }
+                        }
+                    }
                 }
                 @if !denial.holders.is_empty() {
                     p { "Held by:" }

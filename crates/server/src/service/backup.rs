@@ -107,8 +107,16 @@ pub enum RestoreFailure {
         source: io::Error,
     },
     /// The copy of the database is damaged.
+    #[error("the database in the backup {} is damaged ({why}). Restore another backup", folder.display())]
+    Damaged {
+        /// The backup.
+        folder: PathBuf,
+        /// What is wrong with it.
+        why: String,
+    },
+    /// The copy of the database cannot be used.
     #[error(transparent)]
-    Db(#[from] DbError),
+    Db(DbError),
     /// The settings in the backup cannot be used.
     #[error(transparent)]
     Disk(#[from] FileError),
@@ -126,7 +134,33 @@ pub(crate) fn restore(from: &Path, to: &Path) -> Result<(), RestoreFailure> {
             return Err(RestoreFailure::NotABackup { folder: from.to_owned(), missing });
         }
     }
+    let is_new = !to.exists();
     make_private(to).map_err(failed(to))?;
+    let done = fill(from, to);
+    if done.is_err() {
+        // Half a folder would stand in the way of the next attempt, and it has the server's key.
+        let _ = if is_new { std::fs::remove_dir_all(to) } else { clear(to) };
+    }
+    done
+}
+
+/// Removes what was put into a folder that was empty.
+fn clear(folder: &Path) -> io::Result<()> {
+    for entry in std::fs::read_dir(folder)? {
+        std::fs::remove_file(entry?.path())?;
+    }
+    Ok(())
+}
+
+fn fill(from: &Path, to: &Path) -> Result<(), RestoreFailure> {
+    let failed = |path: &Path| {
+        let path = path.to_owned();
+        move |source| RestoreFailure::File { path, source }
+    };
+    let unusable = |error| match error {
+        DbError::Corrupt { detail, .. } => RestoreFailure::Damaged { folder: from.to_owned(), why: detail },
+        other => RestoreFailure::Db(other),
+    };
     let mut database = None;
     for entry in std::fs::read_dir(from).map_err(failed(from))? {
         let entry = entry.map_err(failed(from))?;
@@ -147,10 +181,10 @@ pub(crate) fn restore(from: &Path, to: &Path) -> Result<(), RestoreFailure> {
         let target = to.join(DATABASE_FILE);
         let work = to.join(format!("{DATABASE_FILE}.restoring"));
         private_file::write_once(&work, &bytes)?;
-        let db = Db::open_sqlite(&work, SqliteOptions::default())?;
-        db.check_integrity()?;
-        db.migrate(store::MIGRATIONS)?;
-        db.write(store::set_restored)?;
+        let db = Db::open_sqlite(&work, SqliteOptions::default()).map_err(unusable)?;
+        db.check_integrity().map_err(unusable)?;
+        db.migrate(store::MIGRATIONS).map_err(unusable)?;
+        db.write(store::set_restored).map_err(unusable)?;
         // Closed, so that all of it is in the one file.
         drop(db);
         std::fs::rename(&work, &target).map_err(failed(&target))?;

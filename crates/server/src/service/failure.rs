@@ -441,7 +441,7 @@ impl Failure {
                     .next("Take the hash from the newest answer of this server.", who::CALLER)
             }
             Failure::NoReceipt => Problem::new(404, codes::NO_RECEIPT, "There is no receipt.")
-                .detail("The server was not disabled, or leases are still out; and it gave back no seats of the document in force.")
+                .detail("A receipt of all seats is ready when the server was disabled and its last lease is over. One of some seats (`server give-back --receipt`, Give back some seats) is of the document in force, and there is none.")
                 .next("Disable the server, and wait until its last lease has ended; or give back some seats first.", ADMINISTRATOR),
             Failure::NotGivenBack(refusal, product) => {
                 super::give_back::refused(*refusal, product.as_deref().unwrap_or("this license"))

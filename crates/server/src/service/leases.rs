@@ -10,7 +10,7 @@ use crate::upstream::files;
 use leasehold_core::codes::{DenialCode, LeaseEnd, explain_taken_back};
 use leasehold_core::engine::{Denial, Engine, Input, LeaseAnswer, Output};
 use leasehold_core::ids::LeaseId;
-use leasehold_core::pool::{Ask, Lease, Release, Source};
+use leasehold_core::pool::{Ask, HeldBy, Lease, Release, Source};
 use leasehold_core::random;
 use leasehold_core::site::SiteLimit;
 use leasehold_core::text::{self, is_or_are};
@@ -247,13 +247,8 @@ impl Server {
     }
 }
 
-fn holder(lease: Lease) -> Holder {
-    Holder {
-        seats: lease.ask.seats,
-        started_at: lease.started_at.into(),
-        user: (*lease.ask.user).into(),
-        host: (*lease.ask.host).into(),
-    }
+fn holder(held: HeldBy) -> Holder {
+    Holder { seats: held.seats, started_at: held.since.into(), user: (*held.user).into(), host: (*held.host).into() }
 }
 
 fn denial_response(denial: Denial, holders: Vec<Holder>, now: Ms) -> DenialResponse {

@@ -132,7 +132,7 @@ impl Standing {
 
     fn health(&mut self, status: &StatusResponse) {
         let active = status.state == ServerState::Active;
-        self.number("activated", "1 if the server holds seats and gives them out", active.into());
+        self.number("activated", "1 if the server is activated, and not disabled", active.into());
         self.number("storage_ok", "1 if what the server is told gets stored", status.storage.ok.into());
         let clock = &status.clock;
         let suspect = clock.no_new_leases_until.is_some();

@@ -6,7 +6,7 @@ use crate::server::{Inner, Server};
 use leasehold_core::access::ServerAction;
 use leasehold_core::engine::{Act, Audit};
 use leasehold_core::time::{HOUR_MS, Ms, SECOND_MS};
-use leasehold_wire::server::{BackupView, BackupsResponse};
+use leasehold_wire::server::{BackupResponse, BackupView, BackupsResponse};
 use std::path::{Path, PathBuf};
 use std::sync::{PoisonError, Weak};
 use std::time::Duration;
@@ -98,6 +98,21 @@ impl Server {
             next_at: next.map(|at| at.max(self.now()).into()),
             problem: unreadable.or(self.backup_problem()),
         })
+    }
+
+    /// Makes a backup now: in a folder of one's choice, or in that of the settings.
+    ///
+    /// # Errors
+    /// See [`Server::back_up`] and [`Server::back_up_now`].
+    pub async fn back_up_to(&self, caller: &Caller, to: Option<PathBuf>) -> Result<BackupResponse, Failure> {
+        let folder = match to {
+            Some(to) => {
+                self.back_up(caller, to.clone()).await?;
+                to
+            }
+            None => self.backup_folder().join(self.back_up_now(caller).await?.name),
+        };
+        Ok(BackupResponse { folder: folder.display().to_string() })
     }
 
     /// Makes a backup in the folder now, and removes those that are more than are kept.

@@ -18,7 +18,6 @@ const ANYBODY_EMPTY: [u16; 6] = [204; 6];
 const LOOK: [u16; 6] = [401, 401, 401, 200, 200, 401];
 /// To change something.
 const CHANGE: [u16; 6] = changes(200);
-const CHANGE_EMPTY: [u16; 6] = changes(204);
 /// One's own account.
 const OWN: [u16; 6] = [401, 401, 401, 204, 204, 401];
 
@@ -77,7 +76,7 @@ const TABLE: &[Row] = &[
     ("post", "/v1/sessions/end-others", LOOK),
     // No such sign-in.
     ("delete", "/v1/sessions/{session}", [401, 401, 401, 404, 404, 401]),
-    ("post", "/v1/backups", CHANGE_EMPTY),
+    ("post", "/v1/backups", CHANGE),
     ("get", "/v1/backups", LOOK),
     ("get", "/v1/support-bundle", CHANGE),
     ("put", "/v1/password", OWN),

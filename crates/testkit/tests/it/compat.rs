@@ -515,6 +515,7 @@ fn record_sync(old: &Old, other: &Other) -> Vec<Exchange> {
             process: "first".to_owned(),
         },
         licenses: BTreeMap::from([(other.license, report)]),
+        running_out: None,
     };
     let path = "/api/v1/sync";
     say("a sync signed by another key", "POST", path, json!(request));

@@ -69,6 +69,21 @@ impl Laptop {
 }
 
 #[test]
+fn on_the_train_doctor_says_what_can_be_used() {
+    let mut laptop = Laptop::with_pass(2, 3);
+    laptop.leave();
+    let told = laptop.run(None, &["doctor"]);
+    let text = String::from_utf8_lossy(&told.stdout);
+    assert_eq!(told.status.code(), Some(NO_SERVER), "{text}");
+    assert!(text.contains("can use what it has borrowed (studio.gui)") && !text.contains("get no seat."), "{text}");
+    // Back by five days: the pass cannot be used, and doctor says so.
+    assert!(laptop.work(None).status.success());
+    let told = laptop.run(Some("-5d"), &["doctor"]);
+    let text = String::from_utf8_lossy(&told.stdout);
+    assert!(text.contains("get no seat.") && text.contains("clock"), "{text}");
+}
+
+#[test]
 fn borrowing_again_without_a_number_extends_what_there_is() {
     let laptop = Laptop::with_pass(2, 3);
     let again = laptop.run(None, &["borrow", "studio.gui", "--days", "5", "--json"]);

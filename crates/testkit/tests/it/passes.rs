@@ -134,6 +134,11 @@ fn a_pass_ends_whatever_the_clock_says() {
     let seat = client.checkout(&studio()).unwrap();
     laptop.clock.advance(2 * DAY_MS - 4 * MINUTE_MS);
     assert_eq!(seat.state(), SeatState::Grace, "{:?}", seat.left());
+    let (told, changes) = std::sync::mpsc::channel();
+    std::thread::sleep(std::time::Duration::from_millis(200));
+    seat.on_change(move |change| told.send(change.state).unwrap());
+    let change = changes.recv_timeout(std::time::Duration::from_secs(20));
+    assert_eq!(change, Ok(SeatState::Grace), "also to whoever asks after it began");
     // The clock that counts suspend goes on.
     laptop.clock.step_wall(-30 * DAY_MS);
     laptop.clock.advance(4 * MINUTE_MS);

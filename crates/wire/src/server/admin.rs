@@ -437,6 +437,13 @@ pub struct BackupRequest {
     pub to: Option<String>,
 }
 
+/// Answer to `POST /v1/backups`.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize, ToSchema)]
+pub struct BackupResponse {
+    /// The folder that was made, on the server's own machine.
+    pub folder: String,
+}
+
 /// A backup in the folder of the settings.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize, ToSchema)]
 pub struct BackupView {

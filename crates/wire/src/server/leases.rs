@@ -213,9 +213,9 @@ pub struct Holder {
     /// Where. Hostile text.
     #[schema(value_type = String)]
     pub host: Box<str>,
-    /// How many seats.
+    /// How many seats in all, as far as the server looked.
     pub seats: u32,
-    /// Since when.
+    /// Since when they have the oldest of them.
     pub started_at: Time,
 }
 

@@ -2,6 +2,7 @@
 
 use super::*;
 use crate::engine::{DenialOutcome, DenialRow, TrialVerdict};
+use crate::site::{NamePattern, SiteRules};
 use crate::time::MINUTE_MS;
 
 impl Server {
@@ -39,6 +40,32 @@ fn asking_again_is_the_same_denial_closed_with_its_waiting_time() {
     let [row] = &rows[..] else { panic!("{rows:?}") };
     assert_eq!((row.tries, row.outcome, row.first_at, row.last_at), (3, DenialOutcome::Served, min(1), min(4)));
     assert_eq!((row.served_at, row.code, row.capacity.in_use), (Some(min(6)), DenialCode::NoSeats, 1));
+}
+
+#[test]
+fn a_want_that_is_refused_for_another_reason_shows_the_numbers_of_that() {
+    let mut server = Server::new(1);
+    let nobody = |rules: SiteRules| Input::Rules { rules: Arc::new(rules) };
+    let deny_users = vec![NamePattern::parse("bob").unwrap()];
+    server.engine.step(NOW, nobody(SiteRules { deny_users, ..SiteRules::default() }), &mut server.writes);
+    server.checkout(NOW, "b1", "bob");
+    server.engine.step(NOW, nobody(SiteRules::default()), &mut server.writes);
+    leased(server.checkout(min(1), "a", "ann"));
+    server.checkout(min(2), "b2", "bob");
+    let rows = server.denials();
+    let [row] = &rows[..] else { panic!("{rows:?}") };
+    assert_eq!((row.code, row.tries, row.capacity.in_use), (DenialCode::NoSeats, 2, 1));
+}
+
+#[test]
+fn holders_are_counted_whole_however_many_seats_they_have() {
+    let mut server = Server::new(9);
+    for (minute, (key, user)) in (0..).zip([("a", "ann"), ("b", "bob"), ("c", "bob"), ("d", "cid")]) {
+        leased(server.checkout_seats(min(minute), key, user, 2));
+    }
+    let held = server.engine.pool().holders(&ask("ann").feature, |_| true, 2);
+    let held: Vec<_> = held.iter().map(|held| (&*held.user, held.seats, held.since)).collect();
+    assert_eq!(held, [("ann", 2, min(0)), ("bob", 4, min(1))]);
 }
 
 #[test]

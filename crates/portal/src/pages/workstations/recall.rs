@@ -30,8 +30,7 @@ fn page_of(
     mistake: &Mistake,
 ) -> Markup {
     let here = address(workstation.id);
-    let options: Vec<(String, String)> =
-        lines.iter().map(|line| (line.license.to_string(), option(line))).collect();
+    let options: Vec<(String, String)> = lines.iter().map(|line| (line.license.to_string(), option(line))).collect();
     let options: Vec<(&str, &str)> = options.iter().map(|(id, label)| (id.as_str(), label.as_str())).collect();
     let most = lines.iter().map(|line| line.seats).max().unwrap_or(1);
     let minutes = sync::RECALL_MS / MINUTE_MS;

@@ -85,7 +85,7 @@ fn changed(
 /// Whether a server keeps of a license what it kept before, and neither wants nor owes anything.
 fn says_the_same(request: &SyncRequest, stated: &BTreeMap<LicenseId, Stated>, license: LicenseId) -> bool {
     match (request.licenses.get(&license), stated.get(&license)) {
-        (Some(now), Some(Stated { report: before, told })) => {
+        (Some(now), Some(Stated { report: before, told, .. })) => {
             now.keep == before.keep && now.want == 0 && before.want == 0 && *told == 0
         }
         _ => false,
@@ -96,10 +96,12 @@ fn says_the_same(request: &SyncRequest, stated: &BTreeMap<LicenseId, Stated>, li
 pub(super) fn stated(request: &SyncRequest, last: &SyncRow) -> BTreeMap<LicenseId, Stated> {
     let told = last.pools.iter().filter(|share| share.recall > 0).map(|share| (share.license, share.recall));
     let told: BTreeMap<LicenseId, u32> = told.collect();
-    let named: BTreeSet<LicenseId> = request.licenses.keys().chain(told.keys()).copied().collect();
+    let running_out = request.running_out.iter().flatten().map(|(license, _)| license);
+    let named: BTreeSet<LicenseId> = request.licenses.keys().chain(told.keys()).chain(running_out).copied().collect();
     let stated = |license: LicenseId| Stated {
         report: request.licenses.get(&license).copied().unwrap_or_default(),
         told: told.get(&license).copied().unwrap_or(0),
+        running_out: request.running_out.as_ref().map(|seats| seats.get(&license).copied().unwrap_or(0)),
     };
     named.into_iter().map(|license| (license, stated(license))).collect()
 }

@@ -350,7 +350,10 @@ impl Desk {
         workstations::update(tx, &workstation.row)?;
         let id = workstation.row.id;
         sync::put(tx, id, &SyncRow { seen_at: now, ..SyncRow::default() })?;
-        let stated = reports.into_iter().map(|(license, report)| (license, Stated { report, told: 0 })).collect();
+        let stated = reports
+            .into_iter()
+            .map(|(license, report)| (license, Stated { report, told: 0, running_out: None }))
+            .collect();
         let before = sync::stated_by(tx, id)?;
         sync::put_stated(tx, id, &before, &stated)?;
         Ok((document, bells::ring_of(tx, &plan.rung, &plan.noted, now)?))

@@ -110,7 +110,7 @@ fn restore_card(backups: &BackupsResponse) -> Markup {
         p { "Stop the old server for good, copy the backup to the new machine, and there:" }
         (code_block("restore-command", "One command makes the data folder", &format!("leasehold server restore --from {from} --data NEW_FOLDER")))
         p.hint { "Then start the server on that folder. It gives no new seats for eight minutes, because seats given since the backup was made may still be in use. Never run two servers on copies of the same folder." }
-        p.hint { "With online licensing: if the old server has synced since the backup was made, the portal takes the new one for a copy and gives it nothing, because the old one may still be in use. Then disable and enable online licensing on the new server; at the portal the old one is declared lost, which says from when its seats are free." }
+        p.hint { "With online licensing: if the old server has synced since the backup was made, the portal takes the new one for a copy and gives it nothing, because the old one may still be in use. Then disable and enable online licensing on the new server; at the portal revoke the old workstation, or declare it lost, which says from when its seats are free." }
     }
 }
 

@@ -78,6 +78,9 @@ impl PortalLink {
         match (step, &self.way.proxy) {
             (ConnectionStepName::Name, _) => name_detail(&self.way, seen),
             (ConnectionStepName::Connect, _) => seen.connected.map(|at| at.to_string()).unwrap_or_default(),
+            (ConnectionStepName::Proxy, None) if !self.way.tls => {
+                "no proxy: plain http:// stays within this machine".to_owned()
+            }
             (ConnectionStepName::Proxy, None) => "no proxy".to_owned(),
             (ConnectionStepName::Proxy, Some(proxy)) => {
                 let from = if self.proxy_from_environment { ", named by the environment" } else { "" };
