@@ -233,6 +233,8 @@ fn one_laptop_holds_back_no_more_than_its_own_seat_of_what_is_released() {
     let says = |first: &mut Online, keep: u32, out: u32| {
         let mut request = first.request(&studio.world, &[(studio.license, report(keep, 0, 0))]);
         (request.rev, request.running_out) = (presented, Some(BTreeMap::from([(studio.license, out)])));
+        // Else it would have at once what it gives back and nobody else wants.
+        request.draining = keep < 8;
         let sent = first.sent(&studio.world, &request);
         let answer =
             leasehold_portal::service::sync::sync(&studio.world.portal, HOME, &sent.token, &sent.body).unwrap();
