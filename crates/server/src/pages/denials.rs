@@ -10,7 +10,7 @@ use leasehold_core::license::FeatureCode;
 use leasehold_core::time::{Ms, SECOND_MS};
 use leasehold_web::components::{
     Button, Column, FilterOption, ListQuery, Row, Table, Tone, button, clip, empty_state, filter_group, link_button,
-    page_header, status, table, when,
+    page_header, status, table, when, wrapped,
 };
 use leasehold_web::extract::PageForm;
 use leasehold_web::maud::{Markup, html};
@@ -80,7 +80,7 @@ fn barred(bars: &[BarView], now: Ms) -> Markup {
                 @for bar in bars {
                     li {
                         strong { (clip(&bar.user)) } " on " (clip(&bar.host)) ", " code { (bar.feature.as_str()) } ", until " (when(bar.until.0, now))
-                        @if !bar.reason.is_empty() { div.muted { (clip(&bar.reason)) } }
+                        @if !bar.reason.is_empty() { div.muted { (wrapped(&bar.reason)) } }
                         form method="post" action="/denials/lift" {
                             input type="hidden" name="user" value=(bar.user);
                             div.actions { (button("Let this user have seats", Button::Plain)) }
