@@ -5,6 +5,7 @@
 
 mod accounts;
 mod audit;
+mod devices;
 mod health;
 mod licenses;
 mod mails;
@@ -41,7 +42,7 @@ const FILE_BODY_BYTES_MAX: usize = 1024 * 1024;
     info(
         title = "Leasehold portal",
         description = "Sells licenses and activates license servers. Sign in with `POST /api/v1/sessions` and send the \
-                       token as `Authorization: Bearer`, or one that was made with `POST /api/v1/me/tokens`. Errors are RFC 9457 problems with a stable `code`. Lists are \
+                       token as `Authorization: Bearer`, or one that was made with `POST /api/v1/me/tokens` or by RFC 8628 (`POST /api/v1/device/authorize`). Errors are RFC 9457 problems with a stable `code`. Lists are \
                        pages: give `next` as `after`. Requests that create take an `Idempotency-Key`.",
         license(name = "MIT OR Apache-2.0")
     ),
@@ -99,6 +100,9 @@ fn routes() -> OpenApiRouter<Front> {
         .routes(routes!(own_account::end_session))
         .routes(routes!(own_account::tokens, own_account::new_token))
         .routes(routes!(own_account::end_token))
+        .routes(routes!(devices::authorize))
+        .routes(routes!(devices::token))
+        .routes(routes!(devices::get, devices::decide))
         .routes(routes!(mails::list))
         .routes(routes!(mails::get))
         .routes(routes!(mails::again))

@@ -5,6 +5,7 @@
 
 mod accounts;
 mod audit;
+mod device;
 mod entrance;
 mod fields;
 mod home;
@@ -67,6 +68,9 @@ fn pages() -> Vec<Page> {
         send("/account/sessions/{session}/end", post(own_account::end_session)),
         send("/account/tokens", post(own_account::new_token)),
         send("/account/tokens/{token}/end", post(own_account::end_token)),
+        read("/device", get(device::form)),
+        send("/device", post(device::look)),
+        send("/device/decide", post(device::decide)),
         read("/mails", get(mails::list)),
         send("/mails/sign-up", post(mails::sign_up)),
         read("/mails/{mail}", get(mails::show)),

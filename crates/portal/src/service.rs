@@ -7,6 +7,7 @@ pub mod accounts;
 pub mod activation;
 pub mod assignments;
 pub mod audit;
+pub mod devices;
 pub mod enable;
 pub mod health;
 mod idempotency;

@@ -8,6 +8,7 @@ pub mod assignments;
 pub mod audit;
 pub mod bells;
 pub mod catalog;
+pub mod devices;
 pub mod documents;
 pub mod idempotency;
 pub mod licenses;

@@ -4,6 +4,7 @@
 //! Every type that comes in refuses unknown fields. Texts in answers are as people typed them: escape them when shown.
 
 mod accounts;
+mod devices;
 mod licenses;
 mod mails;
 mod organizations;
@@ -15,6 +16,7 @@ mod sync;
 mod workstations;
 
 pub use accounts::*;
+pub use devices::*;
 use leasehold_core::ids::AccountId;
 pub use licenses::*;
 pub use mails::*;

@@ -22,6 +22,18 @@ pub enum AccountFailure {
         /// Seconds until the next one counts.
         wait_s: i64,
     },
+    /// Too many codes of programs were wrong.
+    #[error("too many wrong codes")]
+    TooManyCodes {
+        /// Seconds until the next try counts.
+        wait_s: i64,
+    },
+    /// Too many programs wait to be allowed something.
+    #[error("too many programs wait")]
+    TooManyPrograms {
+        /// Seconds until there is room at the latest.
+        wait_s: i64,
+    },
     /// A token cannot do what is for people only.
     #[error("needs a sign-in")]
     SignInNeeded,
@@ -50,6 +62,16 @@ impl AccountFailure {
                 Problem::new(429, "TOO_MANY_REQUESTS", "Too many letters were asked for from this address.")
                     .detail(format!("The next one counts in {wait_s} s. Nothing was sent."))
                     .next("Wait, then ask again.", who::YOU)
+            }
+            AccountFailure::TooManyCodes { wait_s } => {
+                Problem::new(429, "TOO_MANY_CODES", "There were too many wrong codes.")
+                    .detail(format!("Further ones are refused for {wait_s} s, even the right one."))
+                    .next("Wait, then have the program show a new code.", who::YOU)
+            }
+            AccountFailure::TooManyPrograms { wait_s } => {
+                Problem::new(429, "TOO_MANY_PROGRAMS", "Too many programs wait to be allowed something.")
+                    .detail(format!("There is room in {wait_s} s at the latest."))
+                    .next("Wait, then begin again.", who::YOU)
             }
             AccountFailure::SignInNeeded => {
                 Problem::new(403, "SIGN_IN_NEEDED", "A token may not do this: it is for whoever signs in.")

@@ -65,6 +65,8 @@ fn deed(action: &str) -> &str {
         "session.end" => "Ended a sign-in",
         "session.end_others" => "Ended other sign-ins",
         "token.create" => "Made API token",
+        "device.allow" => "Allowed a program to act for the account",
+        "device.refuse" => "Refused a program that asked to act for the account",
         "token.end" => "Ended API token",
         "mail.again" => "Sent a letter again",
         "portal.settings" => "Changed settings",

@@ -64,7 +64,7 @@ async fn look(viewer: &Viewer) -> Result<Sight, Failure> {
 }
 
 /// What a token with a scope may do.
-fn may(scope: TokenScope) -> &'static str {
+pub(super) fn may(scope: TokenScope) -> &'static str {
     match scope {
         TokenScope::Read => "Read",
         TokenScope::Workstations => "Activate, renew and give up workstations",

@@ -7,7 +7,7 @@ use crate::Portal;
 use crate::failure::{AccountFailure, Failure};
 use crate::passwords;
 use crate::store::accounts::NewRow;
-use crate::store::{accounts, audit, links, mails, sessions, state, tokens};
+use crate::store::{accounts, audit, devices, links, mails, sessions, state, tokens};
 use leasehold_core::access::PortalAction;
 use leasehold_core::ids::AccountId;
 use leasehold_core::random;
@@ -76,6 +76,7 @@ pub fn set_password(portal: &Portal, address: &str, password: &str) -> Result<Ac
 pub(super) fn end_everything(tx: &mut Tx<'_>, account: AccountId, keep: &str) -> Result<u64, DbError> {
     links::end_all(tx, account)?;
     state::end_enable_tokens(tx, account)?;
+    devices::end_of_account(tx, account)?;
     Ok(sessions::end_others(tx, account, keep)? + tokens::end_all(tx, account)?)
 }
 

@@ -3,8 +3,8 @@
 use super::idempotency::REMEMBERED_MS;
 use crate::Portal;
 use crate::failure::Failure;
-use crate::store::{bells, documents, idempotency, links, mails, sessions, state, sync, tokens};
-use leasehold_core::time::{DAY_MS, MINUTE_MS, Ms};
+use crate::store::{bells, devices, documents, idempotency, links, mails, sessions, state, sync, tokens};
+use leasehold_core::time::{DAY_MS, HOUR_MS, MINUTE_MS, Ms};
 use leasehold_db::Dialect;
 
 /// Letters that were sent or given up are kept this long, for people to look at.
@@ -56,6 +56,8 @@ pub fn sweep(portal: &Portal) -> Result<(), Failure> {
         idempotency::sweep(tx, now.plus(-REMEMBERED_MS))?;
         tokens::sweep(tx, now)?;
         links::sweep(tx, now)?;
+        // A program that comes late is told so for a while.
+        devices::sweep(tx, now.plus(-HOUR_MS))?;
         mails::sweep(tx, now.plus(-MAIL_KEPT_MS), now)?;
         state::sweep_enable_tokens(tx, now)?;
         sync::sweep(tx, now, now.plus(-leasehold_core::sync::WANT_MS))?;

@@ -24,7 +24,7 @@ use std::net::IpAddr;
 /// Tokens last so many days at most.
 const TOKEN_DAYS_MAX: u32 = 365;
 /// Tokens of an account at most.
-const TOKENS_MAX: usize = 100;
+pub(super) const TOKENS_MAX: usize = 100;
 
 /// Changes one's own name.
 pub fn rename(portal: &Portal, caller: &Caller, wish: &ChangeOwnAccount) -> Result<Account, Failure> {

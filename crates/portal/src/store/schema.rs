@@ -18,6 +18,7 @@ pub const MIGRATIONS: Migrations = Migrations(&[
     Migration { version: 12, name: "machines that are lost", sql: PASSES_WRITTEN_OFF },
     Migration { version: 13, name: "customer numbers, letters, links, sign-ins by id, tokens", sql: OWN_ACCOUNTS },
     Migration { version: 14, name: "what runs out at servers", sql: RUNNING_OUT },
+    Migration { version: 15, name: "programs without a browser", sql: DEVICES },
 ]);
 
 const ACCOUNTS: &str = "
@@ -393,6 +394,24 @@ CREATE INDEX api_token_account ON api_token (account, id);
 
 const RUNNING_OUT: &str = "
 ALTER TABLE report ADD COLUMN running_out BIGINT;
+";
+
+const DEVICES: &str = "
+CREATE TABLE device (
+    device_sha256 TEXT PRIMARY KEY,
+    user_code TEXT NOT NULL UNIQUE,
+    client TEXT NOT NULL,
+    scopes TEXT NOT NULL,
+    address TEXT NOT NULL,
+    created_at_ms BIGINT NOT NULL,
+    expires_at_ms BIGINT NOT NULL,
+    interval_s BIGINT NOT NULL,
+    polled_at_ms BIGINT,
+    account TEXT REFERENCES account (id),
+    allowed BIGINT
+);
+CREATE INDEX device_address ON device (address);
+CREATE INDEX device_account ON device (account);
 ";
 
 const AUDIT: &str = "

@@ -40,7 +40,13 @@ pub struct TokenRow {
     pub used_at: Option<Ms>,
 }
 
-fn scopes(row: &Row<'_>, column: usize) -> Result<Vec<TokenScope>, DbError> {
+/// Scopes as they are stored.
+pub(super) fn scopes_text(scopes: &[TokenScope]) -> String {
+    let words: Vec<&str> = scopes.iter().map(|scope| scope.word()).collect();
+    words.join(" ")
+}
+
+pub(super) fn scopes(row: &Row<'_>, column: usize) -> Result<Vec<TokenScope>, DbError> {
     let words = row.str(column)?.split(' ').filter(|word| !word.is_empty());
     let read = |word| TokenScope::from_word(word).ok_or_else(|| super::damaged(column, "unknown scope"));
     words.map(read).collect()
@@ -48,7 +54,6 @@ fn scopes(row: &Row<'_>, column: usize) -> Result<Vec<TokenScope>, DbError> {
 
 /// Writes a token.
 pub fn insert(tx: &mut Tx<'_>, new: &NewRow) -> Result<(), DbError> {
-    let scopes: Vec<&str> = new.scopes.iter().map(|scope| scope.word()).collect();
     tx.exec(
         "INSERT INTO api_token (id, token_sha256, account, name, scopes, created_at_ms, expires_at_ms)
          VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)",
@@ -57,7 +62,7 @@ pub fn insert(tx: &mut Tx<'_>, new: &NewRow) -> Result<(), DbError> {
             (&new.token_sha256).into(),
             text(new.account),
             (&new.name).into(),
-            scopes.join(" ").into(),
+            scopes_text(&new.scopes).into(),
             new.created_at.0.into(),
             new.expires_at.0.into(),
         ],

@@ -11,8 +11,10 @@ use leasehold_core::random::Seeded;
 use leasehold_core::time::{DAY_MS, Ms};
 use leasehold_db::testing::fresh_in_line;
 use leasehold_portal::Caller;
-use leasehold_portal::service::{assignments, enable, organizations, outbox, own_account, sign_up};
-use leasehold_wire::portal::{ChangeEmail, NewEnableToken, NewMember, NewToken, RequestReset, SignUp};
+use leasehold_portal::service::{assignments, devices, enable, organizations, outbox, own_account, sign_up};
+use leasehold_wire::portal::{
+    ChangeEmail, DEVICE_GRANT, DeviceRequest, NewEnableToken, NewMember, NewToken, RequestReset, SignUp,
+};
 use serde_json::{Value, json};
 use std::collections::BTreeSet;
 
@@ -55,6 +57,11 @@ const TABLE: &[Row] = &[
     ("get", "/api/v1/me/tokens", SIGNED_IN),
     ("post", "/api/v1/me/tokens", [401, 201, 201, 201, 201, 201]),
     ("delete", "/api/v1/me/tokens/{token}", OWN_EMPTY),
+    // Whoever has the program's secret, which somebody has allowed.
+    ("post", "/api/v1/device/authorize", ANYBODY),
+    ("post", "/api/v1/device/token", ANYBODY),
+    ("get", "/api/v1/device/codes/{code}", SIGNED_IN),
+    ("post", "/api/v1/device/codes/{code}", SIGNED_IN),
     ("post", "/api/v1/sign-ups", [202; 6]),
     ("post", "/api/v1/sign-ups/confirm", [201; 6]),
     ("post", "/api/v1/password-resets", [202; 6]),
@@ -197,6 +204,17 @@ fn every_route_answers_everybody_as_the_table_says() {
     ]
     .map(|email| email.map(|email| http.token(email)));
 
+    let asks = |client: &str| {
+        let wish = DeviceRequest { client_id: client.into(), scope: None };
+        devices::request(&world.portal, HOME, &wish).unwrap()
+    };
+    let (waiting, allowed) = (asks("waits"), asks("allowed"));
+    devices::decide(&world.portal, &ada, &allowed.user_code, true).unwrap();
+    let form_of = |template: &str| match template {
+        "/api/v1/device/authorize" => Some("client_id=another".to_owned()),
+        "/api/v1/device/token" => Some(format!("grant_type={DEVICE_GRANT}&device_code={}", allowed.device_code)),
+        _ => None,
+    };
     let path_of = |template: &str| {
         let account = match template {
             "/api/v1/organizations/{organization}/members/{account}" => &max,
@@ -213,7 +231,8 @@ fn every_route_answers_everybody_as_the_table_says() {
             .replace("{workstation}", &workstation.to_string())
             .replace("{session}", &links.session.to_string())
             .replace("{token}", &links.token.to_string())
-            .replace("{mail}", &given_up.to_string());
+            .replace("{mail}", &given_up.to_string())
+            .replace("{code}", &waiting.user_code);
         // A list is asked for the owner's things.
         if matches!(template, "/api/v1/licenses" | "/api/v1/workstations") {
             format!("{path}?owner={}", id(&ada))
@@ -226,6 +245,7 @@ fn every_route_answers_everybody_as_the_table_says() {
     let body_of = |method: &str, template: &str| -> Option<Value> {
         Some(match (method, template) {
             ("patch", "/api/v1/me") => json!({ "name": "N" }),
+            ("post", "/api/v1/device/codes/{code}") => json!({ "allow": true }),
             ("put", "/api/v1/me/email") => json!({ "email": "other@n.example", "password": PASSWORD }),
             ("post", "/api/v1/me/tokens") => json!({ "name": "N", "scopes": ["read"], "days": 7 }),
             ("post", "/api/v1/sign-ups") => json!({ "email": "n@n.example", "name": "N", "password": PASSWORD }),
@@ -281,7 +301,10 @@ fn every_route_answers_everybody_as_the_table_says() {
                 path_of(template).split('?').next().unwrap().to_owned()
             };
             let verb: Method = method.to_uppercase().parse().unwrap();
-            let answer = http.call(verb, &path, token.as_deref(), body_of(method, template));
+            let answer = match form_of(template) {
+                Some(form) => http.form(&path, token.as_deref(), &form),
+                None => http.call(verb, &path, token.as_deref(), body_of(method, template)),
+            };
             assert_eq!(answer.status.as_u16(), *expected, "{who}: {method} {template}: {}", answer.text());
             if answer.status.is_client_error() {
                 let code = answer.code();

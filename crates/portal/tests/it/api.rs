@@ -127,6 +127,15 @@ impl Http {
         self.send(request.body(body).unwrap())
     }
 
+    /// A form, as programs send it.
+    pub(crate) fn form(&self, path: &str, token: Option<&str>, body: &str) -> Answer {
+        let mut request = Request::post(path).header(header::CONTENT_TYPE, "application/x-www-form-urlencoded");
+        if let Some(token) = token {
+            request = request.header(header::AUTHORIZATION, format!("Bearer {token}"));
+        }
+        self.send(request.body(Body::from(body.to_owned())).unwrap())
+    }
+
     pub(crate) fn token(&self, email: &str) -> String {
         let wish = SignIn { email: email.into(), password: PASSWORD.into() };
         sessions::sign_in(&self.world.portal, HOME, "", &wish).unwrap().0.text()

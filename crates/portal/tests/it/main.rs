@@ -5,6 +5,7 @@ mod access;
 mod admin;
 mod api;
 mod bad_uploads;
+mod devices;
 mod giving_up;
 mod licenses;
 mod online;

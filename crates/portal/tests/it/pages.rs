@@ -116,6 +116,10 @@ const TABLE: &[Row] = &[
     // The secret is shown once, so there is no page to be sent to.
     ("POST", "/account/tokens", [401, 201, 201, 201, 201, 201]),
     ("POST", "/account/tokens/{token}/end", SIGNED_IN_DOES),
+    ("GET", "/device", SIGNED_IN),
+    // No program waits with the code that is sent here.
+    ("POST", "/device", [401, 422, 422, 422, 422, 422]),
+    ("POST", "/device/decide", [401, 422, 422, 422, 422, 422]),
     ("GET", "/mails", OPERATOR),
     ("POST", "/mails/sign-up", OPERATOR_DOES),
     ("GET", "/mails/{mail}", OPERATOR),

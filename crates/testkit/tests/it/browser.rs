@@ -352,12 +352,20 @@ async fn portal_pages(site: &Site, workstation: &str, judge: &mut Judge) {
         "/organization",
         "/account",
         "/account?done=email",
+        "/device",
         "/password",
         "/nowhere",
     ];
     judge.visit(&site.portal, &pages).await;
     judge.picture(Scheme::Light, &format!("{}/workstations", site.portal), "portal-workstations.png").await;
     judge.picture(Scheme::Light, &format!("{}/account", site.portal), "portal-account.png").await;
+
+    let (_, asked) = site.as_program("/api/v1/device/authorize", "client_id=leasehold+on+farm-07&scope=workstations");
+    judge.window.open(&format!("{}/device", site.portal)).await;
+    judge.window.fill("code", asked["user_code"].as_str().unwrap()).await;
+    judge.window.press("Go on").await;
+    judge.window.see("main", "Let this program act for you?").await;
+    judge.look("what a program wants").await;
 
     let request = site.path("renewal.pem");
     std::fs::write(&request, site.request_file()).unwrap();

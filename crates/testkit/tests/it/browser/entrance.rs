@@ -82,6 +82,24 @@ fn somebody_makes_an_account_forgets_the_password_and_makes_a_token() {
             assert!(!page.contains("shown this once"), "{page}");
             window.press("End").await;
             window.see("main", "No tokens").await;
+
+            let wish = "client_id=leasehold+on+farm-07&scope=workstations";
+            let (_, asked) = site.as_program("/api/v1/device/authorize", wish);
+            window.open(&format!("{}/device", site.portal)).await;
+            window.type_into("code", &asked["user_code"].as_str().unwrap().to_lowercase()).await;
+            window.press_key_on("Go on").await;
+            window.see("main", "leasehold on farm-07").await;
+            window.picture("portal-device.png").await;
+            window.press_key_on("Allow").await;
+            window.see("#decided", "Allowed").await;
+            let secret = asked["device_code"].as_str().unwrap();
+            let (status, given) = site.as_program(
+                "/api/v1/device/token",
+                &format!("grant_type=urn:ietf:params:oauth:grant-type:device_code&device_code={secret}"),
+            );
+            assert_eq!((status, given["scope"].as_str()), (200, Some("read workstations")), "{given}");
+            window.follow("ACCOUNT").await;
+            window.see("#tokens", "leasehold on farm-07").await;
         }
     });
 }

@@ -171,6 +171,14 @@ impl Site {
         format!("{}{}", String::from_utf8_lossy(&output.stderr), String::from_utf8_lossy(&output.stdout))
     }
 
+    /// A form that a program sends to the portal, and what it is answered.
+    pub(super) fn as_program(&self, path: &str, form: &str) -> (u16, Value) {
+        let request = ureq::http::Request::post(format!("{}{path}", self.portal));
+        let request = request.header("content-type", "application/x-www-form-urlencoded");
+        let (_, status, text) = answer(request, "", form.to_owned());
+        (status, serde_json::from_str(&text).unwrap())
+    }
+
     fn sell(&mut self) {
         let token = self.token(OPERATOR);
         let account = json!({ "email": CUSTOMER, "name": "Northlight Pictures", "password": PASSWORD });
