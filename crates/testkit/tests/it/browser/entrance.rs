@@ -89,7 +89,6 @@ fn somebody_makes_an_account_forgets_the_password_and_makes_a_token() {
             window.type_into("code", &asked["user_code"].as_str().unwrap().to_lowercase()).await;
             window.press_key_on("Go on").await;
             window.see("main", "leasehold on farm-07").await;
-            window.picture("portal-device.png").await;
             window.press_key_on("Allow").await;
             window.see("#decided", "Allowed").await;
             let secret = asked["device_code"].as_str().unwrap();
