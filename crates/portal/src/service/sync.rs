@@ -403,18 +403,6 @@ impl Counter<'_> {
                     let since = most.saturating_sub(pinned(older, license));
                     documents::lower(tx, id, older.rev, license, kept.saturating_add(since))?;
                 }
-                // By what runs out, whatever it stands on, and what the presented one gives, all of it is bounded.
-                if let Some(running_out) = &request.running_out {
-                    let said = request.licenses.get(&license).copied().unwrap_or_default();
-                    let out = said.used.saturating_add(running_out.get(&license).copied().unwrap_or(0));
-                    let kept = documents.iter().find(|document| document.rev == presented);
-                    let kept = kept.map_or(0, |presented| pinned(presented, license));
-                    let most = kept.saturating_add(said.keep.max(out));
-                    let signed = older.lines.iter().filter(|stored| stored.line.license == license);
-                    if signed.map(|stored| stored.line.seats).fold(0, u32::saturating_add) > most {
-                        documents::count_at_most(tx, id, (older.rev, older.rev), license, most)?;
-                    }
-                }
             }
         }
         Ok(())

@@ -13,7 +13,6 @@ use leasehold_portal::Failure;
 use leasehold_portal::service::{audit, enable, licenses, pins, workstations};
 use leasehold_trust::sync::sign_request;
 use leasehold_wire::portal::{Enable, KeepLicense, KeepSeats, PageQuery, Pins, SeatsKept};
-use std::collections::BTreeMap;
 
 struct Studio {
     world: World,
@@ -218,38 +217,6 @@ fn what_was_kept_and_is_released_counts_as_in_use_until_it_is_back_wherever_that
     assert_eq!(studio.used(&first), [Some(2); 2], "a laptop has them");
     studio.sync(&mut first, 0, 0);
     assert_eq!(studio.used(&first), [Some(0); 2], "they are back");
-}
-
-#[test]
-fn one_laptop_holds_back_no_more_than_its_own_seat_of_what_is_released() {
-    let db = fresh_in_line();
-    let studio = Studio::new(&db, 8);
-    let mut first = Online::enable(&studio.world, &studio.ada, Scope::Organization);
-    studio.keep(&first, 6, 14, false).unwrap();
-    studio.sync(&mut first, 0, 0);
-    let presented = first.grant.grant.rev;
-    studio.keep(&first, 0, 0, false).unwrap();
-    studio.sync(&mut first, 0, 0);
-    let says = |first: &mut Online, keep: u32, out: u32| {
-        let mut request = first.request(&studio.world, &[(studio.license, report(keep, 0, 0))]);
-        (request.rev, request.running_out) = (presented, Some(BTreeMap::from([(studio.license, out)])));
-        // Else it would have at once what it gives back and nobody else wants.
-        request.draining = keep < 8;
-        let sent = first.sent(&studio.world, &request);
-        let answer =
-            leasehold_portal::service::sync::sync(&studio.world.portal, HOME, &sent.token, &sent.body).unwrap();
-        first.take(&studio.world, &sent, &answer);
-    };
-    says(&mut first, 8, 2);
-    assert_eq!(
-        (studio.counted(), studio.used(&first)),
-        (8, [Some(2); 2]),
-        "two are with laptops, and it may give the others"
-    );
-    says(&mut first, 1, 2);
-    assert_eq!((studio.counted(), studio.used(&first)), (2, [Some(2); 2]), "it gave back what nobody uses");
-    says(&mut first, 0, 1);
-    assert_eq!((studio.counted(), studio.used(&first)), (1, [Some(1); 2]));
 }
 
 #[test]
