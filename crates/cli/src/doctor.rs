@@ -184,6 +184,7 @@ fn advice(ok: bool, borrowed: &[PassInfo], to_do: &[String]) -> String {
     let mut text = String::from("\n");
     let mut usable: Vec<&str> =
         borrowed.iter().filter(|pass| pass.trouble.is_none()).map(|pass| pass.feature.as_str()).collect();
+    usable.sort_unstable();
     usable.dedup();
     if ok {
         text.push_str("Applications on this machine can get seats.\n");

@@ -243,25 +243,17 @@ fn no_seats(denial: &DenialResponse) -> String {
     if let Some(free_in_s) = denial.free_in_s.filter(|_| denial.seats <= denial.total) {
         text.push_str(&format!(" The next one is free in {} at the latest if its holder is gone.", span(free_in_s)));
     }
-    let mut holders: Vec<(&str, &str, u32)> = Vec::new();
-    for holder in &denial.holders {
-        let (user, host) = (&*holder.user, &*holder.host);
-        match holders.iter_mut().find(|(other, at, _)| (*other, *at) == (user, host)) {
-            Some((_, _, seats)) => *seats += holder.seats,
-            None => holders.push((user, host, holder.seats)),
-        }
-    }
-    let said: Vec<String> = holders
+    let named = denial.holders.get(..3).unwrap_or(&denial.holders);
+    let said: Vec<String> = named
         .iter()
-        .take(3)
-        .map(|(user, host, seats)| match seats {
-            1 => format!("{user} on {host}"),
-            _ => format!("{user} on {host} ({seats})"),
+        .map(|holder| match holder.seats {
+            1 => format!("{} on {}", holder.user, holder.host),
+            seats => format!("{} on {} ({seats})", holder.user, holder.host),
         })
         .collect();
     if !said.is_empty() {
         text.push_str(&format!(" Held by {}", said.join(", ")));
-        let shown = holders.iter().take(said.len()).map(|(_, _, seats)| *seats).fold(0, u32::saturating_add);
+        let shown = named.iter().map(|holder| holder.seats).fold(0, u32::saturating_add);
         text.push_str(if shown < denial.in_use { " and others." } else { "." });
     } else if denial.in_use > 0 {
         text.push_str(

@@ -205,10 +205,11 @@ pub(super) fn steps(test: &ConnectionTest) -> String {
     text
 }
 
-/// What is asked before a server is disabled. Passes are what people do not expect: they can keep it for weeks.
+/// What is asked before all that is held since a restore is freed.
 pub(super) const NOT_OUT_QUESTION: &str = "All seats that are held since the restore are free then. Whatever of them a laptop has after all is in use \
      a second time until its pass ends.";
 
+/// What is asked before a server is disabled. Passes are what people do not expect: they can keep it for weeks.
 pub(super) fn disable_question(seen: Option<&StatusResponse>) -> String {
     if seen.and_then(|seen| seen.online.as_ref()).is_some_and(|online| online.state == OnlineState::Copy) {
         return "This server is a copy: another one with its key goes on. Disabling ends this copy alone, when its last lease is over: no seat \

@@ -28,7 +28,7 @@ pub use trial::{Trial, TrialLine, TrialVerdict};
 pub use unknown::{NotOut, UnknownPasses};
 pub use writes::*;
 
-use crate::clock::{BEHIND_TOLERATED_MS, StartVerdict};
+use crate::clock::StartVerdict;
 use crate::codes::{DenialCode, LeaseEnd};
 use crate::grant::Line;
 use crate::ids::{LeaseId, LicenseId, RequestId};
@@ -236,11 +236,9 @@ impl Engine {
     /// Takes over from the engine before it what is on no disk: for a shell that builds memory anew while it runs.
     /// `former_now` is the time of that engine, where it was wrong.
     pub fn take_over(&mut self, now: Ms, former: &mut Engine, former_now: Ms) {
-        // Whatever the clock says now: so much of the time is still to pass. A clock that was behind is in doubt no
-        // more once its time was proved and set: what is out is known, as at any other start.
-        let proved = now.since(former_now).abs() > BEHIND_TOLERATED_MS;
-        let no_new = former.no_new(former_now).filter(|(_, code)| *code != DenialCode::ClockSuspect || !proved);
-        self.no_new = no_new.map(|(until, code)| (now.plus(until.since(former_now)), code));
+        // Whatever the clock says now: so much of the time is still to pass. Also where it was set by the portal's answer: that
+        // may be one that was signed long ago and is given again, after which lines that have ended would seem to run.
+        self.no_new = former.no_new(former_now).map(|(until, code)| (now.plus(until.since(former_now)), code));
         self.ended.take_over(now, &former.ended);
         self.rules = former.rules.clone();
         // A doubt that has not ended, also where the time was wrong and is known better now.

@@ -1,6 +1,7 @@
 //! `/api/v1/device/...`: programs without a browser (RFC 8628). What the RFC defines speaks its words, forms in and OAuth's
 //! errors out; what people do speaks those of the rest.
 
+use crate::Failure;
 use crate::front::{Front, SignedIn as Caller};
 use crate::service::devices::{self, NoToken};
 use axum::extract::State;
@@ -24,15 +25,23 @@ fn refused(status: StatusCode, error: &str, description: String) -> Response {
     unkept((status, ApiJson(body)))
 }
 
-/// A problem of ours in the words of OAuth.
-fn failed(problem: &ApiProblem) -> Response {
+/// What else goes wrong, in the words of OAuth.
+fn failed(failure: Failure) -> Response {
+    let of_scope = matches!(failure, Failure::Invalid { field: "scope", .. });
+    in_words_of_oauth(&failure.into(), if of_scope { "invalid_scope" } else { "invalid_request" })
+}
+
+fn unread(problem: &ApiProblem) -> Response {
+    in_words_of_oauth(problem, "invalid_request")
+}
+
+fn in_words_of_oauth(problem: &ApiProblem, error: &str) -> Response {
     let problem = problem.problem();
     let status = StatusCode::from_u16(problem.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
     let description = format!("{} {}", problem.title, problem.detail);
     if status.is_server_error() || status == StatusCode::TOO_MANY_REQUESTS {
         return refused(status, "temporarily_unavailable", description);
     }
-    let error = if description.contains("`scope`") { "invalid_scope" } else { "invalid_request" };
     refused(StatusCode::BAD_REQUEST, error, description)
 }
 
@@ -52,12 +61,12 @@ pub(super) async fn authorize(
 ) -> Response {
     let PageForm(wish) = match form {
         Ok(form) => form,
-        Err(problem) => return failed(&problem),
+        Err(problem) => return unread(&problem),
     };
     let address = front.address(&connection, &headers);
     match front.portal().run(move |portal| devices::request(portal, address, &wish)).await {
         Ok(code) => unkept(ApiJson(code)),
-        Err(failure) => failed(&failure.into()),
+        Err(failure) => failed(failure),
     }
 }
 
@@ -75,15 +84,14 @@ pub(super) async fn token(
 ) -> Response {
     let PageForm(wish) = match form {
         Ok(form) => form,
-        Err(problem) => return failed(&problem),
+        Err(problem) => return unread(&problem),
     };
     let bad = |error: &str, description: &str| refused(StatusCode::BAD_REQUEST, error, description.to_owned());
     if wish.grant_type != DEVICE_GRANT {
         return bad("unsupported_grant_type", "`grant_type` must be that of RFC 8628.");
     }
     let address = front.address(&connection, &headers);
-    let ask = move |portal: &crate::Portal| Ok(devices::token(portal, address, &wish.device_code));
-    match front.portal().run(ask).await {
+    match front.portal().run(move |portal| devices::token(portal, address, &wish.device_code)).await {
         Ok(Ok(token)) => unkept(ApiJson(token)),
         Ok(Err(NoToken::Pending)) => bad("authorization_pending", "Nobody has decided yet. Ask again."),
         Ok(Err(NoToken::SlowDown(interval_s))) => {
@@ -94,7 +102,7 @@ pub(super) async fn token(
         Ok(Err(NoToken::Unknown)) => {
             bad("invalid_grant", "No program waits with this secret; it was answered, or is mistyped.")
         }
-        Ok(Err(NoToken::Failed(failure))) | Err(failure) => failed(&failure.into()),
+        Err(failure) => failed(failure),
     }
 }
 

@@ -44,20 +44,6 @@ pub enum NoToken {
     Expired,
     /// No program waits with that secret.
     Unknown,
-    /// Something else is wrong.
-    Failed(Failure),
-}
-
-impl From<Failure> for NoToken {
-    fn from(failure: Failure) -> NoToken {
-        NoToken::Failed(failure)
-    }
-}
-
-impl From<leasehold_db::DbError> for NoToken {
-    fn from(error: leasehold_db::DbError) -> NoToken {
-        NoToken::Failed(error.into())
-    }
 }
 
 /// A code as somebody typed it: letters only, in capitals.
@@ -193,13 +179,15 @@ pub fn decide(portal: &Portal, caller: &Caller, code: &str, allowed: bool) -> Re
 }
 
 /// The program asks whether it may: its token, once.
-pub fn token(portal: &Portal, address: IpAddr, device_code: &str) -> Result<DeviceToken, NoToken> {
-    let hash = SessionToken::parse(device_code).ok_or(NoToken::Unknown)?.hash();
+pub fn token(portal: &Portal, address: IpAddr, device_code: &str) -> Result<Result<DeviceToken, NoToken>, Failure> {
+    let Some(hash) = SessionToken::parse(device_code).map(|secret| secret.hash()) else {
+        return Ok(Err(NoToken::Unknown));
+    };
     let nobody = portal.stamp(&Caller::nobody(address));
     let now = nobody.now;
     let (id, secret) = portal.draw(|random| (TokenId::draw(now, random), SessionToken::draw(random)));
     let given = secret.hash();
-    let scopes = portal.db().write(move |tx| -> Result<Result<Vec<TokenScope>, NoToken>, Failure> {
+    let given_scopes = portal.db().write(move |tx| {
         let Some(device) = devices::by_secret(tx, &hash)? else { return Ok(Err(NoToken::Unknown)) };
         if now >= device.expires_at {
             return Ok(Err(NoToken::Expired));
@@ -210,7 +198,10 @@ pub fn token(portal: &Portal, address: IpAddr, device_code: &str) -> Result<Devi
             devices::polled(tx, &hash, interval_s, now)?;
             return Ok(Err(if soon { NoToken::SlowDown(interval_s) } else { NoToken::Pending }));
         };
-        devices::end(tx, &hash)?;
+        if !devices::end(tx, &hash)? {
+            // It asked twice at the same moment.
+            return Ok(Err(NoToken::Unknown));
+        }
         if !allowed {
             return Ok(Err(NoToken::Denied));
         }
@@ -231,13 +222,12 @@ pub fn token(portal: &Portal, address: IpAddr, device_code: &str) -> Result<Devi
         let stamp = audit::Stamp { actor: Some(account), ..nobody.clone() };
         let detail = json!({ "token": id, "name": new.name, "scopes": new.scopes, "until": Time(new.expires_at), "by_code": true });
         audit::insert(tx, &stamp, "token.create", &account.to_string(), &detail)?;
-        Ok(Ok(device.scopes))
-    })??;
-    let words: Vec<&str> = scopes.iter().map(|scope| scope.word()).collect();
-    Ok(DeviceToken {
+        Ok::<_, Failure>(Ok(device.scopes))
+    })?;
+    Ok(given_scopes.map(|scopes| DeviceToken {
         access_token: secret.text(),
         token_type: "Bearer".to_owned(),
         expires_in: TOKEN_MS / SECOND_MS,
-        scope: words.join(" "),
-    })
+        scope: tokens::scopes_text(&scopes),
+    }))
 }

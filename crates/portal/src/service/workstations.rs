@@ -194,18 +194,20 @@ pub fn recallable(
     caller: &Caller,
     workstation: WorkstationId,
 ) -> Result<(Workstation, Vec<HeldLine>), Failure> {
-    let found = get(portal, caller, workstation)?;
-    let held: Vec<HeldLine> = found.lines.iter().filter(|line| !line.terms.pinned).cloned().collect();
-    let lines = portal.db().read(move |tx| {
-        let mut lines = held.clone();
+    caller.id()?;
+    let (caller, now) = (caller.clone(), portal.now());
+    portal.db().read(move |tx| {
+        let found = workstations::get(tx, workstation)?.ok_or(Failure::NotFound)?;
+        allow(&caller, PortalAction::ReadOwned, Some(found.row.owner))?;
+        let seen = view(tx, &found, now)?;
+        let mut lines: Vec<HeldLine> = seen.lines.iter().filter(|line| !line.terms.pinned).cloned().collect();
         for line in &mut lines {
             if let Some(license) = licenses::get(tx, line.license)? {
                 line.product_name = license.called();
             }
         }
-        Ok::<_, Failure>(lines)
-    })?;
-    Ok((found, lines))
+        Ok((seen, lines))
+    })
 }
 
 /// The documents that were issued to a workstation, newest first. Its owner, and operators.

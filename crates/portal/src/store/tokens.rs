@@ -40,8 +40,8 @@ pub struct TokenRow {
     pub used_at: Option<Ms>,
 }
 
-/// Scopes as they are stored.
-pub(super) fn scopes_text(scopes: &[TokenScope]) -> String {
+/// Scopes with blanks between them: as they are stored, and as OAuth names them.
+pub fn scopes_text(scopes: &[TokenScope]) -> String {
     let words: Vec<&str> = scopes.iter().map(|scope| scope.word()).collect();
     words.join(" ")
 }

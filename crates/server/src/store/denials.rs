@@ -33,7 +33,8 @@ pub(super) fn set(tx: &mut Tx<'_>, row: &DenialRow) -> Result<(), DbError> {
          VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18)
          ON CONFLICT (id) DO UPDATE SET version = excluded.version, code = excluded.code, total = excluded.total,
                                         in_use = excluded.in_use, borrowed = excluded.borrowed,
-                                        reserved = excluded.reserved, free = excluded.free, last_at_ms = excluded.last_at_ms, tries = excluded.tries,
+                                        reserved = excluded.reserved, free = excluded.free,
+                                        last_at_ms = excluded.last_at_ms, tries = excluded.tries,
                                         outcome = excluded.outcome, served_at_ms = excluded.served_at_ms",
         &[
             row.id.to_string().into(),
