@@ -345,7 +345,9 @@ impl Counter<'_> {
             }
         };
         let row = &mut self.workstation.row;
-        if request.rev > row.acknowledged_rev && documents::exists(tx, id, request.rev)? {
+        // Also one that this portal lost: what it has of older ones may have been given to others since, and no document
+        // that it lost and that the server obeys runs longer than it learns what is out.
+        if request.rev > row.acknowledged_rev && request.rev <= presented {
             documents::void(tx, id, row.acknowledged_rev, request.rev)?;
             row.acknowledged_rev = request.rev;
         }

@@ -344,3 +344,41 @@ fn a_portal_that_lost_something_gives_an_online_server_no_file_before_it_has_syn
     assert_eq!((kept(&night).unwrap().0, studio.pins(&night).kept[0].seats), (4, 4), "its own document says so");
     assert!(studio.counted() <= 10);
 }
+
+/// The same, and what was kept at the backup was given back since and went to another server; the one that had it obeys
+/// two documents that the portal lost.
+#[test]
+fn a_portal_that_lost_something_gives_nobody_again_what_they_gave_back() {
+    let db = fresh_in_line();
+    let studio = Studio::new(&db, 10);
+    let (world, ada) = (&studio.world, &studio.ada);
+    let mut night = Online::enable(world, ada, Scope::Organization);
+    let mut day = Online::enable(world, ada, Scope::Organization);
+    studio.sync(&mut night, 1, 0);
+    studio.keep(&night, 4, 7, false).unwrap();
+    studio.sync(&mut night, 1, 0);
+    studio.sync(&mut night, 1, 0);
+    assert_eq!(kept(&night).unwrap().0, 4);
+    let backup = db.snapshot().unwrap();
+    studio.keep(&night, 0, 0, false).unwrap();
+    studio.sync(&mut night, 1, 0);
+    let presented = night.grant.grant.rev;
+    studio.sync(&mut night, 1, 0);
+    // Nine go to the other server; the one that is in use stands on the document before.
+    studio.sync(&mut day, 0, 9);
+    night.sync(world, &[(studio.license, report(1, 1, 0))]);
+    studio.sync(&mut day, 0, 9);
+    let held = (night.holds(studio.license), day.holds(studio.license));
+    assert_eq!(held, (1, 9));
+    assert_ne!(night.grant.grant.rev, presented);
+    db.restore(&backup).unwrap();
+
+    let mut request = night.request(world, &[(studio.license, report(1, 1, 0))]);
+    request.rev = presented;
+    let sent = night.sent(world, &request);
+    let answer = leasehold_portal::service::sync::sync(&world.portal, HOME, &sent.token, &sent.body).unwrap();
+    night.take(world, &sent, &answer);
+    studio.sync(&mut day, 9, 0);
+    assert_eq!((night.holds(studio.license), day.holds(studio.license)), held);
+    assert_eq!(studio.counted(), 10);
+}
