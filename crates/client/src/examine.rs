@@ -10,7 +10,8 @@ use leasehold_core::license::FeatureCode;
 use leasehold_core::text::{counted, span};
 use leasehold_core::time::{DAY_MS, Ms};
 use leasehold_wire::server::{
-    OnlineState, OnlineStatus, ServerState, SimulateRequest, SimulateResponse, SimulateVerdict, StatusResponse,
+    ClockVerdict, OnlineState, OnlineStatus, ServerState, SimulateRequest, SimulateResponse, SimulateVerdict,
+    StatusResponse,
 };
 use serde::Serialize;
 use std::net::IpAddr;
@@ -149,12 +150,19 @@ impl Examination {
             );
         }
         if let Some(until) = status.clock.no_new_leases_until {
-            self.problem(
-                format!(
-                    "The clock of the server's machine was behind when it started: no new seats for {}.",
-                    span(until.0.since(status.server_time.0).max(0) / 1_000)
+            let (what, then) = match status.clock.at_start {
+                ClockVerdict::Behind => (
+                    "The clock of the server's machine was behind when it started",
+                    "Set the clock of the license server's machine right (NTP), and wait.",
                 ),
-                "Set the clock of the license server's machine right (NTP), and wait.",
+                _ => (
+                    "The server's time was set by what proved it, and seats given before may still be in use",
+                    "Wait until then.",
+                ),
+            };
+            self.problem(
+                format!("{what}: no new seats for {}.", span(until.0.since(status.server_time.0).max(0) / 1_000)),
+                then,
             );
         }
         if let Some(moved) = status.moved {

@@ -120,8 +120,8 @@ impl DenialCode {
                 ADMINISTRATOR,
             ),
             DenialCode::ClockSuspect => (
-                "The clock of the license server's machine was set back, so it gives no new seats for a few minutes.",
-                "Set the clock of that machine right and try again in ten minutes.",
+                "The clock of the license server's machine was behind, so it gives no new seats for a few minutes: seats given before may still be in use.",
+                "Try again in eight minutes. The clock of that machine has to be set right, if nobody did yet.",
                 ADMINISTRATOR,
             ),
             DenialCode::Restored => (

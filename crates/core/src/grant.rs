@@ -254,6 +254,63 @@ pub fn counted_until(documents: &[IssuedDocument], acknowledged_rev: u64, licens
         .max()
 }
 
+/// What a server has promised of one license: beside the document that it presented it uses nothing new of an older one.
+/// So what it may be using of all of them together is bounded, however much each of them was signed for.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Promise {
+    /// The document that was presented. What is newer counts in full.
+    pub rev: u64,
+    /// Seats that it may be using by this document and all before it.
+    pub seats: u32,
+    /// Of these, on lines that are or were kept for use without a portal.
+    pub pinned: u32,
+}
+
+impl Promise {
+    /// What a server promises that presents document `rev`, keeps so many seats of a license online, and on whose older
+    /// lines that are in no report so many run out. `documents` as they counted until now: a promise is never more than
+    /// the one before.
+    pub fn made(
+        documents: &[IssuedDocument],
+        (rev, license): (u64, LicenseId),
+        (keep, running_out): (u32, u32),
+        now: Ms,
+    ) -> Promise {
+        let of = |wanted: &dyn Fn(u64) -> bool| -> Vec<IssuedDocument> {
+            documents.iter().filter(|document| wanted(document.rev)).cloned().collect()
+        };
+        let (until, presented) = (of(&|number| number <= rev), of(&|number| number == rev));
+        let pinned = counted_pinned(&presented, 0, license, now).saturating_add(running_out);
+        Promise {
+            rev,
+            seats: counted_seats(&until, 0, license, now).min(pinned.saturating_add(keep)),
+            pinned: counted_pinned(&until, 0, license, now).min(pinned),
+        }
+    }
+
+    /// Documents of a server, all of which it may obey, as they count: those before the presented one together for no
+    /// more than was promised of `license`.
+    pub fn bound(self, documents: &mut Vec<IssuedDocument>, license: LicenseId, now: Ms) {
+        let older: Vec<IssuedDocument> = documents.iter().filter(|one| one.rev < self.rev).cloned().collect();
+        let seats = counted_seats(&older, 0, license, now).min(self.seats);
+        let pinned = counted_pinned(&older, 0, license, now).min(self.pinned).min(seats);
+        let lines = || older.iter().flat_map(|one| &one.lines).filter(|line| line.license == license);
+        let freed_at = |pinned: bool| lines().filter(|line| !pinned || line.pinned).map(|line| line.freed_at).max();
+        let line = |seats: u32, pinned: bool| {
+            let freed_at = freed_at(pinned).filter(|_| seats > 0)?;
+            Some(CountedLine { license, seats, freed_at, pinned })
+        };
+        let lines: Vec<CountedLine> = [line(pinned, true), line(seats - pinned, false)].into_iter().flatten().collect();
+        for document in documents.iter_mut().filter(|one| one.rev < self.rev) {
+            document.lines.retain(|line| line.license != license);
+        }
+        documents.retain(|one| !one.lines.is_empty());
+        if !lines.is_empty() {
+            documents.push(IssuedDocument { rev: self.rev - 1, lines });
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -286,6 +343,32 @@ mod tests {
         assert_eq!(counted_seats(&documents, 0, license(), Ms(100)), 4);
         assert_eq!(counted_until(&documents, 0, license(), Ms(100)), Some(Ms(200)));
         assert_eq!(counted_until(&documents, 0, license(), Ms(200)), None);
+    }
+
+    fn issued(rev: u64, online: u32, pinned: u32) -> IssuedDocument {
+        let line = |seats, pinned| CountedLine { license: license(), seats, freed_at: Ms(100), pinned };
+        IssuedDocument { rev, lines: vec![line(online, false), line(pinned, true)] }
+    }
+
+    #[test]
+    fn what_was_kept_counts_for_what_runs_out_of_it_and_for_what_may_be_used_beside() {
+        let mut documents = vec![issued(1, 0, 20), issued(2, 20, 0)];
+        let promise = Promise::made(&documents, (2, license()), (2, 3), Ms(50));
+        assert_eq!(promise, Promise { rev: 2, seats: 5, pinned: 3 });
+        documents[1] = issued(2, 2, 0);
+        promise.bound(&mut documents, license(), Ms(50));
+        let counted = |documents: &[IssuedDocument]| {
+            (counted_seats(documents, 1, license(), Ms(50)), counted_pinned(documents, 1, license(), Ms(50)))
+        };
+        assert_eq!(counted(&documents), (5, 3));
+        assert_eq!(counted_until(&documents, 1, license(), Ms(50)), Some(Ms(100)));
+        assert_eq!(counted_seats(&documents, 1, license(), Ms(100)), 0);
+        // A newer document counts in full, and never is more promised than was before.
+        documents.push(issued(3, 9, 0));
+        assert_eq!(counted(&documents), (9, 3));
+        documents[2] = issued(3, 2, 0);
+        let again = Promise::made(&documents, (3, license()), (7, 7), Ms(50));
+        assert_eq!(again, Promise { rev: 3, seats: 5, pinned: 3 });
     }
 
     proptest! {

@@ -17,6 +17,7 @@ pub mod mails;
 pub mod organizations;
 pub mod overview;
 pub mod pins;
+pub mod promises;
 pub mod receipts;
 pub mod schema;
 pub mod sessions;

@@ -86,10 +86,15 @@ pub(super) fn describe(status: &StatusResponse) -> String {
         ));
     }
     if let Some(until) = status.clock.no_new_leases_until {
+        let (what, then) = match status.clock.at_start {
+            ClockVerdict::Behind => (
+                "CLOCK SUSPECT: this machine's clock was behind what the server has stored.",
+                "Set the clock right (NTP) and restart the server; if it is right and was ahead before, the page of the server says what to do.",
+            ),
+            _ => ("CLOCK PROVED RIGHT.", "Seats given before may still be in use until then; there is nothing to do."),
+        };
         text.push_str(&format!(
-            "CLOCK SUSPECT: this machine's clock was behind what the server has stored. No new seats for {} (until \
-             {} by the server's time). Set the clock right (NTP) and restart the server; if it is right and was ahead before, the page of \
-             the server says what to do.\n",
+            "{what} No new seats for {} (until {} by the server's time). {then}\n",
             span(until.0.since(status.server_time.0).max(0) / 1_000),
             until.0.rfc3339()
         ));

@@ -15,8 +15,9 @@ use crate::store::documents::{self, DocumentRow, StoredLine};
 use crate::store::licenses::{self, LicenseRow};
 use crate::store::sync::{self, Stated, SyncRow};
 use crate::store::workstations::{self, Owned, WorkstationRow};
-use crate::store::{assignments, audit, catalog, organizations, pins, state};
+use crate::store::{assignments, audit, catalog, organizations, pins, promises, state};
 use leasehold_core::access::PortalAction;
+use leasehold_core::grant::Promise;
 use leasehold_core::ids::{AccountId, LicenseId, WorkstationId};
 use leasehold_core::license::{Mode, Scope};
 use leasehold_core::sync::{PinState, PoolShare, SYNC_VERSION, SyncAnswer, SyncRequest, Verdict};
@@ -345,6 +346,7 @@ impl Counter<'_> {
             }
         };
         let row = &mut self.workstation.row;
+        let acknowledged_before = row.acknowledged_rev;
         // Also one that this portal lost: what it has of older ones may have been given to others since, and no document
         // that it lost and that the server obeys runs longer than it learns what is out.
         if request.rev > row.acknowledged_rev && request.rev <= presented {
@@ -363,6 +365,9 @@ impl Counter<'_> {
         }
         let acknowledged = row.acknowledged_rev;
         self.lower_older(tx, request, acknowledged, presented)?;
+        if acknowledged_before < presented {
+            self.promised(tx, request, acknowledged, presented)?;
+        }
         let row = &mut self.workstation.row;
         row.host = text::cleaned(&request.server.host);
         row.server_version = text::cleaned(&request.server.version);
@@ -406,6 +411,30 @@ impl Counter<'_> {
                     documents::lower(tx, id, older.rev, license, kept.saturating_add(since))?;
                 }
             }
+        }
+        Ok(())
+    }
+
+    /// What it promises of documents that are older than the presented one, while it may still obey one of them.
+    fn promised(
+        &self,
+        tx: &mut Tx<'_>,
+        request: &SyncRequest,
+        acknowledged: u64,
+        presented: u64,
+    ) -> Result<(), Failure> {
+        let (id, now) = (self.workstation.row.id, self.desk.stamp.now);
+        let Some(running_out) = request.running_out.as_ref().filter(|_| acknowledged < presented) else {
+            return Ok(promises::clear(tx, id)?);
+        };
+        let (documents, _) = documents::counted_of(tx, id, acknowledged, now)?;
+        let older = documents.iter().filter(|document| document.rev < presented).flat_map(|document| &document.lines);
+        let licenses: BTreeSet<LicenseId> = older.map(|line| line.license).collect();
+        for license in licenses {
+            let keep = request.licenses.get(&license).map_or(0, |report| report.keep);
+            let out = running_out.get(&license).copied().unwrap_or(0);
+            let promise = Promise::made(&documents, (presented, license), (keep, out), now);
+            promises::put(tx, id, license, promise)?;
         }
         Ok(())
     }

@@ -1,8 +1,9 @@
 //! Tables `grant_document` and `grant_line`: every document that was issued, and its rows as counting needs them.
 
+use super::promises;
 use super::workstations::WorkstationRow;
 use super::{Keyset, id, json, ms, rev, text, to_json, whole, word};
-use leasehold_core::grant::{CountedLine, IssuedDocument, Line};
+use leasehold_core::grant::{CountedLine, IssuedDocument, Line, Promise};
 use leasehold_core::ids::{AccountId, GrantId, LicenseId, LineId, RequestId, WorkstationId};
 use leasehold_core::license::{Mode, Scope};
 use leasehold_core::time::Ms;
@@ -319,8 +320,9 @@ pub fn line_id(
 pub fn claims(tx: &mut Tx<'_>, license: LicenseId, now: Ms) -> Result<Vec<Claim>, DbError> {
     let rows = tx.all(
         "SELECT w.id, w.name, w.status, w.acknowledged_rev, l.rev, l.seats, l.freed_at_ms, w.owner, w.scope, w.mode,
-             w.newest_rev, l.pinned
+             w.newest_rev, l.pinned, p.rev, p.seats, p.pinned
          FROM grant_line l JOIN workstation w ON w.id = l.workstation
+             LEFT JOIN promise p ON p.license = l.license AND p.workstation = l.workstation
          WHERE l.license = ?1 AND l.freed_at_ms > ?2 AND l.rev >= w.acknowledged_rev
          ORDER BY l.workstation, l.rev",
         &[text(license), now.0.into()],
@@ -337,19 +339,29 @@ pub fn claims(tx: &mut Tx<'_>, license: LicenseId, now: Ms) -> Result<Vec<Claim>
                 documents: Vec::new(),
             };
             let line = CountedLine { license, seats: whole(row, 5)?, freed_at: ms(row, 6)?, pinned: row.bool(11)? };
-            Ok((claim, whole::<u64>(row, 4)?, line))
+            let promise = match row.opt_int(12)? {
+                Some(_) => Some(Promise { rev: whole(row, 12)?, seats: whole(row, 13)?, pinned: whole(row, 14)? }),
+                None => None,
+            };
+            Ok((claim, promise, whole::<u64>(row, 4)?, line))
         },
     )?;
-    let mut claims: Vec<Claim> = Vec::new();
-    for (claim, rev, line) in rows {
-        if claims.last().is_none_or(|last| last.workstation != claim.workstation) {
-            claims.push(claim);
+    let mut claims: Vec<(Claim, Option<Promise>)> = Vec::new();
+    for (claim, promise, rev, line) in rows {
+        if claims.last().is_none_or(|(last, _)| last.workstation != claim.workstation) {
+            claims.push((claim, promise));
         }
-        if let Some(claim) = claims.last_mut() {
+        if let Some((claim, _)) = claims.last_mut() {
             add(&mut claim.documents, rev, line);
         }
     }
-    Ok(claims)
+    let bounded = |(mut claim, promise): (Claim, Option<Promise>)| {
+        if let Some(promise) = promise {
+            promise.bound(&mut claim.documents, license, now);
+        }
+        claim
+    };
+    Ok(claims.into_iter().map(bounded).collect())
 }
 
 /// Adds a row to documents in order of their numbers.
@@ -386,6 +398,9 @@ pub fn counted_of(
     for (rev, line, line_until) in rows {
         add(&mut documents, rev, line);
         until = until.max(Some(line_until));
+    }
+    for (license, promise) in promises::of(tx, workstation)? {
+        promise.bound(&mut documents, license, now);
     }
     Ok((documents, until))
 }

@@ -19,6 +19,7 @@ pub const MIGRATIONS: Migrations = Migrations(&[
     Migration { version: 13, name: "customer numbers, letters, links, sign-ins by id, tokens", sql: OWN_ACCOUNTS },
     Migration { version: 14, name: "what runs out at servers", sql: RUNNING_OUT },
     Migration { version: 15, name: "programs without a browser", sql: DEVICES },
+    Migration { version: 16, name: "what servers promised of older documents", sql: PROMISES },
 ]);
 
 const ACCOUNTS: &str = "
@@ -394,6 +395,18 @@ CREATE INDEX api_token_account ON api_token (account, id);
 
 const RUNNING_OUT: &str = "
 ALTER TABLE report ADD COLUMN running_out BIGINT;
+";
+
+const PROMISES: &str = "
+CREATE TABLE promise (
+    license TEXT NOT NULL REFERENCES license (id),
+    workstation TEXT NOT NULL REFERENCES workstation (id),
+    rev BIGINT NOT NULL,
+    seats BIGINT NOT NULL,
+    pinned BIGINT NOT NULL,
+    PRIMARY KEY (license, workstation)
+);
+CREATE INDEX promise_workstation ON promise (workstation);
 ";
 
 const DEVICES: &str = "

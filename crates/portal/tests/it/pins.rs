@@ -382,3 +382,50 @@ fn a_portal_that_lost_something_gives_nobody_again_what_they_gave_back() {
     assert_eq!((night.holds(studio.license), day.holds(studio.license)), held);
     assert_eq!(studio.counted(), 10);
 }
+
+#[test]
+fn one_laptop_holds_back_its_own_seats_and_not_all_that_were_kept_with_them() {
+    let db = fresh_in_line();
+    let studio = Studio::new(&db, 20);
+    let world = &studio.world;
+    let mut first = Online::enable(world, &studio.ada, Scope::Organization);
+    studio.keep(&first, 20, 14, false).unwrap();
+    studio.sync(&mut first, 0, 0);
+    studio.sync(&mut first, 0, 0);
+    assert_eq!(kept(&first).unwrap().0, 20);
+    let presented = first.grant.grant.rev;
+    studio.keep(&first, 0, 0, false).unwrap();
+    studio.sync(&mut first, 0, 0);
+    assert_eq!((by_sync(&first).map(|line| line.seats), kept(&first)), (Some(20), None));
+
+    // Two are with a laptop; what else was kept can be had elsewhere.
+    let second = Online::enable(world, &studio.ada, Scope::Organization);
+    let with_a_laptop = |online: &mut Online, keep: u32| {
+        let mut request = online.request(world, &[(studio.license, report(keep, 0, 0))]);
+        request.rev = presented;
+        request.running_out = Some([(studio.license, 2)].into());
+        let sent = online.sent(world, &request);
+        let answer = leasehold_portal::service::sync::sync(&world.portal, HOME, &sent.token, &sent.body).unwrap();
+        online.take(world, &sent, &answer)
+    };
+    with_a_laptop(&mut first, 20);
+    let recalled =
+        leasehold_portal::service::sync::recall(&world.portal, &studio.ada, first.workstation, studio.license, 18);
+    assert_eq!(recalled.unwrap(), 18);
+    assert_eq!(with_a_laptop(&mut first, 20).pools[0].recall, 18);
+    with_a_laptop(&mut first, 2);
+    assert_eq!(studio.counted(), 4, "two that it keeps, and two that the laptop has");
+    let keep = first.holds(studio.license);
+    with_a_laptop(&mut first, keep);
+    assert_eq!(studio.counted(), 4, "what was promised before holds");
+    let mut second = second;
+    second.sync(world, &[(studio.license, report(0, 0, 16))]);
+    assert_eq!((second.holds(studio.license), studio.counted()), (16, 20));
+    assert!(first.holds(studio.license) <= 4);
+
+    // The laptop is back: nothing is held for it any more.
+    studio.sync(&mut first, 0, 0);
+    first.sync(world, &[(studio.license, report(0, 0, 0))]);
+    studio.sync(&mut first, 0, 0);
+    assert_eq!(studio.counted(), 16);
+}

@@ -136,7 +136,11 @@ impl Standing {
         self.number("storage_ok", "1 if what the server is told gets stored", status.storage.ok.into());
         let clock = &status.clock;
         let suspect = clock.no_new_leases_until.is_some();
-        self.number("clock_suspect", "1 if no new seats are given because of the clock", suspect.into());
+        self.number(
+            "clock_suspect",
+            "1 if no new seats are given because the clock was behind, also for minutes once it was proved right",
+            suspect.into(),
+        );
         let off = seconds(clock.wall_ahead_s.saturating_mul(SECOND_MS));
         self.real("clock_ahead", "How far the machine's clock is ahead of the server's time", Unit::Seconds, off);
         let moved = status.moved.is_some();

@@ -96,6 +96,8 @@ pub(super) struct WorkstationTruth {
     pub(super) acknowledged_rev: u64,
     /// Seats that its server promised to use at most, by document and license.
     kept: BTreeMap<(u64, LicenseId), u32>,
+    /// Seats of each license that it may use at most of all that it has by a document, whatever it was given for.
+    most: BTreeMap<(u64, LicenseId), u32>,
 }
 
 /// What an observer of everything knows.
@@ -268,6 +270,17 @@ impl Truth {
                 *kept = (*kept).min(keep);
             }
         }
+        let Some(running_out) = &request.running_out else { return };
+        let presented_document = truth.issued.iter().find(|issued| issued.document.rev == presented);
+        for document in truth.issued.iter().map(|issued| &issued.document).filter(|older| older.rev < presented) {
+            for license in document.lines.iter().map(|line| line.license) {
+                let keep = request.licenses.get(&license).map_or(0, |report| report.keep);
+                let out = running_out.get(&license).copied().unwrap_or(0);
+                let kept = presented_document.map_or(0, |issued| pinned(&issued.document, license));
+                let most = truth.most.entry((document.rev, license)).or_insert(u32::MAX);
+                *most = (*most).min(kept + keep + out);
+            }
+        }
     }
 
     /// The portal has taken a receipt by which a server keeps so many seats of its document `rev`.
@@ -341,7 +354,8 @@ impl Truth {
                 counted_seats(&[part], truth.acknowledged_rev, license, now)
             };
             let kept = truth.kept.get(&(issued.document.rev, license)).copied().unwrap_or(u32::MAX);
-            of(false).min(kept) + of(true)
+            let most = truth.most.get(&(issued.document.rev, license)).copied().unwrap_or(u32::MAX);
+            (of(false).min(kept) + of(true)).min(most)
         };
         let obeyable = truth.issued.iter().map(one).max().unwrap_or(0);
         obeyable.saturating_sub(self.written_off_at(workstation, license))
