@@ -424,9 +424,11 @@ impl Counter<'_> {
         presented: u64,
     ) -> Result<(), Failure> {
         let (id, now) = (self.workstation.row.id, self.desk.stamp.now);
-        let Some(running_out) = request.running_out.as_ref().filter(|_| acknowledged < presented) else {
+        if acknowledged >= presented {
             return Ok(promises::clear(tx, id)?);
-        };
+        }
+        // Where it cannot say, what it promised before still holds.
+        let Some(running_out) = &request.running_out else { return Ok(()) };
         let (documents, _) = documents::counted_of(tx, id, acknowledged, now)?;
         let older = documents.iter().filter(|document| document.rev < presented).flat_map(|document| &document.lines);
         let licenses: BTreeSet<LicenseId> = older.map(|line| line.license).collect();
