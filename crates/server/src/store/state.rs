@@ -3,6 +3,7 @@
 use leasehold_core::engine::ASKED_MAX;
 use leasehold_core::ids::RequestId;
 use leasehold_core::time::Ms;
+use leasehold_core::times::TimeTable;
 use leasehold_db::{DbError, Tx};
 
 /// The server's mode.
@@ -72,6 +73,22 @@ pub(crate) fn asked(tx: &mut Tx<'_>) -> Result<Vec<(RequestId, Ms)>, DbError> {
 pub(super) fn set_back(tx: &mut Tx<'_>, from: Ms, to: Ms) -> Result<(), DbError> {
     let values = [from.since(to).into(), to.0.into()];
     for sql in [
+        "UPDATE state SET keys_since_ms = keys_since_ms - ?1 WHERE keys_since_ms > ?2",
+        // Longer is as good, and they are needed now.
+        "UPDATE state SET keys_until_ms = CASE WHEN keys_until_ms - ?1 > ?2 THEN keys_until_ms - ?1 ELSE ?2 + 1 END
+         WHERE keys_until_ms > ?2",
+    ] {
+        tx.exec(sql, &values)?;
+    }
+    // What ended shortly before the time went wrong may be written down as long ago below, and its key is not forgotten.
+    tx.exec(
+        "UPDATE state SET keys_since_ms = MIN(COALESCE(keys_since_ms, older.newest), older.newest),
+                          keys_until_ms = MAX(COALESCE(keys_until_ms, 0), ?2)
+         FROM (SELECT COALESCE(MAX(at_ms), 0) AS newest FROM usage_event WHERE at_ms <= ?1) AS older
+         WHERE EXISTS (SELECT 1 FROM usage_event WHERE at_ms > ?1)",
+        &[to.0.into(), to.plus(TimeTable::DEFAULT.key_memory_ms).0.into()],
+    )?;
+    for sql in [
         "UPDATE lease SET started_at_ms = started_at_ms - ?1 WHERE started_at_ms > ?2",
         "UPDATE lease SET seen_at_ms = seen_at_ms - ?1 WHERE seen_at_ms > ?2",
         "UPDATE lease SET not_again_until_ms = not_again_until_ms - ?1 WHERE not_again_until_ms > ?2",
@@ -90,10 +107,6 @@ pub(super) fn set_back(tx: &mut Tx<'_>, from: Ms, to: Ms) -> Result<(), DbError>
          WHERE created_at_ms > ?2",
         "UPDATE session SET seen_at_ms = seen_at_ms - ?1 WHERE seen_at_ms > ?2",
         "UPDATE administrator SET created_at_ms = created_at_ms - ?1 WHERE created_at_ms > ?2",
-        "UPDATE state SET keys_since_ms = keys_since_ms - ?1 WHERE keys_since_ms > ?2",
-        // Longer is as good, and they are needed now.
-        "UPDATE state SET keys_until_ms = CASE WHEN keys_until_ms - ?1 > ?2 THEN keys_until_ms - ?1 ELSE ?2 + 1 END
-         WHERE keys_until_ms > ?2",
         "UPDATE state SET restored_at_ms = restored_at_ms - ?1 WHERE restored_at_ms > ?2",
         "UPDATE state SET passes_unknown_since_ms = passes_unknown_since_ms - ?1 WHERE passes_unknown_since_ms > ?2",
     ] {

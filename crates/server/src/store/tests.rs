@@ -5,7 +5,7 @@ use leasehold_core::license::FeatureCode;
 use leasehold_core::pool::{Ask, Lease, Placement, Source, Standing};
 use leasehold_core::random::Seeded;
 use leasehold_core::time::{DAY_MS, HOUR_MS};
-use leasehold_core::times::LeaseTimes;
+use leasehold_core::times::{LeaseTimes, TimeTable};
 use leasehold_core::usage::{Added, Fact, Rollup, Who, day_of, hour_of};
 use leasehold_db::Db;
 use leasehold_db::testing::fresh_in_line;
@@ -192,4 +192,20 @@ fn when_the_time_is_set_back_figures_go_with_it_and_nothing_is_counted_twice() {
     let by_hour: &'static str =
         format!("SELECT seat_ms, {}, 0 FROM usage_day WHERE span = 1", hours.join(" + ")).leak();
     assert!(rows(by_hour).iter().all(|(all, in_hours, _)| all == in_hours), "hours go with their day");
+}
+
+/// Its clock was 22 seconds ahead when the lease ended, then an hour, and is set right.
+#[test]
+fn a_key_that_ended_just_before_the_time_went_wrong_is_not_forgotten_when_it_is_set_back() {
+    let db = database();
+    let mut random = Seeded::new(1);
+    let old = event(NOW.plus(-HOUR_MS), EventKind::Checkin, &mut random);
+    let ended = event(NOW.plus(42_000), EventKind::Checkin, &mut random);
+    store(&db, NOW.plus(42_000), vec![old, ended], None);
+    let (from, to) = (NOW.plus(HOUR_MS), NOW.plus(20_000));
+    store(&db, to, vec![Write::SetBack { from, to }], None);
+    let (since, until) = db.read(state).unwrap().keys_kept.unwrap();
+    assert_eq!(until, to.plus(TimeTable::DEFAULT.key_memory_ms));
+    let kept = db.read(move |tx| ended_since(tx, since)).unwrap();
+    assert!(kept.iter().any(|(.., key)| **key == *format!("checkin-{}", NOW.0 + 42_000)), "{kept:?}");
 }
