@@ -27,7 +27,7 @@ pub(super) fn add_over(tx: &mut Tx<'_>, over: &PassOver) -> Result<(), DbError> 
     Ok(())
 }
 
-/// All that have to be known at `now`, in order of key.
+/// All that have to be known at `now`, or had to when the server was last sure of its time, in order of key.
 pub(crate) fn over(tx: &mut Tx<'_>, now: Ms) -> Result<Vec<PassOver>, DbError> {
     let all =
         tx.all("SELECT key, pass, until_ms, at_ms, written_off, holder FROM pass_over ORDER BY key", &[], |row| {

@@ -87,9 +87,11 @@ impl World<'_, '_> {
         self.newly_issued = None;
         self.learn_documents();
         // A portal that was set back may take an old request that somebody sends again, and cannot know better. The
-        // answer fits nothing that the server has asked since, so that nobody can load what is in it.
+        // answer fits nothing that the server has asked since, so that nobody can load what is in it. One of a server that
+        // was set back was its own promise, as if it had come late by itself.
         let newest = self.stolen.iter().rfind(|sent| sent.server == parcel.server);
-        if parcel.stolen && newest.is_some_and(|newest| newest.body != parcel.body) {
+        let known_since = !self.truth.servers[parcel.server].unsynced;
+        if parcel.stolen && known_since && newest.is_some_and(|newest| newest.body != parcel.body) {
             if let Some(workstation) = self.newly_issued {
                 self.truth.forget_newest(workstation);
                 self.tally.count("stolen request taken");
