@@ -70,7 +70,12 @@ impl Restorer {
                 ended,
                 store::in_force(tx)?,
                 (store::online(tx)?, store::peaks(tx, now)?),
-                (store::bars(tx, now)?, store::open_denials(tx)?, store::passes_over(tx, last)?, store::given_back(tx)?),
+                (
+                    store::bars(tx, now)?,
+                    store::open_denials(tx)?,
+                    store::passes_over(tx, last)?,
+                    store::given_back(tx)?,
+                ),
             ))
         })?;
         let current = stored.map(|stored| self.verify(&stored)).transpose()?;
