@@ -374,13 +374,16 @@ impl Online {
         }
     }
 
-    /// Of which license seats are asked for a feature: one of which seats are free, else the one with most elsewhere.
+    /// Of which license seats are asked for a feature: one of which seats are free, else that of which most can come from
+    /// elsewhere.
     /// Never one that serves the server's own person only for somebody else: the seat would come, and go again unused.
     fn license_for(&self, feature: &FeatureCode, source: Source, pool: &Pool, now: Ms) -> Option<LicenseId> {
         let shares = self.pools().iter().filter(|share| share.features.contains_key(feature.as_str()));
         let shares = shares.filter(|share| !share.assigned || source.loopback);
         let more = shares.filter(|share| share.seats > pool.usable_seats(share.license, now));
-        more.max_by_key(|share| (share.free, share.elsewhere, share.license)).map(|share| share.license)
+        // What is bound elsewhere does not come for the asking.
+        let may_move = |share: &PoolShare| share.elsewhere.saturating_sub(share.bound);
+        more.max_by_key(|share| (share.free, may_move(share), share.license)).map(|share| share.license)
     }
 
     /// What becomes of an ask of a feature that no line here carries: seats of it may come, or may come for the server's

@@ -83,6 +83,17 @@ impl Online {
         share: PoolShare,
         document: Option<Document>,
     ) -> Output {
+        self.answer_of(at, seq, verdict, vec![share], document)
+    }
+
+    fn answer_of(
+        &mut self,
+        at: Ms,
+        seq: u64,
+        verdict: Verdict,
+        pools: Vec<PoolShare>,
+        document: Option<Document>,
+    ) -> Output {
         let answer = SyncAnswer {
             workstation: WorkstationId::draw(Ms(1), &mut Seeded::new(1)),
             seq,
@@ -90,7 +101,7 @@ impl Online {
             verdict,
             at,
             grant: None,
-            pools: vec![share],
+            pools,
             pins: Vec::new(),
             pins_rev: 0,
             bell: 0,
@@ -534,4 +545,17 @@ fn seats_of_the_servers_own_person_are_not_fetched_for_somebody_else() {
     let Output::Denied(denial) = online.checkout("a") else { panic!("nothing is waited for") };
     assert_eq!(denial.code, DenialCode::Reserved);
     assert_eq!(online.report().want, 0);
+}
+
+#[test]
+fn seats_are_asked_of_the_license_that_can_spare_some_and_not_of_one_that_is_bound_elsewhere() {
+    let mut online = Online::enabled(0, 5);
+    let other = LicenseId::draw(Ms(9), &mut Seeded::new(9));
+    let by_file = PoolShare { license: other, bound: 10, ..share(10, 10, 0) };
+    let seq = online.request().seq;
+    online.answer_of(online.now, seq, Verdict::Ok, vec![share(5, 5, 0), by_file], None);
+    online.checkout("a");
+    let request = online.request();
+    let wanted = |license| request.licenses.get(&license).map_or(0, |report: &Report| report.want);
+    assert_eq!((wanted(license()), wanted(other)), (1, 0));
 }
