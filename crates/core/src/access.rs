@@ -45,8 +45,14 @@ pub enum PortalAction {
     ReadOwned,
     /// Activate, renew or revoke a workstation of an owner.
     ManageWorkstation,
-    /// Members of an owner's organization, and who of them has which seats.
-    ManageOrganization,
+    /// See who is in an organization, and what each of them was given.
+    ReadOrganization,
+    /// Give seats of an organization to its people, and take them back.
+    ManageSeats,
+    /// Add people to an organization, and remove them.
+    ManagePeople,
+    /// Say who in an organization may do what.
+    ManageRoles,
     /// Read the audit log of everybody.
     ReadAudit,
     /// Letters that the portal sends or could not send, with what is in them.
@@ -74,9 +80,11 @@ pub fn scope_for(action: PortalAction) -> Option<TokenScope> {
     use PortalAction as A;
     match action {
         A::UseOwnAccount => None,
-        A::ReadOwnAccount | A::ReadCatalog | A::ReadOwned | A::ReadAudit => Some(TokenScope::Read),
+        A::ReadOwnAccount | A::ReadCatalog | A::ReadOwned | A::ReadOrganization | A::ReadAudit => {
+            Some(TokenScope::Read)
+        }
         A::ManageWorkstation => Some(TokenScope::Workstations),
-        A::ManageOrganization => Some(TokenScope::Organization),
+        A::ManageSeats | A::ManagePeople | A::ManageRoles => Some(TokenScope::Organization),
         A::ManageCatalog | A::ManageAccounts | A::ManageLicenses | A::ManageMail | A::ManagePortal => {
             Some(TokenScope::Vendor)
         }
@@ -96,14 +104,76 @@ pub enum Verdict {
     NotFound,
 }
 
-/// Whether `actor` may do `action`; `owner` is whose thing it is, where it is somebody's.
-pub fn portal_may(actor: PortalActor, action: PortalAction, owner: Option<AccountId>) -> Verdict {
+words! {
+    /// What somebody is in an organization. Everything that roles differ in is in [`role_may`].
+    OrganizationRole {
+        /// Has bought its licenses. One; it is so by that, and not by being told.
+        Owner = "owner",
+        /// People, roles, seats and license servers.
+        Administrator = "administrator",
+        /// Seats and license servers.
+        LicenseManager = "license_manager",
+        /// Sees everything and changes nothing.
+        Viewer = "viewer",
+        /// Uses the seats that they were given.
+        User = "user",
+    }
+}
+
+/// Whether somebody in an organization may do what is asked about its things: the table in `docs/ROLES.md`.
+pub fn role_may(role: OrganizationRole, action: PortalAction) -> bool {
+    use OrganizationRole as R;
+    use PortalAction as A;
+    match action {
+        A::ReadOwned | A::ReadOrganization => role != R::User,
+        A::ManageWorkstation | A::ManageSeats => matches!(role, R::Owner | R::Administrator | R::LicenseManager),
+        A::ManagePeople | A::ManageRoles => matches!(role, R::Owner | R::Administrator),
+        _ => false,
+    }
+}
+
+/// What of an organization can be done by some role, in the order of the table.
+pub const ROLE_ACTIONS: &[(PortalAction, &str)] = &[
+    (PortalAction::ReadOwned, "See its licenses, license servers and the seats that they hold"),
+    (PortalAction::ReadOrganization, "See its people and what each of them was given"),
+    (PortalAction::ManageWorkstation, "Activate, renew, recall from, declare lost and give up its license servers"),
+    (PortalAction::ManageSeats, "Assign seats to people and take them back"),
+    (PortalAction::ManagePeople, "Add and remove people"),
+    (PortalAction::ManageRoles, "Say who is administrator, license manager, viewer or user"),
+];
+
+/// Whose a thing is, as whoever asks stands to it.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Whose {
+    /// It is nobody's in particular.
+    Nobodys,
+    /// Their own.
+    Own,
+    /// An organization's in which they have a role.
+    Organizations(OrganizationRole),
+    /// Somebody else's.
+    Others,
+}
+
+/// Whether `actor` may do `action` with a thing.
+pub fn portal_may(actor: PortalActor, action: PortalAction, whose: Whose) -> Verdict {
     use PortalAction as A;
     match (actor, action) {
         (PortalActor::Nobody, _) => Verdict::SignIn,
         (PortalActor::Operator(_), _) | (_, A::ReadOwnAccount | A::UseOwnAccount | A::ReadCatalog) => Verdict::Allowed,
-        (PortalActor::Account(id), A::ReadOwned | A::ManageWorkstation | A::ManageOrganization) => match owner {
-            Some(owner) if owner == id => Verdict::Allowed,
+        (
+            PortalActor::Account(_),
+            A::ReadOwned
+            | A::ReadOrganization
+            | A::ManageWorkstation
+            | A::ManageSeats
+            | A::ManagePeople
+            | A::ManageRoles,
+        ) => match whose {
+            Whose::Own => Verdict::Allowed,
+            Whose::Organizations(role) if role_may(role, action) => Verdict::Allowed,
+            // Who sees it is told that it is not theirs to change.
+            Whose::Organizations(role) if role_may(role, A::ReadOwned) => Verdict::Forbidden,
             _ => Verdict::NotFound,
         },
         (
@@ -193,14 +263,41 @@ mod tests {
 
     #[test]
     fn a_foreign_thing_does_not_exist() {
-        let mut random = Seeded::new(1);
-        let (own, other) = (AccountId::draw(Ms(1), &mut random), AccountId::draw(Ms(1), &mut random));
-        let actor = PortalActor::Account(own);
-        assert_eq!(portal_may(actor, PortalAction::ManageWorkstation, Some(own)), Verdict::Allowed);
-        assert_eq!(portal_may(actor, PortalAction::ManageWorkstation, Some(other)), Verdict::NotFound);
-        assert_eq!(portal_may(actor, PortalAction::ReadOwned, None), Verdict::NotFound);
-        assert_eq!(portal_may(actor, PortalAction::ManageLicenses, Some(own)), Verdict::Forbidden);
-        assert_eq!(portal_may(PortalActor::Nobody, PortalAction::ReadCatalog, None), Verdict::SignIn);
+        let actor = PortalActor::Account(AccountId::draw(Ms(1), &mut Seeded::new(1)));
+        assert_eq!(portal_may(actor, PortalAction::ManageWorkstation, Whose::Own), Verdict::Allowed);
+        assert_eq!(portal_may(actor, PortalAction::ManageWorkstation, Whose::Others), Verdict::NotFound);
+        assert_eq!(portal_may(actor, PortalAction::ReadOwned, Whose::Nobodys), Verdict::NotFound);
+        assert_eq!(portal_may(actor, PortalAction::ManageLicenses, Whose::Own), Verdict::Forbidden);
+        assert_eq!(portal_may(PortalActor::Nobody, PortalAction::ReadCatalog, Whose::Nobodys), Verdict::SignIn);
+    }
+
+    #[test]
+    fn a_role_may_what_the_table_says_and_sees_what_it_may_not_change() {
+        use OrganizationRole as R;
+        use PortalAction as A;
+        use Verdict::{Allowed, Forbidden, NotFound};
+        let actor = PortalActor::Account(AccountId::draw(Ms(1), &mut Seeded::new(1)));
+        for (action, administrator, manager, viewer) in [
+            (A::ReadOwned, Allowed, Allowed, Allowed),
+            (A::ReadOrganization, Allowed, Allowed, Allowed),
+            (A::ManageWorkstation, Allowed, Allowed, Forbidden),
+            (A::ManageSeats, Allowed, Allowed, Forbidden),
+            (A::ManagePeople, Allowed, Forbidden, Forbidden),
+            (A::ManageRoles, Allowed, Forbidden, Forbidden),
+            (A::ManageLicenses, Forbidden, Forbidden, Forbidden),
+        ] {
+            let may = |role| portal_may(actor, action, Whose::Organizations(role));
+            assert_eq!(may(R::Owner), may(R::Administrator), "{action:?}");
+            assert_eq!(
+                (may(R::Administrator), may(R::LicenseManager), may(R::Viewer)),
+                (administrator, manager, viewer)
+            );
+            let user = if action == A::ManageLicenses { Forbidden } else { NotFound };
+            assert_eq!(may(R::User), user, "{action:?}");
+            assert_eq!(portal_may(PortalActor::Nobody, action, Whose::Organizations(R::Owner)), Verdict::SignIn);
+        }
+        let listed: Vec<A> = ROLE_ACTIONS.iter().map(|(action, _)| *action).collect();
+        assert!(listed.iter().all(|action| role_may(R::Owner, *action)));
     }
 
     #[test]

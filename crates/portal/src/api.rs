@@ -120,7 +120,7 @@ fn routes() -> OpenApiRouter<Front> {
         .routes(routes!(organizations::assign, organizations::revoke))
         .routes(routes!(organizations::list))
         .routes(routes!(organizations::members, organizations::add_member))
-        .routes(routes!(organizations::remove_member))
+        .routes(routes!(organizations::change_member, organizations::remove_member))
         .routes(routes!(workstations::get))
         .routes(routes!(workstations::documents))
         .routes(routes!(workstations::history))

@@ -277,7 +277,7 @@ impl Failure {
                 .next("Sign in, then do it again.", who::YOU),
             Failure::WrongPassword => {
                 Problem::new(401, "WRONG_PASSWORD", "The email address or the password is wrong.").next(
-                    "Try again. If you have forgotten the password, ask the vendor for a new account password.",
+                    "Try again, or use *Forgotten the password?* on the portal's sign-in page.",
                     who::YOU,
                 )
             }

@@ -34,8 +34,13 @@ pub use idempotency::IdempotencyKey;
 
 use crate::failure::{AccountFailure, Failure};
 use crate::store::Keyset;
-use leasehold_core::access::{PortalAction, PortalActor, TokenScope, Verdict, portal_may, scope_for};
+use crate::store::organizations::Standing;
+use crate::store::workstations::WorkstationRow;
+use leasehold_core::access::{
+    OrganizationRole, PortalAction, PortalActor, TokenScope, Verdict, Whose, portal_may, role_may, scope_for,
+};
 use leasehold_core::ids::{AccountId, OrganizationId};
+use leasehold_core::license::Scope;
 use leasehold_core::text;
 use leasehold_wire::portal::{Account, Page, PageQuery, Role};
 use std::net::IpAddr;
@@ -52,8 +57,10 @@ pub struct Caller {
     /// Hash of the token with which they came.
     session: Option<String>,
     address: Option<IpAddr>,
-    /// The organization that the account administers.
-    administers: Option<OrganizationId>,
+    /// What the account is in organizations, its own first.
+    standings: Vec<Standing>,
+    /// The organization for which they act, if it is not their own things.
+    acts_for: Option<OrganizationId>,
     /// Came with a token, which may be used for these; `None` for whoever signed in.
     scopes: Option<Vec<TokenScope>>,
 }
@@ -61,27 +68,29 @@ pub struct Caller {
 impl Caller {
     /// Somebody who is not signed in.
     pub fn nobody(address: IpAddr) -> Caller {
-        Caller { account: None, session: None, address: Some(address), administers: None, scopes: None }
+        Caller { address: Some(address), ..Caller::command_line() }
     }
 
     /// The command line on the portal's own machine. It has no account and so no rights in the use cases below; it does
     /// what needs none, such as making the first operator.
     pub fn command_line() -> Caller {
-        Caller { account: None, session: None, address: None, administers: None, scopes: None }
+        let (standings, acts_for) = (Vec::new(), None);
+        Caller { account: None, session: None, address: None, standings, acts_for, scopes: None }
     }
 
     pub(crate) fn signed_in(account: Account, session: String, address: IpAddr) -> Caller {
-        let (account, session, address) = (Some(account), Some(session), Some(address));
-        Caller { account, session, address, administers: None, scopes: None }
+        Caller { account: Some(account), session: Some(session), ..Caller::nobody(address) }
     }
 
     pub(crate) fn by_token(account: Account, scopes: Vec<TokenScope>, address: IpAddr) -> Caller {
-        let (account, address) = (Some(account), Some(address));
-        Caller { account, session: None, address, administers: None, scopes: Some(scopes) }
+        Caller { account: Some(account), scopes: Some(scopes), ..Caller::nobody(address) }
     }
 
-    pub(crate) fn of_organization(self, administers: Option<OrganizationId>) -> Caller {
-        Caller { administers, ..self }
+    /// With what the account is in organizations. It acts for one only while it has a role in it.
+    pub(crate) fn in_organizations(self, standings: Vec<Standing>, acts_for: Option<OrganizationId>) -> Caller {
+        let mut caller = Caller { standings, ..self };
+        caller.acts_for = acts_for.filter(|organization| caller.may_act_for(*organization));
+        caller
     }
 
     /// The account that is signed in.
@@ -89,9 +98,51 @@ impl Caller {
         self.account.as_ref()
     }
 
-    /// The organization that the account owns, and so administers.
+    /// The organization that the account owns.
     pub fn administers(&self) -> Option<OrganizationId> {
-        self.administers
+        self.standings.iter().find(|one| one.role == OrganizationRole::Owner).map(|one| one.organization)
+    }
+
+    /// The organization whose people and licenses they see: the one for which they act, else their own.
+    pub fn organization(&self) -> Option<&Standing> {
+        let id = self.acts_for.or_else(|| self.administers())?;
+        self.standings.iter().find(|one| one.organization == id)
+    }
+
+    /// The organizations for which they can act, their own first.
+    pub fn organizations(&self) -> impl Iterator<Item = &Standing> {
+        self.standings.iter().filter(|one| role_may(one.role, PortalAction::ReadOrganization))
+    }
+
+    /// Whether they act for an organization that is not theirs.
+    pub fn acts_for(&self) -> Option<&Standing> {
+        let id = self.acts_for?;
+        self.standings.iter().find(|one| one.organization == id)
+    }
+
+    /// Whether they may do `action` with things of an account.
+    pub fn may(&self, action: PortalAction, owner: AccountId) -> bool {
+        portal_may(self.actor(), action, self.whose(Some(owner))) == Verdict::Allowed
+    }
+
+    /// Whose things they see: their own, or those of the organization for which they act. `None`: nobody is signed in.
+    pub fn sees(&self) -> Option<AccountId> {
+        self.acts_for().map(|one| one.owner).or(self.actor().account())
+    }
+
+    fn may_act_for(&self, organization: OrganizationId) -> bool {
+        let not_own = |one: &&Standing| one.role != OrganizationRole::Owner;
+        self.organizations().filter(not_own).any(|one| one.organization == organization)
+    }
+
+    /// Whose a thing of `owner` is to them.
+    fn whose(&self, owner: Option<AccountId>) -> Whose {
+        let Some(owner) = owner else { return Whose::Nobodys };
+        if self.actor().account() == Some(owner) {
+            return Whose::Own;
+        }
+        let standing = self.standings.iter().find(|one| one.owner == owner);
+        standing.map_or(Whose::Others, |one| Whose::Organizations(one.role))
     }
 
     /// Whether an operator is signed in.
@@ -126,35 +177,46 @@ impl Caller {
         self.actor().account().ok_or(Failure::SignIn)
     }
 
-    /// For whom something is done: the account that is named, or one's own.
+    /// For whom something is done: the account that is named, or that whose organization they act for, or their own.
     fn on_behalf_of(&self, named: Option<AccountId>) -> Result<AccountId, Failure> {
-        named.map_or_else(|| self.id(), Ok)
+        let own = self.id()?;
+        Ok(named.or_else(|| self.acts_for().map(|one| one.owner)).unwrap_or(own))
     }
 }
 
 /// Asks the one table of rights, and what a token may be used for.
 fn allow(caller: &Caller, action: PortalAction, owner: Option<AccountId>) -> Result<(), Failure> {
-    match portal_may(caller.actor(), action, owner) {
-        Verdict::Allowed => scoped(caller, action, owner),
+    let whose = caller.whose(owner);
+    match portal_may(caller.actor(), action, whose) {
+        Verdict::Allowed => scoped(caller, action, whose),
         Verdict::SignIn => Err(Failure::SignIn),
         Verdict::Forbidden => Err(Failure::Forbidden),
         Verdict::NotFound => Err(Failure::NotFound),
     }
 }
 
+/// The same for a license server. One that works for its owner's own person is nobody else's.
+fn allow_at(caller: &Caller, action: PortalAction, workstation: &WorkstationRow) -> Result<(), Failure> {
+    let shared = matches!(caller.whose(Some(workstation.owner)), Whose::Organizations(_)) && !caller.is_operator();
+    if shared && workstation.scope != Scope::Organization {
+        return Err(Failure::NotFound);
+    }
+    allow(caller, action, Some(workstation.owner))
+}
+
 /// Whether a token is made for what its account may do. What an operator may do with other people's things is the vendor's.
-fn scoped(caller: &Caller, action: PortalAction, owner: Option<AccountId>) -> Result<(), Failure> {
+fn scoped(caller: &Caller, action: PortalAction, whose: Whose) -> Result<(), Failure> {
     let Some(scopes) = &caller.scopes else { return Ok(()) };
     let needed = match scope_for(action) {
         None => return Err(AccountFailure::SignInNeeded.into()),
         Some(TokenScope::Read) => return Ok(()),
-        Some(_) if owner.is_some() && owner != caller.actor().account() => TokenScope::Vendor,
+        Some(_) if whose == Whose::Others => TokenScope::Vendor,
         Some(scope) => scope,
     };
     if scopes.contains(&needed) { Ok(()) } else { Err(AccountFailure::Scope { needed }.into()) }
 }
 
-/// Whose things a list shows: one's own, or for operators whosever they ask for (`None`: everybody's).
+/// Whose things a list shows: one's own or those of the organization for which one acts, or for operators whosever they ask for (`None`: everybody's).
 fn owner_filter(caller: &Caller, asked: Option<AccountId>) -> Result<Option<AccountId>, Failure> {
     if caller.is_operator() {
         return Ok(asked);

@@ -8,10 +8,10 @@ use axum::http::StatusCode;
 use leasehold_core::ids::{AccountId, LicenseId, OrganizationId};
 use leasehold_web::extract::{ApiJson, ApiPath};
 use leasehold_web::problem::ApiProblem;
-use leasehold_wire::portal::{Assign, AssignedSeats, License, Member, Members, NewMember, Organizations};
+use leasehold_wire::portal::{Assign, AssignedSeats, ChangeMember, License, Member, Members, NewMember, Organizations};
 use leasehold_wire::problem::Problem;
 
-/// The organization that one administers, and those of which one is a member.
+/// The organization that one owns, and those of which one is a member, each with what one may do in it.
 #[utoipa::path(
     get, path = "/api/v1/organizations", operation_id = "list_organizations", tag = "organizations",
     responses((status = 200, body = Organizations), (status = "default", body = Problem, content_type = "application/problem+json"))
@@ -35,7 +35,7 @@ pub(super) async fn assigned_to_me(
     Ok(ApiJson(front.portal().run(move |portal| assignments::mine(portal, &caller)).await?))
 }
 
-/// The members of an organization. Its administrator, and operators.
+/// The members of an organization. Whoever has a part in administering it, and operators.
 #[utoipa::path(
     get, path = "/api/v1/organizations/{organization}/members", operation_id = "list_members", tag = "organizations",
     params(("organization" = String, Path)),
@@ -63,6 +63,23 @@ pub(super) async fn add_member(
 ) -> Result<Created<Member>, ApiProblem> {
     let add = move |portal: &crate::Portal| organizations::add_member(portal, &caller, organization, &wish);
     Ok(Created(front.portal().run(add).await?))
+}
+
+/// Say what somebody may do in an organization. Its administrators, and operators.
+#[utoipa::path(
+    patch, path = "/api/v1/organizations/{organization}/members/{account}", operation_id = "change_member",
+    tag = "organizations", params(("organization" = String, Path), ("account" = String, Path)), request_body = ChangeMember,
+    responses((status = 200, body = Member), (status = "default", body = Problem, content_type = "application/problem+json"))
+)]
+pub(super) async fn change_member(
+    State(front): State<Front>,
+    SignedIn(caller): SignedIn,
+    ApiPath((organization, account)): ApiPath<(OrganizationId, AccountId)>,
+    ApiJson(wish): ApiJson<ChangeMember>,
+) -> Result<ApiJson<Member>, ApiProblem> {
+    let change =
+        move |portal: &crate::Portal| organizations::change_member(portal, &caller, organization, account, wish);
+    Ok(ApiJson(front.portal().run(change).await?))
 }
 
 /// Remove somebody who has no seats from an organization.

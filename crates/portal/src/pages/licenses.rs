@@ -14,7 +14,7 @@ use super::look::{Head, Viewer, counted, on, stack, two_lines};
 use super::watch::Watcher;
 use crate::Failure;
 use crate::failure::sentence_time;
-use crate::service::{assignments, licenses, overview};
+use crate::service::{Caller, assignments, licenses, overview};
 use axum::http::Uri;
 use axum::response::IntoResponse;
 use leasehold_core::ids::{AccountId, LicenseId};
@@ -226,8 +226,13 @@ struct Listing {
 
 async fn look(viewer: &Viewer, query: &ListQuery) -> Result<Listing, Failure> {
     let wish = lists::owned_query(query)?;
-    let load = move |portal: &_, caller: &_| {
-        Ok(Listing { page: licenses::list(portal, caller, &wish)?, mine: assignments::mine(portal, caller)?.items })
+    let load = move |portal: &_, caller: &Caller| {
+        // While they act for an organization they see what is the organization's.
+        let mine = match caller.acts_for() {
+            None => assignments::mine(portal, caller)?.items,
+            Some(_) => Vec::new(),
+        };
+        Ok(Listing { page: licenses::list(portal, caller, &wish)?, mine })
     };
     viewer.run(load).await
 }

@@ -4,10 +4,11 @@ use crate::Portal;
 use crate::failure::{Failure, sentence_time};
 use crate::front::{Front, SignedIn};
 use crate::service::Caller;
+use crate::store::organizations::Standing;
 use axum::extract::FromRequestParts;
 use axum::http::HeaderMap;
 use axum::http::request::Parts;
-use leasehold_core::access::{PortalAction, Verdict, portal_may};
+use leasehold_core::access::{PortalAction, Verdict, Whose, portal_may};
 use leasehold_core::ids::{AccountId, OrganizationId};
 use leasehold_core::time::Ms;
 use leasehold_web::components::{Tone, clip, wrapped};
@@ -37,6 +38,12 @@ const OPERATOR_MENU: &[Menu] = &[
 ];
 const ACCOUNT_LINKS: &[Link] =
     &[Link { label: "Account", href: "/account" }, Link { label: "Change password", href: "/password" }];
+
+const SWITCHER_LINKS: &[Link] = &[
+    Link { label: "Account", href: "/account" },
+    Link { label: "Switch organization", href: "/organization/switch" },
+    Link { label: "Change password", href: "/password" },
+];
 
 /// Whoever is looking, signed in.
 #[derive(Clone, Debug)]
@@ -109,9 +116,24 @@ impl Viewer {
         self.caller.actor().account()
     }
 
-    /// Whether the account owns an organization.
-    pub(super) fn administers(&self) -> Option<OrganizationId> {
-        self.caller.administers()
+    /// The organization for which they act, else the one that the account owns.
+    pub(super) fn organization(&self) -> Option<OrganizationId> {
+        self.caller.organization().map(|one| one.organization)
+    }
+
+    /// The organizations for which they can act, with what they are there.
+    pub(super) fn organizations(&self) -> Vec<Standing> {
+        self.caller.organizations().cloned().collect()
+    }
+
+    /// Whether they may do `action` with things of an account.
+    pub(super) fn may(&self, action: PortalAction, owner: AccountId) -> bool {
+        self.caller.may(action, owner)
+    }
+
+    /// The same with what they see at this moment: their own, or an organization's.
+    pub(super) fn may_here(&self, action: PortalAction) -> bool {
+        self.caller.sees().is_some_and(|owner| self.caller.may(action, owner))
     }
 
     pub(super) fn is_operator(&self) -> bool {
@@ -120,7 +142,7 @@ impl Viewer {
 
     /// Asks the table of rights before a form is shown that could not be sent.
     pub(super) fn check(&self, action: PortalAction) -> Result<(), Failure> {
-        match portal_may(self.caller.actor(), action, None) {
+        match portal_may(self.caller.actor(), action, Whose::Nobodys) {
             Verdict::Allowed => Ok(()),
             Verdict::SignIn => Err(Failure::SignIn),
             Verdict::Forbidden => Err(Failure::Forbidden),
@@ -137,16 +159,19 @@ impl Viewer {
 /// A whole document, for somebody who may not be signed in.
 pub(super) fn page(front: &Front, caller: &Caller, head: Head<'_>, content: Markup) -> Markup {
     let Head { title, current, width, notices, live } = head;
+    let acts_for = caller.acts_for().map(|one| format!("for {}", one.name));
+    let own = caller.administers();
+    let can_switch = caller.organizations().any(|one| Some(one.organization) != own);
     let account = caller.account().map(|account| Account {
-        name: &account.name,
+        name: acts_for.as_deref().unwrap_or(&account.name),
         detail: &account.email,
-        links: ACCOUNT_LINKS,
+        links: if can_switch { SWITCHER_LINKS } else { ACCOUNT_LINKS },
         sign_out: "/sign-out",
     });
     let menu = match &account {
         None => &[],
         Some(_) if caller.is_operator() => OPERATOR_MENU,
-        Some(_) if caller.administers().is_some() => ADMINISTRATOR_MENU,
+        Some(_) if caller.organization().is_some() => ADMINISTRATOR_MENU,
         Some(_) => CUSTOMER_MENU,
     };
     let sign_in = (current != "/sign-in").then_some("/sign-in");

@@ -1,4 +1,5 @@
-//! An organization: its administrator, its members, and which seats each of them was given.
+//! An organization: its owner, its members, what each of them may do, and which seats each was given; and for which one
+//! somebody acts.
 
 use super::fields::{Fields, Mistake};
 use super::look::{Head, Viewer, done, named, seats, stack};
@@ -8,6 +9,7 @@ use crate::Failure;
 use crate::service::organizations;
 use axum::http::Uri;
 use axum::response::{IntoResponse, Response};
+use leasehold_core::access::{OrganizationRole, PortalAction};
 use leasehold_core::ids::{AccountId, OrganizationId};
 use leasehold_core::time::Ms;
 use leasehold_web::components::{
@@ -19,10 +21,11 @@ use leasehold_web::maud::{Markup, html};
 use leasehold_web::page::{Notice, Width};
 use leasehold_web::problem::ApiProblem;
 use leasehold_web::text::number;
-use leasehold_wire::portal::{AccountRef, Assigned, Member, NewMember, Organization};
+use leasehold_wire::portal::{AccountRef, Assigned, ChangeMember, Member, NewMember, Organization};
 
-/// The menu's entry: leads to the organization that one administers.
+/// The menu's entry: leads to the organization for which one acts, or one's own.
 const HERE: &str = "/organization";
+pub(super) const SWITCH: &str = "/organization/switch";
 
 const COLUMNS: &[Column] = &[
     Column::new("person", "Person"),
@@ -68,22 +71,55 @@ fn given(assigned: &[Assigned]) -> Markup {
     }
 }
 
-fn row(account: &AccountRef, administrator: bool, assigned: &[Assigned], since: Ms, action: Markup, now: Ms) -> Row {
+/// How pages call a role, and what it means.
+fn role_words(role: OrganizationRole) -> (&'static str, &'static str) {
+    match role {
+        OrganizationRole::Owner => ("owner", "The organization's licenses are theirs."),
+        OrganizationRole::Administrator => ("administrator", "People and their roles, seats and license servers."),
+        OrganizationRole::LicenseManager => {
+            ("license manager", "Gives and takes seats, and looks after the license servers.")
+        }
+        OrganizationRole::Viewer => ("viewer", "Sees people, licenses and license servers, and changes nothing."),
+        OrganizationRole::User => ("user", "Uses the seats that they are given."),
+    }
+}
+
+fn role_badge(role: OrganizationRole) -> Markup {
+    let tone = match role {
+        OrganizationRole::Owner | OrganizationRole::Administrator => Tone::Info,
+        OrganizationRole::LicenseManager | OrganizationRole::Viewer => Tone::Neutral,
+        OrganizationRole::User => return html! {},
+    };
+    badge(role_words(role).0, tone)
+}
+
+fn row(
+    account: &AccountRef,
+    role: OrganizationRole,
+    (assigned, since): (&[Assigned], Ms),
+    action: Markup,
+    now: Ms,
+) -> Row {
     let who = stack(html! {
         (clip(&account.name))
         span.muted.small { (clip(&account.email)) }
-        @if administrator { (badge("administrator", Tone::Info)) }
+        (role_badge(role))
     });
     Row::from(vec![who, given(assigned), when(since, now), action])
 }
 
-fn people(sight: &Sight, now: Ms) -> Markup {
-    let Sight { organization, own, members } = sight;
-    let owner = row(&organization.owner, true, own, organization.created_at.0, html! {}, now);
+fn people(sight: &Sight, viewer: &Viewer) -> Markup {
+    let (Sight { organization, own, members }, now) = (sight, viewer.now());
+    let may = |action| viewer.may(action, organization.owner.id);
+    let since = organization.created_at.0;
+    let owner = row(&organization.owner, OrganizationRole::Owner, (own, since), html! {}, now);
     let members = members.iter().map(|member| {
-        let remove = format!("{}/members/{}/remove", address(organization.id), member.account.id);
-        let action = link_button("Remove", &remove, Button::Danger);
-        row(&member.account, false, &member.assigned, member.added_at.0, action, now)
+        let at = format!("{}/members/{}", address(organization.id), member.account.id);
+        let action = html! {
+            @if may(PortalAction::ManageRoles) { (link_button("Role", &format!("{at}/role"), Button::Plain)) }
+            @if may(PortalAction::ManagePeople) { (link_button("Remove", &format!("{at}/remove"), Button::Danger)) }
+        };
+        row(&member.account, member.role, (&member.assigned, member.added_at.0), action, now)
     });
     table(&Table {
         id: "members",
@@ -113,7 +149,7 @@ fn add_card(organization: OrganizationId, email: &str, mistake: &Mistake) -> Mar
 
 fn page_of(viewer: &Viewer, sight: &Sight, notices: &[Notice], email: &str, mistake: &Mistake) -> Markup {
     let organization = &sight.organization;
-    let lead = format!("Administered by {} · {}", organization.owner.name, organization.owner.email);
+    let lead = format!("Owned by {} · {}", organization.owner.name, organization.owner.email);
     let licenses = match viewer.is_operator() {
         true => format!("/licenses?owner={}", organization.owner.id),
         false => "/licenses".to_owned(),
@@ -122,11 +158,9 @@ fn page_of(viewer: &Viewer, sight: &Sight, notices: &[Notice], email: &str, mist
         (page_header(&organization.name, &lead, link_button("Licenses", &licenses, Button::Plain)))
         (mistake.panel(&["email"]))
         h2 { "People" }
-        (people(sight, viewer.now()))
-        (add_card(organization.id, email, mistake))
-        p.hint {
-            "Seats are assigned on the page of a license. Whoever owns the licenses is the administrator."
-        }
+        (people(sight, viewer))
+        @if viewer.may(PortalAction::ManagePeople, organization.owner.id) { (add_card(organization.id, email, mistake)) }
+        p.hint { "Seats are assigned on the page of a license." }
     };
     let live = format!("{}/live", address(organization.id));
     let head = Head { title: &organization.name, current: HERE, width: Width::Wide, notices, live: Some(&live) };
@@ -137,14 +171,112 @@ fn page_of(viewer: &Viewer, sight: &Sight, notices: &[Notice], email: &str, mist
 pub(super) async fn live(watcher: Watcher, ApiPath(organization): ApiPath<OrganizationId>) -> Answer {
     let draw = move |viewer: Viewer| async move {
         let sight = look(&viewer, organization).await?;
-        Ok::<_, Failure>(vec![("members", people(&sight, viewer.now()))])
+        Ok::<_, Failure>(vec![("members", people(&sight, &viewer))])
     };
     watcher.follow(draw).await
 }
 
-/// Leads to the organization that one administers.
+/// Leads to the organization for which one acts, or one's own.
 pub(super) async fn own(viewer: Viewer) -> Answer {
-    go(&address(viewer.administers().ok_or(Failure::NotFound)?))
+    go(&address(viewer.organization().ok_or(Failure::NotFound)?))
+}
+
+/// For which organization to act.
+pub(super) async fn switch_form(viewer: Viewer) -> Markup {
+    let (here, all) = (viewer.organization(), viewer.organizations());
+    let owns = all.iter().any(|one| one.role == OrganizationRole::Owner);
+    let ids: Vec<String> = all.iter().map(|one| one.organization.to_string()).collect();
+    let organizations = ids.iter().zip(&all);
+    let mut options: Vec<_> =
+        organizations.map(|(id, one)| (id.as_str(), one.name.as_str(), role_words(one.role).1)).collect();
+    if !owns {
+        options.push(("me", "Yourself", "Your own licenses and license servers."));
+    }
+    let now = here.map_or_else(|| "me".to_owned(), |id| id.to_string());
+    let content = card(
+        "",
+        html! {
+            (page_header("Switch organization", "Whose licenses, workstations and people you see, and for whom you act.", html! {}))
+            form #switch method="post" action=(SWITCH) {
+                (Field::new("organization", "Act for").required().value(&now).choice(&options))
+                div.actions { (button("Switch", Button::Primary)) (link_button("Cancel", "/", Button::Plain)) }
+            }
+        },
+    );
+    viewer.page(Head::narrow("Switch organization", HERE), content)
+}
+
+/// Acts for another organization from now on.
+pub(super) async fn switch(viewer: Viewer, fields: Fields) -> Answer {
+    let wanted = fields.get("organization");
+    let organization = match wanted {
+        "me" => None,
+        id => Some(id.parse().map_err(|_| Failure::NotFound)?),
+    };
+    viewer.run(move |portal, caller| organizations::act_for(portal, caller, organization)).await?;
+    go(if wanted == "me" { "/licenses" } else { HERE })
+}
+
+fn role_page(viewer: &Viewer, sight: &Sight, member: &Member, mistake: &Mistake) -> Markup {
+    let here = address(sight.organization.id);
+    let roles = OrganizationRole::ALL.iter().filter(|role| **role != OrganizationRole::Owner);
+    let options: Vec<_> = roles.map(|role| (role.word(), role_words(*role).0, role_words(*role).1)).collect();
+    let content = card(
+        "",
+        html! {
+            (page_header(&format!("Role of {}", member.account.name), &member.account.email, html! {}))
+            (mistake.panel(&["role"]))
+            form #role method="post" action={ (here) "/members/" (member.account.id) "/role" } {
+                (Field::new("role", "What they may do").required().value(member.role.word())
+                    .error(mistake.at("role", "The role").as_deref()).choice(&options))
+                div.actions { (button("Change Role", Button::Primary)) (link_button("Cancel", &here, Button::Plain)) }
+            }
+        },
+    );
+    viewer.page(Head::narrow("Role", HERE), content)
+}
+
+async fn member_of(
+    viewer: &Viewer,
+    organization: OrganizationId,
+    account: AccountId,
+) -> Result<(Sight, Member), Failure> {
+    let sight = look(viewer, organization).await?;
+    let member = sight.members.iter().find(|member| member.account.id == account).cloned();
+    Ok((sight, member.ok_or(Failure::NotFound)?))
+}
+
+/// Asks what somebody may do.
+pub(super) async fn role_form(
+    viewer: Viewer,
+    ApiPath((organization, account)): ApiPath<(OrganizationId, AccountId)>,
+) -> Answer {
+    let (sight, member) = member_of(&viewer, organization, account).await?;
+    if !viewer.may(PortalAction::ManageRoles, sight.organization.owner.id) {
+        return Err(Failure::Forbidden.into());
+    }
+    Ok(role_page(&viewer, &sight, &member, &Mistake::none()).into_response())
+}
+
+/// Says what somebody may do.
+pub(super) async fn change_role(
+    viewer: Viewer,
+    ApiPath((organization, account)): ApiPath<(OrganizationId, AccountId)>,
+    fields: Fields,
+) -> Answer {
+    let wish = OrganizationRole::from_word(fields.get("role")).map(|role| ChangeMember { role });
+    let wish = wish.ok_or_else(|| Failure::invalid("role", "must be chosen"));
+    let change =
+        move |portal: &_, caller: &_| organizations::change_member(portal, caller, organization, account, wish?);
+    match viewer.run(change).await {
+        Ok(_) => go(&format!("{}?done=role&account={account}", address(organization))),
+        Err(failure @ Failure::Invalid { .. }) => {
+            let mistake = Mistake::from(failure);
+            let (sight, member) = member_of(&viewer, organization, account).await?;
+            Ok(mistake.answer(role_page(&viewer, &sight, &member, &mistake)))
+        }
+        Err(failure) => Err(failure.into()),
+    }
 }
 
 fn said(sight: &Sight, query: &ListQuery) -> Option<Markup> {
@@ -153,6 +285,12 @@ fn said(sight: &Sight, query: &ListQuery) -> Option<Markup> {
             let account: AccountId = query.get("account")?.parse().ok()?;
             let added = sight.members.iter().find(|member| member.account.id == account)?;
             Some(named("", &added.account.name, " is a member. Assign them seats on the page of a license."))
+        }
+        "role" => {
+            let account: AccountId = query.get("account")?.parse().ok()?;
+            let changed = sight.members.iter().find(|member| member.account.id == account)?;
+            let after = format!(" is {} now.", role_words(changed.role).0);
+            Some(named("", &changed.account.name, &after))
         }
         "removed" => Some(html! { "The person is removed from the organization. Their account stays." }),
         _ => None,

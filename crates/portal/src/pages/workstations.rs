@@ -19,6 +19,7 @@ use crate::Failure;
 use crate::service::{overview, workstations};
 use axum::http::Uri;
 use axum::response::IntoResponse;
+use leasehold_core::access::PortalAction;
 use leasehold_core::ids::WorkstationId;
 use leasehold_core::license::{Channel, Mode, Scope};
 use leasehold_core::sync::SILENT_MS;
@@ -262,7 +263,7 @@ fn listed(page: &Page<Workstation>, viewer: &Viewer, query: &ListQuery) -> Marku
             "A workstation is a license server on your network. Enable online licensing on its page; or, if it cannot reach \
              this portal, download an activation request there (ONLINE LICENSING, Activate offline) and activate it here with \
              that file.",
-            activate_button(),
+            html! { @if viewer.may_here(PortalAction::ManageWorkstation) { (activate_button()) } },
         )
     } else {
         let show_all = link_button("Show all", HERE, Button::Plain);
@@ -277,9 +278,11 @@ pub(super) async fn list(viewer: Viewer, uri: Uri) -> Answer {
     let query = ListQuery::of(&uri);
     let page = look(&viewer, &query).await?;
     let actions = html! {
-        @if !viewer.is_operator() { (link_button("Enable without a screen", TOKEN, Button::Plain)) }
-        (link_button("Upload Receipt", "/workstations/receipt", Button::Plain))
-        (activate_button())
+        @if viewer.may_here(PortalAction::ManageWorkstation) {
+            @if !viewer.is_operator() { (link_button("Enable without a screen", TOKEN, Button::Plain)) }
+            (link_button("Upload Receipt", "/workstations/receipt", Button::Plain))
+            (activate_button())
+        }
     };
     let content = html! {
         (page_header("Workstations", "License servers, and the seats that each of them holds.", actions))

@@ -2,7 +2,7 @@
 
 use super::idempotency::Once;
 use super::issue::{Choices, Desk, Occasion, choices, load_facts};
-use super::{Caller, IdempotencyKey, allow, workstations as views};
+use super::{Caller, IdempotencyKey, allow, allow_at, workstations as views};
 use crate::Portal;
 use crate::failure::Failure;
 use crate::store::licenses::LicenseRow;
@@ -375,7 +375,7 @@ pub fn renew(
     let (caller, choices) = (caller.clone(), choices(lines));
     let activated = portal.db().write(move |tx| {
         let found = workstations::get(tx, workstation)?.ok_or(Failure::NotFound)?;
-        allow(&caller, PortalAction::ManageWorkstation, Some(found.row.owner))?;
+        allow_at(&caller, PortalAction::ManageWorkstation, &found.row)?;
         once.run(tx, |tx| {
             let licenses = desk.lock_licenses(tx, found.row.owner, &choices)?;
             let mut workstation = workstations::lock(tx, workstation)?.ok_or(Failure::NotFound)?;

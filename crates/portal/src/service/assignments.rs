@@ -29,7 +29,7 @@ pub fn assign(
     let (caller, stamp) = (caller.clone(), portal.stamp(caller));
     let (license, rung) = portal.db().write(move |tx| {
         let found = licenses::get(tx, license)?.ok_or(Failure::NotFound)?;
-        allow(&caller, PortalAction::ManageOrganization, Some(found.owner.id))?;
+        allow(&caller, PortalAction::ManageSeats, Some(found.owner.id))?;
         let organization = found.organization.ok_or(Failure::NoOrganization)?;
         organizations::lock(tx, organization)?;
         licenses::lock(tx, license)?;
@@ -74,7 +74,7 @@ pub fn revoke(portal: &Portal, caller: &Caller, license: LicenseId, account: Acc
     let (license, rung) = portal.db().write(move |tx| {
         licenses::lock(tx, license)?;
         let found = licenses::get(tx, license)?.ok_or(Failure::NotFound)?;
-        allow(&caller, PortalAction::ManageOrganization, Some(found.owner.id))?;
+        allow(&caller, PortalAction::ManageSeats, Some(found.owner.id))?;
         let before = assignments::of_license(tx, license)?;
         let had = before.iter().find(|row| row.account.id == account).ok_or(Failure::NotFound)?;
         assignments::remove(tx, license, account)?;

@@ -9,7 +9,7 @@ use super::{Caller, IdempotencyKey, allow, sync, workstations as views};
 use crate::Portal;
 use crate::failure::Failure;
 use crate::store::{accounts, audit, state, workstations};
-use leasehold_core::access::PortalAction;
+use leasehold_core::access::{PortalAction, role_may};
 use leasehold_core::ids::AccountId;
 use leasehold_core::license::{Mode, Scope};
 use leasehold_core::text;
@@ -26,6 +26,30 @@ use std::net::IpAddr;
 /// A token that enables a server is good for this long, in milliseconds.
 const TOKEN_MS: i64 = DAY_MS;
 
+/// Whose a license server is that the caller enables: the organization's for which they act, or which is theirs, or the only
+/// one for which they may; or their own.
+fn owner(caller: &Caller, scope: Scope) -> Result<AccountId, Failure> {
+    let own = caller.id()?;
+    let owner = match scope {
+        Scope::Person => own,
+        Scope::Organization if caller.organization().is_some() => caller.on_behalf_of(None)?,
+        Scope::Organization => {
+            let mut others = caller.organizations().filter(|one| role_may(one.role, PortalAction::ManageWorkstation));
+            match (others.next(), others.next()) {
+                (Some(only), None) => only.owner,
+                (Some(_), Some(_)) => {
+                    let several = "is not clear, as you look after several organizations: at the portal switch to one, and \
+                                   make a token there (Workstations, Enable without a screen)";
+                    return Err(Failure::invalid("scope", several));
+                }
+                (None, _) => own,
+            }
+        }
+    };
+    allow(caller, PortalAction::ManageWorkstation, Some(owner))?;
+    Ok(owner)
+}
+
 /// Enables a license server for the caller: for their organization, or for themselves.
 pub fn enable(
     portal: &Portal,
@@ -33,15 +57,13 @@ pub fn enable(
     key: Option<&IdempotencyKey>,
     wish: &Enable,
 ) -> Result<Enabled, Failure> {
-    let owner = caller.id()?;
-    allow(caller, PortalAction::ManageWorkstation, Some(owner))?;
+    let owner = owner(caller, wish.scope)?;
     enable_for(portal, caller, key, owner, wish, None)
 }
 
 /// Makes a token that enables one license server for the caller.
 pub fn new_token(portal: &Portal, caller: &Caller, wish: NewEnableToken) -> Result<EnableToken, Failure> {
-    let owner = caller.id()?;
-    allow(caller, PortalAction::ManageWorkstation, Some(owner))?;
+    let owner = owner(caller, wish.scope)?;
     let stamp = portal.stamp(caller);
     let token = portal.draw(|random| SessionToken::draw(random));
     let (hash, expires_at) = (token.hash(), stamp.now.plus(TOKEN_MS));

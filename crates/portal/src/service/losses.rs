@@ -4,7 +4,7 @@
 use super::receipts::free_for_others;
 use super::sync::{self, Look};
 use super::workstations::{standing, view};
-use super::{Caller, allow};
+use super::{Caller, allow_at};
 use crate::Portal;
 use crate::failure::Failure;
 use crate::store::receipts::{self, WriteOff};
@@ -92,7 +92,7 @@ pub fn loss(portal: &Portal, caller: &Caller, workstation: WorkstationId) -> Res
     let (caller, now) = (caller.clone(), portal.now());
     portal.db().read(move |tx| {
         let found = workstations::get(tx, workstation)?.ok_or(Failure::NotFound)?;
-        allow(&caller, PortalAction::ManageWorkstation, Some(found.row.owner))?;
+        allow_at(&caller, PortalAction::ManageWorkstation, &found.row)?;
         let licenses = held(tx, &found, now)?;
         Ok(Loss {
             workstation: view(tx, &found, now)?,
@@ -116,7 +116,7 @@ pub fn declare_lost(
     let (caller, stamp) = (caller.clone(), portal.stamp(caller));
     let (lost, rung) = portal.db().write(move |tx| {
         let known = workstations::get(tx, workstation)?.ok_or(Failure::NotFound)?;
-        allow(&caller, PortalAction::ManageWorkstation, Some(known.row.owner))?;
+        allow_at(&caller, PortalAction::ManageWorkstation, &known.row)?;
         let (mut found, licenses) = sync::lock(tx, &known.row, &Look::all(), stamp.now)?;
         let before = found.row.status;
         if before == WorkstationStatus::Released {

@@ -1,14 +1,18 @@
-//! Organizations: an account with a commercial license is one, its owner the administrator; members are given seats.
+//! Organizations: an account with a commercial license is one, its owner an administrator; members are given seats, and
+//! may be given a part in administering it.
 
 use super::assignments::given_by;
 use super::{Caller, allow};
 use crate::Portal;
 use crate::failure::Failure;
-use crate::store::{accounts, assignments, audit, licenses, organizations};
-use leasehold_core::access::PortalAction;
+use crate::store::{accounts, assignments, audit, licenses, organizations, sessions};
+use leasehold_core::access::{OrganizationRole, PortalAction};
 use leasehold_core::ids::{AccountId, OrganizationId};
+use leasehold_core::time::Ms;
 use leasehold_db::Tx;
-use leasehold_wire::portal::{AccountRef, Assigned, Member, Members, NewMember, Organization, Organizations};
+use leasehold_wire::portal::{
+    AccountRef, Assigned, ChangeMember, Member, Members, Membership, NewMember, Organization, Organizations,
+};
 use serde_json::json;
 
 /// The organization that the caller owns, if any, and those of which they are a member.
@@ -16,29 +20,84 @@ pub fn list(portal: &Portal, caller: &Caller) -> Result<Organizations, Failure> 
     allow(caller, PortalAction::ReadOwnAccount, None)?;
     let account = caller.id()?;
     portal.db().read(move |tx| {
-        let mut items: Vec<Organization> = organizations::of_owner(tx, account)?.into_iter().collect();
-        items.extend(organizations::of_member(tx, account)?);
+        let mut items = Vec::new();
+        for standing in organizations::standings(tx, account)? {
+            let organization = organizations::get(tx, standing.organization)?.ok_or(Failure::NotFound)?;
+            items.push(Membership { organization, role: standing.role });
+        }
         Ok(Organizations { items })
     })
 }
 
-/// Reads an organization that the caller may administer; as if it did not exist for everybody else.
-pub(super) fn administered(
+/// Reads an organization with which the caller may do `action`; as if it did not exist for whoever sees nothing of it.
+fn reached(
     tx: &mut Tx<'_>,
     caller: &Caller,
+    action: PortalAction,
     organization: OrganizationId,
 ) -> Result<Organization, Failure> {
     let found = organizations::get(tx, organization)?.ok_or(Failure::NotFound)?;
-    allow(caller, PortalAction::ManageOrganization, Some(found.owner.id))?;
+    allow(caller, action, Some(found.owner.id))?;
     Ok(found)
 }
 
-/// Its members. Its administrator, and operators.
+/// From now on the one who is signed in sees and does what is an organization's, with `None` their own things again.
+/// Whoever has a part in administering it.
+pub fn act_for(portal: &Portal, caller: &Caller, organization: Option<OrganizationId>) -> Result<(), Failure> {
+    allow(caller, PortalAction::UseOwnAccount, None)?;
+    if let Some(organization) = organization {
+        caller.organizations().find(|one| one.organization == organization).ok_or(Failure::NotFound)?;
+    }
+    let own = caller.administers();
+    let (token, organization) = (caller.session().to_owned(), organization.filter(|wanted| Some(*wanted) != own));
+    portal.db().write(move |tx| Ok(sessions::act_for(tx, &token, organization)?))
+}
+
+/// Says what a member may do in an organization. Its administrators, and operators.
+pub fn change_member(
+    portal: &Portal,
+    caller: &Caller,
+    organization: OrganizationId,
+    account: AccountId,
+    wish: ChangeMember,
+) -> Result<Member, Failure> {
+    caller.id()?;
+    let (caller, stamp) = (caller.clone(), portal.stamp(caller));
+    portal.db().write(move |tx| {
+        let found = reached(tx, &caller, PortalAction::ManageRoles, organization)?;
+        organizations::lock(tx, organization)?;
+        if account == found.owner.id {
+            return Err(Failure::invalid("role", "cannot be changed: the organization is theirs"));
+        }
+        if wish.role == OrganizationRole::Owner {
+            return Err(Failure::invalid("role", "must be `administrator`, `license_manager`, `viewer` or `user`"));
+        }
+        let before = member(tx, &found, account, stamp.now)?;
+        if before.role != wish.role {
+            organizations::set_role(tx, organization, account, wish.role)?;
+            let detail =
+                json!({ "account": account, "email": before.account.email, "from": before.role, "to": wish.role });
+            audit::insert(tx, &stamp, "member.role", &organization.to_string(), &detail)?;
+        }
+        Ok(Member { role: wish.role, ..before })
+    })
+}
+
+/// One member with what was given to them.
+fn member(tx: &mut Tx<'_>, of: &Organization, account: AccountId, now: Ms) -> Result<Member, Failure> {
+    let members = organizations::members(tx, of.id)?;
+    let member = members.into_iter().find(|member| member.account.id == account).ok_or(Failure::NotFound)?;
+    let mut given = given_by(tx, of.owner.id, now)?;
+    Ok(Member { assigned: given.remove(&account).unwrap_or_default(), ..member })
+}
+
+/// Its members. Whoever has a part in administering it, and operators.
 pub fn members(portal: &Portal, caller: &Caller, organization: OrganizationId) -> Result<Members, Failure> {
     whole(portal, caller, organization).map(|(_, _, members)| members)
 }
 
-/// An organization, what is assigned to its administrator, and its members. Its administrator, and operators.
+/// An organization, what is assigned to its administrator, and its members. Whoever has a part in administering it, and
+/// operators.
 pub fn whole(
     portal: &Portal,
     caller: &Caller,
@@ -47,7 +106,7 @@ pub fn whole(
     caller.id()?;
     let (caller, now) = (caller.clone(), portal.now());
     portal.db().read(move |tx| {
-        let found = administered(tx, &caller, organization)?;
+        let found = reached(tx, &caller, PortalAction::ReadOrganization, organization)?;
         let mut given = given_by(tx, found.owner.id, now)?;
         let own = given.remove(&found.owner.id).unwrap_or_default();
         let mut items = organizations::members(tx, organization)?;
@@ -63,7 +122,7 @@ pub fn people(portal: &Portal, caller: &Caller, organization: OrganizationId) ->
     caller.id()?;
     let caller = caller.clone();
     portal.db().read(move |tx| {
-        let found = administered(tx, &caller, organization)?;
+        let found = reached(tx, &caller, PortalAction::ReadOrganization, organization)?;
         let members = organizations::members(tx, organization)?.into_iter().map(|member| member.account);
         Ok(std::iter::once(found.owner).chain(members).collect())
     })
@@ -72,7 +131,7 @@ pub fn people(portal: &Portal, caller: &Caller, organization: OrganizationId) ->
 /// The organization that an account owns. That account, and operators.
 pub fn of_owner(portal: &Portal, caller: &Caller, owner: AccountId) -> Result<Option<Organization>, Failure> {
     caller.id()?;
-    allow(caller, PortalAction::ManageOrganization, Some(owner))?;
+    allow(caller, PortalAction::ReadOrganization, Some(owner))?;
     portal.db().read(move |tx| Ok(organizations::of_owner(tx, owner)?))
 }
 
@@ -87,7 +146,7 @@ pub fn add_member(
     let email = super::accounts::email(&wish.email)?;
     let (caller, stamp) = (caller.clone(), portal.stamp(caller));
     portal.db().write(move |tx| {
-        let found = administered(tx, &caller, organization)?;
+        let found = reached(tx, &caller, PortalAction::ManagePeople, organization)?;
         let (account, _) = accounts::credentials(tx, &email)?
             .ok_or_else(|| Failure::invalid("email", "is not the address of an account here"))?;
         if account.id == found.owner.id {
@@ -97,11 +156,7 @@ pub fn add_member(
             let detail = json!({ "account": account.id, "email": email });
             audit::insert(tx, &stamp, "member.add", &organization.to_string(), &detail)?;
         }
-        let members = organizations::members(tx, organization)?;
-        let member = members.into_iter().find(|member| member.account.id == account.id);
-        let member = member.ok_or_else(|| Failure::Internal("a new member vanished".to_owned()))?;
-        let mut given = given_by(tx, found.owner.id, stamp.now)?;
-        Ok(Member { assigned: given.remove(&account.id).unwrap_or_default(), ..member })
+        member(tx, &found, account.id, stamp.now)
     })
 }
 
@@ -115,7 +170,7 @@ pub fn remove_member(
     caller.id()?;
     let (caller, stamp) = (caller.clone(), portal.stamp(caller));
     portal.db().write(move |tx| {
-        let found = administered(tx, &caller, organization)?;
+        let found = reached(tx, &caller, PortalAction::ManagePeople, organization)?;
         organizations::lock(tx, organization)?;
         if !organizations::is_member(tx, organization, account)? {
             return Err(Failure::NotFound);

@@ -3,7 +3,7 @@
 
 use super::issue::Desk;
 use super::pools::{LicensePools, OnLicense};
-use super::{Caller, allow, sync};
+use super::{Caller, allow_at, sync};
 use crate::Portal;
 use crate::failure::Failure;
 use crate::store::bells::{self, Due};
@@ -31,7 +31,7 @@ pub fn list(portal: &Portal, caller: &Caller, workstation: WorkstationId) -> Res
     let (caller, now) = (caller.clone(), portal.now());
     portal.db().read(move |tx| {
         let found = workstations::get(tx, workstation)?.ok_or(Failure::NotFound)?;
-        allow(&caller, PortalAction::ReadOwned, Some(found.row.owner))?;
+        allow_at(&caller, PortalAction::ReadOwned, &found.row)?;
         look(tx, &found, now)
     })
 }
@@ -91,7 +91,7 @@ fn keep_for(
         }
         let found = workstations::lock(tx, workstation)?.ok_or(Failure::NotFound)?;
         if by_person {
-            allow(&caller, PortalAction::ManageWorkstation, Some(found.row.owner))?;
+            allow_at(&caller, PortalAction::ManageWorkstation, &found.row)?;
         }
         if found.row.mode != Mode::Online || found.row.status != WorkstationStatus::Active {
             return Err(Failure::NotOnline { name: found.row.name });

@@ -2,7 +2,7 @@
 
 use super::sync::Look;
 use super::workstations::{standing, view};
-use super::{Caller, allow};
+use super::{Caller, allow_at};
 use crate::Portal;
 use crate::failure::Failure;
 use crate::store::bells::{self, Due};
@@ -42,7 +42,7 @@ pub(super) fn take_receipt_of(
         let known = workstations::by_key(tx, receipt.key.as_str())?.ok_or(Failure::UnknownKey)?;
         // Whose it is comes before anything that is read from the file.
         if let Some(caller) = &asking {
-            allow(caller, PortalAction::ManageWorkstation, Some(known.row.owner)).map_err(|failure| match failure {
+            allow_at(caller, PortalAction::ManageWorkstation, &known.row).map_err(|failure| match failure {
                 Failure::NotFound => Failure::UnknownKey,
                 other => other,
             })?;

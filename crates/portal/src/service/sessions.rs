@@ -142,18 +142,18 @@ pub fn caller(portal: &Portal, token: Option<&SessionToken>, address: IpAddr) ->
     let Some(hash) = token.map(SessionToken::hash) else { return Ok(Caller::nobody(address)) };
     let (wanted, now) = (hash.clone(), portal.now());
     let known = portal.db().read(move |tx| {
-        let (by, account) = match sessions::running(tx, &wanted, now)? {
-            Some(session) => (By::Session(session.seen_at), session.account),
+        let (by, account, acts_for) = match sessions::running(tx, &wanted, now)? {
+            Some(session) => (By::Session(session.seen_at), session.account, session.acts_for),
             None => match tokens::find(tx, &wanted, now)? {
-                Some(token) => (By::Token(token.clone()), token.account),
+                Some(token) => (By::Token(token.clone()), token.account, None),
                 None => return Ok(None),
             },
         };
         let Some(account) = accounts::get(tx, account)? else { return Ok(None) };
-        let administers = organizations::of_owner(tx, account.id)?.map(|found| found.id);
-        Ok::<_, Failure>(Some((account, administers, by)))
+        let standings = organizations::standings(tx, account.id)?;
+        Ok::<_, Failure>(Some((account, (standings, acts_for), by)))
     })?;
-    let Some((account, administers, by)) = known else { return Ok(Caller::nobody(address)) };
+    let Some((account, (standings, acts_for), by)) = known else { return Ok(Caller::nobody(address)) };
     let stale = |seen_at: Option<Ms>| seen_at.is_none_or(|seen_at| now.since(seen_at) >= SEEN_STEP_MS);
     let (noted, caller) = match by {
         By::Session(seen_at) => {
@@ -170,7 +170,7 @@ pub fn caller(portal: &Portal, token: Option<&SessionToken>, address: IpAddr) ->
     if let Err(error) = noted {
         tracing::warn!(%error, "the use of a sign-in cannot be noted");
     }
-    Ok(caller.of_organization(administers))
+    Ok(caller.in_organizations(standings, acts_for))
 }
 
 /// With what somebody came.

@@ -7,7 +7,7 @@ mod look;
 mod plan;
 
 use super::issue::Desk;
-use super::{Caller, allow};
+use super::{Caller, allow_at};
 use crate::Portal;
 use crate::failure::Failure;
 use crate::store::bells::{self, Due};
@@ -560,7 +560,7 @@ pub fn recall(
     let (recalled, rung) = portal.db().write(move |tx| {
         licenses::lock(tx, license)?;
         let found = workstations::lock(tx, workstation)?.ok_or(Failure::NotFound)?;
-        allow(&caller, PortalAction::ManageWorkstation, Some(found.row.owner))?;
+        allow_at(&caller, PortalAction::ManageWorkstation, &found.row)?;
         if found.row.mode != Mode::Online || found.row.status != WorkstationStatus::Active {
             return Err(Failure::NotOnline { name: found.row.name });
         }

@@ -1,12 +1,12 @@
 //! Workstations: seen, downloaded and revoked.
 
-use super::{Caller, allow, keyset, page};
+use super::{Caller, allow_at, keyset, page};
 use crate::Portal;
 use crate::failure::Failure;
 use crate::store::sync::{self, Stated};
 use crate::store::workstations::{self, Owned};
 use crate::store::{audit, bells, documents, licenses, pins, receipts};
-use leasehold_core::access::PortalAction;
+use leasehold_core::access::{PortalAction, Whose};
 use leasehold_core::grant::{self, counted_pinned, counted_seats, counted_until};
 use leasehold_core::ids::{LicenseId, WorkstationId};
 use leasehold_core::license::Mode;
@@ -43,6 +43,13 @@ pub(super) fn used_beside(
         Some(out) => counted_pinned(documents, newest, license, now).saturating_add(out),
         None => counted_pinned(documents, acknowledged, license, now),
     }
+}
+
+/// Of `seats` that are renewed at each sync, those in use: what runs out on others that have left cannot be given anew
+/// before.
+fn used_of(stated: &Stated, seats: u32) -> u32 {
+    let beside = stated.running_out.unwrap_or(0).min(seats.saturating_sub(stated.report.used));
+    stated.report.used.saturating_add(beside)
 }
 
 pub(super) fn standing(
@@ -104,7 +111,7 @@ pub(super) fn view(tx: &mut Tx<'_>, workstation: &Owned, now: Ms) -> Result<Work
             channel: stored.line.channel,
             seats: counts.get(&stored.line.line).map_or(stored.line.seats, |counts| stored.line.seats.min(*counts)),
             used: stated
-                .map(|stated| stated.get(&license).map_or(0, |stated| stated.report.used))
+                .map(|stated| stated.get(&license).map_or(0, |stated| used_of(stated, stored.line.seats)))
                 .or(pinned.then_some(stored.line.seats)),
             recalled: recalled.min(stored.line.seats),
             until: Time(stored.line.until),
@@ -165,9 +172,10 @@ pub(super) fn view(tx: &mut Tx<'_>, workstation: &Owned, now: Ms) -> Result<Work
 pub fn list(portal: &Portal, caller: &Caller, query: &OwnedQuery) -> Result<Page<Workstation>, Failure> {
     let owner = super::owner_filter(caller, query.owner)?;
     let (keys, now) = (keyset(&query.page())?, portal.now());
+    let shared = matches!(caller.whose(owner), Whose::Organizations(_)) && !caller.is_operator();
     portal.db().read(move |tx| {
         let rows = match owner {
-            Some(owner) => workstations::list_of(tx, owner, &keys)?,
+            Some(owner) => workstations::list_of(tx, owner, shared, &keys)?,
             None => workstations::list(tx, &keys)?,
         };
         let Page { items, next } = page(rows, &keys, |owned| owned.row.id.to_string(), |owned| owned);
@@ -182,7 +190,7 @@ pub fn get(portal: &Portal, caller: &Caller, workstation: WorkstationId) -> Resu
     let (caller, now) = (caller.clone(), portal.now());
     portal.db().read(move |tx| {
         let found = workstations::get(tx, workstation)?.ok_or(Failure::NotFound)?;
-        allow(&caller, PortalAction::ReadOwned, Some(found.row.owner))?;
+        allow_at(&caller, PortalAction::ReadOwned, &found.row)?;
         Ok(view(tx, &found, now)?)
     })
 }
@@ -198,7 +206,7 @@ pub fn recallable(
     let (caller, now) = (caller.clone(), portal.now());
     portal.db().read(move |tx| {
         let found = workstations::get(tx, workstation)?.ok_or(Failure::NotFound)?;
-        allow(&caller, PortalAction::ReadOwned, Some(found.row.owner))?;
+        allow_at(&caller, PortalAction::ReadOwned, &found.row)?;
         let seen = view(tx, &found, now)?;
         let mut lines: Vec<HeldLine> = seen.lines.iter().filter(|line| !line.terms.pinned).cloned().collect();
         for line in &mut lines {
@@ -221,7 +229,7 @@ pub fn documents(
     let (caller, keys) = (caller.clone(), keyset(query)?);
     portal.db().read(move |tx| {
         let Owned { row, .. } = workstations::get(tx, workstation)?.ok_or(Failure::NotFound)?;
-        allow(&caller, PortalAction::ReadOwned, Some(row.owner))?;
+        allow_at(&caller, PortalAction::ReadOwned, &row)?;
         let rows = documents::list_of(tx, workstation, &keys)?;
         Ok(page(
             rows,
@@ -254,7 +262,7 @@ pub fn history(
     let (caller, keys) = (caller.clone(), keyset(query)?);
     portal.db().read(move |tx| {
         let found = workstations::get(tx, workstation)?.ok_or(Failure::NotFound)?;
-        allow(&caller, PortalAction::ReadOwned, Some(found.row.owner))?;
+        allow_at(&caller, PortalAction::ReadOwned, &found.row)?;
         let rows = audit::list_about(tx, &workstation.to_string(), &keys)?;
         Ok(page(
             rows,
@@ -292,7 +300,7 @@ pub fn activation_file(
     let asking = caller.clone();
     let (row, document) = portal.db().read(move |tx| {
         let found = workstations::get(tx, workstation)?.ok_or(Failure::NotFound)?;
-        allow(&asking, PortalAction::ManageWorkstation, Some(found.row.owner))?;
+        allow_at(&asking, PortalAction::ManageWorkstation, &found.row)?;
         let document = documents::newest(tx, workstation)?.ok_or(Failure::NotFound)?;
         Ok::<_, Failure>((found.row, document))
     })?;
@@ -319,7 +327,7 @@ pub fn revoke(portal: &Portal, caller: &Caller, workstation: WorkstationId) -> R
     let (caller, stamp) = (caller.clone(), portal.stamp(caller));
     let revoked = portal.db().write(move |tx| {
         let mut found = workstations::lock(tx, workstation)?.ok_or(Failure::NotFound)?;
-        allow(&caller, PortalAction::ManageWorkstation, Some(found.row.owner))?;
+        allow_at(&caller, PortalAction::ManageWorkstation, &found.row)?;
         let row = &mut found.row;
         if row.status != WorkstationStatus::Active {
             return Err(Failure::NotActive { workstation: row.id, name: row.name.clone(), status: row.status });

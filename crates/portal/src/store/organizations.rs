@@ -1,6 +1,7 @@
 //! Tables `organization` and `member`.
 
-use super::{id, text, time};
+use super::{id, text, time, word};
+use leasehold_core::access::OrganizationRole;
 use leasehold_core::ids::{AccountId, OrganizationId};
 use leasehold_core::time::Ms;
 use leasehold_db::{DbError, Row, Tx};
@@ -44,11 +45,6 @@ pub fn of_owner(tx: &mut Tx<'_>, owner: AccountId) -> Result<Option<Organization
     tx.one(select!("WHERE o.owner = ?1"), &[text(owner)], read)
 }
 
-/// The organizations of which an account is a member.
-pub fn of_member(tx: &mut Tx<'_>, account: AccountId) -> Result<Vec<Organization>, DbError> {
-    tx.all(select!("JOIN member m ON m.organization = o.id WHERE m.account = ?1 ORDER BY o.id"), &[text(account)], read)
-}
-
 /// Locks an organization until the transaction ends: before any of its licenses.
 pub fn lock(tx: &mut Tx<'_>, organization: OrganizationId) -> Result<bool, DbError> {
     Ok(tx.exec("UPDATE organization SET name = name WHERE id = ?1", &[text(organization)])? == 1)
@@ -69,6 +65,49 @@ pub fn remove(tx: &mut Tx<'_>, organization: OrganizationId, account: AccountId)
     Ok(tx.exec(sql, &[text(organization), text(account)])? == 1)
 }
 
+/// Says what a member is; `false` if the account is none.
+pub fn set_role(
+    tx: &mut Tx<'_>,
+    organization: OrganizationId,
+    account: AccountId,
+    role: OrganizationRole,
+) -> Result<bool, DbError> {
+    let sql = "UPDATE member SET role = ?3 WHERE organization = ?1 AND account = ?2";
+    Ok(tx.exec(sql, &[text(organization), text(account), role.word().into()])? == 1)
+}
+
+/// What an account is in an organization.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Standing {
+    /// In which.
+    pub organization: OrganizationId,
+    /// Its name. Hostile text.
+    pub name: String,
+    /// Whose licenses it has.
+    pub owner: AccountId,
+    /// What.
+    pub role: OrganizationRole,
+}
+
+/// What an account is in organizations, its own first.
+pub fn standings(tx: &mut Tx<'_>, account: AccountId) -> Result<Vec<Standing>, DbError> {
+    tx.all(
+        "SELECT o.id, o.name, o.owner, 'owner', 0 AS place FROM organization o WHERE o.owner = ?1
+         UNION ALL SELECT o.id, o.name, o.owner, m.role, 1 AS place
+         FROM member m JOIN organization o ON o.id = m.organization WHERE m.account = ?1
+         ORDER BY place, 1",
+        &[text(account)],
+        |row| {
+            Ok(Standing {
+                organization: id(row, 0)?,
+                name: row.text(1)?,
+                owner: id(row, 2)?,
+                role: word(row, 3, OrganizationRole::from_word)?,
+            })
+        },
+    )
+}
+
 /// Whether an account is a member.
 pub fn is_member(tx: &mut Tx<'_>, organization: OrganizationId, account: AccountId) -> Result<bool, DbError> {
     let sql = "SELECT 1 FROM member WHERE organization = ?1 AND account = ?2";
@@ -78,12 +117,13 @@ pub fn is_member(tx: &mut Tx<'_>, organization: OrganizationId, account: Account
 /// The members, in the order in which they were added; without what is assigned to them.
 pub fn members(tx: &mut Tx<'_>, organization: OrganizationId) -> Result<Vec<Member>, DbError> {
     tx.all(
-        "SELECT a.id, a.name, a.email, m.added_at_ms FROM member m JOIN account a ON a.id = m.account
+        "SELECT a.id, a.name, a.email, m.added_at_ms, m.role FROM member m JOIN account a ON a.id = m.account
          WHERE m.organization = ?1 ORDER BY m.added_at_ms, a.id",
         &[text(organization)],
         |row| {
             Ok(Member {
                 account: AccountRef { id: id(row, 0)?, name: row.text(1)?, email: row.text(2)? },
+                role: word(row, 4, OrganizationRole::from_word)?,
                 added_at: time(row, 3)?,
                 assigned: Vec::new(),
             })

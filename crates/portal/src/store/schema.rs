@@ -20,6 +20,7 @@ pub const MIGRATIONS: Migrations = Migrations(&[
     Migration { version: 14, name: "what runs out at servers", sql: RUNNING_OUT },
     Migration { version: 15, name: "programs without a browser", sql: DEVICES },
     Migration { version: 16, name: "what servers promised of older documents", sql: PROMISES },
+    Migration { version: 17, name: "what members may do", sql: ROLES },
 ]);
 
 const ACCOUNTS: &str = "
@@ -407,6 +408,11 @@ CREATE TABLE promise (
     PRIMARY KEY (license, workstation)
 );
 CREATE INDEX promise_workstation ON promise (workstation);
+";
+
+const ROLES: &str = "
+ALTER TABLE member ADD COLUMN role TEXT NOT NULL DEFAULT 'user';
+ALTER TABLE session ADD COLUMN acts_for TEXT;
 ";
 
 const DEVICES: &str = "

@@ -1,7 +1,7 @@
 //! Table `session`: sign-ins, by the hash of their token.
 
 use super::{id, ms, text, time};
-use leasehold_core::ids::{AccountId, SessionId};
+use leasehold_core::ids::{AccountId, OrganizationId, SessionId};
 use leasehold_core::time::Ms;
 use leasehold_db::{DbError, Tx};
 use leasehold_wire::portal::SessionView;
@@ -32,6 +32,8 @@ pub struct SessionRow {
     pub account: AccountId,
     /// When it was last used, to the minute.
     pub seen_at: Ms,
+    /// For which organization whoever is signed in acts; their own things if none.
+    pub acts_for: Option<OrganizationId>,
 }
 
 /// Writes a sign-in.
@@ -55,10 +57,20 @@ pub fn insert(tx: &mut Tx<'_>, new: &NewRow) -> Result<(), DbError> {
 /// The sign-in of a token, if it still runs at `now`.
 pub fn running(tx: &mut Tx<'_>, token_sha256: &str, now: Ms) -> Result<Option<SessionRow>, DbError> {
     tx.one(
-        "SELECT account, seen_at_ms FROM session WHERE token_sha256 = ?1 AND expires_at_ms > ?2",
+        "SELECT account, seen_at_ms, acts_for FROM session WHERE token_sha256 = ?1 AND expires_at_ms > ?2",
         &[token_sha256.into(), now.0.into()],
-        |row| Ok(SessionRow { account: id(row, 0)?, seen_at: ms(row, 1)? }),
+        |row| {
+            let acts_for = row.opt_str(2)?.map(|_| id(row, 2)).transpose()?;
+            Ok(SessionRow { account: id(row, 0)?, seen_at: ms(row, 1)?, acts_for })
+        },
     )
+}
+
+/// Whoever is signed in acts for an organization from now on; for none, for themselves.
+pub fn act_for(tx: &mut Tx<'_>, token_sha256: &str, organization: Option<OrganizationId>) -> Result<(), DbError> {
+    let organization = organization.map(|organization| organization.to_string());
+    tx.exec("UPDATE session SET acts_for = ?2 WHERE token_sha256 = ?1", &[token_sha256.into(), organization.into()])?;
+    Ok(())
 }
 
 /// Notes that a sign-in was used.

@@ -209,11 +209,12 @@ pub fn list(tx: &mut Tx<'_>, keyset: &Keyset) -> Result<Vec<Owned>, DbError> {
     tx.all(select!("WHERE w.id < ?1 ORDER BY w.id DESC LIMIT ?2"), &[keyset.before(), keyset.limit()], read)
 }
 
-/// The workstations of one account, newest first.
-pub fn list_of(tx: &mut Tx<'_>, owner: AccountId, keyset: &Keyset) -> Result<Vec<Owned>, DbError> {
+/// The workstations of one account, newest first; `shared`: without those that work for the account's own person.
+pub fn list_of(tx: &mut Tx<'_>, owner: AccountId, shared: bool, keyset: &Keyset) -> Result<Vec<Owned>, DbError> {
+    let all = [Scope::Organization, if shared { Scope::Organization } else { Scope::Person }];
     tx.all(
-        select!("WHERE w.owner = ?1 AND w.id < ?2 ORDER BY w.id DESC LIMIT ?3"),
-        &[text(owner), keyset.before(), keyset.limit()],
+        select!("WHERE w.owner = ?1 AND w.id < ?2 AND w.scope IN (?4, ?5) ORDER BY w.id DESC LIMIT ?3"),
+        &[text(owner), keyset.before(), keyset.limit(), all[0].word().into(), all[1].word().into()],
         read,
     )
 }

@@ -4,7 +4,7 @@ use crate::api::Http;
 use crate::online::{Online, report};
 use crate::world::{HOME, PASSWORD, World, id, sign_in};
 use axum::http::Method;
-use leasehold_core::access::TokenScope;
+use leasehold_core::access::{OrganizationRole, TokenScope};
 use leasehold_core::ids::{MailId, PassId, SessionId, TokenId};
 use leasehold_core::license::{Scope, Share};
 use leasehold_core::random::Seeded;
@@ -13,60 +13,70 @@ use leasehold_db::testing::fresh_in_line;
 use leasehold_portal::Caller;
 use leasehold_portal::service::{assignments, devices, enable, organizations, outbox, own_account, sign_up};
 use leasehold_wire::portal::{
-    ChangeEmail, DEVICE_GRANT, DeviceRequest, NewEnableToken, NewMember, NewToken, RequestReset, SignUp,
+    ChangeEmail, ChangeMember, DEVICE_GRANT, DeviceRequest, NewEnableToken, NewMember, NewToken, RequestReset, SignUp,
 };
 use serde_json::{Value, json};
 use std::collections::BTreeSet;
 
-/// Statuses for nobody, a user who owns nothing, a member of the owner's organization, the administrator of another
-/// organization, the owner (administrator), an operator.
-type Row = (&'static str, &'static str, [u16; 6]);
+/// Statuses for nobody; a user who owns nothing; in the owner's organization a member, a viewer, a license manager and an
+/// administrator; the owner of another organization; the owner; an operator.
+type Row = (&'static str, &'static str, [u16; 9]);
 
-const WHO: [&str; 6] = ["nobody", "user", "member", "other administrator", "administrator", "operator"];
+const WHO: [&str; 9] =
+    ["nobody", "user", "member", "viewer", "license manager", "administrator", "other owner", "owner", "operator"];
 
-const ANYBODY: [u16; 6] = [200; 6];
-const ANYBODY_EMPTY: [u16; 6] = [204; 6];
-const SIGNED_IN: [u16; 6] = [401, 200, 200, 200, 200, 200];
-const SIGNED_IN_EMPTY: [u16; 6] = [401, 204, 204, 204, 204, 204];
-const OWNER: [u16; 6] = [401, 404, 404, 404, 200, 200];
-const OWNER_EMPTY: [u16; 6] = [401, 404, 404, 404, 204, 204];
-const OWNER_CREATES: [u16; 6] = [401, 404, 404, 404, 201, 201];
-/// The owner's own.
-const OWN_EMPTY: [u16; 6] = [401, 404, 404, 404, 204, 404];
-const OPERATOR: [u16; 6] = [401, 403, 403, 403, 403, 200];
-const OPERATOR_CREATES: [u16; 6] = [401, 403, 403, 403, 403, 201];
-/// For one's own organization, which everybody else does not have.
-const OWN_ORGANIZATION: [u16; 6] = [401, 409, 409, 201, 201, 409];
+const ANYBODY: [u16; 9] = [200; 9];
+const ANYBODY_EMPTY: [u16; 9] = [204; 9];
+const SIGNED_IN: [u16; 9] = [401, 200, 200, 200, 200, 200, 200, 200, 200];
+const SIGNED_IN_EMPTY: [u16; 9] = [401, 204, 204, 204, 204, 204, 204, 204, 204];
+/// What of the organization can be seen.
+const SEEN: [u16; 9] = [401, 404, 404, 200, 200, 200, 404, 200, 200];
+/// Its license servers and seats.
+const MANAGED: [u16; 9] = [401, 404, 404, 403, 200, 200, 404, 200, 200];
+const MANAGED_CREATES: [u16; 9] = [401, 404, 404, 403, 201, 201, 404, 201, 201];
+/// Its people.
+const PEOPLE: [u16; 9] = [401, 404, 404, 403, 403, 200, 404, 200, 200];
+const PEOPLE_CREATES: [u16; 9] = [401, 404, 404, 403, 403, 201, 404, 201, 201];
+const PEOPLE_EMPTY: [u16; 9] = [401, 404, 404, 403, 403, 204, 404, 204, 204];
+/// The owner's own, which is not the organization's.
+const PERSONAL: [u16; 9] = [401, 404, 404, 404, 404, 404, 404, 200, 200];
+const PERSONAL_EMPTY: [u16; 9] = [401, 404, 404, 404, 404, 404, 404, 204, 204];
+/// The same, and no operator's either.
+const OWN_EMPTY: [u16; 9] = [401, 404, 404, 404, 404, 404, 404, 204, 404];
+const OPERATOR: [u16; 9] = [401, 403, 403, 403, 403, 403, 403, 403, 200];
+const OPERATOR_CREATES: [u16; 9] = [401, 403, 403, 403, 403, 403, 403, 403, 201];
+/// For one's own organization or the one for which one may, which everybody else does not have.
+const FOR_ORGANIZATION: [u16; 9] = [401, 409, 409, 409, 201, 201, 201, 201, 409];
 /// A session is no workstation's key; see `online.rs` for those.
-const WORKSTATION_KEY: [u16; 6] = [401; 6];
+const WORKSTATION_KEY: [u16; 9] = [401; 9];
 
 const TABLE: &[Row] = &[
     ("get", "/healthz", ANYBODY_EMPTY),
     ("get", "/readyz", ANYBODY_EMPTY),
     ("get", "/openapi.json", ANYBODY),
-    ("post", "/api/v1/sessions", [201; 6]),
+    ("post", "/api/v1/sessions", [201; 9]),
     ("delete", "/api/v1/sessions/current", SIGNED_IN_EMPTY),
     ("get", "/api/v1/me", SIGNED_IN),
     ("patch", "/api/v1/me", SIGNED_IN),
-    ("put", "/api/v1/me/email", [401, 202, 202, 202, 202, 202]),
+    ("put", "/api/v1/me/email", [401, 202, 202, 202, 202, 202, 202, 202, 202]),
     ("delete", "/api/v1/me/email", SIGNED_IN_EMPTY),
     ("get", "/api/v1/me/sessions", SIGNED_IN),
     ("delete", "/api/v1/me/sessions", SIGNED_IN),
     // One's own, whoever one is: an operator has no other way here either.
     ("delete", "/api/v1/me/sessions/{session}", OWN_EMPTY),
     ("get", "/api/v1/me/tokens", SIGNED_IN),
-    ("post", "/api/v1/me/tokens", [401, 201, 201, 201, 201, 201]),
+    ("post", "/api/v1/me/tokens", [401, 201, 201, 201, 201, 201, 201, 201, 201]),
     ("delete", "/api/v1/me/tokens/{token}", OWN_EMPTY),
     // Whoever has the program's secret, which somebody has allowed.
     ("post", "/api/v1/device/authorize", ANYBODY),
     ("post", "/api/v1/device/token", ANYBODY),
     ("get", "/api/v1/device/codes/{code}", SIGNED_IN),
     ("post", "/api/v1/device/codes/{code}", SIGNED_IN),
-    ("post", "/api/v1/sign-ups", [202; 6]),
-    ("post", "/api/v1/sign-ups/confirm", [201; 6]),
-    ("post", "/api/v1/password-resets", [202; 6]),
-    ("post", "/api/v1/password-resets/confirm", [204; 6]),
-    ("post", "/api/v1/email-changes/confirm", [200; 6]),
+    ("post", "/api/v1/sign-ups", [202; 9]),
+    ("post", "/api/v1/sign-ups/confirm", [201; 9]),
+    ("post", "/api/v1/password-resets", [202; 9]),
+    ("post", "/api/v1/password-resets/confirm", [204; 9]),
+    ("post", "/api/v1/email-changes/confirm", [200; 9]),
     ("get", "/api/v1/mails", OPERATOR),
     ("get", "/api/v1/mails/{mail}", OPERATOR),
     ("post", "/api/v1/mails/{mail}/again", OPERATOR),
@@ -76,50 +86,51 @@ const TABLE: &[Row] = &[
     ("put", "/api/v1/me/password", SIGNED_IN_EMPTY),
     ("get", "/api/v1/accounts", OPERATOR),
     ("post", "/api/v1/accounts", OPERATOR_CREATES),
-    ("get", "/api/v1/accounts/{account}", OWNER),
+    ("get", "/api/v1/accounts/{account}", PERSONAL),
     ("get", "/api/v1/products", SIGNED_IN),
     ("post", "/api/v1/products", OPERATOR_CREATES),
     ("get", "/api/v1/products/{product}", SIGNED_IN),
     ("patch", "/api/v1/products/{product}", OPERATOR),
-    ("get", "/api/v1/licenses", OWNER),
+    ("get", "/api/v1/licenses", SEEN),
     ("post", "/api/v1/licenses", OPERATOR_CREATES),
-    ("get", "/api/v1/licenses/{license}", OWNER),
+    ("get", "/api/v1/licenses/{license}", SEEN),
     ("patch", "/api/v1/licenses/{license}", OPERATOR),
     ("post", "/api/v1/licenses/{license}/end", OPERATOR),
     ("post", "/api/v1/licenses/{license}/raise", OPERATOR),
-    ("get", "/api/v1/workstations", OWNER),
-    ("post", "/api/v1/workstations", OWNER_CREATES),
-    ("post", "/api/v1/workstations/inspect", OWNER),
-    ("get", "/api/v1/workstations/{workstation}", OWNER),
-    ("get", "/api/v1/workstations/{workstation}/documents", OWNER),
-    ("get", "/api/v1/workstations/{workstation}/history", OWNER),
-    ("get", "/api/v1/workstations/{workstation}/offers", OWNER),
-    ("post", "/api/v1/workstations/{workstation}/renew", OWNER_CREATES),
-    ("post", "/api/v1/workstations/{workstation}/revoke", OWNER),
-    ("get", "/api/v1/workstations/{workstation}/lost", OWNER),
-    ("post", "/api/v1/workstations/{workstation}/lost", OWNER),
-    ("get", "/api/v1/workstations/{workstation}/certificate", OWNER),
+    ("get", "/api/v1/workstations", SEEN),
+    ("post", "/api/v1/workstations", MANAGED_CREATES),
+    ("post", "/api/v1/workstations/inspect", MANAGED),
+    ("get", "/api/v1/workstations/{workstation}", SEEN),
+    ("get", "/api/v1/workstations/{workstation}/documents", SEEN),
+    ("get", "/api/v1/workstations/{workstation}/history", SEEN),
+    ("get", "/api/v1/workstations/{workstation}/offers", MANAGED),
+    ("post", "/api/v1/workstations/{workstation}/renew", MANAGED_CREATES),
+    ("post", "/api/v1/workstations/{workstation}/revoke", MANAGED),
+    ("get", "/api/v1/workstations/{workstation}/lost", MANAGED),
+    ("post", "/api/v1/workstations/{workstation}/lost", MANAGED),
+    ("get", "/api/v1/workstations/{workstation}/certificate", MANAGED),
     // Whoever does not own the key's workstation learns no more than that it is not theirs.
-    ("post", "/api/v1/receipts", [401, 409, 409, 409, 200, 200]),
-    ("put", "/api/v1/licenses/{license}/assignments/{account}", OWNER),
-    ("delete", "/api/v1/licenses/{license}/assignments/{account}", OWNER),
+    ("post", "/api/v1/receipts", [401, 409, 409, 403, 200, 200, 409, 200, 200]),
+    ("put", "/api/v1/licenses/{license}/assignments/{account}", MANAGED),
+    ("delete", "/api/v1/licenses/{license}/assignments/{account}", MANAGED),
     ("get", "/api/v1/organizations", SIGNED_IN),
-    ("get", "/api/v1/organizations/{organization}/members", OWNER),
-    ("post", "/api/v1/organizations/{organization}/members", OWNER_CREATES),
-    ("delete", "/api/v1/organizations/{organization}/members/{account}", OWNER_EMPTY),
-    ("post", "/api/v1/workstations/{workstation}/recall", OWNER_EMPTY),
-    ("get", "/api/v1/workstations/{workstation}/pins", OWNER),
-    ("post", "/api/v1/workstations/{workstation}/pins", OWNER),
-    ("post", "/api/v1/workstations/online", OWN_ORGANIZATION),
-    ("post", "/api/v1/workstations/tokens", OWN_ORGANIZATION),
+    ("get", "/api/v1/organizations/{organization}/members", SEEN),
+    ("post", "/api/v1/organizations/{organization}/members", PEOPLE_CREATES),
+    ("patch", "/api/v1/organizations/{organization}/members/{account}", PEOPLE),
+    ("delete", "/api/v1/organizations/{organization}/members/{account}", PEOPLE_EMPTY),
+    ("post", "/api/v1/workstations/{workstation}/recall", PERSONAL_EMPTY),
+    ("get", "/api/v1/workstations/{workstation}/pins", PERSONAL),
+    ("post", "/api/v1/workstations/{workstation}/pins", PERSONAL),
+    ("post", "/api/v1/workstations/online", FOR_ORGANIZATION),
+    ("post", "/api/v1/workstations/tokens", FOR_ORGANIZATION),
     ("post", "/api/v1/sync", WORKSTATION_KEY),
     ("get", "/api/v1/sync/wait", WORKSTATION_KEY),
     ("get", "/api/v1/sync/pins", WORKSTATION_KEY),
     ("post", "/api/v1/sync/pins", WORKSTATION_KEY),
     ("post", "/api/v1/sync/write-offs", WORKSTATION_KEY),
     // What stands in the body says who may: a token that was made for this, and a receipt that the ended key signed.
-    ("post", "/api/v1/sync/enable", [201; 6]),
-    ("post", "/api/v1/sync/receipts", [200; 6]),
+    ("post", "/api/v1/sync/enable", [201; 9]),
+    ("post", "/api/v1/sync/receipts", [200; 9]),
     ("get", "/api/v1/audit", OPERATOR),
     ("get", "/api/v1/overview", OPERATOR),
 ];
@@ -186,6 +197,16 @@ fn every_route_answers_everybody_as_the_table_says() {
         let wish = NewMember { email: email.into() };
         organizations::add_member(&world.portal, &ada, organization, &wish).unwrap();
     }
+    for (name, role) in [
+        ("vera", OrganizationRole::Viewer),
+        ("liam", OrganizationRole::LicenseManager),
+        ("dora", OrganizationRole::Administrator),
+    ] {
+        let account = id(&world.customer(name));
+        let wish = NewMember { email: format!("{name}@studio.example") };
+        organizations::add_member(&world.portal, &ada, organization, &wish).unwrap();
+        organizations::change_member(&world.portal, &ada, organization, account, ChangeMember { role }).unwrap();
+    }
     assignments::assign(&world.portal, &ada, license, id(&mia), 2).unwrap();
     // For one person, so that it does not take all that floats.
     assignments::assign(&world.portal, &ada, license, id(&ada), 3).unwrap();
@@ -198,6 +219,9 @@ fn every_route_answers_everybody_as_the_table_says() {
         None,
         Some("user@studio.example"),
         Some("mia@studio.example"),
+        Some("vera@studio.example"),
+        Some("liam@studio.example"),
+        Some("dora@studio.example"),
         Some("bob@studio.example"),
         Some("ada@studio.example"),
         Some("olga@acme.example"),
@@ -271,6 +295,7 @@ fn every_route_answers_everybody_as_the_table_says() {
             ("post", "/api/v1/workstations/{workstation}/renew") => json!({}),
             ("post", "/api/v1/receipts" | "/api/v1/sync/receipts") => json!({ "receipt": receipt }),
             ("put", "/api/v1/licenses/{license}/assignments/{account}") => json!({ "seats": 3 }),
+            ("patch", "/api/v1/organizations/{organization}/members/{account}") => json!({ "role": "viewer" }),
             ("post", "/api/v1/organizations/{organization}/members") => json!({ "email": "user@studio.example" }),
             ("post", "/api/v1/workstations/{workstation}/lost") => json!({}),
             ("post", "/api/v1/workstations/{workstation}/recall") => json!({ "license": license, "seats": 1 }),

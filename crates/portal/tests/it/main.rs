@@ -14,6 +14,7 @@ mod pages;
 mod people;
 mod pins;
 mod race;
+mod roles;
 mod sign_in;
 mod store;
 mod workstations;

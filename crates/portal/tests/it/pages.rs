@@ -79,8 +79,8 @@ fn hidden(page: &str, name: &str) -> String {
     value[..value.find('"').unwrap()].to_owned()
 }
 
-/// Statuses for nobody, a user who owns nothing, a member of the owner's organization, the administrator of another
-/// organization, the owner (administrator), an operator.
+/// Statuses for nobody, a user who owns nothing, a member of the owner's organization, the owner of another organization,
+/// the owner, an operator. What the roles between may do is asked of the API, in `access.rs`, and of pages in `roles.rs`.
 type Row = (&'static str, &'static str, [u16; 6]);
 
 const SIGNED_IN: [u16; 6] = [303, 200, 200, 200, 200, 200];
@@ -142,9 +142,13 @@ const TABLE: &[Row] = &[
     ("GET", "/licenses/{license}/take-back/{account}", OWNER),
     ("POST", "/licenses/{license}/take-back/{account}", OWNER_DOES),
     ("GET", "/organization", [303, 404, 404, 303, 303, 404]),
+    ("GET", "/organization/switch", SIGNED_IN),
+    ("POST", "/organization/switch", SIGNED_IN_DOES),
     ("GET", "/organizations/{organization}", OWNER),
     ("GET", "/organizations/{organization}/live", OWNER),
     ("POST", "/organizations/{organization}/members", OWNER_DOES),
+    ("GET", "/organizations/{organization}/members/{account}/role", OWNER),
+    ("POST", "/organizations/{organization}/members/{account}/role", OWNER_DOES),
     ("GET", "/organizations/{organization}/members/{account}/remove", OWNER),
     ("POST", "/organizations/{organization}/members/{account}/remove", OWNER_DOES),
     ("GET", "/workstations", SIGNED_IN),
@@ -281,6 +285,8 @@ fn every_page_answers_everybody_as_the_table_says() {
             "/licenses/{license}/assign" => {
                 browser.post(&path, &[("account", &id(&mia).to_string()), ("assign_seats", "3")])
             }
+            "/organization/switch" => browser.post(&path, &[("organization", "me")]),
+            "/organizations/{organization}/members/{account}/role" => browser.post(&path, &[("role", "viewer")]),
             "/organizations/{organization}/members" => browser.post(&path, &[("email", "user@studio.example")]),
             "/workstations/{workstation}/recall" => browser.post(&path, &[("license", &license), ("seats", "1")]),
             "/workstations/{workstation}/offline" => browser.post(&path, &[("step", "confirm"), (&seats, "1")]),
@@ -305,7 +311,7 @@ fn every_page_answers_everybody_as_the_table_says() {
 
     let start = db.snapshot().unwrap();
     for (method, template, expected) in TABLE {
-        let whos = ["nobody", "user", "member", "other administrator", "administrator", "operator"];
+        let whos = ["nobody", "user", "member", "other owner", "owner", "operator"];
         for (who, (browser, expected)) in whos.iter().zip(browsers.iter().zip(expected)) {
             db.restore(&start).unwrap();
             // A restored database has other bytes than the one it was saved from.

@@ -21,13 +21,13 @@ fn hostile(chars: usize) -> String {
 }
 
 /// Ada's organization with ten seats.
-struct Site {
-    license: LicenseId,
-    organization: OrganizationId,
-    ada: Caller,
+pub(crate) struct Site {
+    pub(crate) license: LicenseId,
+    pub(crate) organization: OrganizationId,
+    pub(crate) ada: Caller,
 }
 
-fn site(world: &World) -> Site {
+pub(crate) fn site(world: &World) -> Site {
     let ada = world.customer("ada");
     let license = world.license(&ada, world.product("studio"), 10);
     // Who has bought is an organization from then on.
@@ -58,7 +58,7 @@ fn members_come_and_go_and_who_has_seats_stays() {
     let browser = Browser::of(&http, Some("ada@studio.example"));
     assert_eq!(location(&browser.get("/organization")), here);
     let page = browser.get(&here);
-    assert!(page.text().contains("administrator") && page.text().contains("ada@studio.example"), "{}", page.text());
+    assert!(page.text().contains("owner") && page.text().contains("ada@studio.example"), "{}", page.text());
 
     let before = db.snapshot().unwrap();
     for (email, why) in [

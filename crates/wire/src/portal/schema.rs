@@ -1,6 +1,6 @@
 //! Schemas of the types that come from `leasehold-core`, which knows no OpenAPI.
 
-use leasehold_core::access::TokenScope;
+use leasehold_core::access::{OrganizationRole, TokenScope};
 use leasehold_core::license::{Channel, Kind, Mode, Scope, Share};
 use utoipa::openapi::schema::{Array, ArrayBuilder, KnownFormat, Object, ObjectBuilder, SchemaFormat, Type};
 
@@ -14,6 +14,14 @@ pub(super) fn kind_words() -> Object {
 
 pub(super) fn channel_words() -> Object {
     words(Channel::ALL.iter().map(|word| word.word()))
+}
+
+pub(super) fn organization_role_words() -> Object {
+    words(OrganizationRole::ALL.iter().map(|word| word.word()))
+}
+
+pub(super) fn member_role_words() -> Object {
+    words(OrganizationRole::ALL.iter().filter(|role| **role != OrganizationRole::Owner).map(|word| word.word()))
 }
 
 pub(super) fn share_words() -> Object {

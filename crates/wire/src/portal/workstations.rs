@@ -223,8 +223,8 @@ pub struct HeldLine {
     pub channel: Channel,
     /// Seats; without those that the server gave back by receipt.
     pub seats: u32,
-    /// Of these, seats that applications were using when the server synced last, or all if they are kept for use without the
-    /// portal; absent if it does not sync.
+    /// Of these, seats that applications were using when the server synced last, those included that run out on seats that
+    /// were kept before; or all if they are kept for use without the portal; absent if it does not sync.
     pub used: Option<u32>,
     /// Seats that were asked back and are still to come.
     pub recalled: u32,

@@ -11,6 +11,7 @@ use crate::pages::{Answer, go};
 use crate::service::{assignments, licenses, organizations};
 use axum::http::Uri;
 use axum::response::{IntoResponse, Response};
+use leasehold_core::access::PortalAction;
 use leasehold_core::ids::{AccountId, LicenseId};
 use leasehold_core::license::{Kind, Mode};
 use leasehold_core::time::Ms;
@@ -222,6 +223,7 @@ fn page_of(viewer: &Viewer, sight: &Sight, notices: &[Notice], refused: &Refused
     let license = &sight.license;
     let (now, operator, here) = (viewer.now(), viewer.is_operator(), address(license.id));
     let may_change = operator && license.ended_at.is_none();
+    let gives = viewer.may(PortalAction::ManageSeats, license.owner.id);
     let actions = html! {
         @if may_change { (link_button("End License", &format!("{here}/end"), Button::Danger)) }
     };
@@ -234,8 +236,8 @@ fn page_of(viewer: &Viewer, sight: &Sight, notices: &[Notice], refused: &Refused
         (figures(license))
         @if license.organization.is_some() {
             h2 { "Assigned to" }
-            (people::table_of(license, now))
-            @if license.running {
+            (people::table_of(license, gives, now))
+            @if license.running && gives {
                 (people::assign_card(license, &sight.people, refused.assignment.as_ref()))
             }
         }
@@ -299,7 +301,7 @@ pub(in crate::pages) async fn live(watcher: Watcher, ApiPath(license): ApiPath<L
 fn parts(viewer: &Viewer, license: &License) -> Fragments {
     vec![
         ("figures", figures(license)),
-        ("assigned", people::table_of(license, viewer.now())),
+        ("assigned", people::table_of(license, viewer.may(PortalAction::ManageSeats, license.owner.id), viewer.now())),
         ("holders", holder_table(license, viewer)),
     ]
 }

@@ -25,8 +25,8 @@ const COLUMNS: &[Column] = &[
     Column::new("action", "").end(),
 ];
 
-/// To whom seats are assigned: live.
-pub(super) fn table_of(license: &License, now: Ms) -> Markup {
+/// To whom seats are assigned, with ways to take them back for whoever `gives` them: live.
+pub(super) fn table_of(license: &License, gives: bool, now: Ms) -> Markup {
     let rows = license.assignments.iter().map(|given| {
         let take_back = format!("{}/take-back/{}", address(license.id), given.account.id);
         Row::from(vec![
@@ -34,7 +34,7 @@ pub(super) fn table_of(license: &License, now: Ms) -> Markup {
             html! { strong { (number(given.seats.into())) } },
             stack(in_effect(license, given, now)),
             html! { (number(given.seats_out.into())) },
-            link_button("Take back", &take_back, Button::Danger),
+            html! { @if gives { (link_button("Take back", &take_back, Button::Danger)) } },
         ])
     });
     let (nobody, next) = match license.running {

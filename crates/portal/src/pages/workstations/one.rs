@@ -10,6 +10,7 @@ use crate::pages::{Answer, audit};
 use crate::service::workstations;
 use axum::http::Uri;
 use axum::response::IntoResponse;
+use leasehold_core::access::PortalAction;
 use leasehold_core::ids::WorkstationId;
 use leasehold_core::license::Mode;
 use leasehold_core::time::Ms;
@@ -468,12 +469,13 @@ fn page_of(viewer: &Viewer, workstation: &Workstation, past: &Past, query: &List
     let issued_now = query.get("issued") == Some(workstation.newest_rev.to_string().as_str());
     let just_issued = active && issued_now && !is_online(workstation);
     let issued_title = if is_online(workstation) { "Documents issued" } else { "Activation files issued" };
+    let manages = viewer.may(PortalAction::ManageWorkstation, workstation.owner.id);
     let content = html! {
-        (page_header(&workstation.name, "", actions(workstation, just_issued)))
+        (page_header(&workstation.name, "", html! { @if manages { (actions(workstation, just_issued)) } }))
         @if just_issued { (next_step(workstation)) }
         h2 { "What it holds" }
         (lines(workstation, viewer))
-        div.columns { (standing(workstation, viewer)) (how_to_disable(workstation)) }
+        div.columns { (standing(workstation, viewer)) @if manages { (how_to_disable(workstation)) } }
         @if let Some(usage) = &workstation.usage { h2 { "Usage" } (reported(usage, now)) }
         h2 { (issued_title) }
         (documents(&past.issued, workstation.mode, now))

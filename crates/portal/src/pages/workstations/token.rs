@@ -19,8 +19,8 @@ const TITLE: &str = "Enable without a screen";
 
 fn form_page(viewer: &Viewer, fields: &Fields, mistake: &Mistake) -> Markup {
     let for_me = ("person", "Only me");
-    let for_all = ("organization", "Everybody in my organization");
-    let options = match viewer.administers() {
+    let for_all = ("organization", "Everybody in the organization");
+    let options = match viewer.organization() {
         Some(_) => vec![for_all, for_me],
         None => vec![for_me],
     };
@@ -33,7 +33,7 @@ fn form_page(viewer: &Viewer, fields: &Fields, mistake: &Mistake) -> Markup {
                 (Field::new("scope", "For whom the server is to work").required().value(fields.get("scope"))
                     .error(mistake.at("scope", "For whom").as_deref()).select(&options))
                 p.hint {
-                    @if viewer.administers().is_some() { "For everybody it gives the organization's floating seats; for you, your own licenses and those that are assigned to you, on its own machine only. " }
+                    @if viewer.organization().is_some() { "For everybody it gives the organization's floating seats; for you, your own licenses and those that are assigned to you, on its own machine only. " }
                     @else { "It gives your own licenses and those that are assigned to you, on its own machine only. " }
                     "The token enables one license server, once, within a day. It cannot do anything else."
                 }
