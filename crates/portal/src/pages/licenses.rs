@@ -17,6 +17,7 @@ use crate::failure::sentence_time;
 use crate::service::{Caller, assignments, licenses, overview};
 use axum::http::Uri;
 use axum::response::IntoResponse;
+use leasehold_core::access::PortalAction;
 use leasehold_core::ids::{AccountId, LicenseId};
 use leasehold_core::license::{Kind, Term};
 use leasehold_core::time::Ms;
@@ -299,11 +300,14 @@ pub(super) async fn list(viewer: Viewer, uri: Uri) -> Answer {
     let operator = viewer.is_operator();
     let actions = html! {
         @if operator { (link_button("Sell License", &sell_address(query.get("owner")), Button::Primary)) }
-        @else { (link_button("Activate Workstation", "/workstations/activate", Button::Primary)) }
+        @else if viewer.may_here(PortalAction::ManageWorkstation) {
+            (link_button("Activate Workstation", "/workstations/activate", Button::Primary))
+        }
     };
-    let (title, lead) = match operator {
-        true => ("Licenses", "What was sold, and where the seats are."),
-        false => ("My licenses", "What is yours to use, and at which workstation the seats are."),
+    let (title, lead) = match (operator, viewer.acts_for_others()) {
+        (true, _) => ("Licenses", "What was sold, and where the seats are."),
+        (false, true) => ("Licenses", "What the organization has, and at which workstation the seats are."),
+        (false, false) => ("My licenses", "What is yours to use, and at which workstation the seats are."),
     };
     let content = html! {
         (page_header(title, lead, actions))

@@ -121,6 +121,11 @@ impl Viewer {
         self.caller.organization().map(|one| one.organization)
     }
 
+    /// Whether they act for an organization that is not theirs.
+    pub(super) fn acts_for_others(&self) -> bool {
+        self.caller.acts_for().is_some()
+    }
+
     /// The organizations for which they can act, with what they are there.
     pub(super) fn organizations(&self) -> Vec<Standing> {
         self.caller.organizations().cloned().collect()
@@ -159,12 +164,14 @@ impl Viewer {
 /// A whole document, for somebody who may not be signed in.
 pub(super) fn page(front: &Front, caller: &Caller, head: Head<'_>, content: Markup) -> Markup {
     let Head { title, current, width, notices, live } = head;
-    let acts_for = caller.acts_for().map(|one| format!("for {}", one.name));
+    let acts_for = caller.acts_for().map(|one| one.name.as_str());
+    let email = caller.account().map_or("", |account| &account.email);
+    let acting = format!("{email} acts for it");
     let own = caller.administers();
     let can_switch = caller.organizations().any(|one| Some(one.organization) != own);
     let account = caller.account().map(|account| Account {
-        name: acts_for.as_deref().unwrap_or(&account.name),
-        detail: &account.email,
+        name: acts_for.unwrap_or(&account.name),
+        detail: if acts_for.is_some() { &acting } else { &account.email },
         links: if can_switch { SWITCHER_LINKS } else { ACCOUNT_LINKS },
         sign_out: "/sign-out",
     });

@@ -84,6 +84,11 @@ fn role_words(role: OrganizationRole) -> (&'static str, &'static str) {
     }
 }
 
+fn capitalized(word: &str) -> String {
+    let mut letters = word.chars();
+    letters.next().map(|first| first.to_uppercase().chain(letters).collect()).unwrap_or_default()
+}
+
 fn role_badge(role: OrganizationRole) -> Markup {
     let tone = match role {
         OrganizationRole::Owner | OrganizationRole::Administrator => Tone::Info,
@@ -116,8 +121,10 @@ fn people(sight: &Sight, viewer: &Viewer) -> Markup {
     let members = members.iter().map(|member| {
         let at = format!("{}/members/{}", address(organization.id), member.account.id);
         let action = html! {
-            @if may(PortalAction::ManageRoles) { (link_button("Role", &format!("{at}/role"), Button::Plain)) }
-            @if may(PortalAction::ManagePeople) { (link_button("Remove", &format!("{at}/remove"), Button::Danger)) }
+            div.actions {
+                @if may(PortalAction::ManageRoles) { (link_button("Role", &format!("{at}/role"), Button::Plain)) }
+                @if may(PortalAction::ManagePeople) { (link_button("Remove", &format!("{at}/remove"), Button::Danger)) }
+            }
         };
         row(&member.account, member.role, (&member.assigned, member.added_at.0), action, now)
     });
@@ -139,7 +146,7 @@ fn add_card(organization: OrganizationId, email: &str, mistake: &Mistake) -> Mar
             p { "A member can be given seats of the organization's licenses, and uses them at license servers of their own." }
             form #add-member method="post" action={ (address(organization)) "/members" } {
                 (Field::new("email", "Email address").required().value(email)
-                    .hint("Of somebody who has an account at this portal. The vendor makes accounts; ask there if one is missing.")
+                    .hint("Of somebody who has an account at this portal. Who has none makes one first, or asks the vendor for one.")
                     .error(mistake.at("email", "The email address").as_deref()).email())
                 div.actions { (button("Add Member", Button::Primary)) }
             }
@@ -220,7 +227,9 @@ pub(super) async fn switch(viewer: Viewer, fields: Fields) -> Answer {
 fn role_page(viewer: &Viewer, sight: &Sight, member: &Member, mistake: &Mistake) -> Markup {
     let here = address(sight.organization.id);
     let roles = OrganizationRole::ALL.iter().filter(|role| **role != OrganizationRole::Owner);
-    let options: Vec<_> = roles.map(|role| (role.word(), role_words(*role).0, role_words(*role).1)).collect();
+    let roles: Vec<_> =
+        roles.map(|role| (role.word(), capitalized(role_words(*role).0), role_words(*role).1)).collect();
+    let options: Vec<_> = roles.iter().map(|(word, name, means)| (*word, name.as_str(), *means)).collect();
     let content = card(
         "",
         html! {

@@ -350,6 +350,7 @@ async fn portal_pages(site: &Site, workstation: &str, judge: &mut Judge) {
         "/workstations/receipt",
         "/workstations/token",
         "/organization",
+        "/organization/switch",
         "/account",
         "/account?done=email",
         "/device",
