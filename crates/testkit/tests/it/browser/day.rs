@@ -19,7 +19,6 @@ fn a_day_of_a_studio() {
             super::set_up(&site, &window).await;
             window.set_scheme(Scheme::Light).await;
             assign(&site, &window).await;
-            look_after_it(&site, &window).await;
             enable_for_one(&site, &window).await;
             let lease = check_out(&site, &window).await;
             take_back(&site, &window).await;
@@ -41,32 +40,6 @@ async fn assign(site: &Site, window: &Window) {
     window.press("Assign").await;
     // The name alone stands in the list of people before.
     window.see("main", "1 seat assigned to Mira Olsen").await;
-}
-
-/// Who was a user gets a part in looking after the organization, switches to it, and sees it.
-async fn look_after_it(site: &Site, window: &Window) {
-    window.open(&format!("{}/organization", site.portal)).await;
-    window.follow("Role").await;
-    window.see("main", "Role of Mira Olsen").await;
-    window.choose_one("role", "viewer").await;
-    window.picture("portal-role.png").await;
-    window.press("Change Role").await;
-    window.see("#notices", "Mira Olsen is viewer now.").await;
-    let here = window.url().await;
-    let organization = here.rsplit('/').next().unwrap().split('?').next().unwrap();
-
-    window.forget().await;
-    window.sign_in(&site.portal, MEMBER).await;
-    window.open(&format!("{}/organization/switch", site.portal)).await;
-    window.choose_one("organization", organization).await;
-    window.press("Switch").await;
-    let seen = window.see("main", "Mira Olsen").await;
-    assert!(seen.contains("viewer") && !seen.contains("Remove"), "{seen}");
-    window.open(&format!("{}/licenses/{}", site.portal, site.licenses[0])).await;
-    let seen = window.see("main", "Where the seats are").await;
-    assert!(!seen.contains("Assign seats") && !seen.contains("Take back"), "{seen}");
-    window.forget().await;
-    window.sign_in(&site.portal, CUSTOMER).await;
 }
 
 /// By the license server's administrator, with the account of the person who works there.
