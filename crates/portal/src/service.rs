@@ -177,6 +177,11 @@ impl Caller {
         self.actor().account().ok_or(Failure::SignIn)
     }
 
+    /// Whether of an account's things they see only what is its organization's.
+    fn sees_shared_only(&self, owner: AccountId) -> bool {
+        matches!(self.whose(Some(owner)), Whose::Organizations(_)) && !self.is_operator()
+    }
+
     /// For whom something is done: the account that is named, or that whose organization they act for, or their own.
     fn on_behalf_of(&self, named: Option<AccountId>) -> Result<AccountId, Failure> {
         let own = self.id()?;
@@ -197,8 +202,7 @@ fn allow(caller: &Caller, action: PortalAction, owner: Option<AccountId>) -> Res
 
 /// The same for a license server. One that works for its owner's own person is nobody else's.
 fn allow_at(caller: &Caller, action: PortalAction, workstation: &WorkstationRow) -> Result<(), Failure> {
-    let shared = matches!(caller.whose(Some(workstation.owner)), Whose::Organizations(_)) && !caller.is_operator();
-    if shared && workstation.scope != Scope::Organization {
+    if caller.sees_shared_only(workstation.owner) && workstation.scope != Scope::Organization {
         return Err(Failure::NotFound);
     }
     allow(caller, action, Some(workstation.owner))
@@ -216,7 +220,8 @@ fn scoped(caller: &Caller, action: PortalAction, whose: Whose) -> Result<(), Fai
     if scopes.contains(&needed) { Ok(()) } else { Err(AccountFailure::Scope { needed }.into()) }
 }
 
-/// Whose things a list shows: one's own or those of the organization for which one acts, or for operators whosever they ask for (`None`: everybody's).
+/// Whose things a list shows: one's own or those of the organization for which one acts, or for operators whosever they
+/// ask for (`None`: everybody's).
 fn owner_filter(caller: &Caller, asked: Option<AccountId>) -> Result<Option<AccountId>, Failure> {
     if caller.is_operator() {
         return Ok(asked);

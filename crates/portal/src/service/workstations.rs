@@ -6,7 +6,7 @@ use crate::failure::Failure;
 use crate::store::sync::{self, Stated};
 use crate::store::workstations::{self, Owned};
 use crate::store::{audit, bells, documents, licenses, pins, receipts};
-use leasehold_core::access::{PortalAction, Whose};
+use leasehold_core::access::PortalAction;
 use leasehold_core::grant::{self, counted_pinned, counted_seats, counted_until};
 use leasehold_core::ids::{LicenseId, WorkstationId};
 use leasehold_core::license::Mode;
@@ -172,7 +172,7 @@ pub(super) fn view(tx: &mut Tx<'_>, workstation: &Owned, now: Ms) -> Result<Work
 pub fn list(portal: &Portal, caller: &Caller, query: &OwnedQuery) -> Result<Page<Workstation>, Failure> {
     let owner = super::owner_filter(caller, query.owner)?;
     let (keys, now) = (keyset(&query.page())?, portal.now());
-    let shared = matches!(caller.whose(owner), Whose::Organizations(_)) && !caller.is_operator();
+    let shared = owner.is_some_and(|owner| caller.sees_shared_only(owner));
     portal.db().read(move |tx| {
         let rows = match owner {
             Some(owner) => workstations::list_of(tx, owner, shared, &keys)?,

@@ -1,6 +1,6 @@
 //! Table `session`: sign-ins, by the hash of their token.
 
-use super::{id, ms, text, time};
+use super::{id, ms, opt_id, text, time};
 use leasehold_core::ids::{AccountId, OrganizationId, SessionId};
 use leasehold_core::time::Ms;
 use leasehold_db::{DbError, Tx};
@@ -59,10 +59,7 @@ pub fn running(tx: &mut Tx<'_>, token_sha256: &str, now: Ms) -> Result<Option<Se
     tx.one(
         "SELECT account, seen_at_ms, acts_for FROM session WHERE token_sha256 = ?1 AND expires_at_ms > ?2",
         &[token_sha256.into(), now.0.into()],
-        |row| {
-            let acts_for = row.opt_str(2)?.map(|_| id(row, 2)).transpose()?;
-            Ok(SessionRow { account: id(row, 0)?, seen_at: ms(row, 1)?, acts_for })
-        },
+        |row| Ok(SessionRow { account: id(row, 0)?, seen_at: ms(row, 1)?, acts_for: opt_id(row, 2)? }),
     )
 }
 
