@@ -169,7 +169,8 @@ impl LicenseServer {
 /// The `leasehold` binary of the same build.
 pub(crate) fn build() -> Result<PathBuf> {
     let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
-    run(Command::new(cargo).args(["build", "--quiet", "--release", "-p", "leasehold"]).stderr(Stdio::inherit()))?;
+    // Not quiet: where the last build was of other packages too, this one takes minutes, and a silent wait looks like a stall.
+    run(Command::new(cargo).args(["build", "--release", "-p", "leasehold"]).stderr(Stdio::inherit()))?;
     Ok(std::env::current_exe()?.with_file_name("leasehold"))
 }
 
