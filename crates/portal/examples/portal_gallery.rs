@@ -217,11 +217,23 @@ impl Gallery {
             None => Term::Perpetual { maintenance_until: self.in_days(200).utc_date() },
         };
         let (kind, channel) = (Kind::Floating, Channel::Commercial);
-        NewLicense { owner, product, seats, kind, channel, term, starts_on: None, label: String::new() }
+        NewLicense {
+            owner,
+            product,
+            seats,
+            kind,
+            channel,
+            term,
+            starts_on: None,
+            label: String::new(),
+            organization: None,
+        }
     }
 
     fn sold(&self, channel: Channel, label: &str, wish: NewLicense) -> Result<LicenseId, Failure> {
-        let wish = NewLicense { channel, label: label.into(), ..wish };
+        // What a class or a team tries out together is the organization's.
+        let organization = (!label.is_empty() && channel != Channel::Commercial).then_some(true);
+        let wish = NewLicense { channel, label: label.into(), organization, ..wish };
         Ok(licenses::create(&self.portal, &self.operator, None, &wish)?.id)
     }
 
@@ -235,7 +247,7 @@ impl Gallery {
         let key = SigningKey::generate();
         let line = |&(license, seats, days): &_| ChosenLine { license, seats, until: Time(self.in_days(days)) };
         let lines = Some(lines.iter().map(line).collect());
-        let wish = Wish { name: Some(name.into()), lines, account: Some(account), workstation: None };
+        let wish = Wish { name: Some(name.into()), lines, account: Some(account), ..Wish::default() };
         let file = request(self.clock.wall(), &key, host, None);
         let activated = activation::activate(&self.portal, &self.operator, None, file.as_bytes(), &wish)?;
         Ok((key, activated))

@@ -5,6 +5,7 @@
 
 mod account;
 mod giving_up;
+mod organization;
 mod pin;
 
 pub use account::AccountFailure;
@@ -17,6 +18,7 @@ use leasehold_db::DbError;
 use leasehold_trust::FileProblem;
 use leasehold_web::problem::{ApiProblem, Problem, internal, who};
 use leasehold_wire::portal::WorkstationStatus;
+pub use organization::OrganizationFailure;
 
 /// The vendor's side of the portal.
 const OPERATOR: &str = "the vendor's operator";
@@ -204,20 +206,9 @@ pub enum Failure {
     /// The token that enables a server was used, has ended, or never was.
     #[error("unknown token")]
     EnableToken,
-    /// Seats of an organization's license go to its members.
-    #[error("no member")]
-    NotMember {
-        /// The account's address.
-        email: String,
-    },
-    /// A member who has seats cannot be removed.
-    #[error("a member with seats")]
-    HasSeats {
-        /// The account's address.
-        email: String,
-        /// Seats assigned to it.
-        seats: u32,
-    },
+    /// An organization, or who is in it, stands in the way.
+    #[error(transparent)]
+    Organization(#[from] OrganizationFailure),
     /// A new workstation would hold nothing.
     #[error("nothing to give")]
     NothingToGive,
@@ -343,19 +334,7 @@ impl Failure {
                         who::YOU,
                     )
             }
-            Failure::NotMember { email } => {
-                Problem::new(409, "NOT_A_MEMBER", "Seats can be given to members of the organization only.")
-                    .detail(format!("{email} is not a member."))
-                    .next("Add them to the organization first.", who::YOU)
-            }
-            Failure::HasSeats { email, seats } => {
-                Problem::new(409, "HAS_SEATS", "Somebody who has seats cannot be removed.")
-                    .detail(match seats {
-                        1 => format!("1 seat is assigned to `{email}`."),
-                        _ => format!("{seats} seats are assigned to `{email}`."),
-                    })
-                    .next("Take the seats back on the pages of their licenses, then remove the person.", who::YOU)
-            }
+            Failure::Organization(failure) => failure.problem(),
             workstation => workstation.about_giving_up().unwrap_or_else(|| workstation.about_workstation()),
         }
     }

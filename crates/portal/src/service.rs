@@ -34,6 +34,7 @@ pub use idempotency::IdempotencyKey;
 
 use crate::failure::{AccountFailure, Failure};
 use crate::store::Keyset;
+use crate::store::licenses::LicenseRow;
 use crate::store::organizations::Standing;
 use crate::store::workstations::WorkstationRow;
 use leasehold_core::access::{
@@ -206,6 +207,14 @@ fn allow_at(caller: &Caller, action: PortalAction, workstation: &WorkstationRow)
         return Err(Failure::NotFound);
     }
     allow(caller, action, Some(workstation.owner))
+}
+
+/// The same for a license. One that is for its owner's own person is nobody else's.
+fn allow_of(caller: &Caller, action: PortalAction, license: &LicenseRow) -> Result<(), Failure> {
+    if caller.sees_shared_only(license.owner.id) && license.organization.is_none() {
+        return Err(Failure::NotFound);
+    }
+    allow(caller, action, Some(license.owner.id))
 }
 
 /// Whether a token is made for what its account may do. What an operator may do with other people's things is the vendor's.

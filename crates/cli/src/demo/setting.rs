@@ -158,6 +158,8 @@ fn sell(portal: &Rest, sign_ins: &SignIns) -> Result<(), Failure> {
             term,
             starts_on: Some(in_days(0)),
             label: label.to_owned(),
+            // The studio tries the product out together.
+            organization: Some(true),
         };
         let key = format!("demo-license-{}", label.split(' ').next().unwrap_or(label));
         let _: License = operator.post("/api/v1/licenses", Some(&key), &license)?;
@@ -173,6 +175,7 @@ fn activate(portal: &Rest, server: &Rest, sign_ins: &SignIns) -> Result<(), Fail
         request,
         name: Some("Brightframe main site".to_owned()),
         lines: None,
+        scope: None,
         account: None,
         workstation: None,
     };

@@ -16,8 +16,10 @@ pub enum Part {
 /// A license, as far as it decides who may have seats of it.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Shared {
-    /// Who owns it, for themselves or for the organization that they administer.
+    /// Who owns it, for themselves or for the organization that is theirs.
     pub owner: AccountId,
+    /// It is their organization's, and not their own person's.
+    pub of_organization: bool,
     /// Floating or named.
     pub kind: Kind,
 }
@@ -33,9 +35,10 @@ impl Shared {
         if own { Part::Floating } else { Part::Of(account) }
     }
 
-    /// Whether that workstation may have new seats of it: those of a named license are for people.
+    /// Whether that workstation may have new seats of it: those of a named license are for people, and a person's own
+    /// license is nobody else's.
     pub fn open_to(&self, scope: Scope) -> bool {
-        self.kind == Kind::Floating || scope == Scope::Person
+        scope == Scope::Person || (self.kind == Kind::Floating && self.of_organization)
     }
 }
 
@@ -52,7 +55,7 @@ mod tests {
     #[test]
     fn a_persons_own_licenses_and_those_assigned_to_them() {
         let (owner, member) = (account(1), account(2));
-        let license = Shared { owner, kind: Kind::Floating };
+        let license = Shared { owner, of_organization: true, kind: Kind::Floating };
         assert_eq!(license.part(owner, Scope::Organization, false), Part::Floating);
         assert_eq!(license.part(owner, Scope::Organization, true), Part::Floating);
         assert_eq!(license.part(owner, Scope::Person, false), Part::Floating);
@@ -63,7 +66,15 @@ mod tests {
 
     #[test]
     fn a_named_license_is_for_people() {
-        let named = Shared { owner: account(1), kind: Kind::Named };
+        let named = Shared { owner: account(1), of_organization: true, kind: Kind::Named };
         assert!(named.open_to(Scope::Person) && !named.open_to(Scope::Organization));
+    }
+
+    #[test]
+    fn a_persons_own_license_is_for_no_organization() {
+        let own = Shared { owner: account(1), of_organization: false, kind: Kind::Floating };
+        assert!(own.open_to(Scope::Person) && !own.open_to(Scope::Organization));
+        let shared = Shared { of_organization: true, ..own };
+        assert!(shared.open_to(Scope::Person) && shared.open_to(Scope::Organization));
     }
 }

@@ -39,9 +39,9 @@ pub(super) async fn inspect(
     SignedIn(caller): SignedIn,
     ApiJson(wish): ApiJson<Inspect>,
 ) -> Result<ApiJson<Inspection>, ApiProblem> {
-    let look = move |portal: &crate::Portal| {
-        activation::inspect(portal, &caller, wish.request.as_bytes(), wish.account, wish.workstation)
-    };
+    let Inspect { request, account, workstation, scope } = wish;
+    let wish = Wish { account, workstation, scope, ..Wish::default() };
+    let look = move |portal: &crate::Portal| activation::inspect(portal, &caller, request.as_bytes(), &wish);
     Ok(ApiJson(front.portal().run(look).await?))
 }
 
@@ -57,8 +57,8 @@ pub(super) async fn activate(
     Key(key): Key,
     ApiJson(body): ApiJson<Activate>,
 ) -> Result<Created<Activated>, ApiProblem> {
-    let Activate { request, name, lines, account, workstation } = body;
-    let wish = Wish { name, lines, account, workstation };
+    let Activate { request, name, lines, account, workstation, scope } = body;
+    let wish = Wish { name, lines, account, workstation, scope };
     let activate =
         move |portal: &crate::Portal| activation::activate(portal, &caller, key.as_ref(), request.as_bytes(), &wish);
     Ok(Created(front.portal().run(activate).await?))

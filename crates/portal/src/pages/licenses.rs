@@ -84,6 +84,14 @@ fn over(license: &License) -> Markup {
     }
 }
 
+/// Whether it is an organization's or a person's own.
+fn whose(license: &License) -> Markup {
+    match license.organization {
+        Some(_) => badge("organization", Tone::Info),
+        None => badge("personal", Tone::Neutral),
+    }
+}
+
 /// At how many workstations the seats are.
 fn out_at(license: &License) -> Markup {
     html! {
@@ -132,6 +140,7 @@ fn row(license: &License, owners: bool, now: Ms) -> Row {
         html! { a href=(address(license.id)) { (clip(&license.product.name)) } },
         html! {
             (channel_badge(license.channel.word())) " "
+            (whose(license)) " "
             @if license.kind == Kind::Named && !license.label.is_empty() { (badge("named", Tone::Info)) " " }
             @if license.label.is_empty() { (license.kind) } @else { (clip(&license.label)) }
         },

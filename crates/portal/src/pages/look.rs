@@ -121,6 +121,11 @@ impl Viewer {
         self.caller.organization().map(|one| one.organization)
     }
 
+    /// Whether what they see here is an organization's of theirs, and their own person's beside it.
+    pub(super) fn has_both(&self) -> bool {
+        self.caller.administers().is_some() && !self.acts_for_others() && !self.is_operator()
+    }
+
     /// Whether they act for an organization that is not theirs.
     pub(super) fn acts_for_others(&self) -> bool {
         self.caller.acts_for().is_some()

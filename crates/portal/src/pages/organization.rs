@@ -6,6 +6,7 @@ use super::look::{Head, Viewer, done, named, seats, stack};
 use super::watch::Watcher;
 use super::{Answer, go};
 use crate::Failure;
+use crate::failure::OrganizationFailure;
 use crate::service::organizations;
 use axum::http::Uri;
 use axum::response::{IntoResponse, Response};
@@ -379,7 +380,10 @@ async fn remove_page(
     if held == 0 {
         return Ok(viewer.page(head, remove_question(&sight, member)).into_response());
     }
-    let mistake = Mistake::from(Failure::HasSeats { email: member.account.email.clone(), seats: held });
+    let mistake = Mistake::from(Failure::from(OrganizationFailure::HasSeats {
+        email: member.account.email.clone(),
+        seats: held,
+    }));
     Ok(mistake.answer(viewer.page(head, has_seats(&sight, member, &mistake))))
 }
 
@@ -400,7 +404,9 @@ pub(super) async fn remove(
     match viewer.run(remove).await {
         Ok(()) => go(&format!("{}?done=removed", address(organization))),
         // They were given seats since the question.
-        Err(Failure::HasSeats { .. }) => remove_page(&viewer, organization, account).await,
+        Err(Failure::Organization(OrganizationFailure::HasSeats { .. })) => {
+            remove_page(&viewer, organization, account).await
+        }
         Err(failure) => Err(failure.into()),
     }
 }

@@ -2,12 +2,12 @@
 
 use super::idempotency::Once;
 use super::issue::{Choices, Desk, Occasion, choices, load_facts};
-use super::{Caller, IdempotencyKey, allow, allow_at, workstations as views};
+use super::{Caller, IdempotencyKey, allow, allow_at, sync, workstations as views};
 use crate::Portal;
 use crate::failure::Failure;
 use crate::store::licenses::LicenseRow;
 use crate::store::workstations::{self, Owned, WorkstationRow};
-use crate::store::{accounts, audit, bells, documents, licenses, state};
+use crate::store::{accounts, audit, bells, documents, licenses, organizations, state};
 use leasehold_core::access::PortalAction;
 use leasehold_core::activation::{LicenseFacts, preset};
 use leasehold_core::ids::{AccountId, WorkstationId};
@@ -38,6 +38,8 @@ pub struct Wish {
     pub account: Option<AccountId>,
     /// The workstation that is meant to be renewed.
     pub workstation: Option<WorkstationId>,
+    /// For whom it is to work; as before if it is known, else for the organization if there is one.
+    pub scope: Option<Scope>,
 }
 
 /// Reads a request file and checks that it is meant for this vendor.
@@ -89,18 +91,35 @@ fn check_chosen(
     Err(Failure::OtherWorkstation { chosen: target.row.name, file_host: facts.host_name.clone() })
 }
 
-/// Says what a request file is and what could be given for it. Changes nothing.
-pub fn inspect(
-    portal: &Portal,
+/// For whom a workstation of `owner` is to work that is served by file.
+fn scope_of(
+    tx: &mut Tx<'_>,
     caller: &Caller,
-    file: &[u8],
-    account: Option<AccountId>,
-    workstation: Option<WorkstationId>,
-) -> Result<Inspection, Failure> {
-    let owner = caller.on_behalf_of(account)?;
+    owner: AccountId,
+    known: Option<&Owned>,
+    wish: Option<Scope>,
+) -> Result<Scope, Failure> {
+    let scope = match (wish, known) {
+        (Some(wish), _) => wish,
+        (None, Some(known)) => known.row.scope,
+        (None, None) if organizations::of_owner(tx, owner)?.is_some() => Scope::Organization,
+        (None, None) => Scope::Person,
+    };
+    if scope == Scope::Person && caller.sees_shared_only(owner) {
+        return Err(Failure::invalid("scope", "must be `organization`: its owner's own license servers are theirs"));
+    }
+    sync::check_scope(tx, owner, scope)?;
+    Ok(scope)
+}
+
+/// Says what a request file is and what could be given for it. Changes nothing. Of the wish it looks for whom and what
+/// it is.
+pub fn inspect(portal: &Portal, caller: &Caller, file: &[u8], wish: &Wish) -> Result<Inspection, Failure> {
+    let owner = caller.on_behalf_of(wish.account)?;
     allow(caller, PortalAction::ManageWorkstation, Some(owner))?;
     let request = read(portal, file)?;
     let (now, times) = (portal.now(), *portal.times());
+    let (caller, workstation, scope) = (caller.clone(), wish.workstation, wish.scope);
     portal.db().read(move |tx| {
         accounts::get(tx, owner)?.ok_or(Failure::NotFound)?;
         let known = workstations::by_key(tx, request.thumbprint.as_str())?;
@@ -108,8 +127,9 @@ pub fn inspect(
         if let Some(known) = &known {
             check_known(tx, known, owner, &request.facts)?;
         }
+        let scope = scope_of(tx, &caller, owner, known.as_ref(), scope)?;
         let mut rows = Vec::new();
-        for id in licenses::ids_of(tx, owner)? {
+        for id in licenses::ids_for(tx, owner, scope)? {
             rows.extend(licenses::get(tx, id)?);
         }
         let facts = load_facts(tx, &rows, known.as_ref().map(|known| known.row.id), now)?;
@@ -126,6 +146,7 @@ pub fn inspect(
             other_machine: known.as_ref().is_some_and(|known| other_machine(&known.row, &request.facts)),
             suggested_name: renews.as_ref().map_or_else(|| suggested_name(&request.facts), |known| known.name.clone()),
             renews,
+            scope,
             preset_seats: offers.iter().fold(0, |sum: u32, offer| sum.saturating_add(offer.preset_seats)),
             preset_free_at: taken.map(|offer| offer.preset_free_at).max(),
             offers,
@@ -183,13 +204,16 @@ pub fn activate(
     }
     let request = read(portal, file)?;
     let desk = Desk::new(portal, caller)?;
-    let what = (sha256_hex(file), &wish.name, &wish.lines, owner, wish.workstation);
+    let what = (sha256_hex(file), &wish.name, &wish.lines, owner, wish.workstation, wish.scope);
     let once = Once::new(caller, key, "workstation.activate", &what, desk.stamp.now)?;
     let new = new_workstation(portal, owner, &request, wish.name.as_deref(), desk.stamp.now);
-    let (choices, wish) = (choices(wish.lines.as_deref()), wish.clone());
+    let (caller, choices, wish) = (caller.clone(), choices(wish.lines.as_deref()), wish.clone());
     let activated = portal.db().write(move |tx| {
         once.run(tx, |tx| {
             accounts::get(tx, owner)?.ok_or(Failure::NotFound)?;
+            let known = workstations::by_key(tx, &new.key_thumbprint)?.filter(|known| known.row.owner == owner);
+            let scope = scope_of(tx, &caller, owner, known.as_ref(), wish.scope)?;
+            let new = WorkstationRow { scope, ..new.clone() };
             let activated = activate_in(tx, &desk, &new, &request, &choices, &wish)?;
             // It may have been online until now, and says so on its pages when it has heard of it.
             bells::ring(tx, activated.workstation.id, desk.stamp.now)?;
@@ -308,9 +332,10 @@ fn activate_in(
     let known = workstations::by_key(tx, &new.key_thumbprint)?;
     check_chosen(tx, wish.workstation, known.as_ref(), owner, facts)?;
     // One lock order everywhere: licenses, then the workstation.
-    let licenses = desk.lock_licenses(tx, owner, choices)?;
+    let licenses = desk.lock_licenses(tx, owner, new.scope, choices)?;
     check_learned(tx, request, &licenses, desk.stamp.now)?;
     let Arrival { mut workstation, is_new, moved, said } = arrive(tx, desk, new, request, wish.name.as_deref())?;
+    workstation.row.scope = new.scope;
     let occasion = if is_new { Occasion::New(facts.request) } else { Occasion::Asked(facts.request) };
     let activated = desk.issue(tx, &mut workstation, &licenses, choices, occasion)?;
     let action = if is_new { "workstation.activate" } else { "workstation.renew" };
@@ -377,7 +402,7 @@ pub fn renew(
         let found = workstations::get(tx, workstation)?.ok_or(Failure::NotFound)?;
         allow_at(&caller, PortalAction::ManageWorkstation, &found.row)?;
         once.run(tx, |tx| {
-            let licenses = desk.lock_licenses(tx, found.row.owner, &choices)?;
+            let licenses = desk.lock_licenses(tx, found.row.owner, found.row.scope, &choices)?;
             let mut workstation = workstations::lock(tx, workstation)?.ok_or(Failure::NotFound)?;
             let row = &workstation.row;
             if row.status != WorkstationStatus::Active {
@@ -404,9 +429,9 @@ pub fn offers(portal: &Portal, caller: &Caller, workstation: WorkstationId) -> R
     portal.db().read(move |tx| {
         let Owned { row, owner: AccountRef { id: owner, .. } } =
             workstations::get(tx, workstation)?.ok_or(Failure::NotFound)?;
-        allow(&caller, PortalAction::ManageWorkstation, Some(owner))?;
+        allow_at(&caller, PortalAction::ManageWorkstation, &row)?;
         let mut rows = Vec::new();
-        for id in licenses::ids_of(tx, owner)? {
+        for id in licenses::ids_for(tx, owner, row.scope)? {
             rows.extend(licenses::get(tx, id)?);
         }
         let facts = load_facts(tx, &rows, Some(row.id), now)?;

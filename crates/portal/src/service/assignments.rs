@@ -1,10 +1,10 @@
 //! Seats of a license that an administrator gives to people, and takes back.
 
-use super::licenses::changed_and_seen;
+use super::licenses::{changed_and_seen, seen_by};
 use super::pools::LicensePools;
-use super::{Caller, allow};
+use super::{Caller, allow, allow_of};
 use crate::Portal;
-use crate::failure::Failure;
+use crate::failure::{Failure, OrganizationFailure};
 use crate::store::{accounts, assignments, audit, licenses, organizations, state};
 use leasehold_core::access::PortalAction;
 use leasehold_core::ids::{AccountId, LicenseId};
@@ -29,8 +29,8 @@ pub fn assign(
     let (caller, stamp) = (caller.clone(), portal.stamp(caller));
     let (license, rung) = portal.db().write(move |tx| {
         let found = licenses::get(tx, license)?.ok_or(Failure::NotFound)?;
-        allow(&caller, PortalAction::ManageSeats, Some(found.owner.id))?;
-        let organization = found.organization.ok_or(Failure::NoOrganization)?;
+        allow_of(&caller, PortalAction::ManageSeats, &found)?;
+        let organization = found.organization.ok_or(OrganizationFailure::OwnLicense)?;
         organizations::lock(tx, organization)?;
         licenses::lock(tx, license)?;
         let found = licenses::get(tx, license)?.ok_or(Failure::NotFound)?;
@@ -40,7 +40,7 @@ pub fn assign(
         let to = accounts::get(tx, account)?.ok_or_else(|| Failure::invalid("account", "is no account"))?;
         let inside = to.id == found.owner.id || organizations::is_member(tx, organization, account)?;
         if !inside {
-            return Err(Failure::NotMember { email: to.email });
+            return Err(OrganizationFailure::NotMember { email: to.email }.into());
         }
         let before = assignments::of_license(tx, license)?;
         let others = before.iter().filter(|row| row.account.id != account).map(|row| u64::from(row.target));
@@ -60,7 +60,8 @@ pub fn assign(
         let had = before.iter().find(|row| row.account.id == account).map_or(0, |row| row.target);
         let detail = json!({ "account": account, "email": to.email, "from": had, "to": seats });
         audit::insert(tx, &stamp, "license.assign", &license.to_string(), &detail)?;
-        changed_and_seen(tx, license, &[account], stamp.now)
+        let (license, rung) = changed_and_seen(tx, license, &[account], stamp.now)?;
+        Ok::<_, Failure>((seen_by(&caller, license), rung))
     })?;
     portal.bells().ring(&rung);
     Ok(license)
@@ -74,13 +75,14 @@ pub fn revoke(portal: &Portal, caller: &Caller, license: LicenseId, account: Acc
     let (license, rung) = portal.db().write(move |tx| {
         licenses::lock(tx, license)?;
         let found = licenses::get(tx, license)?.ok_or(Failure::NotFound)?;
-        allow(&caller, PortalAction::ManageSeats, Some(found.owner.id))?;
+        allow_of(&caller, PortalAction::ManageSeats, &found)?;
         let before = assignments::of_license(tx, license)?;
         let had = before.iter().find(|row| row.account.id == account).ok_or(Failure::NotFound)?;
         assignments::remove(tx, license, account)?;
         let detail = json!({ "account": account, "email": had.account.email, "seats": had.target });
         audit::insert(tx, &stamp, "license.revoke", &license.to_string(), &detail)?;
-        changed_and_seen(tx, license, &[account], stamp.now)
+        let (license, rung) = changed_and_seen(tx, license, &[account], stamp.now)?;
+        Ok::<_, Failure>((seen_by(&caller, license), rung))
     })?;
     portal.bells().ring(&rung);
     Ok(license)

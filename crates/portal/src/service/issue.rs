@@ -17,7 +17,7 @@ use crate::store::workstations::Owned;
 use leasehold_core::activation::{Choice, LicenseFacts, Refusal, admit, preset};
 use leasehold_core::grant::{Grant, Line, Terms};
 use leasehold_core::ids::{AccountId, GrantId, LicenseId, LineId, RequestId, WorkstationId};
-use leasehold_core::license::Mode;
+use leasehold_core::license::{Mode, Scope};
 use leasehold_core::random::{self, Seeded};
 use leasehold_core::time::Ms;
 use leasehold_core::times::TimeTable;
@@ -129,16 +129,18 @@ impl Desk {
         Ok(Desk { signer: Arc::clone(portal.signer()), times: *portal.times(), stamp, document, line_seed })
     }
 
-    /// Locks the licenses of `owner` that are wanted (all without a choice), in the order of their ids, and reads them.
+    /// Locks the licenses of `owner` for a workstation with that scope that are wanted (all without a choice), in the order
+    /// of their ids, and reads them.
     pub(super) fn lock_licenses(
         &self,
         tx: &mut Tx<'_>,
         owner: AccountId,
+        scope: Scope,
         choices: &Choices,
     ) -> Result<Vec<LicenseRow>, DbError> {
         let wanted =
             |id: &LicenseId| choices.as_ref().is_none_or(|chosen| chosen.iter().any(|choice| choice.license == *id));
-        let ids: Vec<LicenseId> = licenses::ids_of(tx, owner)?.into_iter().filter(wanted).collect();
+        let ids: Vec<LicenseId> = licenses::ids_for(tx, owner, scope)?.into_iter().filter(wanted).collect();
         for id in &ids {
             licenses::lock(tx, *id)?;
         }

@@ -2,7 +2,7 @@
 
 use super::idempotency::Once;
 use super::pools::LicensePools;
-use super::{Caller, IdempotencyKey, allow, keyset, page, workstations};
+use super::{Caller, IdempotencyKey, allow, allow_of, keyset, page, workstations};
 use crate::Portal;
 use crate::failure::Failure;
 use crate::store::bells::Due;
@@ -107,6 +107,17 @@ pub(super) fn view(tx: &mut Tx<'_>, row: LicenseRow, now: Ms) -> Result<License,
     })
 }
 
+/// The license as somebody sees it: how a person calls their own license server is theirs and the vendor's to know.
+pub(super) fn seen_by(caller: &Caller, mut license: License) -> License {
+    let own = caller.actor().account();
+    for holder in license.holders.iter_mut().filter(|_| !caller.is_operator()) {
+        if holder.person.as_ref().is_some_and(|person| Some(person.id) != own) {
+            holder.name.clear();
+        }
+    }
+    license
+}
+
 /// A license changed: what is assigned is settled anew. Answers the servers that are to be told of it, those of the
 /// accounts `also` among them.
 pub(super) fn changed(
@@ -178,31 +189,55 @@ pub fn create(
                 // Nobody can have seats of a license that was not there: nothing is to be learned about it.
                 raise_while_learning: now < state::learning_until(tx)?,
             };
-            // Whoever buys for work is an organization by that.
-            if wish.channel == Channel::Commercial {
-                organizations::insert(tx, organization, row.owner.id, &row.owner.name, now)?;
-            }
+            let row = LicenseRow { organization: organization_for(tx, &row, wish.organization, organization)?, ..row };
             licenses::insert(tx, &row)?;
-            let detail =
-                json!({ "owner": row.owner.id, "product": row.product.code, "seats": row.seats, "term": row.term });
+            let detail = json!({
+                "owner": row.owner.id, "product": row.product.code, "seats": row.seats, "term": row.term,
+                "organization": row.organization,
+            });
             audit::insert(tx, &stamp, "license.create", &id.to_string(), &detail)?;
             Ok(changed_and_seen(tx, id, &[], now)?.0)
         })
     })
 }
 
+/// The organization for which a license is sold, if it is not for its owner's own person: as it is wished, else by what
+/// kind it is. `new`: whoever buys for work is an organization by that.
+fn organization_for(
+    tx: &mut Tx<'_>,
+    license: &LicenseRow,
+    wish: Option<bool>,
+    new: OrganizationId,
+) -> Result<Option<OrganizationId>, Failure> {
+    let owner = &license.owner;
+    let commercial = license.channel == Channel::Commercial;
+    if commercial && wish != Some(false) {
+        organizations::insert(tx, new, owner.id, &owner.name, license.created_at)?;
+    }
+    let known = organizations::of_owner(tx, owner.id)?.map(|found| found.id);
+    match wish.unwrap_or(commercial || license.channel == Channel::Nfr) {
+        true if wish.is_some() && known.is_none() => {
+            Err(Failure::invalid("organization", format!("cannot be chosen: {} has none", owner.email)))
+        }
+        true => Ok(known),
+        false => Ok(None),
+    }
+}
+
 /// One's own licenses; operators see everybody's, or those of the account that is asked for.
 pub fn list(portal: &Portal, caller: &Caller, query: &OwnedQuery) -> Result<Page<License>, Failure> {
     let owner = super::owner_filter(caller, query.owner)?;
     let (keys, now) = (keyset(&query.page())?, portal.now());
+    let shared = owner.is_some_and(|owner| caller.sees_shared_only(owner));
+    let caller = caller.clone();
     portal.db().read(move |tx| {
         let rows = match owner {
-            Some(owner) => licenses::list_of(tx, owner, &keys)?,
+            Some(owner) => licenses::list_of(tx, owner, shared, &keys)?,
             None => licenses::list(tx, &keys)?,
         };
         let Page { items, next } = page(rows, &keys, |row| row.id.to_string(), |row| row);
-        let items = items.into_iter().map(|row| view(tx, row, now)).collect::<Result<_, _>>()?;
-        Ok::<_, Failure>(Page { items, next })
+        let items = items.into_iter().map(|row| Ok(seen_by(&caller, view(tx, row, now)?)));
+        Ok::<_, Failure>(Page { items: items.collect::<Result<_, DbError>>()?, next })
     })
 }
 
@@ -212,8 +247,8 @@ pub fn get(portal: &Portal, caller: &Caller, license: LicenseId) -> Result<Licen
     let (caller, now) = (caller.clone(), portal.now());
     portal.db().read(move |tx| {
         let row = licenses::get(tx, license)?.ok_or(Failure::NotFound)?;
-        allow(&caller, PortalAction::ReadOwned, Some(row.owner.id))?;
-        Ok(view(tx, row, now)?)
+        allow_of(&caller, PortalAction::ReadOwned, &row)?;
+        Ok(seen_by(&caller, view(tx, row, now)?))
     })
 }
 

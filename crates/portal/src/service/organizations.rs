@@ -4,7 +4,7 @@
 use super::assignments::given_by;
 use super::{Caller, allow};
 use crate::Portal;
-use crate::failure::Failure;
+use crate::failure::{Failure, OrganizationFailure};
 use crate::store::{accounts, assignments, audit, licenses, organizations, sessions};
 use leasehold_core::access::{OrganizationRole, PortalAction};
 use leasehold_core::ids::{AccountId, OrganizationId};
@@ -180,7 +180,7 @@ pub fn remove_member(
         let seats = given.map(|row| row.target).fold(0, u32::saturating_add);
         if seats > 0 {
             let email = accounts::get(tx, account)?.map(|account| account.email).unwrap_or_default();
-            return Err(Failure::HasSeats { email, seats });
+            return Err(OrganizationFailure::HasSeats { email, seats }.into());
         }
         organizations::remove(tx, organization, account)?;
         let detail = json!({ "account": account });

@@ -108,7 +108,7 @@ pub fn sync(portal: &Portal, address: IpAddr, token: &str, body: &[u8]) -> Resul
 
 /// The licenses of which a workstation may have seats, or has some.
 pub(super) fn licenses_of(tx: &mut Tx<'_>, row: &WorkstationRow, now: Ms) -> Result<BTreeSet<LicenseId>, Failure> {
-    let mut ids: BTreeSet<LicenseId> = licenses::ids_of(tx, row.owner)?.into_iter().collect();
+    let mut ids: BTreeSet<LicenseId> = licenses::ids_for(tx, row.owner, row.scope)?.into_iter().collect();
     if row.scope == Scope::Person {
         ids.extend(assignments::of_account(tx, row.owner)?.into_iter().map(|assignment| assignment.license));
     }

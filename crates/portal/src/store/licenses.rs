@@ -2,10 +2,10 @@
 
 use super::{Keyset, id, json, ms, opt_id, opt_ms, text, time, to_json, whole, word};
 use leasehold_core::ids::{AccountId, LicenseId, OrganizationId};
-use leasehold_core::license::{Channel, Kind, Term};
+use leasehold_core::license::{Channel, Kind, Scope, Term};
 use leasehold_core::sync::Shared;
 use leasehold_core::time::Ms;
-use leasehold_db::{DbError, Row, Tx};
+use leasehold_db::{DbError, Row, Tx, Value};
 use leasehold_wire::portal::{AccountRef, Product, ProductRef};
 
 /// A license with its owner and product.
@@ -33,7 +33,7 @@ pub struct LicenseRow {
     pub ended_at: Option<Ms>,
     /// When it was made.
     pub created_at: Ms,
-    /// The organization of its owner; without one it is a person's own.
+    /// The organization whose it is, which its owner owns; without one it is its owner's own person's.
     pub organization: Option<OrganizationId>,
     /// More of it may be given although the portal was restored and does not know yet what is out.
     pub raise_while_learning: bool,
@@ -42,7 +42,7 @@ pub struct LicenseRow {
 impl LicenseRow {
     /// What decides who may have seats of it.
     pub fn shared(&self) -> Shared {
-        Shared { owner: self.owner.id, kind: self.kind }
+        Shared { owner: self.owner.id, of_organization: self.organization.is_some(), kind: self.kind }
     }
 
     /// What tells it from others of its product: with the vendor's own word for it, if there is one.
@@ -64,9 +64,8 @@ macro_rules! select {
         concat!(
             "SELECT l.id, l.label, a.id, a.name, a.email, l.seats, l.kind, l.channel, l.term, l.starts_at_ms,
                     l.ended_at_ms, l.created_at_ms, p.id, p.code, p.name, p.share, p.features, p.created_at_ms,
-                    p.online_term_s, o.id, l.raise_while_learning, p.borrow_days_max, p.return_at_end, p.write_offs
-             FROM license l JOIN account a ON a.id = l.owner JOIN product p ON p.id = l.product
-                  LEFT JOIN organization o ON o.owner = l.owner ",
+                    p.online_term_s, l.organization, l.raise_while_learning, p.borrow_days_max, p.return_at_end, p.write_offs
+             FROM license l JOIN account a ON a.id = l.owner JOIN product p ON p.id = l.product ",
             $rest
         )
     };
@@ -105,8 +104,8 @@ fn read(row: &Row<'_>) -> Result<LicenseRow, DbError> {
 pub fn insert(tx: &mut Tx<'_>, new: &LicenseRow) -> Result<(), DbError> {
     tx.exec(
         "INSERT INTO license (id, label, owner, product, seats, kind, channel, term, starts_at_ms, created_at_ms,
-                              raise_while_learning, version)
-         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, 0)",
+                              raise_while_learning, organization, version)
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, 0)",
         &[
             text(new.id),
             (&new.label).into(),
@@ -119,6 +118,7 @@ pub fn insert(tx: &mut Tx<'_>, new: &LicenseRow) -> Result<(), DbError> {
             new.starts_at.0.into(),
             new.created_at.0.into(),
             new.raise_while_learning.into(),
+            new.organization.map_or(Value::Null, text),
         ],
     )?;
     Ok(())
@@ -133,6 +133,15 @@ pub fn lock(tx: &mut Tx<'_>, license: LicenseId) -> Result<bool, DbError> {
 /// The licenses of an account in the order in which they are locked.
 pub fn ids_of(tx: &mut Tx<'_>, owner: AccountId) -> Result<Vec<LicenseId>, DbError> {
     tx.all("SELECT id FROM license WHERE owner = ?1 ORDER BY id", &[text(owner)], |row| id(row, 0))
+}
+
+/// Of these, those that a workstation may have seats of that works for the account in that way.
+pub fn ids_for(tx: &mut Tx<'_>, owner: AccountId, scope: Scope) -> Result<Vec<LicenseId>, DbError> {
+    let sql = match scope {
+        Scope::Person => return ids_of(tx, owner),
+        Scope::Organization => "SELECT id FROM license WHERE owner = ?1 AND organization IS NOT NULL ORDER BY id",
+    };
+    tx.all(sql, &[text(owner)], |row| id(row, 0))
 }
 
 /// One license.
@@ -150,13 +159,17 @@ pub fn list(tx: &mut Tx<'_>, keyset: &Keyset) -> Result<Vec<LicenseRow>, DbError
     tx.all(select!("WHERE l.id < ?1 ORDER BY l.id DESC LIMIT ?2"), &[keyset.before(), keyset.limit()], read)
 }
 
-/// The licenses of one account, newest first.
-pub fn list_of(tx: &mut Tx<'_>, owner: AccountId, keyset: &Keyset) -> Result<Vec<LicenseRow>, DbError> {
-    tx.all(
-        select!("WHERE l.owner = ?1 AND l.id < ?2 ORDER BY l.id DESC LIMIT ?3"),
-        &[text(owner), keyset.before(), keyset.limit()],
-        read,
-    )
+/// The licenses of one account, newest first; `shared`: only those of its organization.
+pub fn list_of(tx: &mut Tx<'_>, owner: AccountId, shared: bool, keyset: &Keyset) -> Result<Vec<LicenseRow>, DbError> {
+    let own = [text(owner), keyset.before(), keyset.limit()];
+    match shared {
+        false => tx.all(select!("WHERE l.owner = ?1 AND l.id < ?2 ORDER BY l.id DESC LIMIT ?3"), &own, read),
+        true => tx.all(
+            select!("WHERE l.owner = ?1 AND l.id < ?2 AND l.organization IS NOT NULL ORDER BY l.id DESC LIMIT ?3"),
+            &own,
+            read,
+        ),
+    }
 }
 
 /// Changes how many seats were bought.

@@ -21,6 +21,7 @@ pub const MIGRATIONS: Migrations = Migrations(&[
     Migration { version: 15, name: "programs without a browser", sql: DEVICES },
     Migration { version: 16, name: "what servers promised of older documents", sql: PROMISES },
     Migration { version: 17, name: "what members may do", sql: ROLES },
+    Migration { version: 18, name: "which licenses are an organization's", sql: WHOSE },
 ]);
 
 const ACCOUNTS: &str = "
@@ -413,6 +414,15 @@ CREATE INDEX promise_workstation ON promise (workstation);
 const ROLES: &str = "
 ALTER TABLE member ADD COLUMN role TEXT NOT NULL DEFAULT 'user';
 ALTER TABLE session ADD COLUMN acts_for TEXT;
+";
+
+// Until now all licenses of whoever had an organization were its own, and stay so. Servers by file of those who have none
+// work for their person.
+const WHOSE: &str = "
+ALTER TABLE license ADD COLUMN organization TEXT REFERENCES organization (id);
+UPDATE license SET organization = (SELECT o.id FROM organization o WHERE o.owner = license.owner);
+UPDATE workstation SET scope = 'person'
+    WHERE mode = 'file' AND NOT EXISTS (SELECT 1 FROM organization o WHERE o.owner = workstation.owner);
 ";
 
 const DEVICES: &str = "

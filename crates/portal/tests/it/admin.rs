@@ -59,6 +59,7 @@ fn sell_ten(portal: &Portal, olga: &Caller) -> LicenseId {
         term: Term::Perpetual { maintenance_until: "2030-01-01".parse().unwrap() },
         starts_on: None,
         label: String::new(),
+        organization: None,
     };
     licenses::create(portal, olga, None, &license).unwrap().id
 }

@@ -114,7 +114,7 @@ fn each_bad_request_file_has_its_own_sentence_and_changes_nothing() {
         for (what, expected, file) in &cases {
             let activate = || activation::activate(&world.portal, ada, None, file, &Wish::default()).map(drop);
             check(db, what, expected, activate, &mut sentences);
-            let inspect = || activation::inspect(&world.portal, ada, file, None, None).map(drop);
+            let inspect = || activation::inspect(&world.portal, ada, file, &Wish::default()).map(drop);
             check(db, what, expected, inspect, &mut sentences);
         }
         let target = Wish { workstation: Some(scene.workstation), ..Wish::default() };

@@ -17,5 +17,6 @@ mod race;
 mod roles;
 mod sign_in;
 mod store;
+mod whose;
 mod workstations;
 mod world;

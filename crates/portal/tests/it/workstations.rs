@@ -17,7 +17,7 @@ fn a_request_file_becomes_an_activation_file_that_the_server_takes() {
         let license = world.license(&ada, world.product("studio"), 10);
         let server = world.server();
         let request = server.request(&world);
-        let look = activation::inspect(&world.portal, &ada, request.as_bytes(), None, None).unwrap();
+        let look = activation::inspect(&world.portal, &ada, request.as_bytes(), &Wish::default()).unwrap();
         assert_eq!((look.renews, look.preset_seats, look.suggested_name.as_str()), (None, 10, server.host.as_str()));
         assert_eq!((look.offers[0].license, look.offers[0].available, look.offers[0].preset_seats), (license, 10, 10));
         let until = world.in_days(90).0.floor_to_second();
@@ -162,7 +162,7 @@ fn operators_activate_for_a_customer_and_a_renewal_may_rename() {
         world.clock.advance(1_000);
         let wish = Wish { name: Some("Second".into()), workstation: Some(activated.workstation.id), ..Wish::default() };
         let file = server.request(&world);
-        let look = activation::inspect(&world.portal, &ada, file.as_bytes(), None, wish.workstation).unwrap();
+        let look = activation::inspect(&world.portal, &ada, file.as_bytes(), &wish).unwrap();
         assert_eq!(look.renews.unwrap().name, "First");
         let renewed = activation::activate(&world.portal, &ada, None, file.as_bytes(), &wish).unwrap();
         assert_eq!((renewed.workstation.name.as_str(), renewed.renewed, renewed.rev), ("Second", true, 2));

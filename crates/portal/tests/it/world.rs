@@ -1,13 +1,13 @@
 //! A portal with a fake clock, a vendor and some customers, and license servers that are only a key and a request file.
 
-use leasehold_core::ids::{AccountId, LicenseId, ProductId, ReceiptId, RequestId, WorkstationId};
+use leasehold_core::ids::{AccountId, LicenseId, OrganizationId, ProductId, ReceiptId, RequestId, WorkstationId};
 use leasehold_core::license::{Channel, FeatureCode, Kind, Share, Term};
 use leasehold_core::random::{Random, Seeded};
 use leasehold_core::time::{Clock, DAY_MS, Ms};
 use leasehold_db::{Db, Dialect};
 use leasehold_portal::grants_log::GrantsLog;
 use leasehold_portal::service::activation::{self, Wish};
-use leasehold_portal::service::{accounts, licenses, outbox, products, sessions, sign_up, workstations};
+use leasehold_portal::service::{accounts, licenses, organizations, outbox, products, sessions, sign_up, workstations};
 use leasehold_portal::store::schema::MIGRATIONS;
 use leasehold_portal::{Caller, Failure, Parts, Portal, Site};
 use leasehold_trust::activation_file::read_activation_file;
@@ -123,6 +123,7 @@ impl World {
             term: Term::Perpetual { maintenance_until: "2027-06-30".parse().unwrap() },
             starts_on: None,
             label: String::new(),
+            organization: None,
         }
     }
 
@@ -190,6 +191,15 @@ pub(crate) fn sign_in(portal: &Portal, email: &str) -> Caller {
     let wish = SignIn { email: email.into(), password: PASSWORD.into() };
     let (token, _) = sessions::sign_in(portal, HOME, "tests", &wish).unwrap();
     sessions::caller(portal, Some(&token), HOME).unwrap()
+}
+
+/// Somebody who looks after an organization, and acts for it.
+pub(crate) fn acting_for(portal: &Portal, email: &str, organization: OrganizationId) -> Caller {
+    let wish = SignIn { email: email.into(), password: PASSWORD.into() };
+    let (token, _) = sessions::sign_in(portal, HOME, "tests", &wish).unwrap();
+    let caller = || sessions::caller(portal, Some(&token), HOME).unwrap();
+    organizations::act_for(portal, &caller(), Some(organization)).unwrap();
+    caller()
 }
 
 /// The code of a failure, as a caller of the API sees it.

@@ -44,6 +44,7 @@ impl World<'_, '_> {
                 term: Term::Subscription { until: self.now().plus(400 * DAY_MS).utc_date() },
                 starts_on: None,
                 label: String::new(),
+                organization: None,
             };
             let license = licenses::create(&self.sim.portal, &self.sim.operator, None, &wish).expect("a license");
             self.truth.bought.insert(license.id, seats);

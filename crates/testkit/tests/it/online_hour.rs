@@ -124,6 +124,7 @@ fn sell(portal: &Portal, now: Ms) -> (Caller, [LicenseId; 2]) {
         term: Term::Subscription { until: now.plus(100 * DAY_MS).utc_date() },
         starts_on: None,
         label: String::new(),
+        organization: None,
     };
     let licenses = [(); 2].map(|()| licenses::create(portal, &operator, None, &wish).unwrap().id);
     (sign_in(portal, "owner@studio.example"), licenses)

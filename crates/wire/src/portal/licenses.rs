@@ -240,7 +240,7 @@ pub struct Holder {
     /// Which workstation.
     #[schema(value_type = String)]
     pub workstation: WorkstationId,
-    /// Its name.
+    /// Its name; empty if it works for another person than the one who asks.
     pub name: String,
     /// Whether it may get new documents.
     pub status: WorkstationStatus,
@@ -286,6 +286,11 @@ pub struct NewLicense {
     /// The vendor's own mark for it, at most 200 characters.
     #[serde(default)]
     pub label: String,
+    /// Whether it is for the owner's organization, whose administrators give its seats to people, or for the owner's own
+    /// person. If not given: for the organization if it is commercial, which makes the owner one, or not for resale and
+    /// there is one; else for the person.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub organization: Option<bool>,
 }
 
 /// Changes how many seats a license has.

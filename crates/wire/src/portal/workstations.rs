@@ -251,6 +251,10 @@ pub struct Inspect {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schema(value_type = Option<String>)]
     pub workstation: Option<WorkstationId>,
+    /// For whom it is to work. If not given: as before if it is known, else for the organization if the account has one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(schema_with = schema::scope_words)]
+    pub scope: Option<Scope>,
 }
 
 /// What a workstation could be given.
@@ -280,7 +284,10 @@ pub struct Inspection {
     pub other_machine: bool,
     /// A name that could be given.
     pub suggested_name: String,
-    /// The licenses of the account that run and are floating.
+    /// For whom it will work.
+    #[schema(schema_with = schema::scope_words)]
+    pub scope: Scope,
+    /// The licenses for that which run and are floating.
     pub offers: Vec<Offer>,
     /// Seats that leave the pool if the preset is taken as it is.
     pub preset_seats: u32,
@@ -350,6 +357,10 @@ pub struct Activate {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schema(value_type = Option<String>)]
     pub workstation: Option<WorkstationId>,
+    /// For whom it is to work. If not given: as before if it is known, else for the organization if the account has one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(schema_with = schema::scope_words)]
+    pub scope: Option<Scope>,
 }
 
 /// Enables online licensing on a license server: activates it from its request, and keeps it up to date by syncs.

@@ -95,7 +95,7 @@ fn holder_name(holder: &Holder, viewer: &Viewer) -> Markup {
     let own = holder.person.as_ref().is_none_or(|person| Some(person.id) == viewer.account());
     html! {
         @if own || viewer.is_operator() { a href={ "/workstations/" (holder.workstation) } { (clip(&holder.name)) } }
-        @else { (clip(&holder.name)) }
+        @else { span.muted { "A server of theirs" } }
     }
 }
 
@@ -342,7 +342,7 @@ pub(in crate::pages) async fn assign(viewer: Viewer, ApiPath(id): ApiPath<Licens
     };
     match assigned {
         Ok(account) => go(&format!("{}?done=assigned&account={account}", address(id))),
-        Err(failure @ (Failure::Invalid { .. } | Failure::NotMember { .. })) => {
+        Err(failure @ (Failure::Invalid { .. } | Failure::Organization(_))) => {
             let assignment = Some((Entered::of(&fields), Mistake::from(failure)));
             refuse(&viewer, id, Refused { assignment, ..Refused::default() }).await
         }

@@ -17,7 +17,7 @@ use leasehold_web::maud::{Markup, html};
 use leasehold_web::problem::ApiProblem;
 use leasehold_wire::portal::NewLicense;
 
-const FIELDS: &[&str] = &["owner", "product", "seats", "term", "starts_on", "label"];
+const FIELDS: &[&str] = &["owner", "product", "seats", "organization", "term", "starts_on", "label"];
 
 async fn sell_page(viewer: &Viewer, fields: &Fields, mistake: &Mistake) -> Result<Markup, ApiProblem> {
     let chosen: Option<AccountId> = optional(fields.sent("owner"))?;
@@ -65,6 +65,14 @@ async fn sell_page(viewer: &Viewer, fields: &Fields, mistake: &Mistake) -> Resul
                 .select(&words(Kind::ALL.iter().map(|kind| kind.word()).collect())))
             (Field::new("channel", "Channel").required().value(&value("channel", "commercial"))
                 .select(&words(Channel::ALL.iter().map(|channel| channel.word()).collect())))
+            (Field::new("whose", "Whose it is").required().value(&value("whose", "default"))
+                .error(mistake.at("organization", "Whose it is").as_deref())
+                .hint("The administrators of an organization give the seats of its licenses to people. Nobody but the owner sees a license of their own.")
+                .select(&[
+                    ("default", "By its channel: commercial ones are the organization's, trials the person's"),
+                    ("organization", "The owner's organization's"),
+                    ("person", "The owner's own"),
+                ]))
             (Field::new("term", "Term").required().value(&value("term", "subscription"))
                 .select(&[("subscription", "Subscription: runs until a date"), ("perpetual", "Perpetual: never ends, for releases up to a date")]))
             (Field::new("until", "Date").required().value(fields.get("until"))
@@ -106,6 +114,11 @@ fn wish(fields: &Fields) -> Result<NewLicense, Failure> {
         },
         starts_on,
         label: fields.trimmed("label"),
+        organization: match fields.get("whose") {
+            "organization" => Some(true),
+            "person" => Some(false),
+            _ => None,
+        },
     })
 }
 

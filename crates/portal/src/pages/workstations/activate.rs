@@ -13,6 +13,7 @@ use crate::service::{IdempotencyKey, accounts, workstations};
 use axum::http::Uri;
 use axum::response::{IntoResponse, Response};
 use leasehold_core::ids::{AccountId, WorkstationId};
+use leasehold_core::license::Scope;
 use leasehold_web::components::{
     Button, Field, ListQuery, Tone, badge, button, card, definitions, link_button, page_header, steps, when, wrapped,
 };
@@ -31,6 +32,8 @@ struct Purpose {
     account: Option<AccountId>,
     /// The workstation that is to be renewed.
     workstation: Option<WorkstationId>,
+    /// For whom it is to work, if that was asked.
+    scope: Option<Scope>,
 }
 
 impl Purpose {
@@ -38,6 +41,12 @@ impl Purpose {
         Ok(Purpose {
             account: optional(get("account").as_deref())?,
             workstation: optional(get("workstation").as_deref())?,
+            scope: match get("scope").as_deref() {
+                None | Some("") => None,
+                Some(word) => Some(
+                    Scope::from_word(word).ok_or_else(|| Failure::invalid("scope", "must be chosen from the list"))?,
+                ),
+            },
         })
     }
 
@@ -46,6 +55,20 @@ impl Purpose {
             @if let Some(account) = self.account { input type="hidden" name="account" value=(account); }
             @if let Some(workstation) = self.workstation { input type="hidden" name="workstation" value=(workstation); }
         }
+    }
+
+    /// The same once for whom it is to work is decided.
+    fn all_hidden(&self) -> Markup {
+        html! {
+            (self.hidden())
+            @if let Some(scope) = self.scope { input type="hidden" name="scope" value=(scope.word()); }
+        }
+    }
+
+    /// What is asked of the service.
+    fn wish(&self) -> Wish {
+        let Purpose { account, workstation, scope } = *self;
+        Wish { account, workstation, scope, ..Wish::default() }
     }
 }
 
@@ -98,6 +121,12 @@ async fn upload_page(viewer: &Viewer, purpose: &Purpose, name: &str, mistake: &M
                 (Field::new("request", "Activation request")
                     .hint("On the license server's page: ONLINE LICENSING, Activate offline, step 1. At most 256 KiB. Drop the file here or choose it.")
                     .required().file(""))
+                @if renews.is_none() && viewer.has_both() {
+                    (Field::new("scope", "For whom it is to work").required()
+                        .value(purpose.scope.unwrap_or(Scope::Organization).word())
+                        .hint("For the organization it gives the organization's licenses; for you, your own licenses too.")
+                        .select(&[("organization", "Everybody in the organization"), ("person", "Only me")]))
+                }
                 @if renews.is_none() {
                     (Field::new("name", "Name of the workstation").value(name)
                         .hint("If empty, the name of its host. A server that is known keeps its name.").text())
@@ -128,6 +157,13 @@ fn what_it_is(inspection: &Inspection, viewer: &Viewer) -> Markup {
             match &inspection.renews {
                 Some(known) => html! { "A renewal of " a href=(address(known.id)) { (wrapped(&known.name)) } },
                 None => html! { "A new workstation" },
+            },
+        ),
+        (
+            "Works for",
+            match inspection.scope {
+                Scope::Organization => html! { "everybody in the organization" },
+                Scope::Person => html! { "its owner only" },
             },
         ),
         (
@@ -181,7 +217,7 @@ fn review_page(viewer: &Viewer, inspection: &Inspection, review: &Review<'_>) ->
         (steps(STEPS, 1))
         (mistake.panel(&["name"]))
         form #confirm method="post" action=(CONFIRM) {
-            (purpose.hidden())
+            (purpose.all_hidden())
             (form_key(viewer))
             input type="hidden" name="request" value=(file);
             (card("The request", html! {
@@ -208,8 +244,8 @@ fn review_page(viewer: &Viewer, inspection: &Inspection, review: &Review<'_>) ->
 }
 
 async fn inspect(viewer: &Viewer, file: Vec<u8>, purpose: &Purpose) -> Result<Inspection, Failure> {
-    let Purpose { account, workstation } = *purpose;
-    viewer.run(move |portal, caller| activation::inspect(portal, caller, &file, account, workstation)).await
+    let wish = purpose.wish();
+    viewer.run(move |portal, caller| activation::inspect(portal, caller, &file, &wish)).await
 }
 
 /// The first step was sent.
@@ -260,12 +296,7 @@ pub(in crate::pages) async fn confirm(viewer: Viewer, fields: Fields) -> Answer 
 
 /// Does it; answers where to go then.
 async fn activate(viewer: &Viewer, fields: &Fields, purpose: &Purpose) -> Result<String, Failure> {
-    let wish = Wish {
-        name: Some(fields.trimmed("name")),
-        lines: Some(choice::lines(fields)?),
-        account: purpose.account,
-        workstation: purpose.workstation,
-    };
+    let wish = Wish { name: Some(fields.trimmed("name")), lines: Some(choice::lines(fields)?), ..purpose.wish() };
     let key = IdempotencyKey::new(fields.get(FORM_KEY))?;
     let file = fields.get("request").as_bytes().to_vec();
     let activate = move |portal: &_, caller: &_| activation::activate(portal, caller, Some(&key), &file, &wish);

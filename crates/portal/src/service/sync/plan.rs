@@ -13,7 +13,7 @@ use crate::store::sync::{self, Stated, SyncRow, WantRow};
 use crate::store::workstations::{self, Owned, WorkstationRow};
 use leasehold_core::grant::{Terms, counted_pinned, counted_seats};
 use leasehold_core::ids::{LicenseId, WorkstationId};
-use leasehold_core::license::Scope;
+use leasehold_core::license::{Kind, Scope};
 use leasehold_core::sync::{Part, Pin, PoolShare, Report, SyncRequest, Want, allot};
 use leasehold_core::time::{Ms, SECOND_MS};
 use leasehold_db::{DbError, Tx};
@@ -146,7 +146,7 @@ pub(super) fn plan(
         plan.repeat_until = changes.chain([renewed_at]).fold(plan.repeat_until, Ms::min);
         let mut pools = LicensePools::load(tx, license, now, learning_until)?;
         if !is_open {
-            if pools.running() {
+            if pools.running() && pools.license.kind == Kind::Named {
                 // Whoever asks for it there is told that it is for named people.
                 plan.shares.push(share(&pools.license, (0, 0)));
             }
