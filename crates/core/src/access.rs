@@ -49,7 +49,7 @@ pub enum PortalAction {
     ReadOrganization,
     /// Give seats of an organization to its people, and take them back.
     ManageSeats,
-    /// Add people to an organization, and remove them.
+    /// Invite people to an organization, suspend and remove them.
     ManagePeople,
     /// Say who in an organization may do what.
     ManageRoles,
@@ -120,6 +120,28 @@ words! {
     }
 }
 
+words! {
+    /// How far somebody is in an organization.
+    MemberState {
+        /// Was asked, and has not said yes: seats are kept for them, and nothing else is theirs.
+        Invited = "invited",
+        /// Has what was given to them.
+        Active = "active",
+        /// Has nothing of the organization for now; what was given to them is kept.
+        Suspended = "suspended",
+    }
+}
+
+words! {
+    /// What becomes of seats that somebody was given who was invited and has not come within the time of the invitation.
+    PendingSeats {
+        /// They are kept until somebody takes them back.
+        Hold = "hold",
+        /// They are taken back.
+        Free = "free",
+    }
+}
+
 /// Whether somebody in an organization may do what is asked about its things: the table in `docs/ROLES.md`.
 pub fn role_may(role: OrganizationRole, action: PortalAction) -> bool {
     use OrganizationRole as R;
@@ -138,7 +160,7 @@ pub const ROLE_ACTIONS: &[(PortalAction, &str)] = &[
     (PortalAction::ReadOrganization, "See its people and what each of them was given"),
     (PortalAction::ManageWorkstation, "Activate, renew, recall from, declare lost and give up its license servers"),
     (PortalAction::ManageSeats, "Assign seats to people and take them back"),
-    (PortalAction::ManagePeople, "Add and remove people"),
+    (PortalAction::ManagePeople, "Invite, suspend and remove people"),
     (PortalAction::ManageRoles, "Say who is administrator, license manager, viewer or user"),
 ];
 

@@ -10,7 +10,7 @@ use leasehold_core::time::{Clock, DAY_MS, Ms};
 use leasehold_host::{OsRandom, SystemClock};
 use leasehold_portal::service::activation::{self, Wish};
 use leasehold_portal::service::{
-    accounts, assignments, enable, licenses, organizations, products, sessions, sync, workstations,
+    accounts, assignments, enable, invitations, licenses, products, sessions, sync, workstations,
 };
 use leasehold_portal::{Caller, Config, Failure, Portal, admin};
 use leasehold_trust::activation_file::read_activation_file;
@@ -168,7 +168,7 @@ impl Gallery {
             ("jo@northlight.example", "Jo Tanaka"),
         ] {
             members.push(self.customer(email, name)?);
-            organizations::add_member(portal, &nora, organization, &NewMember { email: email.into() })?;
+            invitations::invite(portal, &self.operator, organization, &NewMember { email: email.into(), role: None })?;
         }
         assignments::assign(portal, &nora, main, members[0], 5)?;
         assignments::assign(portal, &nora, nodes, members[0], 12)?;

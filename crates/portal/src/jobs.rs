@@ -2,7 +2,7 @@
 
 use crate::Portal;
 use crate::bells;
-use crate::service::{health, outbox};
+use crate::service::{health, invitations, outbox};
 use leasehold_web::shutdown::Shutdown;
 use std::time::Duration;
 use tokio::time::{MissedTickBehavior, interval};
@@ -67,6 +67,9 @@ async fn keep_house(portal: Portal, mut shutdown: Shutdown) {
         }
         if let Err(error) = portal.run(health::compare_clocks).await {
             tracing::warn!(%error, "the clocks could not be compared");
+        }
+        if let Err(error) = portal.run(invitations::free_overdue).await {
+            tracing::warn!(%error, "seats of people who have not come could not be taken back");
         }
         if minute % SWEEP_MINUTES == 0
             && let Err(error) = portal.run(health::sweep).await

@@ -9,6 +9,7 @@ mod device;
 mod entrance;
 mod fields;
 mod home;
+mod join;
 mod licenses;
 mod lists;
 mod look;
@@ -21,6 +22,7 @@ mod session;
 mod watch;
 mod workstations;
 
+use self::organization::member;
 use crate::front::Front;
 use axum::Router;
 use axum::extract::DefaultBodyLimit;
@@ -96,11 +98,21 @@ fn pages() -> Vec<Page> {
         send(organization::SWITCH, post(organization::switch)),
         read("/organizations/{organization}", get(organization::show)),
         read("/organizations/{organization}/live", get(organization::live)),
-        send("/organizations/{organization}/members", post(organization::add)),
-        read("/organizations/{organization}/members/{account}/role", get(organization::role_form)),
-        send("/organizations/{organization}/members/{account}/role", post(organization::change_role)),
-        read("/organizations/{organization}/members/{account}/remove", get(organization::remove_form)),
-        send("/organizations/{organization}/members/{account}/remove", post(organization::remove)),
+        send("/organizations/{organization}/members", post(organization::invite)),
+        send("/organizations/{organization}/settings", post(organization::change)),
+        read("/organizations/{organization}/members/{account}", get(member::show)),
+        send("/organizations/{organization}/members/{account}/assign", post(member::assign)),
+        send("/organizations/{organization}/members/{account}/invitation", post(member::resend)),
+        send("/organizations/{organization}/members/{account}/suspend", post(member::suspend)),
+        read("/organizations/{organization}/members/{account}/role", get(member::role_form)),
+        send("/organizations/{organization}/members/{account}/role", post(member::change_role)),
+        read("/organizations/{organization}/members/{account}/remove", get(member::remove_form)),
+        send("/organizations/{organization}/members/{account}/remove", post(member::remove)),
+        read("/join", get(join::form)),
+        send("/join", post(join::join)),
+        send("/account/organizations/{organization}/join", post(join::accept)),
+        read("/account/organizations/{organization}/leave", get(join::leave_form)),
+        send("/account/organizations/{organization}/leave", post(join::leave)),
         read("/workstations", get(workstations::list)),
         read("/workstations/live", get(workstations::live)),
         read("/workstations/token", get(workstations::token::form)),

@@ -98,6 +98,24 @@ impl Throttle {
         waits.max()
     }
 
+    /// Counts a letter to an address from somebody who has signed in, whose place is not counted; seconds to wait if the
+    /// address has had enough of them.
+    pub fn letter_wait_s(&self, email: &str, now_ms: i64) -> Option<i64> {
+        let mut counts = self.counts.lock().unwrap_or_else(PoisonError::into_inner);
+        if counts.len() >= COUNTERS_MAX {
+            make_room(&mut counts, now_ms);
+        }
+        let count = counts.entry(Key::Account(email.to_owned())).or_insert(Count { began_ms: now_ms, failures: 0 });
+        if now_ms - count.began_ms >= WINDOW_MS {
+            *count = Count { began_ms: now_ms, failures: 0 };
+        }
+        if count.failures >= self.limits.account {
+            return Some((count.began_ms + WINDOW_MS - now_ms + 999) / 1_000);
+        }
+        count.failures += 1;
+        None
+    }
+
     /// Counts a wrong password.
     pub fn failed(&self, email: &str, address: IpAddr, now_ms: i64) {
         let mut counts = self.counts.lock().unwrap_or_else(PoisonError::into_inner);

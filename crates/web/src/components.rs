@@ -35,7 +35,8 @@ pub enum Tone {
 }
 
 impl Tone {
-    pub(crate) fn class(self) -> &'static str {
+    /// The class of what has it.
+    pub fn class(self) -> &'static str {
         match self {
             Tone::Neutral => "neutral",
             Tone::Info => "info",

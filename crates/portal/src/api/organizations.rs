@@ -1,14 +1,18 @@
-//! `/api/v1/organizations`, and assignments under `/api/v1/licenses`.
+//! `/api/v1/organizations`, invitations, and assignments under `/api/v1/licenses`.
 
 use super::Created;
-use crate::front::{Front, SignedIn};
-use crate::service::{assignments, organizations};
+use crate::front::{self, Front, SignedIn};
+use crate::service::{assignments, invitations, members, organizations};
 use axum::extract::State;
-use axum::http::StatusCode;
+use axum::http::{HeaderMap, StatusCode};
 use leasehold_core::ids::{AccountId, LicenseId, OrganizationId};
 use leasehold_web::extract::{ApiJson, ApiPath};
+use leasehold_web::listener::Connection;
 use leasehold_web::problem::ApiProblem;
-use leasehold_wire::portal::{Assign, AssignedSeats, ChangeMember, License, Member, Members, NewMember, Organizations};
+use leasehold_wire::portal::{
+    Assign, AssignedSeats, ChangeMember, ChangeOrganization, Invitation, Invitations, Join, License, LookAtInvitation,
+    Member, Members, NewMember, Organization, Organizations,
+};
 use leasehold_wire::problem::Problem;
 
 /// The organization that one owns, and those of which one is a member, each with what one may do in it.
@@ -49,7 +53,25 @@ pub(super) async fn members(
     Ok(ApiJson(front.portal().run(move |portal| organizations::members(portal, &caller, organization)).await?))
 }
 
-/// Add somebody to an organization. Again is harmless, so it needs no `Idempotency-Key`.
+/// Change how an organization is kept. Its administrators, and operators.
+#[utoipa::path(
+    patch, path = "/api/v1/organizations/{organization}", operation_id = "change_organization", tag = "organizations",
+    params(("organization" = String, Path)), request_body = ChangeOrganization,
+    responses((status = 200, body = Organization), (status = "default", body = Problem, content_type = "application/problem+json"))
+)]
+pub(super) async fn change(
+    State(front): State<Front>,
+    SignedIn(caller): SignedIn,
+    ApiPath(organization): ApiPath<OrganizationId>,
+    ApiJson(wish): ApiJson<ChangeOrganization>,
+) -> Result<ApiJson<Organization>, ApiProblem> {
+    let change = move |portal: &crate::Portal| organizations::change(portal, &caller, organization, wish);
+    Ok(ApiJson(front.portal().run(change).await?))
+}
+
+/// Invite somebody to an organization. Again is harmless, so it needs no `Idempotency-Key`.
+///
+/// A letter goes to the address; the answer is the same whether or not the address has an account.
 #[utoipa::path(
     post, path = "/api/v1/organizations/{organization}/members", operation_id = "add_member", tag = "organizations",
     params(("organization" = String, Path)), request_body = NewMember,
@@ -61,11 +83,40 @@ pub(super) async fn add_member(
     ApiPath(organization): ApiPath<OrganizationId>,
     ApiJson(wish): ApiJson<NewMember>,
 ) -> Result<Created<Member>, ApiProblem> {
-    let add = move |portal: &crate::Portal| organizations::add_member(portal, &caller, organization, &wish);
+    let add = move |portal: &crate::Portal| invitations::invite(portal, &caller, organization, &wish);
     Ok(Created(front.portal().run(add).await?))
 }
 
-/// Say what somebody may do in an organization. Its administrators, and operators.
+/// Send the letter of an invitation again, with a new link. Its administrators, and operators.
+#[utoipa::path(
+    post, path = "/api/v1/organizations/{organization}/members/{account}/invitation", operation_id = "resend_invitation",
+    tag = "organizations", params(("organization" = String, Path), ("account" = String, Path)),
+    responses((status = 200, body = Member), (status = "default", body = Problem, content_type = "application/problem+json"))
+)]
+pub(super) async fn resend(
+    State(front): State<Front>,
+    SignedIn(caller): SignedIn,
+    ApiPath((organization, account)): ApiPath<(OrganizationId, AccountId)>,
+) -> Result<ApiJson<Member>, ApiProblem> {
+    let resend = move |portal: &crate::Portal| invitations::resend(portal, &caller, organization, account);
+    Ok(ApiJson(front.portal().run(resend).await?))
+}
+
+/// One member of an organization. Whoever has a part in administering it, and operators.
+#[utoipa::path(
+    get, path = "/api/v1/organizations/{organization}/members/{account}", operation_id = "get_member", tag = "organizations",
+    params(("organization" = String, Path), ("account" = String, Path)),
+    responses((status = 200, body = Member), (status = "default", body = Problem, content_type = "application/problem+json"))
+)]
+pub(super) async fn member(
+    State(front): State<Front>,
+    SignedIn(caller): SignedIn,
+    ApiPath((organization, account)): ApiPath<(OrganizationId, AccountId)>,
+) -> Result<ApiJson<Member>, ApiProblem> {
+    Ok(ApiJson(front.portal().run(move |portal| members::get(portal, &caller, organization, account)).await?))
+}
+
+/// Say what somebody may do in an organization, suspend and reinstate them. Its administrators, and operators.
 #[utoipa::path(
     patch, path = "/api/v1/organizations/{organization}/members/{account}", operation_id = "change_member",
     tag = "organizations", params(("organization" = String, Path), ("account" = String, Path)), request_body = ChangeMember,
@@ -77,12 +128,11 @@ pub(super) async fn change_member(
     ApiPath((organization, account)): ApiPath<(OrganizationId, AccountId)>,
     ApiJson(wish): ApiJson<ChangeMember>,
 ) -> Result<ApiJson<Member>, ApiProblem> {
-    let change =
-        move |portal: &crate::Portal| organizations::change_member(portal, &caller, organization, account, wish);
+    let change = move |portal: &crate::Portal| members::change(portal, &caller, organization, account, wish);
     Ok(ApiJson(front.portal().run(change).await?))
 }
 
-/// Remove somebody who has no seats from an organization.
+/// Remove somebody from an organization, with all seats that it gave to them; or withdraw their invitation.
 #[utoipa::path(
     delete, path = "/api/v1/organizations/{organization}/members/{account}", operation_id = "remove_member",
     tag = "organizations", params(("organization" = String, Path), ("account" = String, Path)),
@@ -93,8 +143,79 @@ pub(super) async fn remove_member(
     SignedIn(caller): SignedIn,
     ApiPath((organization, account)): ApiPath<(OrganizationId, AccountId)>,
 ) -> Result<StatusCode, ApiProblem> {
-    let remove = move |portal: &crate::Portal| organizations::remove_member(portal, &caller, organization, account);
+    let remove = move |portal: &crate::Portal| members::remove(portal, &caller, organization, account);
     front.portal().run(remove).await?;
+    Ok(StatusCode::NO_CONTENT)
+}
+
+/// Look at an invitation by what stands in the link of its letter.
+#[utoipa::path(
+    post, path = "/api/v1/invitations/look", operation_id = "look_at_invitation", tag = "organizations", security(()),
+    request_body = LookAtInvitation,
+    responses((status = 200, body = Invitation), (status = "default", body = Problem, content_type = "application/problem+json"))
+)]
+pub(super) async fn look_at_invitation(
+    State(front): State<Front>,
+    ApiJson(wish): ApiJson<LookAtInvitation>,
+) -> Result<ApiJson<Invitation>, ApiProblem> {
+    Ok(ApiJson(front.portal().run(move |portal| invitations::look(portal, &wish.token)).await?))
+}
+
+/// Make the account of whoever was invited and has none, join, and sign in.
+#[utoipa::path(
+    post, path = "/api/v1/invitations/join", operation_id = "join", tag = "organizations", security(()), request_body = Join,
+    responses((status = 201, body = leasehold_wire::portal::SignedIn), (status = "default", body = Problem, content_type = "application/problem+json"))
+)]
+pub(super) async fn join(
+    State(front): State<Front>,
+    connection: Connection,
+    headers: HeaderMap,
+    ApiJson(wish): ApiJson<Join>,
+) -> Result<Created<leasehold_wire::portal::SignedIn>, ApiProblem> {
+    let (address, agent) = (front.address(&connection, &headers), front::agent(&headers));
+    let (_, signed_in) = front.portal().run(move |portal| invitations::join(portal, address, &agent, &wish)).await?;
+    Ok(Created(signed_in))
+}
+
+/// The organizations to which one is invited.
+#[utoipa::path(
+    get, path = "/api/v1/me/invitations", operation_id = "list_own_invitations", tag = "organizations",
+    responses((status = 200, body = Invitations), (status = "default", body = Problem, content_type = "application/problem+json"))
+)]
+pub(super) async fn my_invitations(
+    State(front): State<Front>,
+    SignedIn(caller): SignedIn,
+) -> Result<ApiJson<Invitations>, ApiProblem> {
+    Ok(ApiJson(front.portal().run(move |portal| invitations::mine(portal, &caller)).await?))
+}
+
+/// Join an organization to which one is invited.
+#[utoipa::path(
+    put, path = "/api/v1/me/organizations/{organization}", operation_id = "accept_invitation", tag = "organizations",
+    params(("organization" = String, Path)),
+    responses((status = 204), (status = "default", body = Problem, content_type = "application/problem+json"))
+)]
+pub(super) async fn accept(
+    State(front): State<Front>,
+    SignedIn(caller): SignedIn,
+    ApiPath(organization): ApiPath<OrganizationId>,
+) -> Result<StatusCode, ApiProblem> {
+    front.portal().run(move |portal| invitations::accept(portal, &caller, organization)).await?;
+    Ok(StatusCode::NO_CONTENT)
+}
+
+/// Leave an organization, or say no to an invitation.
+#[utoipa::path(
+    delete, path = "/api/v1/me/organizations/{organization}", operation_id = "leave_organization", tag = "organizations",
+    params(("organization" = String, Path)),
+    responses((status = 204), (status = "default", body = Problem, content_type = "application/problem+json"))
+)]
+pub(super) async fn leave(
+    State(front): State<Front>,
+    SignedIn(caller): SignedIn,
+    ApiPath(organization): ApiPath<OrganizationId>,
+) -> Result<StatusCode, ApiProblem> {
+    front.portal().run(move |portal| members::leave(portal, &caller, organization)).await?;
     Ok(StatusCode::NO_CONTENT)
 }
 

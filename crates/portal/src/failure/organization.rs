@@ -11,13 +11,20 @@ pub enum OrganizationFailure {
         /// The account's address.
         email: String,
     },
-    /// A member who has seats cannot be removed.
-    #[error("a member with seats")]
-    HasSeats {
+    /// No commercial license of the organization runs.
+    #[error("the organization has lapsed")]
+    Lapsed,
+    /// Who has come is not invited any more.
+    #[error("has joined")]
+    Joined {
         /// The account's address.
         email: String,
-        /// Seats assigned to it.
-        seats: u32,
+    },
+    /// Whoever is invited has an account.
+    #[error("has an account")]
+    SignInToJoin {
+        /// Its address.
+        email: String,
     },
     /// The license is for its owner's own person.
     #[error("a person's own license")]
@@ -32,13 +39,25 @@ impl OrganizationFailure {
                     .detail(format!("{email} is not a member."))
                     .next("Add them to the organization first.", who::YOU)
             }
-            OrganizationFailure::HasSeats { email, seats } => {
-                Problem::new(409, "HAS_SEATS", "Somebody who has seats cannot be removed.")
-                    .detail(match seats {
-                        1 => format!("1 seat is assigned to `{email}`."),
-                        _ => format!("{seats} seats are assigned to `{email}`."),
-                    })
-                    .next("Take the seats back on the pages of their licenses, then remove the person.", who::YOU)
+            OrganizationFailure::Lapsed => Problem::new(
+                409,
+                "LAPSED",
+                "Nobody new is invited while no commercial license of the organization runs.",
+            )
+            .detail("Everybody who is in it stays, with what they were given. Nothing was changed.")
+            .next(
+                "Renew a license, or buy one; then invitations go on by themselves.",
+                "the owner of the organization",
+            ),
+            OrganizationFailure::Joined { email } => {
+                Problem::new(409, "HAS_JOINED", "This person is in the organization already.")
+                    .detail(format!("`{email}` has accepted the invitation."))
+                    .next("Nothing needs to be done.", who::YOU)
+            }
+            OrganizationFailure::SignInToJoin { email } => {
+                Problem::new(409, "HAS_ACCOUNT", "This address has an account.")
+                    .detail(format!("The invitation is for `{email}`. Nothing was changed."))
+                    .next("Sign in with it and accept the invitation there.", who::YOU)
             }
             OrganizationFailure::OwnLicense => {
                 Problem::new(409, "OWN_LICENSE", "A person's own license is not given to others.")

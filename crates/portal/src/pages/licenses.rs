@@ -9,12 +9,13 @@ pub(super) mod sell;
 pub(super) mod take_back;
 
 use super::Answer;
+use super::join;
 use super::lists::{self, Shown};
-use super::look::{Head, Viewer, counted, on, stack, two_lines};
+use super::look::{Head, Viewer, counted, done, on, stack, two_lines};
 use super::watch::Watcher;
 use crate::Failure;
 use crate::failure::sentence_time;
-use crate::service::{Caller, assignments, licenses, overview};
+use crate::service::{Caller, assignments, invitations, licenses, overview};
 use axum::http::Uri;
 use axum::response::IntoResponse;
 use leasehold_core::access::PortalAction;
@@ -28,7 +29,7 @@ use leasehold_web::components::{
 use leasehold_web::maud::{Markup, html};
 use leasehold_web::page::{self, Notice};
 use leasehold_web::text::number;
-use leasehold_wire::portal::{Assigned, License, Page};
+use leasehold_wire::portal::{Assigned, Invitation, License, Page};
 use leasehold_wire::time::Time;
 
 const HERE: &str = "/licenses";
@@ -232,17 +233,19 @@ struct Listing {
     page: Page<License>,
     /// What organizations gave to whoever is looking.
     mine: Vec<Assigned>,
+    /// Where they are invited.
+    invited: Vec<Invitation>,
 }
 
 async fn look(viewer: &Viewer, query: &ListQuery) -> Result<Listing, Failure> {
     let wish = lists::owned_query(query)?;
     let load = move |portal: &_, caller: &Caller| {
         // While they act for an organization they see what is the organization's.
-        let mine = match caller.acts_for() {
-            None => assignments::mine(portal, caller)?.items,
-            Some(_) => Vec::new(),
+        let (mine, invited) = match caller.acts_for() {
+            None => (assignments::mine(portal, caller)?.items, invitations::mine(portal, caller)?.items),
+            Some(_) => (Vec::new(), Vec::new()),
         };
-        Ok(Listing { page: licenses::list(portal, caller, &wish)?, mine })
+        Ok(Listing { page: licenses::list(portal, caller, &wish)?, mine, invited })
     };
     viewer.run(load).await
 }
@@ -257,10 +260,11 @@ impl Listing {
         !self.page.items.is_empty() || self.mine.is_empty()
     }
 
-    /// That nobody gets more for now: live. Operators, who can do something about it.
+    /// That nobody gets more for now (operators, who can do something about it), and where one is invited: live.
     fn notices(&self, viewer: &Viewer) -> Vec<Notice> {
         let until = self.page.items.iter().find_map(|license| license.learning_until);
-        until.filter(|_| viewer.is_operator()).map(|until| raise::learns(until.0)).into_iter().collect()
+        let learns = until.filter(|_| viewer.is_operator()).map(|until| raise::learns(until.0));
+        learns.into_iter().chain(join::invited(&self.invited)).collect()
     }
 
     /// The figures: live.
@@ -338,7 +342,9 @@ pub(super) async fn list(viewer: Viewer, uri: Uri) -> Answer {
         (mine::section(&listing.mine, &viewer))
     };
     let live = format!("{HERE}/live{}", query.as_address());
-    let notices = listing.notices(&viewer);
+    let joined = (query.get("done") == Some("joined"))
+        .then(|| html! { "You are in the organization. What is assigned to you stands below." });
+    let notices: Vec<Notice> = joined.map(done).into_iter().chain(listing.notices(&viewer)).collect();
     let head = Head { notices: &notices, live: Some(&live), ..Head::wide(title, HERE) };
     Ok(viewer.page(head, content).into_response())
 }

@@ -1,28 +1,28 @@
 //! An organization: its owner, its members, what each of them may do, and which seats each was given; and for which one
 //! somebody acts.
 
+pub(super) mod member;
+
 use super::fields::{Fields, Mistake};
-use super::look::{Head, Viewer, done, named, seats, stack};
+use super::look::{Head, Viewer, done, named, on, stack};
 use super::watch::Watcher;
 use super::{Answer, go};
 use crate::Failure;
-use crate::failure::OrganizationFailure;
-use crate::service::organizations;
+use crate::service::{invitations, organizations};
 use axum::http::Uri;
-use axum::response::{IntoResponse, Response};
-use leasehold_core::access::{OrganizationRole, PortalAction};
+use axum::response::IntoResponse;
+use leasehold_core::access::{MemberState, OrganizationRole, PendingSeats, PortalAction};
 use leasehold_core::ids::{AccountId, OrganizationId};
 use leasehold_core::time::Ms;
 use leasehold_web::components::{
-    Button, Column, Confirm, Field, ListQuery, Row, Table, Tone, badge, button, card, clip, confirm_panel, link_button,
-    page_header, table, when,
+    Button, Column, Field, ListQuery, Row, Table, Tone, badge, button, card, clip, link_button, page_header, table,
+    when,
 };
 use leasehold_web::extract::ApiPath;
 use leasehold_web::maud::{Markup, html};
 use leasehold_web::page::{Notice, Width};
-use leasehold_web::problem::ApiProblem;
 use leasehold_web::text::number;
-use leasehold_wire::portal::{AccountRef, Assigned, ChangeMember, Member, NewMember, Organization};
+use leasehold_wire::portal::{AccountRef, Assigned, ChangeOrganization, Member, NewMember, Organization};
 
 /// The menu's entry: leads to the organization for which one acts, or one's own.
 const HERE: &str = "/organization";
@@ -99,35 +99,49 @@ fn role_badge(role: OrganizationRole) -> Markup {
     badge(role_words(role).0, tone)
 }
 
-fn row(
-    account: &AccountRef,
-    role: OrganizationRole,
-    (assigned, since): (&[Assigned], Ms),
-    action: Markup,
-    now: Ms,
-) -> Row {
-    let who = stack(html! {
-        (clip(&account.name))
-        span.muted.small { (clip(&account.email)) }
-        (role_badge(role))
-    });
+/// That somebody has not come yet, or has nothing for now.
+fn state_of(member: &Member, now: Ms) -> Markup {
+    match (member.state, member.invitation_ends_at) {
+        (MemberState::Active, _) => html! {},
+        (MemberState::Suspended, _) => badge("suspended", Tone::Warning),
+        (MemberState::Invited, Some(end)) if end.0 > now => html! {
+            (badge("invited", Tone::Neutral)) span.muted.small { "until " (on(end.0)) }
+        },
+        (MemberState::Invited, _) => badge("invitation ended", Tone::Warning),
+    }
+}
+
+fn row(who: Markup, (assigned, since): (&[Assigned], Ms), action: Markup, now: Ms) -> Row {
     Row::from(vec![who, given(assigned), when(since, now), action])
+}
+
+fn named_person(account: &AccountRef, link: Option<&str>, more: Markup) -> Markup {
+    // Whoever is invited is known by the address alone.
+    let twice = account.name == account.email;
+    stack(html! {
+        @match link {
+            Some(link) => a href=(link) { (clip(&account.name)) },
+            None => (clip(&account.name)),
+        }
+        @if !twice { span.muted.small { (clip(&account.email)) } }
+        (more)
+    })
 }
 
 fn people(sight: &Sight, viewer: &Viewer) -> Markup {
     let (Sight { organization, own, members }, now) = (sight, viewer.now());
-    let may = |action| viewer.may(action, organization.owner.id);
     let since = organization.created_at.0;
-    let owner = row(&organization.owner, OrganizationRole::Owner, (own, since), html! {}, now);
+    let owner = named_person(&organization.owner, None, role_badge(OrganizationRole::Owner));
+    let owner = row(owner, (own, since), html! {}, now);
     let members = members.iter().map(|member| {
         let at = format!("{}/members/{}", address(organization.id), member.account.id);
-        let action = html! {
-            div.actions {
-                @if may(PortalAction::ManageRoles) { (link_button("Role", &format!("{at}/role"), Button::Plain)) }
-                @if may(PortalAction::ManagePeople) { (link_button("Remove", &format!("{at}/remove"), Button::Danger)) }
-            }
+        let more = html! {
+            (role_badge(member.role))
+            (state_of(member, now))
+            @if member.undelivered.is_some() { (badge("letter not delivered", Tone::Bad)) }
         };
-        row(&member.account, member.role, (&member.assigned, member.added_at.0), action, now)
+        let who = named_person(&member.account, Some(&at), more);
+        row(who, (&member.assigned, member.added_at.0), link_button("Open", &at, Button::Plain), now)
     });
     table(&Table {
         id: "members",
@@ -140,22 +154,62 @@ fn people(sight: &Sight, viewer: &Viewer) -> Markup {
     })
 }
 
-fn add_card(organization: OrganizationId, email: &str, mistake: &Mistake) -> Markup {
+/// The roles that can be given, for a form.
+fn role_options() -> Vec<(&'static str, String, &'static str)> {
+    let roles = OrganizationRole::ALL.iter().filter(|role| **role != OrganizationRole::Owner);
+    roles.map(|role| (role.word(), capitalized(role_words(*role).0), role_words(*role).1)).collect()
+}
+
+fn invite_card(organization: OrganizationId, fields: &Fields, mistake: &Mistake) -> Markup {
+    let roles = role_options();
+    let options: Vec<_> = roles.iter().rev().map(|(word, name, _)| (*word, name.as_str())).collect();
     card(
-        "Add a member",
+        "Invite somebody",
         html! {
-            p { "A member can be given seats of the organization's licenses, and uses them at license servers of their own." }
-            form #add-member method="post" action={ (address(organization)) "/members" } {
-                (Field::new("email", "Email address").required().value(email)
-                    .hint("Of somebody who has an account at this portal. Who has none makes one first, or asks the vendor for one.")
+            p { "A letter asks them to join. Seats can be assigned to them at once; they use them at license servers of their own as soon as they have joined." }
+            form #invite method="post" action={ (address(organization)) "/members" } {
+                (Field::new("email", "Email address").required().value(fields.get("email"))
+                    .hint("With an account at this portal or without. The link of the letter is good for 14 days.")
                     .error(mistake.at("email", "The email address").as_deref()).email())
-                div.actions { (button("Add Member", Button::Primary)) }
+                (Field::new("role", "What they may do").value(fields.sent("role").unwrap_or("user"))
+                    .error(mistake.at("role", "The role").as_deref()).select(&options))
+                div.actions { (button("Invite", Button::Primary)) }
             }
         },
     )
 }
 
-fn page_of(viewer: &Viewer, sight: &Sight, notices: &[Notice], email: &str, mistake: &Mistake) -> Markup {
+/// What becomes of seats of people who do not come.
+fn pending_card(organization: &Organization) -> Markup {
+    card(
+        "Seats of people who have not joined",
+        html! {
+            form #pending method="post" action={ (address(organization.id)) "/settings" } {
+                (Field::new("pending_seats", "When an invitation has ended").required().value(organization.pending_seats.word())
+                    .choice(&[
+                        ("hold", "Keep them", "They stay assigned until somebody takes them back."),
+                        ("free", "Take them back", "After 14 days they float again. The person stays in the list and can be invited anew."),
+                    ]))
+                div.actions { (button("Save", Button::Plain)) }
+            }
+        },
+    )
+}
+
+/// That nobody new can be invited, and why.
+fn lapsed() -> Markup {
+    html! {
+        div #lapsed.notice.warning role="status" {
+            (Tone::Warning.icon())
+            div {
+                strong { "No commercial license of this organization runs. " }
+                "Everybody stays, with what they were given; nobody new can be invited until one is renewed or bought. Then it goes on by itself."
+            }
+        }
+    }
+}
+
+fn page_of(viewer: &Viewer, sight: &Sight, notices: &[Notice], fields: &Fields, mistake: &Mistake) -> Markup {
     let organization = &sight.organization;
     let lead = format!("Owned by {} · {}", organization.owner.name, organization.owner.email);
     let licenses = match viewer.is_operator() {
@@ -164,11 +218,17 @@ fn page_of(viewer: &Viewer, sight: &Sight, notices: &[Notice], email: &str, mist
     };
     let content = html! {
         (page_header(&organization.name, &lead, link_button("Licenses", &licenses, Button::Plain)))
-        (mistake.panel(&["email"]))
+        @if !organization.active { (lapsed()) }
+        (mistake.panel(&["email", "role"]))
         h2 { "People" }
         (people(sight, viewer))
-        @if viewer.may(PortalAction::ManagePeople, organization.owner.id) { (add_card(organization.id, email, mistake)) }
-        p.hint { "Seats are assigned on the page of a license." }
+        @if viewer.may(PortalAction::ManagePeople, organization.owner.id) {
+            div.columns {
+                @if organization.active || viewer.is_operator() { (invite_card(organization.id, fields, mistake)) }
+                (pending_card(organization))
+            }
+        }
+        p.hint { "Seats are assigned on the page of a person or of a license." }
     };
     let live = format!("{}/live", address(organization.id));
     let head = Head { title: &organization.name, current: HERE, width: Width::Wide, notices, live: Some(&live) };
@@ -225,84 +285,24 @@ pub(super) async fn switch(viewer: Viewer, fields: Fields) -> Answer {
     go(if wanted == "me" { "/licenses" } else { HERE })
 }
 
-fn role_page(viewer: &Viewer, sight: &Sight, member: &Member, mistake: &Mistake) -> Markup {
-    let here = address(sight.organization.id);
-    let roles = OrganizationRole::ALL.iter().filter(|role| **role != OrganizationRole::Owner);
-    let roles: Vec<_> =
-        roles.map(|role| (role.word(), capitalized(role_words(*role).0), role_words(*role).1)).collect();
-    let options: Vec<_> = roles.iter().map(|(word, name, means)| (*word, name.as_str(), *means)).collect();
-    let content = card(
-        "",
-        html! {
-            (page_header(&format!("Role of {}", member.account.name), &member.account.email, html! {}))
-            (mistake.panel(&["role"]))
-            form #role method="post" action={ (here) "/members/" (member.account.id) "/role" } {
-                (Field::new("role", "What they may do").required().value(member.role.word())
-                    .error(mistake.at("role", "The role").as_deref()).choice(&options))
-                div.actions { (button("Change Role", Button::Primary)) (link_button("Cancel", &here, Button::Plain)) }
-            }
-        },
-    );
-    viewer.page(Head::narrow("Role", HERE), content)
-}
-
-async fn member_of(
-    viewer: &Viewer,
-    organization: OrganizationId,
-    account: AccountId,
-) -> Result<(Sight, Member), Failure> {
-    let sight = look(viewer, organization).await?;
-    let member = sight.members.iter().find(|member| member.account.id == account).cloned();
-    Ok((sight, member.ok_or(Failure::NotFound)?))
-}
-
-/// Asks what somebody may do.
-pub(super) async fn role_form(
-    viewer: Viewer,
-    ApiPath((organization, account)): ApiPath<(OrganizationId, AccountId)>,
-) -> Answer {
-    let (sight, member) = member_of(&viewer, organization, account).await?;
-    if !viewer.may(PortalAction::ManageRoles, sight.organization.owner.id) {
-        return Err(Failure::Forbidden.into());
-    }
-    Ok(role_page(&viewer, &sight, &member, &Mistake::none()).into_response())
-}
-
-/// Says what somebody may do.
-pub(super) async fn change_role(
-    viewer: Viewer,
-    ApiPath((organization, account)): ApiPath<(OrganizationId, AccountId)>,
-    fields: Fields,
-) -> Answer {
-    let wish = OrganizationRole::from_word(fields.get("role")).map(|role| ChangeMember { role });
-    let wish = wish.ok_or_else(|| Failure::invalid("role", "must be chosen"));
-    let change =
-        move |portal: &_, caller: &_| organizations::change_member(portal, caller, organization, account, wish?);
-    match viewer.run(change).await {
-        Ok(_) => go(&format!("{}?done=role&account={account}", address(organization))),
-        Err(failure @ Failure::Invalid { .. }) => {
-            let mistake = Mistake::from(failure);
-            let (sight, member) = member_of(&viewer, organization, account).await?;
-            Ok(mistake.answer(role_page(&viewer, &sight, &member, &mistake)))
-        }
-        Err(failure) => Err(failure.into()),
-    }
-}
-
 fn said(sight: &Sight, query: &ListQuery) -> Option<Markup> {
     match query.get("done")? {
-        "added" => {
+        "invited" => {
             let account: AccountId = query.get("account")?.parse().ok()?;
-            let added = sight.members.iter().find(|member| member.account.id == account)?;
-            Some(named("", &added.account.name, " is a member. Assign them seats on the page of a license."))
+            let member = sight.members.iter().find(|member| member.account.id == account)?;
+            Some(match member.state {
+                MemberState::Invited => {
+                    named("A letter is on its way to ", &member.account.email, ". Seats can be assigned at once.")
+                }
+                MemberState::Active | MemberState::Suspended => {
+                    named("", &member.account.name, " is in the organization. Assign them seats.")
+                }
+            })
         }
-        "role" => {
-            let account: AccountId = query.get("account")?.parse().ok()?;
-            let changed = sight.members.iter().find(|member| member.account.id == account)?;
-            let after = format!(" is {} now.", role_words(changed.role).0);
-            Some(named("", &changed.account.name, &after))
-        }
-        "removed" => Some(html! { "The person is removed from the organization. Their account stays." }),
+        "removed" => Some(
+            html! { "The person is removed from the organization, and what it gave to them is taken back. Their account stays." },
+        ),
+        "settings" => Some(html! { "The setting is saved." }),
         _ => None,
     }
 }
@@ -311,102 +311,37 @@ fn said(sight: &Sight, query: &ListQuery) -> Option<Markup> {
 pub(super) async fn show(viewer: Viewer, ApiPath(organization): ApiPath<OrganizationId>, uri: Uri) -> Answer {
     let sight = look(&viewer, organization).await?;
     let notices: Vec<Notice> = said(&sight, &ListQuery::of(&uri)).map(done).into_iter().collect();
-    Ok(page_of(&viewer, &sight, &notices, "", &Mistake::none()).into_response())
+    Ok(page_of(&viewer, &sight, &notices, &Fields::default(), &Mistake::none()).into_response())
 }
 
-/// Adds a member.
-pub(super) async fn add(viewer: Viewer, ApiPath(organization): ApiPath<OrganizationId>, fields: Fields) -> Answer {
-    let wish = NewMember { email: fields.trimmed("email") };
-    let add = move |portal: &_, caller: &_| organizations::add_member(portal, caller, organization, &wish);
-    match viewer.run(add).await {
-        Ok(member) => go(&format!("{}?done=added&account={}", address(organization), member.account.id)),
-        Err(failure @ Failure::Invalid { .. }) => {
+/// Invites somebody.
+pub(super) async fn invite(viewer: Viewer, ApiPath(organization): ApiPath<OrganizationId>, fields: Fields) -> Answer {
+    let role = match fields.get("role") {
+        "" => Ok(None),
+        word => OrganizationRole::from_word(word).map(Some).ok_or_else(|| Failure::invalid("role", "must be chosen")),
+    };
+    let email = fields.trimmed("email");
+    let invite = move |portal: &_, caller: &_| {
+        // What is not said is what everybody is.
+        let role = role?.filter(|role| *role != OrganizationRole::User);
+        invitations::invite(portal, caller, organization, &NewMember { email, role })
+    };
+    match viewer.run(invite).await {
+        Ok(member) => go(&format!("{}?done=invited&account={}", address(organization), member.account.id)),
+        Err(failure @ (Failure::Invalid { .. } | Failure::Organization(_) | Failure::Account(_))) => {
             let mistake = Mistake::from(failure);
             let sight = look(&viewer, organization).await?;
-            Ok(mistake.answer(page_of(&viewer, &sight, &[], fields.get("email"), &mistake)))
+            Ok(mistake.answer(page_of(&viewer, &sight, &[], &fields, &mistake)))
         }
         Err(failure) => Err(failure.into()),
     }
 }
 
-fn remove_question(sight: &Sight, member: &Member) -> Markup {
-    let here = address(sight.organization.id);
-    let question = format!("Remove {} from {}?", member.account.name, sight.organization.name);
-    confirm_panel(&Confirm {
-        question: &question,
-        effect: html! {
-            p {
-                (named("", &member.account.name, " ")) "(" (member.account.email)
-                ") can then be given no seats of the organization. No seat is assigned to them, so none changes its place."
-            }
-            p { "Their account stays, and they can be added again." }
-        },
-        action: &format!("{here}/members/{}/remove", member.account.id),
-        values: &[],
-        verb: "Remove Member",
-        cancel: &here,
-        kind: Button::Danger,
-    })
-}
-
-/// Why somebody who has seats stays, and where to take them back.
-fn has_seats(sight: &Sight, member: &Member, mistake: &Mistake) -> Markup {
-    html! {
-        (page_header(&format!("{} has seats", member.account.name), "Take these back first; then remove the person.", html! {}))
-        (mistake.panel(&[]))
-        (card("Take back", html! {
-            ul.plain-list {
-                @for given in &member.assigned {
-                    li {
-                        span.nowrap { (seats(given.seats)) " of" }
-                        a href={ "/licenses/" (given.license) "/take-back/" (member.account.id) } { (clip(&given.product.name)) }
-                    }
-                }
-            }
-            div.actions { (link_button("Back", &address(sight.organization.id), Button::Plain)) }
-        }))
-    }
-}
-
-async fn remove_page(
-    viewer: &Viewer,
-    organization: OrganizationId,
-    account: AccountId,
-) -> Result<Response, ApiProblem> {
-    let sight = look(viewer, organization).await?;
-    let member = sight.members.iter().find(|member| member.account.id == account).ok_or(Failure::NotFound)?;
-    let head = Head::narrow("Remove member", HERE);
-    let held = member.assigned.iter().map(|given| given.seats).fold(0, u32::saturating_add);
-    if held == 0 {
-        return Ok(viewer.page(head, remove_question(&sight, member)).into_response());
-    }
-    let mistake = Mistake::from(Failure::from(OrganizationFailure::HasSeats {
-        email: member.account.email.clone(),
-        seats: held,
-    }));
-    Ok(mistake.answer(viewer.page(head, has_seats(&sight, member, &mistake))))
-}
-
-/// Asks before somebody is removed.
-pub(super) async fn remove_form(
-    viewer: Viewer,
-    ApiPath((organization, account)): ApiPath<(OrganizationId, AccountId)>,
-) -> Answer {
-    remove_page(&viewer, organization, account).await
-}
-
-/// Removes a member.
-pub(super) async fn remove(
-    viewer: Viewer,
-    ApiPath((organization, account)): ApiPath<(OrganizationId, AccountId)>,
-) -> Answer {
-    let remove = move |portal: &_, caller: &_| organizations::remove_member(portal, caller, organization, account);
-    match viewer.run(remove).await {
-        Ok(()) => go(&format!("{}?done=removed", address(organization))),
-        // They were given seats since the question.
-        Err(Failure::Organization(OrganizationFailure::HasSeats { .. })) => {
-            remove_page(&viewer, organization, account).await
-        }
-        Err(failure) => Err(failure.into()),
-    }
+/// Changes how an organization is kept.
+pub(super) async fn change(viewer: Viewer, ApiPath(organization): ApiPath<OrganizationId>, fields: Fields) -> Answer {
+    let pending_seats = PendingSeats::from_word(fields.get("pending_seats"));
+    let pending_seats = pending_seats.ok_or_else(|| Failure::invalid("pending_seats", "must be chosen"))?;
+    let wish = ChangeOrganization { pending_seats: Some(pending_seats), ..ChangeOrganization::default() };
+    viewer.run(move |portal, caller| organizations::change(portal, caller, organization, wish)).await?;
+    go(&format!("{}?done=settings", address(organization)))
 }

@@ -1,6 +1,7 @@
 //! ACCOUNT: one's own number, name, address, sign-ins and tokens.
 
 use super::fields::{Fields, Mistake};
+use super::join::Organizations;
 use super::look::{Head, Viewer, done, stack, two_lines};
 use super::{Answer, go};
 use crate::Failure;
@@ -45,6 +46,7 @@ struct Sight {
     tokens: Vec<TokenView>,
     /// Why the newest letter did not arrive.
     undelivered: Option<String>,
+    organizations: Organizations,
 }
 
 async fn look(viewer: &Viewer) -> Result<Sight, Failure> {
@@ -58,6 +60,7 @@ async fn look(viewer: &Viewer) -> Result<Sight, Failure> {
                 Some(account) => outbox::undelivered(portal, caller, account.id)?,
                 None => None,
             },
+            organizations: Organizations::load(portal, caller)?,
         })
     };
     viewer.run(load).await
@@ -223,6 +226,7 @@ fn page_of(
             }
             div.group { (card("Change the email address", email_form(sight, fields, mistake))) }
         }
+        (sight.organizations.section())
         h2 { "Sign-ins" }
         (sessions(sight, viewer))
         h2 { "Tokens for programs" }
@@ -237,6 +241,7 @@ fn said(query: &ListQuery) -> Option<Markup> {
         "made" => html! { "Your account is made, and you are signed in." },
         "name" => html! { "The name is changed." },
         "email" => html! { "A letter went to both addresses. The address changes when both have confirmed." },
+        "left" => html! { "You are not in that organization any more." },
         "kept" => html! { "The address stays as it is." },
         "ended" => html! { "The sign-in is ended." },
         "others" => html! { "All other sign-ins are ended." },

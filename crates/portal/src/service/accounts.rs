@@ -116,13 +116,11 @@ fn write(
             let (email, name, password_hash) = (email.clone(), name.clone(), password_hash.clone());
             let number = accounts::next_number(tx)?;
             let new = NewRow { id, email, name, password_hash, role, number, created_at };
-            if !accounts::insert(tx, &new)? {
-                return Err(Failure::Taken { what: "email address" });
-            }
+            let id = accounts::make(tx, &new)?.ok_or(Failure::Taken { what: "email address" })?;
             let detail = json!({ "email": new.email, "role": new.role.word() });
-            audit::insert(tx, &stamp, "account.create", &new.id.to_string(), &detail)?;
+            audit::insert(tx, &stamp, "account.create", &id.to_string(), &detail)?;
             Ok(Account {
-                id: new.id,
+                id,
                 customer_number: new.number,
                 email: new.email.clone(),
                 name: new.name.clone(),

@@ -102,7 +102,7 @@ fn scope_of(
     let scope = match (wish, known) {
         (Some(wish), _) => wish,
         (None, Some(known)) => known.row.scope,
-        (None, None) if organizations::of_owner(tx, owner)?.is_some() => Scope::Organization,
+        (None, None) if organizations::id_of(tx, owner)?.is_some() => Scope::Organization,
         (None, None) => Scope::Person,
     };
     if scope == Scope::Person && caller.sees_shared_only(owner) {

@@ -5,9 +5,9 @@ use super::pools::LicensePools;
 use super::{Caller, allow, allow_of};
 use crate::Portal;
 use crate::failure::{Failure, OrganizationFailure};
-use crate::store::{accounts, assignments, audit, licenses, organizations, state};
+use crate::store::{accounts, assignments, audit, licenses, members, organizations, state};
 use leasehold_core::access::PortalAction;
-use leasehold_core::ids::{AccountId, LicenseId};
+use leasehold_core::ids::{AccountId, LicenseId, OrganizationId};
 use leasehold_core::sync::Part;
 use leasehold_core::time::Ms;
 use leasehold_db::{DbError, Tx};
@@ -38,7 +38,7 @@ pub fn assign(
             return Err(Failure::invalid("seats", format!("must be 1 to {}, the seats of the license", found.seats)));
         }
         let to = accounts::get(tx, account)?.ok_or_else(|| Failure::invalid("account", "is no account"))?;
-        let inside = to.id == found.owner.id || organizations::is_member(tx, organization, account)?;
+        let inside = to.id == found.owner.id || members::state_of(tx, organization, account)?.is_some();
         if !inside {
             return Err(OrganizationFailure::NotMember { email: to.email }.into());
         }
@@ -88,6 +88,38 @@ pub fn revoke(portal: &Portal, caller: &Caller, license: LicenseId, account: Acc
     Ok(license)
 }
 
+/// A license of which an organization can give seats.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Giveable {
+    /// Which.
+    pub license: LicenseId,
+    /// How it is called.
+    pub name: String,
+    /// Seats that are assigned to nobody.
+    pub left: u32,
+}
+
+/// The licenses of which an organization can give seats now. Whoever may give them, and operators.
+pub fn giveable(portal: &Portal, caller: &Caller, organization: OrganizationId) -> Result<Vec<Giveable>, Failure> {
+    caller.id()?;
+    let (caller, now) = (caller.clone(), portal.now());
+    portal.db().read(move |tx| {
+        let found = organizations::get(tx, organization, now)?.ok_or(Failure::NotFound)?;
+        allow(&caller, PortalAction::ManageSeats, Some(found.owner.id))?;
+        let mut all = Vec::new();
+        for row in licenses::all_of(tx, found.owner.id)? {
+            let ended = row.ended_at.is_some() || row.term.ends_at().is_some_and(|end| end <= now);
+            if row.organization != Some(organization) || ended || row.starts_at > now {
+                continue;
+            }
+            let given = assignments::of_license(tx, row.id)?;
+            let given = given.iter().map(|row| row.target).fold(0, u32::saturating_add);
+            all.push(Giveable { license: row.id, name: row.called(), left: row.seats.saturating_sub(given) });
+        }
+        Ok(all)
+    })
+}
+
 /// What organizations gave to the caller.
 pub fn mine(portal: &Portal, caller: &Caller) -> Result<AssignedSeats, Failure> {
     allow(caller, PortalAction::ReadOwnAccount, None)?;
@@ -98,7 +130,7 @@ pub fn mine(portal: &Portal, caller: &Caller) -> Result<AssignedSeats, Failure> 
 /// What was given to an account, by whichever organization.
 pub(super) fn given_to(tx: &mut Tx<'_>, account: AccountId, now: Ms) -> Result<Vec<Assigned>, DbError> {
     let mut given = Vec::new();
-    for row in assignments::of_account(tx, account)? {
+    for row in assignments::of_account(tx, account)?.into_iter().filter(|row| row.usable) {
         let of_license = given_of(tx, row.license, now)?.into_iter();
         given.extend(of_license.filter(|(to, _)| *to == account).map(|(_, assigned)| assigned));
     }
@@ -123,7 +155,7 @@ pub(super) fn given_by(
 fn given_of(tx: &mut Tx<'_>, license: LicenseId, now: Ms) -> Result<Vec<(AccountId, Assigned)>, DbError> {
     let Some(row) = licenses::get(tx, license)? else { return Ok(Vec::new()) };
     let Some(organization) = row.organization else { return Ok(Vec::new()) };
-    let name = organizations::get(tx, organization)?.map(|found| found.name).unwrap_or_default();
+    let name = organizations::name_of(tx, organization)?;
     let learning_until = state::learning_until(tx)?;
     let pools = LicensePools::load(tx, row, now, learning_until)?;
     let given = pools.assignments.iter().zip(&pools.settled.active).map(|(assignment, active)| {
@@ -138,7 +170,7 @@ fn given_of(tx: &mut Tx<'_>, license: LicenseId, now: Ms) -> Result<Vec<(Account
             term: pools.license.term,
             ends_at: pools.license.term.ends_at().map(Time),
             seats: assignment.target,
-            active: *active,
+            active: if assignment.usable { *active } else { 0 },
             seats_out: pools.counted_in(Part::Of(account)),
             assigned_at: Time(assignment.assigned_at),
         };

@@ -12,8 +12,13 @@ pub(super) const SIGN_UP_MS: i64 = DAY_MS;
 pub(super) const RESET_MS: i64 = HOUR_MS;
 /// Both sides of a change of address confirm within so long, in milliseconds.
 pub(super) const CHANGE_MS: i64 = DAY_MS;
+/// An invitation to an organization, in milliseconds.
+pub(super) const INVITATION_MS: i64 = 14 * DAY_MS;
 /// What only tells of something is worth sending for so long, in milliseconds.
 const NEWS_MS: i64 = 30 * DAY_MS;
+
+/// The kind of letters that ask somebody into an organization.
+pub(super) const INVITATION: &str = "invitation";
 
 /// A letter that is drawn before a transaction and written in it.
 #[derive(Clone, Debug)]
@@ -34,6 +39,7 @@ fn good_for_ms(kind: &str) -> i64 {
     match kind {
         "sign_up" => SIGN_UP_MS,
         "reset" => RESET_MS,
+        INVITATION => INVITATION_MS,
         "email_old" | "email_new" => CHANGE_MS,
         _ => NEWS_MS,
     }
@@ -96,6 +102,27 @@ impl Letter {
             "If it was not you, do nothing: the password stays as it is.",
         ];
         self.row("reset", Some(account), to, "Set a new password", &lines, self.link("reset", token))
+    }
+
+    /// Somebody is asked into an organization.
+    pub(super) fn invitation(
+        &self,
+        account: AccountId,
+        to: &str,
+        (organization, by): (&str, &str),
+        token: &str,
+    ) -> NewRow {
+        let invited = format!(
+            "{} invites you to {}: to use the licenses that are assigned to you there. To join, open within 14 days:",
+            plain(by),
+            plain(organization)
+        );
+        let lines = [
+            invited.as_str(),
+            LINK,
+            "Nobody there sees what is your own. If you do not know them, do nothing: you are in no organization without your consent.",
+        ];
+        self.row(INVITATION, Some(account), to, "You are invited", &lines, self.link("join", token))
     }
 
     /// A password was set anew.

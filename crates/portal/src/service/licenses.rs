@@ -72,7 +72,8 @@ pub(super) fn view(tx: &mut Tx<'_>, row: LicenseRow, now: Ms) -> Result<License,
             license: row.license,
             account: row.account.clone(),
             seats: row.target,
-            active: *active,
+            active: if row.usable { *active } else { 0 },
+            usable: row.usable,
             assigned_at: Time(row.assigned_at),
             seats_out: pools.counted_in(Part::Of(row.account.id)),
         })
@@ -214,7 +215,7 @@ fn organization_for(
     if commercial && wish != Some(false) {
         organizations::insert(tx, new, owner.id, &owner.name, license.created_at)?;
     }
-    let known = organizations::of_owner(tx, owner.id)?.map(|found| found.id);
+    let known = organizations::id_of(tx, owner.id)?;
     match wish.unwrap_or(commercial || license.channel == Channel::Nfr) {
         true if wish.is_some() && known.is_none() => {
             Err(Failure::invalid("organization", format!("cannot be chosen: {} has none", owner.email)))

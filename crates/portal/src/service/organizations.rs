@@ -1,28 +1,27 @@
-//! Organizations: an account with a commercial license is one, its owner an administrator; members are given seats, and
-//! may be given a part in administering it.
+//! Organizations: an account with a commercial license is one, and owns it. Who is in one is in `members` and `invitations`.
 
 use super::assignments::given_by;
 use super::{Caller, allow};
 use crate::Portal;
-use crate::failure::{Failure, OrganizationFailure};
-use crate::store::{accounts, assignments, audit, licenses, organizations, sessions};
-use leasehold_core::access::{OrganizationRole, PortalAction};
+use crate::failure::Failure;
+use crate::store::{audit, members, organizations, sessions};
+use leasehold_core::access::PortalAction;
 use leasehold_core::ids::{AccountId, OrganizationId};
 use leasehold_core::time::Ms;
 use leasehold_db::Tx;
 use leasehold_wire::portal::{
-    AccountRef, Assigned, ChangeMember, Member, Members, Membership, NewMember, Organization, Organizations,
+    AccountRef, Assigned, ChangeOrganization, Members, Membership, Organization, Organizations,
 };
 use serde_json::json;
 
 /// The organization that the caller owns, if any, and those of which they are a member.
 pub fn list(portal: &Portal, caller: &Caller) -> Result<Organizations, Failure> {
     allow(caller, PortalAction::ReadOwnAccount, None)?;
-    let account = caller.id()?;
+    let (account, now) = (caller.id()?, portal.now());
     portal.db().read(move |tx| {
         let mut items = Vec::new();
         for standing in organizations::standings(tx, account)? {
-            let organization = organizations::get(tx, standing.organization)?.ok_or(Failure::NotFound)?;
+            let organization = organizations::get(tx, standing.organization, now)?.ok_or(Failure::NotFound)?;
             items.push(Membership { organization, role: standing.role });
         }
         Ok(Organizations { items })
@@ -30,15 +29,23 @@ pub fn list(portal: &Portal, caller: &Caller) -> Result<Organizations, Failure> 
 }
 
 /// Reads an organization with which the caller may do `action`; as if it did not exist for whoever sees nothing of it.
-fn reached(
+pub(super) fn reached(
     tx: &mut Tx<'_>,
     caller: &Caller,
     action: PortalAction,
     organization: OrganizationId,
+    now: Ms,
 ) -> Result<Organization, Failure> {
-    let found = organizations::get(tx, organization)?.ok_or(Failure::NotFound)?;
+    let found = organizations::get(tx, organization, now)?.ok_or(Failure::NotFound)?;
     allow(caller, action, Some(found.owner.id))?;
     Ok(found)
+}
+
+/// One organization. Whoever has a part in administering it, and operators.
+pub fn get(portal: &Portal, caller: &Caller, organization: OrganizationId) -> Result<Organization, Failure> {
+    caller.id()?;
+    let (caller, now) = (caller.clone(), portal.now());
+    portal.db().read(move |tx| reached(tx, &caller, PortalAction::ReadOrganization, organization, now))
 }
 
 /// From now on the one who is signed in sees and does what is an organization's, with `None` their own things again.
@@ -51,44 +58,6 @@ pub fn act_for(portal: &Portal, caller: &Caller, organization: Option<Organizati
     let own = caller.administers();
     let (token, organization) = (caller.session().to_owned(), organization.filter(|wanted| Some(*wanted) != own));
     portal.db().write(move |tx| Ok(sessions::act_for(tx, &token, organization)?))
-}
-
-/// Says what a member may do in an organization. Its administrators, and operators.
-pub fn change_member(
-    portal: &Portal,
-    caller: &Caller,
-    organization: OrganizationId,
-    account: AccountId,
-    wish: ChangeMember,
-) -> Result<Member, Failure> {
-    caller.id()?;
-    let (caller, stamp) = (caller.clone(), portal.stamp(caller));
-    portal.db().write(move |tx| {
-        let found = reached(tx, &caller, PortalAction::ManageRoles, organization)?;
-        organizations::lock(tx, organization)?;
-        if account == found.owner.id {
-            return Err(Failure::invalid("role", "cannot be changed: the organization is theirs"));
-        }
-        if wish.role == OrganizationRole::Owner {
-            return Err(Failure::invalid("role", "must be `administrator`, `license_manager`, `viewer` or `user`"));
-        }
-        let before = member(tx, &found, account, stamp.now)?;
-        if before.role != wish.role {
-            organizations::set_role(tx, organization, account, wish.role)?;
-            let detail =
-                json!({ "account": account, "email": before.account.email, "from": before.role, "to": wish.role });
-            audit::insert(tx, &stamp, "member.role", &organization.to_string(), &detail)?;
-        }
-        Ok(Member { role: wish.role, ..before })
-    })
-}
-
-/// One member with what was given to them.
-fn member(tx: &mut Tx<'_>, of: &Organization, account: AccountId, now: Ms) -> Result<Member, Failure> {
-    let members = organizations::members(tx, of.id)?;
-    let member = members.into_iter().find(|member| member.account.id == account).ok_or(Failure::NotFound)?;
-    let mut given = given_by(tx, of.owner.id, now)?;
-    Ok(Member { assigned: given.remove(&account).unwrap_or_default(), ..member })
 }
 
 /// Its members. Whoever has a part in administering it, and operators.
@@ -106,11 +75,12 @@ pub fn whole(
     caller.id()?;
     let (caller, now) = (caller.clone(), portal.now());
     portal.db().read(move |tx| {
-        let found = reached(tx, &caller, PortalAction::ReadOrganization, organization)?;
+        let found = reached(tx, &caller, PortalAction::ReadOrganization, organization, now)?;
         let mut given = given_by(tx, found.owner.id, now)?;
         let own = given.remove(&found.owner.id).unwrap_or_default();
-        let mut items = organizations::members(tx, organization)?;
+        let mut items = members::all(tx, organization)?;
         for member in &mut items {
+            member.undelivered = super::invitations::undelivered(tx, member)?;
             member.assigned = given.remove(&member.account.id).unwrap_or_default();
         }
         Ok((found, own, Members { items }))
@@ -120,10 +90,10 @@ pub fn whole(
 /// To whom an organization can assign seats: its administrator first, then its members. Its administrator, and operators.
 pub fn people(portal: &Portal, caller: &Caller, organization: OrganizationId) -> Result<Vec<AccountRef>, Failure> {
     caller.id()?;
-    let caller = caller.clone();
+    let (caller, now) = (caller.clone(), portal.now());
     portal.db().read(move |tx| {
-        let found = reached(tx, &caller, PortalAction::ReadOrganization, organization)?;
-        let members = organizations::members(tx, organization)?.into_iter().map(|member| member.account);
+        let found = reached(tx, &caller, PortalAction::ReadOrganization, organization, now)?;
+        let members = members::all(tx, organization)?.into_iter().map(|member| member.account);
         Ok(std::iter::once(found.owner).chain(members).collect())
     })
 }
@@ -132,58 +102,37 @@ pub fn people(portal: &Portal, caller: &Caller, organization: OrganizationId) ->
 pub fn of_owner(portal: &Portal, caller: &Caller, owner: AccountId) -> Result<Option<Organization>, Failure> {
     caller.id()?;
     allow(caller, PortalAction::ReadOrganization, Some(owner))?;
-    portal.db().read(move |tx| Ok(organizations::of_owner(tx, owner)?))
+    let now = portal.now();
+    portal.db().read(move |tx| Ok(organizations::of_owner(tx, owner, now)?))
 }
 
-/// Adds an account to an organization; again is harmless. Its administrator, and operators.
-pub fn add_member(
+/// Changes how an organization is kept. Its administrators; whether it is one without a commercial license, operators.
+pub fn change(
     portal: &Portal,
     caller: &Caller,
     organization: OrganizationId,
-    wish: &NewMember,
-) -> Result<Member, Failure> {
-    caller.id()?;
-    let email = super::accounts::email(&wish.email)?;
-    let (caller, stamp) = (caller.clone(), portal.stamp(caller));
-    portal.db().write(move |tx| {
-        let found = reached(tx, &caller, PortalAction::ManagePeople, organization)?;
-        let (account, _) = accounts::credentials(tx, &email)?
-            .ok_or_else(|| Failure::invalid("email", "is not the address of an account here"))?;
-        if account.id == found.owner.id {
-            return Err(Failure::invalid("email", "is the administrator's own, who is in the organization already"));
-        }
-        if organizations::add(tx, organization, account.id, stamp.now)? {
-            let detail = json!({ "account": account.id, "email": email });
-            audit::insert(tx, &stamp, "member.add", &organization.to_string(), &detail)?;
-        }
-        member(tx, &found, account.id, stamp.now)
-    })
-}
-
-/// Removes a member who has no seats. Its administrator, and operators.
-pub fn remove_member(
-    portal: &Portal,
-    caller: &Caller,
-    organization: OrganizationId,
-    account: AccountId,
-) -> Result<(), Failure> {
+    wish: ChangeOrganization,
+) -> Result<Organization, Failure> {
     caller.id()?;
     let (caller, stamp) = (caller.clone(), portal.stamp(caller));
     portal.db().write(move |tx| {
-        let found = reached(tx, &caller, PortalAction::ManagePeople, organization)?;
+        let found = reached(tx, &caller, PortalAction::ManagePeople, organization, stamp.now)?;
         organizations::lock(tx, organization)?;
-        if !organizations::is_member(tx, organization, account)? {
-            return Err(Failure::NotFound);
+        let mut detail = serde_json::Map::new();
+        if let Some(pending_seats) = wish.pending_seats.filter(|wanted| *wanted != found.pending_seats) {
+            organizations::set_pending_seats(tx, organization, pending_seats)?;
+            detail.insert("pending_seats".to_owned(), json!(pending_seats));
         }
-        let owned = licenses::ids_of(tx, found.owner.id)?;
-        let given = assignments::of_account(tx, account)?.into_iter().filter(|row| owned.contains(&row.license));
-        let seats = given.map(|row| row.target).fold(0, u32::saturating_add);
-        if seats > 0 {
-            let email = accounts::get(tx, account)?.map(|account| account.email).unwrap_or_default();
-            return Err(OrganizationFailure::HasSeats { email, seats }.into());
+        if let Some(confirmed) = wish.confirmed {
+            allow(&caller, PortalAction::ManageLicenses, None)?;
+            if confirmed != found.confirmed {
+                organizations::set_confirmed(tx, organization, confirmed)?;
+                detail.insert("confirmed".to_owned(), json!(confirmed));
+            }
         }
-        organizations::remove(tx, organization, account)?;
-        let detail = json!({ "account": account });
-        Ok(audit::insert(tx, &stamp, "member.remove", &organization.to_string(), &detail)?)
+        if !detail.is_empty() {
+            audit::insert(tx, &stamp, "organization.change", &organization.to_string(), &detail.into())?;
+        }
+        organizations::get(tx, organization, stamp.now)?.ok_or(Failure::NotFound)
     })
 }

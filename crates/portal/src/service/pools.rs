@@ -198,7 +198,8 @@ impl LicensePools {
             Part::Floating => (self.settled.floating, self.settled.pending.min(self.settled.floating)),
             Part::Of(account) => {
                 let mine = self.assignments.iter().zip(&self.settled.active);
-                let active = mine.filter(|(row, _)| row.account.id == account).map(|(_, active)| *active);
+                let usable = mine.filter(|(row, _)| row.account.id == account && row.usable);
+                let active = usable.map(|(_, active)| *active);
                 (active.fold(0, u32::saturating_add), 0)
             }
         }
@@ -206,7 +207,7 @@ impl LicensePools {
 
     /// Seats that are assigned to the account whose part this is, and have yet to be in effect.
     pub(super) fn pending_of(&self, part: Part) -> u32 {
-        let mine = |row: &AssignmentRow| self.running() && part == Part::Of(row.account.id);
+        let mine = |row: &AssignmentRow| self.running() && row.usable && part == Part::Of(row.account.id);
         let rows = self.assignments.iter().zip(&self.settled.active).filter(|(row, _)| mine(row));
         rows.map(|(row, active)| row.target.saturating_sub(*active)).fold(0, u32::saturating_add)
     }

@@ -130,10 +130,9 @@ pub fn confirm(
         sessions::count_failure(portal, &nobody, &link.email);
         return Err(Failure::WrongPassword);
     }
-    let mut stamp = portal.stamp(&nobody);
+    let stamp = portal.stamp(&nobody);
     let id = portal.draw(|random| AccountId::draw(stamp.now, random));
     let session = NewSession::draw(portal, address, agent, stamp.now);
-    stamp.actor = Some(id);
     let (token, made) = (session.token(), session.clone());
     let account = portal.db().write(move |tx| {
         if !state::sign_up_open(tx)? {
@@ -151,9 +150,9 @@ pub fn confirm(
             number: accounts::next_number(tx)?,
             created_at: stamp.now,
         };
-        if !accounts::insert(tx, &new)? {
-            return Err(Failure::Taken { what: "email address" });
-        }
+        // Whoever was invited has an id already.
+        let id = accounts::make(tx, &new)?.ok_or(Failure::Taken { what: "email address" })?;
+        let stamp = audit::Stamp { actor: Some(id), ..stamp.clone() };
         let detail = json!({ "email": new.email, "role": new.role.word(), "signed_up": true });
         audit::insert(tx, &stamp, "account.create", &id.to_string(), &detail)?;
         made.write(tx, id, &stamp.nth(1))?;

@@ -110,7 +110,8 @@ pub fn sync(portal: &Portal, address: IpAddr, token: &str, body: &[u8]) -> Resul
 pub(super) fn licenses_of(tx: &mut Tx<'_>, row: &WorkstationRow, now: Ms) -> Result<BTreeSet<LicenseId>, Failure> {
     let mut ids: BTreeSet<LicenseId> = licenses::ids_for(tx, row.owner, row.scope)?.into_iter().collect();
     if row.scope == Scope::Person {
-        ids.extend(assignments::of_account(tx, row.owner)?.into_iter().map(|assignment| assignment.license));
+        let given = assignments::of_account(tx, row.owner)?.into_iter().filter(|given| given.usable);
+        ids.extend(given.map(|given| given.license));
     }
     // And what it may still be using of others.
     ids.extend(documents::licenses_alive_from(tx, row.id, row.acknowledged_rev, now)?);
@@ -585,7 +586,7 @@ pub fn recall(
 
 /// Whether an account may enable a server for its organization: it must own one.
 pub(super) fn check_scope(tx: &mut Tx<'_>, account: AccountId, scope: Scope) -> Result<(), Failure> {
-    if scope == Scope::Organization && organizations::of_owner(tx, account)?.is_none() {
+    if scope == Scope::Organization && organizations::id_of(tx, account)?.is_none() {
         return Err(Failure::NoOrganization);
     }
     Ok(())

@@ -63,15 +63,67 @@ pub fn insert(tx: &mut Tx<'_>, new: &NewRow) -> Result<bool, DbError> {
     Ok(written == 1)
 }
 
+/// Makes an account: a new one, or that of whoever was invited and had none. Answers its id; `None` if its address is taken.
+pub fn make(tx: &mut Tx<'_>, new: &NewRow) -> Result<Option<AccountId>, DbError> {
+    if insert(tx, new)? {
+        return Ok(Some(new.id));
+    }
+    tx.one(
+        "UPDATE account SET name = ?2, password_hash = ?3, role = ?4, created_at_ms = ?5, number = ?6, search = ?7
+         WHERE email = ?1 AND password_hash = '' RETURNING id",
+        &[
+            (&new.email).into(),
+            (&new.name).into(),
+            (&new.password_hash).into(),
+            new.role.word().into(),
+            new.created_at.0.into(),
+            i64::try_from(new.number).unwrap_or(i64::MAX).into(),
+            search(&new.name, &new.email, new.number).into(),
+        ],
+        |row| id(row, 0),
+    )
+}
+
+/// The account of an address (lower case) that is invited: one that exists, or one that is yet to be made, as which `new` is
+/// written. Nobody can sign in with it.
+pub fn invited(tx: &mut Tx<'_>, email: &str, new: AccountId, now: Ms) -> Result<AccountId, DbError> {
+    let name = email.chars().take(leasehold_core::text::NAME_CHARS_MAX).collect();
+    let row = NewRow {
+        id: new,
+        email: email.to_owned(),
+        name,
+        password_hash: String::new(),
+        role: Role::Customer,
+        number: 0,
+        created_at: now,
+    };
+    if insert(tx, &row)? {
+        return Ok(new);
+    }
+    let known = tx.one("SELECT id FROM account WHERE email = ?1", &[email.into()], |row| id(row, 0))?;
+    known.ok_or_else(|| super::damaged(0, "an account is there and is not"))
+}
+
+/// Whether an account was made, and not only invited.
+pub fn is_made(tx: &mut Tx<'_>, account: AccountId) -> Result<bool, DbError> {
+    let sql = "SELECT 1 FROM account WHERE id = ?1 AND password_hash <> ''";
+    Ok(tx.one(sql, &[text(account)], |_| Ok(()))?.is_some())
+}
+
+/// When the first account was made.
+pub fn first_made(tx: &mut Tx<'_>) -> Result<Option<Ms>, DbError> {
+    tx.one("SELECT created_at_ms FROM account ORDER BY id LIMIT 1", &[], |row| super::ms(row, 0))
+}
+
 /// The next customer number. Given once, also if nothing comes of it.
 pub fn next_number(tx: &mut Tx<'_>) -> Result<u64, DbError> {
     let sql = "UPDATE portal_state SET customers = customers + 1 WHERE id = 1 RETURNING customers";
     tx.one(sql, &[], |row| whole(row, 0))?.ok_or_else(|| super::damaged(0, "no row of the portal's state"))
 }
 
-/// The account of an address (lower case).
+/// The account of an address (lower case); not one that is only invited.
 pub fn by_email(tx: &mut Tx<'_>, email: &str) -> Result<Option<Account>, DbError> {
-    tx.one(select!("WHERE email = ?1"), &[email.into()], read)
+    tx.one(select!("WHERE email = ?1 AND password_hash <> ''"), &[email.into()], read)
 }
 
 /// Locks an account until the transaction ends.
@@ -115,23 +167,28 @@ pub fn get(tx: &mut Tx<'_>, account: AccountId) -> Result<Option<Account>, DbErr
     tx.one(select!("WHERE id = ?1"), &[text(account)], read)
 }
 
-/// The account of an address (lower case) and its password hash.
+/// The account of an address (lower case) and its password hash; not one that is only invited.
 pub fn credentials(tx: &mut Tx<'_>, email: &str) -> Result<Option<(Account, String)>, DbError> {
     tx.one(
-        "SELECT id, email, name, role, created_at_ms, signed_in_at_ms, number, password_hash FROM account WHERE email = ?1",
+        "SELECT id, email, name, role, created_at_ms, signed_in_at_ms, number, password_hash FROM account
+         WHERE email = ?1 AND password_hash <> ''",
         &[email.into()],
         |row| Ok((read(row)?, row.text(7)?)),
     )
 }
 
-/// Accounts, newest first; those whose name, address or number has `part` in it, or all.
+/// Accounts that were made, newest first; those whose name, address or number has `part` in it, or all.
 pub fn list(tx: &mut Tx<'_>, part: Option<&str>, keyset: &Keyset) -> Result<Vec<Account>, DbError> {
     let Some(part) = part else {
-        return tx.all(select!("WHERE id < ?1 ORDER BY id DESC LIMIT ?2"), &[keyset.before(), keyset.limit()], read);
+        return tx.all(
+            select!("WHERE id < ?1 AND password_hash <> '' ORDER BY id DESC LIMIT ?2"),
+            &[keyset.before(), keyset.limit()],
+            read,
+        );
     };
     let pattern = super::containing(part);
     tx.all(
-        select!("WHERE search LIKE ?3 ESCAPE '!' AND id < ?1 ORDER BY id DESC LIMIT ?2"),
+        select!("WHERE search LIKE ?3 ESCAPE '!' AND id < ?1 AND password_hash <> '' ORDER BY id DESC LIMIT ?2"),
         &[keyset.before(), keyset.limit(), pattern.into()],
         read,
     )

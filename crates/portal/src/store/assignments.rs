@@ -1,7 +1,7 @@
 //! Table `assignment`: seats of a license that were given to one account. Written by whoever has the license locked.
 
 use super::{id, ms, text, whole};
-use leasehold_core::ids::{AccountId, LicenseId};
+use leasehold_core::ids::{AccountId, LicenseId, OrganizationId};
 use leasehold_core::time::Ms;
 use leasehold_db::{DbError, Row, Tx};
 use leasehold_wire::portal::AccountRef;
@@ -19,13 +19,17 @@ pub struct AssignmentRow {
     pub active: u32,
     /// When they were given: who was given first comes first.
     pub assigned_at: Ms,
+    /// They can be used: the account is neither only invited nor suspended.
+    pub usable: bool,
 }
 
 macro_rules! select {
     ($rest:literal) => {
         concat!(
-            "SELECT s.license, a.id, a.name, a.email, s.target, s.active, s.assigned_at_ms
-             FROM assignment s JOIN account a ON a.id = s.account ",
+            "SELECT s.license, a.id, CASE WHEN m.state = 'invited' THEN a.email ELSE a.name END, a.email, s.target, s.active,
+                    s.assigned_at_ms, CASE WHEN m.state IS NULL OR m.state = 'active' THEN 1 ELSE 0 END
+             FROM assignment s JOIN account a ON a.id = s.account JOIN license l ON l.id = s.license
+                  LEFT JOIN member m ON m.organization = l.organization AND m.account = s.account ",
             $rest
         )
     };
@@ -38,6 +42,7 @@ fn read(row: &Row<'_>) -> Result<AssignmentRow, DbError> {
         target: whole(row, 4)?,
         active: whole(row, 5)?,
         assigned_at: ms(row, 6)?,
+        usable: row.bool(7)?,
     })
 }
 
@@ -46,9 +51,23 @@ pub fn of_license(tx: &mut Tx<'_>, license: LicenseId) -> Result<Vec<AssignmentR
     tx.all(select!("WHERE s.license = ?1 ORDER BY s.assigned_at_ms, s.account"), &[text(license)], read)
 }
 
-/// What is assigned to an account, in order of license.
+/// What is assigned to an account, usable or not, in order of license.
 pub fn of_account(tx: &mut Tx<'_>, account: AccountId) -> Result<Vec<AssignmentRow>, DbError> {
     tx.all(select!("WHERE s.account = ?1 ORDER BY s.license"), &[text(account)], read)
+}
+
+/// The licenses of an organization of which an account was given seats, in the order in which they are locked.
+pub fn licenses_of(
+    tx: &mut Tx<'_>,
+    organization: OrganizationId,
+    account: AccountId,
+) -> Result<Vec<LicenseId>, DbError> {
+    tx.all(
+        "SELECT s.license FROM assignment s JOIN license l ON l.id = s.license
+         WHERE s.account = ?2 AND l.organization = ?1 ORDER BY s.license",
+        &[text(organization), text(account)],
+        |row| id(row, 0),
+    )
 }
 
 /// Gives an account seats of a license, instead of what it was given before. Keeps its place in the order.

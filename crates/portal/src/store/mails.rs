@@ -232,6 +232,16 @@ pub fn undelivered(tx: &mut Tx<'_>, account: AccountId, since: Ms) -> Result<Opt
     Ok(newest.filter(|(status, _)| *status == MailStatus::Failed).map(|(_, error)| error))
 }
 
+/// What the mail server said of the newest letter of a kind to an account, if it has not taken it.
+pub fn refused(tx: &mut Tx<'_>, account: AccountId, kind: &str) -> Result<Option<String>, DbError> {
+    let newest = tx.one(
+        "SELECT status, error FROM mail WHERE account = ?1 AND kind = ?2 ORDER BY id DESC LIMIT 1",
+        &[text(account), kind.into()],
+        |row| Ok((word(row, 0, MailStatus::from_word)?, row.text(1)?)),
+    )?;
+    Ok(newest.filter(|(status, error)| *status != MailStatus::Sent && !error.is_empty()).map(|(_, error)| error))
+}
+
 /// How many letters were given up since `since`.
 pub fn failed_since(tx: &mut Tx<'_>, since: Ms) -> Result<u64, DbError> {
     let sql = "SELECT COUNT(*) FROM mail WHERE status = 'failed' AND ended_at_ms > ?1";

@@ -22,6 +22,7 @@ pub const MIGRATIONS: Migrations = Migrations(&[
     Migration { version: 16, name: "what servers promised of older documents", sql: PROMISES },
     Migration { version: 17, name: "what members may do", sql: ROLES },
     Migration { version: 18, name: "which licenses are an organization's", sql: WHOSE },
+    Migration { version: 19, name: "invitations", sql: INVITATIONS },
 ]);
 
 const ACCOUNTS: &str = "
@@ -423,6 +424,24 @@ ALTER TABLE license ADD COLUMN organization TEXT REFERENCES organization (id);
 UPDATE license SET organization = (SELECT o.id FROM organization o WHERE o.owner = license.owner);
 UPDATE workstation SET scope = 'person'
     WHERE mode = 'file' AND NOT EXISTS (SELECT 1 FROM organization o WHERE o.owner = workstation.owner);
+";
+
+// An account without a password hash was invited and is yet to be made; it has no number. `organization.confirmed`: it is one
+// without a commercial license, because an operator says so.
+const INVITATIONS: &str = "
+ALTER TABLE member ADD COLUMN state TEXT NOT NULL DEFAULT 'active';
+ALTER TABLE organization ADD COLUMN pending_seats TEXT NOT NULL DEFAULT 'hold';
+ALTER TABLE organization ADD COLUMN confirmed BIGINT NOT NULL DEFAULT 0;
+CREATE INDEX license_organization ON license (organization, channel);
+CREATE TABLE invitation (
+    organization TEXT NOT NULL REFERENCES organization (id),
+    account TEXT NOT NULL REFERENCES account (id),
+    token_sha256 TEXT NOT NULL UNIQUE,
+    expires_at_ms BIGINT NOT NULL,
+    PRIMARY KEY (organization, account)
+);
+CREATE INDEX invitation_account ON invitation (account);
+CREATE INDEX invitation_expires ON invitation (expires_at_ms);
 ";
 
 const DEVICES: &str = "

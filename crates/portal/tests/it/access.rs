@@ -11,7 +11,7 @@ use leasehold_core::random::Seeded;
 use leasehold_core::time::{DAY_MS, Ms};
 use leasehold_db::testing::fresh_in_line;
 use leasehold_portal::Caller;
-use leasehold_portal::service::{assignments, devices, enable, organizations, outbox, own_account, sign_up};
+use leasehold_portal::service::{assignments, devices, enable, invitations, members, outbox, own_account, sign_up};
 use leasehold_wire::portal::{
     ChangeEmail, ChangeMember, DEVICE_GRANT, DeviceRequest, NewEnableToken, NewMember, NewToken, RequestReset, SignUp,
 };
@@ -118,6 +118,16 @@ const TABLE: &[Row] = &[
     ("post", "/api/v1/organizations/{organization}/members", PEOPLE_CREATES),
     ("patch", "/api/v1/organizations/{organization}/members/{account}", PEOPLE),
     ("delete", "/api/v1/organizations/{organization}/members/{account}", PEOPLE_EMPTY),
+    ("get", "/api/v1/organizations/{organization}/members/{account}", SEEN),
+    ("post", "/api/v1/organizations/{organization}/members/{account}/invitation", PEOPLE),
+    ("patch", "/api/v1/organizations/{organization}", PEOPLE),
+    // Whoever has the letter.
+    ("post", "/api/v1/invitations/look", ANYBODY),
+    ("post", "/api/v1/invitations/join", [201; 9]),
+    ("get", "/api/v1/me/invitations", SIGNED_IN),
+    // The user is invited. Nobody leaves what is their own.
+    ("put", "/api/v1/me/organizations/{organization}", [401, 204, 404, 404, 404, 404, 404, 404, 404]),
+    ("delete", "/api/v1/me/organizations/{organization}", [401, 204, 204, 204, 204, 204, 404, 404, 404]),
     ("post", "/api/v1/workstations/{workstation}/recall", PERSONAL_EMPTY),
     ("get", "/api/v1/workstations/{workstation}/pins", PERSONAL),
     ("post", "/api/v1/workstations/{workstation}/pins", PERSONAL),
@@ -181,7 +191,7 @@ fn every_route_answers_everybody_as_the_table_says() {
     let world = &http.world;
     let given_up = given_up_letter(world);
     let (ada, bob) = (world.customer("ada"), world.customer("bob"));
-    world.customer("user");
+    let user = world.customer("user");
     let links = Links::new(world, &ada);
     let product = world.product("studio");
     let license = world.license(&ada, product, 10);
@@ -194,8 +204,7 @@ fn every_route_answers_everybody_as_the_table_says() {
     let organization = sign_in(&world.portal, "ada@studio.example").administers().unwrap();
     let (mia, max) = (world.customer("mia"), world.customer("max"));
     for email in ["mia@studio.example", "max@studio.example"] {
-        let wish = NewMember { email: email.into() };
-        organizations::add_member(&world.portal, &ada, organization, &wish).unwrap();
+        world.add_member(organization, email);
     }
     for (name, role) in [
         ("vera", OrganizationRole::Viewer),
@@ -203,10 +212,15 @@ fn every_route_answers_everybody_as_the_table_says() {
         ("dora", OrganizationRole::Administrator),
     ] {
         let account = id(&world.customer(name));
-        let wish = NewMember { email: format!("{name}@studio.example") };
-        organizations::add_member(&world.portal, &ada, organization, &wish).unwrap();
-        organizations::change_member(&world.portal, &ada, organization, account, ChangeMember { role }).unwrap();
+        world.add_member(organization, &format!("{name}@studio.example"));
+        members::change(&world.portal, &ada, organization, account, ChangeMember { role: Some(role), suspended: None })
+            .unwrap();
     }
+    for email in ["user@studio.example", "ivy@studio.example"] {
+        let wish = NewMember { email: email.into(), role: None };
+        invitations::invite(&world.portal, &ada, organization, &wish).unwrap();
+    }
+    let invitation = world.link("invitation", "ivy@studio.example");
     assignments::assign(&world.portal, &ada, license, id(&mia), 2).unwrap();
     // For one person, so that it does not take all that floats.
     assignments::assign(&world.portal, &ada, license, id(&ada), 3).unwrap();
@@ -242,6 +256,7 @@ fn every_route_answers_everybody_as_the_table_says() {
     let path_of = |template: &str| {
         let account = match template {
             "/api/v1/organizations/{organization}/members/{account}" => &max,
+            "/api/v1/organizations/{organization}/members/{account}/invitation" => &user,
             "/api/v1/licenses/{license}/assignments/{account}" => &mia,
             _ => &ada,
         };
@@ -296,6 +311,11 @@ fn every_route_answers_everybody_as_the_table_says() {
             ("post", "/api/v1/receipts" | "/api/v1/sync/receipts") => json!({ "receipt": receipt }),
             ("put", "/api/v1/licenses/{license}/assignments/{account}") => json!({ "seats": 3 }),
             ("patch", "/api/v1/organizations/{organization}/members/{account}") => json!({ "role": "viewer" }),
+            ("patch", "/api/v1/organizations/{organization}") => json!({ "pending_seats": "free" }),
+            ("post", "/api/v1/invitations/look") => json!({ "token": invitation }),
+            ("post", "/api/v1/invitations/join") => {
+                json!({ "token": invitation, "name": "Ivy", "password": PASSWORD })
+            }
             ("post", "/api/v1/organizations/{organization}/members") => json!({ "email": "user@studio.example" }),
             ("post", "/api/v1/workstations/{workstation}/lost") => json!({}),
             ("post", "/api/v1/workstations/{workstation}/recall") => json!({ "license": license, "seats": 1 }),

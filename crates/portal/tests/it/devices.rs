@@ -143,7 +143,7 @@ fn the_page_shows_who_asks_as_text_and_does_nothing_by_itself() {
     http.world.customer("ada");
     let token = http.token("ada@studio.example");
     let device = asks(&http, "%3Cscript%3Ealert(1)%3C/script%3E", "workstations");
-    let browser = crate::pages::Browser::of(&http, Some("ada@studio.example"));
+    let browser = crate::browser::Browser::of(&http, Some("ada@studio.example"));
     let link = device.verification_uri_complete.strip_prefix(BASE_URL).unwrap();
     let page = browser.get(link).text().to_owned();
     assert!(page.contains(&device.user_code) && !page.contains("alert(1)"), "only the code: {page}");

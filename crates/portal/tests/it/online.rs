@@ -287,6 +287,8 @@ fn what_an_organization_gave_is_told_to_whom_it_was_given() {
     let members = format!("/api/v1/organizations/{organization}/members");
     let added = http.call(Method::POST, &members, Some(&ada), Some(serde_json::json!({ "email": email })));
     assert_eq!(added.status.as_u16(), 201, "{}", added.text());
+    let join = format!("/api/v1/me/organizations/{organization}");
+    assert_eq!(http.call(Method::PUT, &join, Some(&http.token(email)), None).status.as_u16(), 204);
     let given = format!("/api/v1/licenses/{license}/assignments/{}", id(&mia));
     http.call(Method::PUT, &given, Some(&ada), Some(serde_json::json!({ "seats": 3 })));
     let own = http.call(Method::GET, "/api/v1/me/assignments", Some(&http.token(email)), None);

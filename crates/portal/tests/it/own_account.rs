@@ -2,14 +2,14 @@
 //! letters that go with it.
 
 use crate::api::Http;
-use crate::pages::{Browser, location};
+use crate::browser::{Browser, location};
 use crate::world::{BASE_URL, HOME, PASSWORD, World, code, dump, id, sign_in};
 use axum::http::Method;
 use leasehold_core::access::TokenScope;
 use leasehold_core::time::{DAY_MS, HOUR_MS, MINUTE_MS};
 use leasehold_db::testing::{fresh_in_line, on_both};
 use leasehold_portal::service::{
-    accounts, licenses, organizations, outbox, overview, own_account, products, sessions, settings, sign_up,
+    accounts, invitations, licenses, members, outbox, overview, own_account, products, sessions, settings, sign_up,
 };
 use leasehold_portal::{Caller, Failure};
 use leasehold_web::session::SessionToken;
@@ -291,8 +291,8 @@ fn a_token_does_what_its_scopes_say_and_never_widens_or_outlives_itself() {
         let read = by_token(&world, &new_token(&world, &ada, &[TokenScope::Read]).unwrap().secret);
         licenses::get(&world.portal, &read, license).unwrap();
         let add = |caller: &Caller| {
-            let wish = NewMember { email: "mia@studio.example".into() };
-            organizations::add_member(&world.portal, caller, organization, &wish)
+            let wish = NewMember { email: "mia@studio.example".into(), role: None };
+            invitations::invite(&world.portal, caller, organization, &wish)
         };
         assert_eq!(code(add(&read)), "SCOPE");
         assert_eq!(code(world.activate(&read, &world.server(), None)), "SCOPE");
@@ -311,7 +311,7 @@ fn a_token_does_what_its_scopes_say_and_never_widens_or_outlives_itself() {
         }
         // What an operator may do with other people's things is the vendor's.
         let narrow = by_token(&world, &new_token(&world, &world.operator, &both).unwrap().secret);
-        let remove = |caller: &Caller| organizations::remove_member(&world.portal, caller, organization, id(&mia));
+        let remove = |caller: &Caller| members::remove(&world.portal, caller, organization, id(&mia));
         assert_eq!(code(remove(&narrow)), "SCOPE");
         // An operator's token sells only if it was made for that.
         assert_eq!(code(new_token(&world, &ada, &[TokenScope::Vendor])), "BAD_FIELD");

@@ -1,7 +1,8 @@
 //! The pages: who may open them, what a form does, and what somebody reads when it does nothing.
 
 use crate::access::{Links, given_up_letter};
-use crate::api::{Answer, Http};
+use crate::api::Http;
+use crate::browser::{Browser, hidden, location};
 use crate::online::{Online, report};
 use crate::world::{HOME, PASSWORD, World, id, sign_in};
 use axum::body::Body;
@@ -9,75 +10,10 @@ use axum::http::{Method, Request, header};
 use leasehold_core::license::Scope;
 use leasehold_db::testing::fresh_in_line;
 use leasehold_portal::pages;
-use leasehold_portal::service::{assignments, organizations, sync, workstations};
+use leasehold_portal::service::{assignments, invitations, sync, workstations};
 use leasehold_trust::activation_file::read_activation_file;
 use leasehold_wire::portal::NewMember;
 use std::collections::BTreeSet;
-
-const BOUNDARY: &str = "----portal-test";
-
-/// A browser that is signed in, or not.
-pub(crate) struct Browser<'a> {
-    http: &'a Http,
-    pub(crate) token: Option<String>,
-}
-
-impl<'a> Browser<'a> {
-    pub(crate) fn of(http: &'a Http, email: Option<&str>) -> Browser<'a> {
-        Browser { http, token: email.map(|email| http.token(email)) }
-    }
-
-    fn send(&self, method: Method, path: &str, kind: Option<&str>, body: String) -> Answer {
-        let mut request = Request::builder()
-            .method(method)
-            .uri(path)
-            .header(header::ACCEPT, "text/html,application/xhtml+xml")
-            .header("sec-fetch-site", "same-origin");
-        if let Some(token) = &self.token {
-            request = request.header(header::COOKIE, format!("leasehold_portal={token}"));
-        }
-        if let Some(kind) = kind {
-            request = request.header(header::CONTENT_TYPE, kind);
-        }
-        self.http.send(request.body(Body::from(body)).unwrap())
-    }
-
-    pub(crate) fn get(&self, path: &str) -> Answer {
-        self.send(Method::GET, path, None, String::new())
-    }
-
-    pub(crate) fn post(&self, path: &str, fields: &[(&str, &str)]) -> Answer {
-        let pair = |(name, value): &(&str, &str)| format!("{}={}", encoded(name), encoded(value));
-        let body: Vec<String> = fields.iter().map(pair).collect();
-        self.send(Method::POST, path, Some("application/x-www-form-urlencoded"), body.join("&"))
-    }
-
-    pub(crate) fn upload(&self, path: &str, file: &str, fields: &[(&str, &str)]) -> Answer {
-        let mut body = String::new();
-        for (name, value) in fields {
-            body += &format!("--{BOUNDARY}\r\nContent-Disposition: form-data; name=\"{name}\"\r\n\r\n{value}\r\n");
-        }
-        body += &format!(
-            "--{BOUNDARY}\r\nContent-Disposition: form-data; name=\"file\"; filename=\"a.txt\"\r\n\r\n{file}\r\n--{BOUNDARY}--\r\n"
-        );
-        self.send(Method::POST, path, Some(&format!("multipart/form-data; boundary={BOUNDARY}")), body)
-    }
-}
-
-fn encoded(text: &str) -> String {
-    text.bytes().map(|byte| format!("%{byte:02X}")).collect()
-}
-
-pub(crate) fn location(answer: &Answer) -> &str {
-    answer.headers.get(header::LOCATION).map_or("", |to| to.to_str().unwrap())
-}
-
-/// The value of a hidden field as the browser would send it.
-fn hidden(page: &str, name: &str) -> String {
-    let start = page.find(&format!("name=\"{name}\" value=\"")).unwrap_or_else(|| panic!("no field {name}"));
-    let value = &page[start + name.len() + 15..];
-    value[..value.find('"').unwrap()].to_owned()
-}
 
 /// Statuses for nobody, a user who owns nothing, a member of the owner's organization, the owner of another organization,
 /// the owner, an operator. What the roles between may do is asked of the API, in `access.rs`, and of pages in `roles.rs`.
@@ -147,6 +83,17 @@ const TABLE: &[Row] = &[
     ("GET", "/organizations/{organization}", OWNER),
     ("GET", "/organizations/{organization}/live", OWNER),
     ("POST", "/organizations/{organization}/members", OWNER_DOES),
+    ("POST", "/organizations/{organization}/settings", OWNER_DOES),
+    ("GET", "/organizations/{organization}/members/{account}", OWNER),
+    ("POST", "/organizations/{organization}/members/{account}/assign", OWNER_DOES),
+    ("POST", "/organizations/{organization}/members/{account}/invitation", OWNER_DOES),
+    ("POST", "/organizations/{organization}/members/{account}/suspend", OWNER_DOES),
+    ("GET", "/join", [200; 6]),
+    ("POST", "/join", [303; 6]),
+    // The user is invited.
+    ("POST", "/account/organizations/{organization}/join", [401, 303, 404, 404, 404, 404]),
+    ("GET", "/account/organizations/{organization}/leave", [303, 200, 200, 404, 404, 404]),
+    ("POST", "/account/organizations/{organization}/leave", [401, 303, 303, 404, 404, 404]),
     ("GET", "/organizations/{organization}/members/{account}/role", OWNER),
     ("POST", "/organizations/{organization}/members/{account}/role", OWNER_DOES),
     ("GET", "/organizations/{organization}/members/{account}/remove", OWNER),
@@ -195,7 +142,7 @@ fn every_page_answers_everybody_as_the_table_says() {
     let world = &http.world;
     let given_up = given_up_letter(world);
     let (ada, bob) = (world.customer("ada"), world.customer("bob"));
-    world.customer("user");
+    let user = id(&world.customer("user"));
     let links = Links::new(world, &ada);
     let product = world.product("studio");
     let license = world.license(&ada, product, 10);
@@ -206,9 +153,13 @@ fn every_page_answers_everybody_as_the_table_says() {
     let organization = sign_in(&world.portal, "ada@studio.example").administers().unwrap();
     let (mia, max) = (world.customer("mia"), world.customer("max"));
     for email in ["mia@studio.example", "max@studio.example"] {
-        let wish = NewMember { email: email.into() };
-        organizations::add_member(&world.portal, &ada, organization, &wish).unwrap();
+        world.add_member(organization, email);
     }
+    for email in ["user@studio.example", "ivy@studio.example"] {
+        let wish = NewMember { email: email.into(), role: None };
+        invitations::invite(&world.portal, &ada, organization, &wish).unwrap();
+    }
+    let invitation = world.link("invitation", "ivy@studio.example");
     assignments::assign(&world.portal, &ada, license, id(&mia), 2).unwrap();
     // For one person, so that it does not take all that floats.
     assignments::assign(&world.portal, &ada, license, id(&ada), 3).unwrap();
@@ -231,6 +182,7 @@ fn every_page_answers_everybody_as_the_table_says() {
         let account = match template {
             "/accounts/{account}" => owner.clone(),
             of_license if of_license.starts_with("/licenses/") => id(&mia).to_string(),
+            of_invited if of_invited.ends_with("/invitation") => user.to_string(),
             _ => id(&max).to_string(),
         };
         let of_online = template.ends_with("/recall") || template.ends_with("/offline");
@@ -245,7 +197,8 @@ fn every_page_answers_everybody_as_the_table_says() {
             .replace("{token}", &links.token.to_string())
             .replace("{mail}", &given_up.to_string());
         if method == "GET" {
-            return browser.get(&path);
+            let token = if template == "/join" { format!("?token={invitation}") } else { String::new() };
+            return browser.get(&format!("{path}{token}"));
         }
         let line = [(seats.as_str(), "1"), (until.as_str(), "2027-01-15"), ("do", "confirm"), ("form", "k1")];
         match template {
@@ -287,6 +240,12 @@ fn every_page_answers_everybody_as_the_table_says() {
             }
             "/organization/switch" => browser.post(&path, &[("organization", "me")]),
             "/organizations/{organization}/members/{account}/role" => browser.post(&path, &[("role", "viewer")]),
+            "/organizations/{organization}/members/{account}/assign" => {
+                browser.post(&path, &[("license", &license), ("seats", "1")])
+            }
+            "/organizations/{organization}/members/{account}/suspend" => browser.post(&path, &[("suspended", "yes")]),
+            "/organizations/{organization}/settings" => browser.post(&path, &[("pending_seats", "free")]),
+            "/join" => browser.post(&path, &[("token", &invitation), ("name", "Ivy"), ("password", PASSWORD)]),
             "/organizations/{organization}/members" => browser.post(&path, &[("email", "user@studio.example")]),
             "/workstations/{workstation}/recall" => browser.post(&path, &[("license", &license), ("seats", "1")]),
             "/workstations/{workstation}/offline" => browser.post(&path, &[("step", "confirm"), (&seats, "1")]),

@@ -1,17 +1,17 @@
 //! The pages of organizations and online licensing: what a form does, what somebody reads, and that names are only text.
 
 use crate::api::{Http, Stream};
+use crate::browser::{Browser, location};
 use crate::online::{Online, report};
-use crate::pages::{Browser, location};
 use crate::world::{HOME, World, id, sign_in};
 use leasehold_core::ids::{LicenseId, OrganizationId};
 use leasehold_core::license::Scope;
 use leasehold_core::sync::SyncRequest;
 use leasehold_db::testing::fresh_in_line;
-use leasehold_portal::service::{assignments, enable, organizations, sessions, workstations};
+use leasehold_portal::service::{assignments, enable, sessions, workstations};
 use leasehold_portal::{Caller, Config};
 use leasehold_web::shutdown::shutdown_pair;
-use leasehold_wire::portal::{AccountRef, NewAccount, NewMember, Role};
+use leasehold_wire::portal::{AccountRef, NewAccount, Role};
 use std::path::Path;
 
 /// Markup, a right-to-left override, and as long as a name may be.
@@ -44,12 +44,11 @@ fn member(world: &World, site: &Site, name: &str, email: &str) -> AccountRef {
         role: Role::Customer,
     };
     accounts::create(&world.portal, &world.operator, None, &wish).unwrap();
-    let wish = NewMember { email: email.into() };
-    organizations::add_member(&world.portal, &site.ada, site.organization, &wish).unwrap().account
+    world.add_member(site.organization, email)
 }
 
 #[test]
-fn members_come_and_go_and_who_has_seats_stays() {
+fn people_are_invited_come_and_go_with_what_they_were_given() {
     let db = fresh_in_line();
     let http = Http::new(&db);
     let world = &http.world;
@@ -62,9 +61,9 @@ fn members_come_and_go_and_who_has_seats_stays() {
 
     let before = db.snapshot().unwrap();
     for (email, why) in [
-        ("nobody@studio.example", "The email address is not the address of an account here."),
         ("ada@studio.example", "who is in the organization already"),
         ("no address", "The email address"),
+        ("nobody@localhost", "The email address"),
     ] {
         let refused = browser.post(&format!("{here}/members"), &[("email", email)]);
         assert_eq!(refused.status.as_u16(), 422, "{email}");
@@ -75,22 +74,59 @@ fn members_come_and_go_and_who_has_seats_stays() {
     let added = browser.post(&format!("{here}/members"), &[("email", "Mia@Studio.example")]);
     assert_eq!(added.status.as_u16(), 303, "{}", added.text());
     let page = browser.get(location(&added));
-    assert!(page.text().contains("is a member.") && page.text().contains("mia@studio.example"), "{}", page.text());
+    assert!(page.text().contains("A letter is on its way to") && page.text().contains(">invited<"), "{}", page.text());
 
-    assignments::assign(&world.portal, &site.ada, site.license, id(&mia), 4).unwrap();
-    let remove = format!("{here}/members/{}/remove", id(&mia));
-    for refused in [browser.get(&remove), browser.post(&remove, &[])] {
-        assert_eq!(refused.status.as_u16(), 409);
-        let page = refused.text();
-        assert!(page.contains("HAS_SEATS") && page.contains("4 seats are assigned to"), "{page}");
-        assert!(page.contains(&format!("/licenses/{}/take-back/{}", site.license, id(&mia))), "the way out: {page}");
-    }
-    assignments::revoke(&world.portal, &site.ada, site.license, id(&mia)).unwrap();
+    // On one page: seats given, and everything that can be done with the person.
+    let person = format!("{here}/members/{}", id(&mia));
+    let license = site.license.to_string();
+    let wrong = browser.post(&format!("{person}/assign"), &[("license", &license), ("seats", "11")]);
+    assert!(wrong.status.as_u16() == 422 && wrong.text().contains("must be 1 to 10"), "{}", wrong.text());
+    let given = browser.post(&format!("{person}/assign"), &[("license", &license), ("seats", "4")]);
+    let page = browser.get(location(&given));
+    assert!(page.text().contains("The seats are given to") && page.text().contains(">Kept<"), "{}", page.text());
+    assert!(page.text().contains("Send Again") && !page.text().contains("Suspend"), "{}", page.text());
+
+    // She sees where she is invited, says yes, and has the seats.
+    let mias = Browser::of(&http, Some("mia@studio.example"));
+    let list = mias.get("/licenses");
+    assert!(list.text().contains("You are invited to") && !list.text().contains("Assigned to you"), "{}", list.text());
+    let join = format!("/account/organizations/{}/join", site.organization);
+    assert!(mias.get("/account").text().contains(&join));
+    assert_eq!(location(&mias.post(&join, &[])), "/licenses?done=joined");
+    let list = mias.get("/licenses?done=joined");
+    assert!(list.text().contains("You are in the organization") && list.text().contains("Assigned to you"));
+    assert!(!list.text().contains("You are invited to"));
+
+    let suspended = browser.post(&format!("{person}/suspend"), &[("suspended", "yes")]);
+    let page = browser.get(location(&suspended));
+    assert!(page.text().contains("is suspended.") && page.text().contains("Reinstate"), "{}", page.text());
+    assert!(!mias.get("/licenses").text().contains("Assigned to you"));
+    let back = browser.post(&format!("{person}/suspend"), &[("suspended", "no")]);
+    assert!(browser.get(location(&back)).text().contains("is reinstated"));
+    assert!(mias.get("/licenses").text().contains("Assigned to you"));
+
+    let remove = format!("{person}/remove");
     let question = browser.get(&remove);
-    assert!(question.text().contains("Remove mia from ada?"), "{}", question.text());
+    assert!(
+        question.text().contains("Remove mia from ada?") && question.text().contains("4 seats"),
+        "{}",
+        question.text()
+    );
     let removed = browser.post(&remove, &[]);
     assert_eq!(location(&removed), format!("{here}?done=removed"));
     assert!(!browser.get(&here).text().contains("mia@studio.example"));
+    assert!(world.look(site.license).assignments.is_empty());
+
+    // Whoever is invited can say no, and whoever is in it can leave.
+    browser.post(&format!("{here}/members"), &[("email", "mia@studio.example")]);
+    let leave = format!("/account/organizations/{}/leave", site.organization);
+    assert!(mias.get(&leave).text().contains("Decline the invitation to ada?"));
+    assert_eq!(location(&mias.post(&leave, &[])), "/account?done=left");
+    world.add_member(site.organization, "mia@studio.example");
+    assert!(mias.get(&leave).text().contains("Leave ada?"));
+    mias.post(&leave, &[]);
+    assert!(!browser.get(&here).text().contains("mia@studio.example"));
+    assert_eq!(mias.get(&leave).status.as_u16(), 404);
 }
 
 #[test]
@@ -343,6 +379,7 @@ fn names_are_text_wherever_they_stand() {
             format!("/licenses/{license}"),
             format!("/licenses/{license}/take-back/{}", mia.id),
             format!("/organizations/{organization}"),
+            format!("/organizations/{organization}/members/{}", mia.id),
             format!("/organizations/{organization}/members/{}/remove", mia.id),
             "/licenses".to_owned(),
             "/workstations".to_owned(),

@@ -1,17 +1,17 @@
 //! What somebody may do in an organization: by the table, by the services, and as its pages show it.
 
 use crate::api::Http;
+use crate::browser::{Browser, location};
 use crate::online::Online;
-use crate::pages::{Browser, location};
 use crate::people::{Site, site};
 use crate::world::{HOME, all, code, id, sign_in};
 use leasehold_core::access::{OrganizationRole, ROLE_ACTIONS, role_may};
 use leasehold_core::license::Scope;
 use leasehold_db::testing::fresh_in_line;
 use leasehold_portal::Caller;
-use leasehold_portal::service::{assignments, audit, licenses, organizations, sessions, workstations};
+use leasehold_portal::service::{assignments, audit, licenses, members, organizations, sessions, workstations};
 use leasehold_web::session::SessionToken;
-use leasehold_wire::portal::{AuditEntry, ChangeMember, NewMember, PageQuery};
+use leasehold_wire::portal::{AuditEntry, ChangeMember, PageQuery};
 
 #[test]
 fn the_table_of_roles_says_what_the_code_does() {
@@ -32,10 +32,16 @@ fn whoever_looks_after_an_organization_sees_it_and_acts_for_it_as_its_owner_woul
     let world = &http.world;
     let Site { license, organization, ada } = site(world);
     let dora = world.customer("dora");
-    let wish = NewMember { email: "dora@studio.example".into() };
-    organizations::add_member(&world.portal, &ada, organization, &wish).unwrap();
-    let change =
-        |role| organizations::change_member(&world.portal, &ada, organization, id(&dora), ChangeMember { role });
+    world.add_member(organization, "dora@studio.example");
+    let change = |role| {
+        members::change(
+            &world.portal,
+            &ada,
+            organization,
+            id(&dora),
+            ChangeMember { role: Some(role), suspended: None },
+        )
+    };
     let list = |caller: &Caller| licenses::list(&world.portal, caller, &all()).unwrap().items;
     let again = || sign_in(&world.portal, "dora@studio.example");
 
@@ -54,7 +60,7 @@ fn whoever_looks_after_an_organization_sees_it_and_acts_for_it_as_its_owner_woul
 
     change(OrganizationRole::LicenseManager).unwrap();
     assignments::assign(&world.portal, &dora_now(), license, id(&dora), 1).unwrap();
-    assert_eq!(code(organizations::remove_member(&world.portal, &dora_now(), organization, id(&dora))), "FORBIDDEN");
+    assert_eq!(code(members::remove(&world.portal, &dora_now(), organization, id(&dora))), "FORBIDDEN");
     // The license server that she enables is the organization's.
     let online = Online::enable(world, &dora_now(), Scope::Organization);
     let seen = workstations::get(&world.portal, &ada, online.workstation).unwrap();
@@ -73,7 +79,13 @@ fn whoever_looks_after_an_organization_sees_it_and_acts_for_it_as_its_owner_woul
     // Nobody becomes the owner by being told, and the owner's part cannot be changed.
     assert_eq!(code(change(OrganizationRole::Owner)), "BAD_FIELD");
     let role = OrganizationRole::Viewer;
-    let of_owner = organizations::change_member(&world.portal, &ada, organization, id(&ada), ChangeMember { role });
+    let of_owner = members::change(
+        &world.portal,
+        &ada,
+        organization,
+        id(&ada),
+        ChangeMember { role: Some(role), suspended: None },
+    );
     assert_eq!(code(of_owner), "BAD_FIELD");
     let log = audit::list(&world.portal, &world.operator, &PageQuery::default()).unwrap();
     let changes: Vec<_> = log.items.iter().filter(|entry| entry.action == "member.role").collect();
@@ -87,10 +99,9 @@ fn the_pages_show_what_one_may_do_and_for_whom_one_does_it() {
     let db = fresh_in_line();
     let http = Http::new(&db);
     let world = &http.world;
-    let Site { license, organization, ada } = site(world);
+    let Site { license, organization, .. } = site(world);
     let dora = id(&world.customer("dora"));
-    let wish = NewMember { email: "dora@studio.example".into() };
-    organizations::add_member(&world.portal, &ada, organization, &wish).unwrap();
+    world.add_member(organization, "dora@studio.example");
     let here = format!("/organizations/{organization}");
     let (of_license, of_dora) = (format!("/licenses/{license}"), format!("{here}/members/{dora}/role"));
 

@@ -1,8 +1,8 @@
 //! Licenses of an organization and those of its owner's own person: who sees them, and which license server has them.
 
 use crate::api::Http;
+use crate::browser::{Browser, location};
 use crate::online::Online;
-use crate::pages::{Browser, location};
 use crate::people::{Site, site};
 use crate::world::{World, acting_for, all, code, id};
 use leasehold_core::access::OrganizationRole;
@@ -11,8 +11,8 @@ use leasehold_core::license::{Channel, Scope};
 use leasehold_db::testing::{fresh_in_line, on_both};
 use leasehold_portal::Caller;
 use leasehold_portal::service::activation::{self, Wish};
-use leasehold_portal::service::{assignments, enable, licenses, organizations};
-use leasehold_wire::portal::{ChangeMember, License, NewLicense, NewMember};
+use leasehold_portal::service::{assignments, enable, licenses, members};
+use leasehold_wire::portal::{ChangeMember, License, NewLicense};
 
 fn sold(world: &World, owner: &Caller, product: &str, channel: Channel, organization: Option<bool>) -> License {
     let wish = world.wish(owner, world.product(product), 4);
@@ -22,10 +22,9 @@ fn sold(world: &World, owner: &Caller, product: &str, channel: Channel, organiza
 /// Dora looks after Ada's organization with everything that can be given.
 fn administrator(world: &World, site: &Site) -> Caller {
     let dora = world.customer("dora");
-    let wish = NewMember { email: "dora@studio.example".into() };
-    organizations::add_member(&world.portal, &site.ada, site.organization, &wish).unwrap();
-    let role = ChangeMember { role: OrganizationRole::Administrator };
-    organizations::change_member(&world.portal, &site.ada, site.organization, id(&dora), role).unwrap();
+    world.add_member(site.organization, "dora@studio.example");
+    let role = ChangeMember { role: Some(OrganizationRole::Administrator), suspended: None };
+    members::change(&world.portal, &site.ada, site.organization, id(&dora), role).unwrap();
     acting_for(&world.portal, "dora@studio.example", site.organization)
 }
 
@@ -138,8 +137,7 @@ fn pages_ask_for_whom_and_say_whose() {
     assert!(!other.get("/workstations/activate").text().contains("For whom it is to work"));
     // How somebody calls their own license server is theirs.
     let mia = world.customer("mia");
-    let wish = NewMember { email: "mia@studio.example".into() };
-    organizations::add_member(&world.portal, &site.ada, site.organization, &wish).unwrap();
+    world.add_member(site.organization, "mia@studio.example");
     assignments::assign(&world.portal, &site.ada, site.license, id(&mia), 2).unwrap();
     let wish = leasehold_wire::portal::Enable {
         request: world.server().request(world),

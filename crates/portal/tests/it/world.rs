@@ -7,7 +7,9 @@ use leasehold_core::time::{Clock, DAY_MS, Ms};
 use leasehold_db::{Db, Dialect};
 use leasehold_portal::grants_log::GrantsLog;
 use leasehold_portal::service::activation::{self, Wish};
-use leasehold_portal::service::{accounts, licenses, organizations, outbox, products, sessions, sign_up, workstations};
+use leasehold_portal::service::{
+    accounts, invitations, licenses, organizations, outbox, products, sessions, sign_up, workstations,
+};
 use leasehold_portal::store::schema::MIGRATIONS;
 use leasehold_portal::{Caller, Failure, Parts, Portal, Site};
 use leasehold_trust::activation_file::read_activation_file;
@@ -16,7 +18,8 @@ use leasehold_trust::request::{RequestFacts, build_request};
 use leasehold_trust::secret::sha256_hex;
 use leasehold_trust::{PortalSigner, SigningKey, Vendor};
 use leasehold_wire::portal::{
-    Activated, ChosenLine, License, Mail, MailQuery, NewAccount, NewLicense, NewProduct, OwnedQuery, Role, SignIn,
+    AccountRef, Activated, ChosenLine, License, Mail, MailQuery, NewAccount, NewLicense, NewMember, NewProduct,
+    OwnedQuery, Role, SignIn,
 };
 use leasehold_wire::time::Time;
 use std::net::{IpAddr, Ipv4Addr};
@@ -137,6 +140,12 @@ impl World {
 
     pub(crate) fn look(&self, license: LicenseId) -> License {
         licenses::get(&self.portal, &self.operator, license).unwrap()
+    }
+
+    /// Somebody who has an account is in an organization: the vendor adds them, without a letter.
+    pub(crate) fn add_member(&self, organization: OrganizationId, email: &str) -> AccountRef {
+        let wish = NewMember { email: email.into(), role: None };
+        invitations::invite(&self.portal, &self.operator, organization, &wish).unwrap().account
     }
 
     /// The newest letter of a kind to an address, as operators read it where no mail server is set.

@@ -14,7 +14,8 @@ use leasehold_core::time::{DAY_MS, HOUR_MS, MINUTE_MS, SECOND_MS};
 use leasehold_db::DbError;
 use leasehold_portal::service::activation::{self, Wish};
 use leasehold_portal::service::{
-    IdempotencyKey, assignments, enable, licenses, losses, organizations, pins, receipts, sync, workstations as desk,
+    IdempotencyKey, assignments, enable, invitations, licenses, losses, organizations, pins, receipts, sync,
+    workstations as desk,
 };
 use leasehold_portal::store::workstations::Owned;
 use leasehold_portal::store::{
@@ -55,8 +56,8 @@ impl World<'_, '_> {
     pub(super) fn add_member(&mut self) {
         let (portal, operator) = (&self.sim.portal, &self.sim.operator);
         let own = organizations::of_owner(portal, operator, self.sim.customer).expect("the organization");
-        let wish = NewMember { email: MEMBER.to_owned() };
-        organizations::add_member(portal, operator, own.expect("an organization").id, &wish).expect("a member");
+        let wish = NewMember { email: MEMBER.to_owned(), role: None };
+        invitations::invite(portal, operator, own.expect("an organization").id, &wish).expect("a member");
         for license in self.truth.bought.keys() {
             assignments::assign(portal, operator, *license, self.sim.member, 1).expect("a seat");
         }

@@ -361,6 +361,7 @@ async fn portal_pages(site: &Site, workstation: &str, judge: &mut Judge) {
     judge.picture(Scheme::Light, &format!("{}/workstations", site.portal), "portal-workstations.png").await;
     judge.picture(Scheme::Light, &format!("{}/account", site.portal), "portal-account.png").await;
 
+    people_pages(site, judge).await;
     let (_, asked) = site.as_program("/api/v1/device/authorize", "client_id=leasehold+on+farm-07&scope=workstations");
     judge.window.open(&format!("{}/device", site.portal)).await;
     judge.window.fill("code", asked["user_code"].as_str().unwrap()).await;
@@ -397,6 +398,25 @@ async fn portal_pages(site: &Site, workstation: &str, judge: &mut Judge) {
         "/audit",
     ];
     judge.visit(&site.portal, &pages).await;
+}
+
+/// Somebody who is invited, as the owner sees it and as the link of the letter shows it.
+async fn people_pages(site: &Site, judge: &mut Judge) {
+    const INVITED: &str = "ivy.chen@northlight.example";
+    judge.window.open(&format!("{}/organization", site.portal)).await;
+    judge.window.fill("email", INVITED).await;
+    judge.window.press("Invite").await;
+    judge.window.see("#notices", "A letter is on its way").await;
+    judge.look("an invitation").await;
+    judge.window.follow(INVITED).await;
+    let person = judge.window.url().await;
+    judge.look("a person who is invited").await;
+    let person = person.strip_prefix(&site.portal).unwrap();
+    let join = format!("/join?token={}", site.letter_link(INVITED));
+    judge.visit(&site.portal, &[&format!("{person}/role"), &format!("{person}/remove"), &join]).await;
+    judge.window.forget().await;
+    judge.visit(&site.portal, &[&join]).await;
+    judge.window.sign_in(&site.portal, CUSTOMER).await;
 }
 
 #[test]

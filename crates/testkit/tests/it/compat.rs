@@ -355,6 +355,8 @@ fn make_folders(folder: &Path) -> Other {
     let organizations = administrator.expect(200, "GET", "/api/v1/organizations", None);
     let members = format!("/api/v1/organizations/{}/members", organizations["items"][0]["id"].as_str().unwrap());
     administrator.expect(201, "POST", &members, Some(&json!({ "email": "ada@studio.example" })));
+    let join = format!("/api/v1/me/organizations/{}", organizations["items"][0]["id"].as_str().unwrap());
+    hers.expect(204, "PUT", &join, None);
     let assignment = format!("/api/v1/licenses/{license}/assignments/{}", ada.as_str().unwrap());
     administrator.expect(200, "PUT", &assignment, Some(&json!({ "seats": 1 })));
 

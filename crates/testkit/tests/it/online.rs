@@ -187,7 +187,7 @@ fn a_hundred_seats_of_which_ten_are_assigned_leave_ninety_to_float() {
     let folder = tempfile::tempdir().unwrap();
     let vendor = Vendor::open(folder.path());
     let (owner, administrator) = vendor.account("owner");
-    let (ada, _) = vendor.account("ada");
+    let (ada, hers) = vendor.account("ada");
     let license = vendor.sell(&owner, 100);
     let site = vendor.server("s");
     vendor.enable(&site, "owner", "organization");
@@ -204,6 +204,8 @@ fn a_hundred_seats_of_which_ten_are_assigned_leave_ninety_to_float() {
     );
     assert_eq!((outsider.0, &outsider.1["code"]), (409, &json!("NOT_A_MEMBER")));
     administrator.expect(201, "POST", &members, Some(&json!({ "email": "Ada@studio.example" })));
+    let join = format!("/api/v1/me/organizations/{}", organizations["items"][0]["id"].as_str().unwrap());
+    hers.expect(204, "PUT", &join, None);
     let assignment = format!("/api/v1/licenses/{license}/assignments/{}", ada.as_str().unwrap());
     let given = administrator.expect(200, "PUT", &assignment, Some(&json!({ "seats": 10 })));
     assert_eq!(

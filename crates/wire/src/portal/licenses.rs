@@ -180,6 +180,8 @@ pub struct Assignment {
     pub seats: u32,
     /// Seats of these that are in effect; the rest waits until seats come back.
     pub active: u32,
+    /// Whether they can be used: not before an invitation is accepted, nor while somebody is suspended. They are kept.
+    pub usable: bool,
     /// When they were given: who was given first comes first.
     pub assigned_at: Time,
     /// Seats that the account's own license servers may be using.

@@ -1,6 +1,6 @@
 //! Schemas of the types that come from `leasehold-core`, which knows no OpenAPI.
 
-use leasehold_core::access::{OrganizationRole, TokenScope};
+use leasehold_core::access::{MemberState, OrganizationRole, PendingSeats, TokenScope};
 use leasehold_core::license::{Channel, Kind, Mode, Scope, Share};
 use utoipa::openapi::schema::{Array, ArrayBuilder, KnownFormat, Object, ObjectBuilder, SchemaFormat, Type};
 
@@ -22,6 +22,14 @@ pub(super) fn organization_role_words() -> Object {
 
 pub(super) fn member_role_words() -> Object {
     words(OrganizationRole::ALL.iter().filter(|role| **role != OrganizationRole::Owner).map(|word| word.word()))
+}
+
+pub(super) fn member_state_words() -> Object {
+    words(MemberState::ALL.iter().map(|word| word.word()))
+}
+
+pub(super) fn pending_seats_words() -> Object {
+    words(PendingSeats::ALL.iter().map(|word| word.word()))
 }
 
 pub(super) fn share_words() -> Object {

@@ -67,7 +67,10 @@ fn in_effect(license: &License, given: &Assignment, now: Ms) -> Markup {
     let waiting = given.seats.saturating_sub(given.active);
     let holders = kept_from(license, given);
     html! {
-        @if waiting == 0 {
+        @if !given.usable {
+            (status("Kept", Tone::Neutral))
+            span.small { "for when they have joined, or are reinstated" }
+        } @else if waiting == 0 {
             (status("All", Tone::Good))
         } @else {
             (status(&format!("{} of {}", number(given.active.into()), number(given.seats.into())), Tone::Warning))
@@ -87,7 +90,8 @@ fn in_effect(license: &License, given: &Assignment, now: Ms) -> Markup {
 }
 
 fn holder(holder: &Holder) -> Markup {
-    html! { (clip(&holder.name)) @if let Some(person) = &holder.person { " of " (clip(&person.name)) } }
+    let name = if holder.name.is_empty() { "a server" } else { &holder.name };
+    html! { (clip(name)) @if let Some(person) = &holder.person { " of " (clip(&person.name)) } }
 }
 
 /// Where seats are that an assignment may wait for: those that float, and those of people who have more than was
@@ -132,7 +136,7 @@ pub(super) fn assign_card(license: &License, people: &[AccountRef], refused: Opt
         .iter()
         .enumerate()
         .map(|(i, account)| {
-            let role = if i == 0 { " (administrator)" } else { "" };
+            let role = if i == 0 { " (owner)" } else { "" };
             (account.id.to_string(), format!("{} · {}{role}", account.name, account.email))
         })
         .collect();
