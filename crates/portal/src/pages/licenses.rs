@@ -261,10 +261,13 @@ impl Listing {
     }
 
     /// That nobody gets more for now (operators, who can do something about it), and where one is invited: live.
-    fn notices(&self, viewer: &Viewer) -> Vec<Notice> {
+    fn notices(&self, viewer: &Viewer, query: &ListQuery) -> Vec<Notice> {
         let until = self.page.items.iter().find_map(|license| license.learning_until);
         let learns = until.filter(|_| viewer.is_operator()).map(|until| raise::learns(until.0));
-        learns.into_iter().chain(join::invited(&self.invited)).collect()
+        let joined = query.get("done") == Some("joined");
+        let joined =
+            joined.then(|| done(html! { "You are in the organization. What is assigned to you stands below." }));
+        joined.into_iter().chain(learns).chain(join::invited(&self.invited)).collect()
     }
 
     /// The figures: live.
@@ -342,9 +345,7 @@ pub(super) async fn list(viewer: Viewer, uri: Uri) -> Answer {
         (mine::section(&listing.mine, &viewer))
     };
     let live = format!("{HERE}/live{}", query.as_address());
-    let joined = (query.get("done") == Some("joined"))
-        .then(|| html! { "You are in the organization. What is assigned to you stands below." });
-    let notices: Vec<Notice> = joined.map(done).into_iter().chain(listing.notices(&viewer)).collect();
+    let notices = listing.notices(&viewer, &query);
     let head = Head { notices: &notices, live: Some(&live), ..Head::wide(title, HERE) };
     Ok(viewer.page(head, content).into_response())
 }
@@ -357,7 +358,7 @@ pub(super) async fn live(watcher: Watcher, uri: Uri) -> Answer {
         async move {
             let listing = look(&viewer, &query).await?;
             Ok(vec![
-                ("notices", page::notices(&listing.notices(&viewer))),
+                ("notices", page::notices(&listing.notices(&viewer, &query))),
                 ("figures", listing.figures(&query)),
                 ("licenses", listing.table(&viewer, &query)),
                 ("mine", mine::section(&listing.mine, &viewer)),

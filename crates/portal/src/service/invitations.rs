@@ -75,10 +75,16 @@ pub fn invite(
 ) -> Result<Member, Failure> {
     caller.id()?;
     let email = addresses::new_email(&wish.email)?;
-    let (asking, now) = (caller.clone(), portal.now());
-    // Who may not invite is told so before anything is counted.
-    portal.db().read(move |tx| reached(tx, &asking, PortalAction::ManagePeople, organization, now).map(drop))?;
-    check_letters(portal, &email)?;
+    let (asking, now, wanted) = (caller.clone(), portal.now(), email.clone());
+    // Who may not invite is told so before anything is counted, and who is in it already gets no letter.
+    let known = portal.db().read(move |tx| {
+        reached(tx, &asking, PortalAction::ManagePeople, organization, now)?;
+        Ok::<_, Failure>(members::has_address(tx, organization, &wanted)?)
+    })?;
+    // Whose letters they are answers for them.
+    if !known && !caller.is_operator() {
+        check_letters(portal, &email)?;
+    }
     let (draft, caller, role) = (Draft::draw(portal, caller)?, caller.clone(), wish.role);
     portal.db().write(move |tx| {
         let now = draft.stamp.now;

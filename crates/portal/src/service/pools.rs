@@ -287,7 +287,9 @@ impl LicensePools {
             held_back: recalled.contains_key(&asker.id),
         }];
         let parts = [Scope::Organization, Scope::Person].map(|scope| (scope, self.part_of(asker.owner, scope)));
-        let shares = |heard: &&Heard| parts.contains(&(heard.scope, part));
+        // Who cannot have seats of it has no share of what lies idle.
+        let open = self.license.shared();
+        let shares = |heard: &&Heard| open.open_to(heard.scope) && parts.contains(&(heard.scope, part));
         for heard in heard.iter().filter(|heard| heard.workstation != asker.id).filter(shares) {
             let stated = on.stated.get(&heard.workstation).copied().unwrap_or_default();
             holders.push(Holder {

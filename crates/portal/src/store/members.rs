@@ -62,6 +62,12 @@ pub fn state_of(
     tx.one(sql, &[text(organization), text(account)], |row| word(row, 0, MemberState::from_word))
 }
 
+/// Whether somebody with that address (lower case) is a member.
+pub fn has_address(tx: &mut Tx<'_>, organization: OrganizationId, email: &str) -> Result<bool, DbError> {
+    let sql = "SELECT 1 FROM member m JOIN account a ON a.id = m.account WHERE m.organization = ?1 AND a.email = ?2";
+    Ok(tx.one(sql, &[text(organization), email.into()], |_| Ok(()))?.is_some())
+}
+
 macro_rules! select {
     ($rest:literal) => {
         concat!(

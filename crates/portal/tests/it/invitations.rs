@@ -12,11 +12,11 @@ use leasehold_core::time::DAY_MS;
 use leasehold_db::testing::{fresh_in_line, on_both};
 use leasehold_portal::Caller;
 use leasehold_portal::service::{
-    accounts, assignments, invitations, licenses, members, organizations, sessions, sign_up,
+    accounts, assignments, enable, invitations, licenses, members, organizations, sessions, sign_up,
 };
 use leasehold_wire::portal::{
-    AccountQuery, ChangeMember, ChangeOrganization, Join, Member, NewAccount, NewLicense, NewMember, RequestReset,
-    Role, SignIn, SignUp,
+    AccountQuery, ChangeMember, ChangeOrganization, Enable, Join, Member, NewAccount, NewLicense, NewMember,
+    RequestReset, Role, SignIn, SignUp,
 };
 
 fn wish(email: &str) -> NewMember {
@@ -40,7 +40,7 @@ fn seen(world: &World, site: &Site, account: AccountId) -> Member {
 #[test]
 fn whoever_invites_learns_nothing_about_who_has_an_account() {
     on_both(|db| {
-        let world = World::new(&db);
+        let world = World::new(db);
         let site = site(&world);
         let known = world.customer("known");
         world.clock.advance(400 * DAY_MS);
@@ -62,8 +62,9 @@ fn whoever_invites_learns_nothing_about_who_has_an_account() {
         );
         assert_eq!((license.seats_floating, license.seats_assigned), (7, 3));
         assert!(assignments::mine(&world.portal, &known).unwrap().items.is_empty());
-        let own = Online::enable(&world, &known, Scope::Person);
-        assert_eq!(own.holds(site.license), 0);
+        let request = world.server().request(&world);
+        let wish = Enable { request, scope: Scope::Person, name: None };
+        assert_eq!(code(enable::enable(&world.portal, &known, None, &wish)), "NO_LICENSES");
         // Both get the same letter.
         let body = |email: &str| world.letter("invitation", email).unwrap().body;
         let plain = |email: &str| {
@@ -78,7 +79,7 @@ fn whoever_invites_learns_nothing_about_who_has_an_account() {
 #[test]
 fn an_invitation_makes_the_account_once_and_its_seats_are_in_effect() {
     on_both(|db| {
-        let world = World::new(&db);
+        let world = World::new(db);
         let site = site(&world);
         let email = "mia@studio.example";
         let invited = invite(&world, &site, email);
@@ -126,7 +127,7 @@ fn an_invitation_makes_the_account_once_and_its_seats_are_in_effect() {
 #[test]
 fn who_signs_up_or_is_made_by_the_vendor_is_who_was_invited() {
     on_both(|db| {
-        let world = World::new(&db);
+        let world = World::new(db);
         let site = site(&world);
         let (own, made) = ("own@studio.example", "made@studio.example");
         let ids = [own, made].map(|email| invite(&world, &site, email).account.id);
@@ -160,7 +161,7 @@ fn who_signs_up_or_is_made_by_the_vendor_is_who_was_invited() {
 #[test]
 fn after_fourteen_days_the_link_is_dead_and_seats_follow_the_setting() {
     on_both(|db| {
-        let world = World::new(&db);
+        let world = World::new(db);
         let site = site(&world);
         let account = invite(&world, &site, "mia@studio.example").account.id;
         assignments::assign(&world.portal, &site.ada, site.license, account, 4).unwrap();
@@ -193,7 +194,7 @@ fn after_fourteen_days_the_link_is_dead_and_seats_follow_the_setting() {
 #[test]
 fn suspended_people_have_nothing_until_they_are_reinstated() {
     on_both(|db| {
-        let world = World::new(&db);
+        let world = World::new(db);
         let site = site(&world);
         let mia = world.customer("mia");
         world.add_member(site.organization, "mia@studio.example");
@@ -220,6 +221,8 @@ fn suspended_people_have_nothing_until_they_are_reinstated() {
         members::change(&world.portal, &site.ada, site.organization, id(&mia), wish).unwrap();
         assert!(sign_in(&world.portal, "mia@studio.example").organizations().next().is_none());
         members::remove(&world.portal, &site.ada, site.organization, id(&mia)).unwrap();
+        own.sync(&world, &[(site.license, report(3, 0, 0))]);
+        own.sync(&world, &[(site.license, report(0, 0, 0))]);
         assert_eq!(world.look(site.license).seats_floating, 10);
     });
 }
@@ -227,7 +230,7 @@ fn suspended_people_have_nothing_until_they_are_reinstated() {
 #[test]
 fn a_lapsed_organization_stays_and_invites_nobody_until_it_is_renewed() {
     on_both(|db| {
-        let world = World::new(&db);
+        let world = World::new(db);
         let ada = world.customer("ada");
         let until = world.now().plus(30 * DAY_MS).utc_date();
         let term = leasehold_core::license::Term::Subscription { until };

@@ -60,11 +60,9 @@ fn people_are_invited_come_and_go_with_what_they_were_given() {
     assert!(page.text().contains("owner") && page.text().contains("ada@studio.example"), "{}", page.text());
 
     let before = db.snapshot().unwrap();
-    for (email, why) in [
-        ("ada@studio.example", "who is in the organization already"),
-        ("no address", "The email address"),
-        ("nobody@localhost", "The email address"),
-    ] {
+    for (email, why) in
+        [("ada@studio.example", "who is in the organization already"), ("no address", "The email address")]
+    {
         let refused = browser.post(&format!("{here}/members"), &[("email", email)]);
         assert_eq!(refused.status.as_u16(), 422, "{email}");
         assert!(refused.text().contains(why), "{email}: {}", refused.text());
@@ -176,7 +174,8 @@ fn seats_are_assigned_and_taken_back_with_their_effect_in_numbers() {
     let mut server = Online::enable(world, &person, Scope::Person);
     server.sync(world, &[(site.license, report(4, 3, 0))]);
     let page = browser.get(&here);
-    assert!(page.text().contains(&server.server.host) && page.text().contains("3 in use online"), "{}", page.text());
+    assert!(page.text().contains("A server of theirs") && page.text().contains("3 in use online"), "{}", page.text());
+    assert!(!page.text().contains(&server.server.host), "how she calls her server is hers");
     assert!(!page.text().contains(&format!("/workstations/{}", server.workstation)), "whose page is Mia's to see");
     let question = browser.get(&take_back);
     for part in [

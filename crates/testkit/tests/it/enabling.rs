@@ -110,7 +110,7 @@ fn a_server_is_enabled_on_its_page_follows_the_portal_and_gives_up_by_itself() {
     // What is sold from now on comes by itself.
     let more = json!({
         "owner": license["owner"]["id"], "product": license["product"]["id"], "seats": 7, "kind": "floating",
-        "channel": "trial", "term": license["term"],
+        "channel": "trial", "organization": true, "term": license["term"],
     });
     operator.expect(201, "POST", "/api/v1/licenses", Some(&more));
     see(&browser, "/", "0 of 17");
