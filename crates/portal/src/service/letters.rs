@@ -112,11 +112,14 @@ impl Letter {
         (organization, by): (&str, &str),
         token: &str,
     ) -> NewRow {
-        let invited = format!(
-            "{} invites you to {}: to use the licenses that are assigned to you there. To join, open within 14 days:",
-            plain(by),
-            plain(organization)
-        );
+        let (by, organization) = (plain(by), plain(organization));
+        // An organization is often called as its owner is.
+        let who = match by == organization {
+            true => format!("you are invited to {organization}"),
+            false => format!("{by} invites you to {organization}"),
+        };
+        let invited =
+            format!("{who}: to use the licenses that are assigned to you there. To join, open within 14 days:");
         let lines = [
             invited.as_str(),
             LINK,
