@@ -124,6 +124,17 @@ enum AdminWhat {
         #[arg(long, value_name = "FILE")]
         password_file: Option<PathBuf>,
     },
+    /// Make somebody the owner of an organization whose owner is gone, without asking either
+    PassOrganization {
+        #[command(flatten)]
+        folder: Folder,
+        /// The address of who owns it; they stay as an administrator
+        #[arg(long)]
+        from: String,
+        /// The address of who is to own it: of an account that owns no organization
+        #[arg(long)]
+        to: String,
+    },
 }
 
 impl Folder {
@@ -169,6 +180,14 @@ pub(crate) fn portal(command: PortalCommand) -> Result<u8, Failure> {
                 leasehold_portal::set_password(&folder.data, &email, &password, clock, random).map_err(Failure::of)?;
             folder.output().print(&account, || {
                 format!("{} has the new password, and has to sign in anew everywhere.", account.email)
+            })?;
+        }
+        What::Admin(Admin { what: AdminWhat::PassOrganization { folder, from, to } }) => {
+            let (clock, random) = (Arc::new(SystemClock::new()), Box::new(OsRandom));
+            let passed =
+                leasehold_portal::pass_organization(&folder.data, &from, &to, clock, random).map_err(Failure::of)?;
+            folder.output().print(&passed, || {
+                format!("{} belongs to {} now, with its licenses and license servers.", passed.name, passed.owner.email)
             })?;
         }
         What::Openapi => line_out(&pretty(&leasehold_portal::openapi())?)?,

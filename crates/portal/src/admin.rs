@@ -6,7 +6,7 @@ use crate::grants_log::{self, GrantsLog};
 use crate::keys::{self, KeysError};
 use crate::mail::Mailer;
 use crate::service::restore::{Adoption, adopt, note_restored};
-use crate::service::{accounts, health};
+use crate::service::{accounts, health, ownership};
 use crate::store::schema::MIGRATIONS;
 use crate::{Parts, Portal, Site};
 use leasehold_core::random::Random;
@@ -15,7 +15,7 @@ use leasehold_core::time::{Clock, Ms};
 use leasehold_db::{DatabaseUrl, Db, DbError};
 use leasehold_host::{FileError, FolderLock, LockError, private_file};
 use leasehold_trust::{Vendor, VendorRoot};
-use leasehold_wire::portal::Account;
+use leasehold_wire::portal::{Account, Organization};
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
@@ -255,6 +255,18 @@ pub fn set_password(
 ) -> Result<Account, AdminError> {
     let portal = open(&Config::load(dir)?, clock, random)?;
     Ok(accounts::set_password(&portal, email, password)?)
+}
+
+/// Makes somebody the owner of the organization of somebody who is gone. The portal may be running.
+pub fn pass_organization(
+    dir: &Path,
+    from: &str,
+    to: &str,
+    clock: Arc<dyn Clock>,
+    random: Box<dyn Random>,
+) -> Result<Organization, AdminError> {
+    let portal = open(&Config::load(dir)?, clock, random)?;
+    Ok(ownership::pass_on(&portal, from, to)?)
 }
 
 /// Brings the database up to this build; answers how many steps that took.

@@ -22,7 +22,8 @@ pub mod store;
 pub mod throttle;
 
 pub use admin::{
-    AdminError, BackupReport, InitReport, RestoreReport, backup, create_operator, init, migrate, restore, set_password,
+    AdminError, BackupReport, InitReport, RestoreReport, backup, create_operator, init, migrate, pass_organization,
+    restore, set_password,
 };
 pub use api::openapi;
 pub use config::Config;

@@ -22,7 +22,7 @@ mod session;
 mod watch;
 mod workstations;
 
-use self::organization::member;
+use self::organization::{member, owner};
 use crate::front::Front;
 use axum::Router;
 use axum::extract::DefaultBodyLimit;
@@ -108,6 +108,11 @@ fn pages() -> Vec<Page> {
         send("/organizations/{organization}/members/{account}/role", post(member::change_role)),
         read("/organizations/{organization}/members/{account}/remove", get(member::remove_form)),
         send("/organizations/{organization}/members/{account}/remove", post(member::remove)),
+        read("/organizations/{organization}/members/{account}/owner", get(owner::form)),
+        send("/organizations/{organization}/members/{account}/owner", post(owner::offer)),
+        send("/organizations/{organization}/offer/end", post(owner::end)),
+        send("/account/offers/{organization}/accept", post(owner::accept)),
+        send("/account/offers/{organization}/end", post(owner::decline)),
         read("/join", get(join::form)),
         send("/join", post(join::join)),
         send("/account/organizations/{organization}/join", post(join::accept)),

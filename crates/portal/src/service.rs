@@ -21,6 +21,7 @@ pub mod organizations;
 pub mod outbox;
 pub mod overview;
 pub mod own_account;
+pub mod ownership;
 pub mod pins;
 mod pools;
 pub mod products;

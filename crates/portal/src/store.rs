@@ -10,6 +10,7 @@ pub mod bells;
 pub mod catalog;
 pub mod devices;
 pub mod documents;
+pub mod handovers;
 pub mod idempotency;
 pub mod invitations;
 pub mod licenses;

@@ -31,6 +31,13 @@ fn a_vendor_is_made_served_backed_up_and_restored() {
         lost("Op@Acme.example", "another long password\n").ok().out.contains("op@acme.example has the new password")
     );
 
+    let pass = |from: &str| {
+        let to = ["--to", "op@acme.example"];
+        machine.run(&[["portal", "admin", "pass-organization", "--data", "p", "--from", from].as_slice(), &to].concat())
+    };
+    pass("nobody@acme.example").failed(1, &["not the address of an account"]);
+    pass("op@acme.example").failed(1, &["owns no organization"]);
+
     let taken = TcpListener::bind("127.0.0.1:0").unwrap();
     let address = taken.local_addr().unwrap().to_string();
     machine.run(&["portal", "serve", "--data", "p", "--listen", &address]).failed(1, &[&address]);

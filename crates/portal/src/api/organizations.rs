@@ -2,7 +2,7 @@
 
 use super::Created;
 use crate::front::{self, Front, SignedIn};
-use crate::service::{assignments, invitations, members, organizations};
+use crate::service::{assignments, invitations, members, organizations, ownership};
 use axum::extract::State;
 use axum::http::{HeaderMap, StatusCode};
 use leasehold_core::ids::{AccountId, LicenseId, OrganizationId};
@@ -11,7 +11,7 @@ use leasehold_web::listener::Connection;
 use leasehold_web::problem::ApiProblem;
 use leasehold_wire::portal::{
     Assign, AssignedSeats, ChangeMember, ChangeOrganization, Invitation, Invitations, Join, License, LookAtInvitation,
-    Member, Members, NewMember, Organization, Organizations,
+    Member, Members, NewMember, OfferOwnership, Organization, Organizations, OwnershipOffers,
 };
 use leasehold_wire::problem::Problem;
 
@@ -216,6 +216,66 @@ pub(super) async fn leave(
     ApiPath(organization): ApiPath<OrganizationId>,
 ) -> Result<StatusCode, ApiProblem> {
     front.portal().run(move |portal| members::leave(portal, &caller, organization)).await?;
+    Ok(StatusCode::NO_CONTENT)
+}
+
+/// Offer one's organization to one of its people, in place of an offer before.
+///
+/// It passes when they say yes.
+#[utoipa::path(
+    put, path = "/api/v1/organizations/{organization}/offer", operation_id = "offer_ownership", tag = "organizations",
+    params(("organization" = String, Path)), request_body = OfferOwnership,
+    responses((status = 204), (status = "default", body = Problem, content_type = "application/problem+json"))
+)]
+pub(super) async fn offer(
+    State(front): State<Front>,
+    SignedIn(caller): SignedIn,
+    ApiPath(organization): ApiPath<OrganizationId>,
+    ApiJson(wish): ApiJson<OfferOwnership>,
+) -> Result<StatusCode, ApiProblem> {
+    front.portal().run(move |portal| ownership::offer(portal, &caller, organization, &wish)).await?;
+    Ok(StatusCode::NO_CONTENT)
+}
+
+/// Take an offer back, or say no to it.
+#[utoipa::path(
+    delete, path = "/api/v1/organizations/{organization}/offer", operation_id = "end_ownership_offer", tag = "organizations",
+    params(("organization" = String, Path)),
+    responses((status = 204), (status = "default", body = Problem, content_type = "application/problem+json"))
+)]
+pub(super) async fn end_offer(
+    State(front): State<Front>,
+    SignedIn(caller): SignedIn,
+    ApiPath(organization): ApiPath<OrganizationId>,
+) -> Result<StatusCode, ApiProblem> {
+    front.portal().run(move |portal| ownership::end_offer(portal, &caller, organization)).await?;
+    Ok(StatusCode::NO_CONTENT)
+}
+
+/// The organizations that are offered to oneself.
+#[utoipa::path(
+    get, path = "/api/v1/me/offers", operation_id = "list_own_offers", tag = "organizations",
+    responses((status = 200, body = OwnershipOffers), (status = "default", body = Problem, content_type = "application/problem+json"))
+)]
+pub(super) async fn my_offers(
+    State(front): State<Front>,
+    SignedIn(caller): SignedIn,
+) -> Result<ApiJson<OwnershipOffers>, ApiProblem> {
+    Ok(ApiJson(front.portal().run(move |portal| ownership::mine(portal, &caller)).await?))
+}
+
+/// Say yes: the organization is one's own from now on, and whose it was is an administrator of it.
+#[utoipa::path(
+    post, path = "/api/v1/me/offers/{organization}", operation_id = "accept_ownership", tag = "organizations",
+    params(("organization" = String, Path)),
+    responses((status = 204), (status = "default", body = Problem, content_type = "application/problem+json"))
+)]
+pub(super) async fn accept_offer(
+    State(front): State<Front>,
+    SignedIn(caller): SignedIn,
+    ApiPath(organization): ApiPath<OrganizationId>,
+) -> Result<StatusCode, ApiProblem> {
+    front.portal().run(move |portal| ownership::accept(portal, &caller, organization)).await?;
     Ok(StatusCode::NO_CONTENT)
 }
 

@@ -26,6 +26,12 @@ pub enum OrganizationFailure {
         /// Its address.
         email: String,
     },
+    /// An account owns one organization at most.
+    #[error("owns an organization")]
+    OwnsOne {
+        /// The account's address.
+        email: String,
+    },
     /// The license is for its owner's own person.
     #[error("a person's own license")]
     OwnLicense,
@@ -58,6 +64,11 @@ impl OrganizationFailure {
                 Problem::new(409, "HAS_ACCOUNT", "This address has an account.")
                     .detail(format!("The invitation is for `{email}`. Nothing was changed."))
                     .next("Sign in with it and accept the invitation there.", who::YOU)
+            }
+            OrganizationFailure::OwnsOne { email } => {
+                Problem::new(409, "OWNS_ONE", "An account owns one organization at most.")
+                    .detail(format!("`{email}` owns another one. Nothing was changed."))
+                    .next("Pass it to somebody else, or pass the other one first.", who::YOU)
             }
             OrganizationFailure::OwnLicense => {
                 Problem::new(409, "OWN_LICENSE", "A person's own license is not given to others.")

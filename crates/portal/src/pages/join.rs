@@ -5,7 +5,7 @@ use super::look::{self, Head, Viewer, named, on};
 use super::{Answer, go};
 use crate::Failure;
 use crate::front::{self, Asking, Front};
-use crate::service::{Caller, assignments, invitations, members, organizations};
+use crate::service::{Caller, assignments, invitations, members, organizations, ownership};
 use axum::extract::State;
 use axum::http::{HeaderMap, Uri, header};
 use axum::response::{AppendHeaders, IntoResponse, Redirect};
@@ -19,7 +19,7 @@ use leasehold_web::extract::ApiPath;
 use leasehold_web::listener::Connection;
 use leasehold_web::maud::{Markup, html};
 use leasehold_web::page::Notice;
-use leasehold_wire::portal::{Assigned, Invitation, Join, Membership};
+use leasehold_wire::portal::{Assigned, Invitation, Join, Membership, OwnershipOffer};
 
 const TITLE: &str = "Join an organization";
 
@@ -112,6 +112,7 @@ pub(super) async fn accept(viewer: Viewer, ApiPath(organization): ApiPath<Organi
 /// What of organizations stands on ACCOUNT.
 #[derive(Default)]
 pub(super) struct Organizations {
+    offered: Vec<OwnershipOffer>,
     invited: Vec<Invitation>,
     member: Vec<Membership>,
 }
@@ -119,13 +120,27 @@ pub(super) struct Organizations {
 impl Organizations {
     pub(super) fn load(portal: &crate::Portal, caller: &Caller) -> Result<Organizations, Failure> {
         let member = organizations::list(portal, caller)?.items;
-        Ok(Organizations { invited: invitations::mine(portal, caller)?.items, member })
+        let offered = ownership::mine(portal, caller)?.items;
+        Ok(Organizations { offered, invited: invitations::mine(portal, caller)?.items, member })
     }
 
     /// Invitations to be answered, and the organizations in which one is.
     pub(super) fn section(&self) -> Markup {
         let columns =
             &[Column::new("name", "Organization"), Column::new("what", "You"), Column::new("action", "").end()];
+        let offered = self.offered.iter().map(|one| {
+            let at = |what: &str| format!("/account/offers/{}/{what}", one.organization.id);
+            Row::from(vec![
+                clip(&one.organization.name),
+                html! { "can own it: " (clip(&one.organization.owner.name)) " offers it to you, until " (on(one.ends_at.0)) },
+                html! {
+                    div.actions {
+                        (post_button(&at("accept"), "Accept", Button::Primary, &[]))
+                        (post_button(&at("end"), "Decline", Button::Plain, &[]))
+                    }
+                },
+            ])
+        });
         let invited = self.invited.iter().map(|one| {
             Row::from(vec![
                 clip(&one.organization_name),
@@ -154,10 +169,10 @@ impl Organizations {
             ])
         });
         html! {
-            @if !self.invited.is_empty() || !self.member.is_empty() {
+            @if !(self.offered.is_empty() && self.invited.is_empty() && self.member.is_empty()) {
                 h2 { "Organizations" }
                 (table(&Table {
-                    id: "organizations", caption: "Your organizations", columns, rows: invited.chain(member).collect(),
+                    id: "organizations", caption: "Your organizations", columns, rows: offered.chain(invited).chain(member).collect(),
                     query: &ListQuery::default(), next: None, empty: html! {},
                 }))
             }

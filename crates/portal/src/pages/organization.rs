@@ -2,6 +2,7 @@
 //! somebody acts.
 
 pub(super) mod member;
+pub(super) mod owner;
 
 use super::fields::{Fields, Mistake};
 use super::look::{Head, Viewer, done, named, on, stack};
@@ -302,6 +303,8 @@ fn said(sight: &Sight, query: &ListQuery) -> Option<Markup> {
         "removed" => Some(
             html! { "The person is removed from the organization, and what it gave to them is taken back. Their account stays." },
         ),
+        "offer_ended" => Some(html! { "The offer is taken back." }),
+        "yours" => Some(html! { "The organization is yours, with its licenses and license servers." }),
         "settings" => Some(html! { "The setting is saved." }),
         _ => None,
     }

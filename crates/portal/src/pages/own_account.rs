@@ -241,6 +241,7 @@ fn said(query: &ListQuery) -> Option<Markup> {
         "made" => html! { "Your account is made, and you are signed in." },
         "name" => html! { "The name is changed." },
         "email" => html! { "A letter went to both addresses. The address changes when both have confirmed." },
+        "declined" => html! { "You have said no. Nothing was changed." },
         "left" => html! { "You are not in that organization any more." },
         "kept" => html! { "The address stays as it is." },
         "ended" => html! { "The sign-in is ended." },

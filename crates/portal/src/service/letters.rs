@@ -128,6 +128,31 @@ impl Letter {
         self.row(INVITATION, Some(account), to, "You are invited", &lines, self.link("join", token))
     }
 
+    /// An organization is offered to somebody.
+    pub(super) fn ownership(&self, account: AccountId, to: &str, (organization, by): (&str, &str)) -> NewRow {
+        let offered = format!(
+            "{} wants to pass {} to you, with its licenses and license servers.",
+            plain(by),
+            plain(organization)
+        );
+        let lines = [offered.as_str(), "To say yes or no, sign in within 14 days and open Account:", LINK];
+        self.row(
+            "ownership",
+            Some(account),
+            to,
+            "An organization is offered to you",
+            &lines,
+            format!("{}/account", self.base_url),
+        )
+    }
+
+    /// An organization has another owner: to the one until now.
+    pub(super) fn passed(&self, account: AccountId, to: &str, (organization, by): (&str, &str)) -> NewRow {
+        let passed = format!("{} owns {} from now on. You are an administrator of it.", plain(by), plain(organization));
+        let lines = [passed.as_str(), "If you do not expect this, write to the vendor."];
+        self.row("passed", Some(account), to, "An organization has another owner", &lines, String::new())
+    }
+
     /// A password was set anew.
     pub(super) fn password_changed(&self, account: AccountId, to: &str) -> NewRow {
         let lines = [

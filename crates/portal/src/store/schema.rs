@@ -23,6 +23,7 @@ pub const MIGRATIONS: Migrations = Migrations(&[
     Migration { version: 17, name: "what members may do", sql: ROLES },
     Migration { version: 18, name: "which licenses are an organization's", sql: WHOSE },
     Migration { version: 19, name: "invitations", sql: INVITATIONS },
+    Migration { version: 20, name: "organizations that pass to another owner", sql: HANDOVERS },
 ]);
 
 const ACCOUNTS: &str = "
@@ -442,6 +443,15 @@ CREATE TABLE invitation (
 );
 CREATE INDEX invitation_account ON invitation (account);
 CREATE INDEX invitation_expires ON invitation (expires_at_ms);
+";
+
+const HANDOVERS: &str = "
+CREATE TABLE handover (
+    organization TEXT PRIMARY KEY REFERENCES organization (id),
+    account TEXT NOT NULL REFERENCES account (id),
+    expires_at_ms BIGINT NOT NULL
+);
+CREATE INDEX handover_account ON handover (account);
 ";
 
 const DEVICES: &str = "

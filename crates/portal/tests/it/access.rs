@@ -11,9 +11,12 @@ use leasehold_core::random::Seeded;
 use leasehold_core::time::{DAY_MS, Ms};
 use leasehold_db::testing::fresh_in_line;
 use leasehold_portal::Caller;
-use leasehold_portal::service::{assignments, devices, enable, invitations, members, outbox, own_account, sign_up};
+use leasehold_portal::service::{
+    assignments, devices, enable, invitations, members, outbox, own_account, ownership, sign_up,
+};
 use leasehold_wire::portal::{
-    ChangeEmail, ChangeMember, DEVICE_GRANT, DeviceRequest, NewEnableToken, NewMember, NewToken, RequestReset, SignUp,
+    ChangeEmail, ChangeMember, DEVICE_GRANT, DeviceRequest, NewEnableToken, NewMember, NewToken, OfferOwnership,
+    RequestReset, SignUp,
 };
 use serde_json::{Value, json};
 use std::collections::BTreeSet;
@@ -125,6 +128,11 @@ const TABLE: &[Row] = &[
     ("post", "/api/v1/invitations/look", ANYBODY),
     ("post", "/api/v1/invitations/join", [201; 9]),
     ("get", "/api/v1/me/invitations", SIGNED_IN),
+    // It is offered to the member: whoever owns it takes that back, or the member says no.
+    ("put", "/api/v1/organizations/{organization}/offer", [401, 404, 404, 403, 403, 403, 404, 204, 403]),
+    ("delete", "/api/v1/organizations/{organization}/offer", [401, 404, 204, 404, 404, 404, 404, 204, 404]),
+    ("get", "/api/v1/me/offers", SIGNED_IN),
+    ("post", "/api/v1/me/offers/{organization}", [401, 404, 204, 404, 404, 404, 404, 404, 404]),
     // The user is invited. Nobody leaves what is their own.
     ("put", "/api/v1/me/organizations/{organization}", [401, 204, 404, 404, 404, 404, 404, 404, 404]),
     ("delete", "/api/v1/me/organizations/{organization}", [401, 204, 204, 204, 204, 204, 404, 404, 404]),
@@ -221,6 +229,8 @@ fn every_route_answers_everybody_as_the_table_says() {
         invitations::invite(&world.portal, &ada, organization, &wish).unwrap();
     }
     let invitation = world.link("invitation", "ivy@studio.example");
+    let wish = OfferOwnership { account: id(&mia), password: PASSWORD.into() };
+    ownership::offer(&world.portal, &ada, organization, &wish).unwrap();
     assignments::assign(&world.portal, &ada, license, id(&mia), 2).unwrap();
     // For one person, so that it does not take all that floats.
     assignments::assign(&world.portal, &ada, license, id(&ada), 3).unwrap();
@@ -312,6 +322,9 @@ fn every_route_answers_everybody_as_the_table_says() {
             ("put", "/api/v1/licenses/{license}/assignments/{account}") => json!({ "seats": 3 }),
             ("patch", "/api/v1/organizations/{organization}/members/{account}") => json!({ "role": "viewer" }),
             ("patch", "/api/v1/organizations/{organization}") => json!({ "pending_seats": "free" }),
+            ("put", "/api/v1/organizations/{organization}/offer") => {
+                json!({ "account": id(&mia), "password": PASSWORD })
+            }
             ("post", "/api/v1/invitations/look") => json!({ "token": invitation }),
             ("post", "/api/v1/invitations/join") => {
                 json!({ "token": invitation, "name": "Ivy", "password": PASSWORD })

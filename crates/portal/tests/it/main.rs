@@ -12,6 +12,7 @@ mod invitations;
 mod licenses;
 mod online;
 mod own_account;
+mod ownership;
 mod pages;
 mod people;
 mod pins;

@@ -10,9 +10,9 @@ use axum::http::{Method, Request, header};
 use leasehold_core::license::Scope;
 use leasehold_db::testing::fresh_in_line;
 use leasehold_portal::pages;
-use leasehold_portal::service::{assignments, invitations, sync, workstations};
+use leasehold_portal::service::{assignments, invitations, ownership, sync, workstations};
 use leasehold_trust::activation_file::read_activation_file;
-use leasehold_wire::portal::NewMember;
+use leasehold_wire::portal::{NewMember, OfferOwnership};
 use std::collections::BTreeSet;
 
 /// Statuses for nobody, a user who owns nothing, a member of the owner's organization, the owner of another organization,
@@ -88,6 +88,12 @@ const TABLE: &[Row] = &[
     ("POST", "/organizations/{organization}/members/{account}/assign", OWNER_DOES),
     ("POST", "/organizations/{organization}/members/{account}/invitation", OWNER_DOES),
     ("POST", "/organizations/{organization}/members/{account}/suspend", OWNER_DOES),
+    ("GET", "/organizations/{organization}/members/{account}/owner", [303, 404, 404, 404, 200, 403]),
+    ("POST", "/organizations/{organization}/members/{account}/owner", [401, 404, 404, 404, 303, 403]),
+    // It is offered to the member.
+    ("POST", "/organizations/{organization}/offer/end", [401, 404, 303, 404, 303, 404]),
+    ("POST", "/account/offers/{organization}/accept", [401, 404, 303, 404, 404, 404]),
+    ("POST", "/account/offers/{organization}/end", [401, 404, 303, 404, 303, 404]),
     ("GET", "/join", [200; 6]),
     ("POST", "/join", [303; 6]),
     // The user is invited.
@@ -160,6 +166,8 @@ fn every_page_answers_everybody_as_the_table_says() {
         invitations::invite(&world.portal, &ada, organization, &wish).unwrap();
     }
     let invitation = world.link("invitation", "ivy@studio.example");
+    let wish = OfferOwnership { account: id(&mia), password: PASSWORD.into() };
+    ownership::offer(&world.portal, &ada, organization, &wish).unwrap();
     assignments::assign(&world.portal, &ada, license, id(&mia), 2).unwrap();
     // For one person, so that it does not take all that floats.
     assignments::assign(&world.portal, &ada, license, id(&ada), 3).unwrap();
@@ -244,6 +252,7 @@ fn every_page_answers_everybody_as_the_table_says() {
                 browser.post(&path, &[("license", &license), ("seats", "1")])
             }
             "/organizations/{organization}/members/{account}/suspend" => browser.post(&path, &[("suspended", "yes")]),
+            "/organizations/{organization}/members/{account}/owner" => browser.post(&path, &[("password", PASSWORD)]),
             "/organizations/{organization}/settings" => browser.post(&path, &[("pending_seats", "free")]),
             "/join" => browser.post(&path, &[("token", &invitation), ("name", "Ivy"), ("password", PASSWORD)]),
             "/organizations/{organization}/members" => browser.post(&path, &[("email", "user@studio.example")]),

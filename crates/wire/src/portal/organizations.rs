@@ -3,7 +3,7 @@
 use super::{AccountRef, Assigned, schema};
 use crate::time::Time;
 use leasehold_core::access::{MemberState, OrganizationRole, PendingSeats};
-use leasehold_core::ids::OrganizationId;
+use leasehold_core::ids::{AccountId, OrganizationId};
 use serde::{Deserialize, Serialize};
 use std::fmt;
 use utoipa::ToSchema;
@@ -138,6 +138,39 @@ pub struct Invitation {
 pub struct Invitations {
     /// Those that can be accepted.
     pub items: Vec<Invitation>,
+}
+
+/// Offers an organization to one of its people.
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct OfferOwnership {
+    /// To whom.
+    #[schema(value_type = String)]
+    pub account: AccountId,
+    /// Password of the one who owns it.
+    pub password: String,
+}
+
+/// An organization that is offered to somebody.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize, ToSchema)]
+pub struct OwnershipOffer {
+    /// Which.
+    pub organization: Organization,
+    /// Until when it can be accepted.
+    pub ends_at: Time,
+}
+
+/// A list of offers.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize, ToSchema)]
+pub struct OwnershipOffers {
+    /// Those that can be accepted.
+    pub items: Vec<OwnershipOffer>,
+}
+
+impl fmt::Debug for OfferOwnership {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("OfferOwnership").field("account", &self.account).finish_non_exhaustive()
+    }
 }
 
 /// Looks at an invitation by what stands in the link of its letter.

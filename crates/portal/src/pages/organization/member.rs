@@ -7,7 +7,7 @@ use crate::pages::fields::{Fields, Mistake, choices};
 use crate::pages::look::{Head, Viewer, done, named, on, seats, stack, two_lines};
 use crate::pages::{Answer, go};
 use crate::service::assignments::{self, Giveable};
-use crate::service::{invitations, members, organizations};
+use crate::service::{invitations, members, organizations, ownership};
 use axum::http::Uri;
 use axum::response::IntoResponse;
 use leasehold_core::access::{MemberState, OrganizationRole, PortalAction};
@@ -44,6 +44,8 @@ struct Sight {
     member: Member,
     /// Of which licenses seats can be given; empty for whoever may not.
     offers: Vec<Giveable>,
+    /// Whether the organization is offered to them; `None` for whoever is not its owner.
+    offered: Option<bool>,
 }
 
 async fn look(viewer: &Viewer, organization: OrganizationId, account: AccountId) -> Result<Sight, Failure> {
@@ -54,7 +56,11 @@ async fn look(viewer: &Viewer, organization: OrganizationId, account: AccountId)
             true => assignments::giveable(portal, caller, organization.id)?,
             false => Vec::new(),
         };
-        Ok(Sight { organization, member, offers })
+        let offered = match Some(organization.owner.id) == caller.actor().account() {
+            true => Some(ownership::offered(portal, caller, organization.id)? == Some(account)),
+            false => None,
+        };
+        Ok(Sight { organization, member, offers, offered })
     };
     viewer.run(load).await
 }
@@ -193,6 +199,11 @@ fn acts(sight: &Sight) -> Markup {
                 (link_button("Withdraw", &act("remove"), Button::Danger))
             }
             MemberState::Active => {
+                @match sight.offered {
+                    Some(true) => (post_button(&format!("{}/offer/end", address(sight.organization.id)), "Take Offer Back", Button::Plain, &[])),
+                    Some(false) => (link_button("Make Owner", &act("owner"), Button::Plain)),
+                    None => {}
+                }
                 (post_button(&act("suspend"), "Suspend", Button::Plain, &[("suspended", "yes")]))
                 (link_button("Remove", &act("remove"), Button::Danger))
             }
@@ -213,6 +224,12 @@ fn page_of(viewer: &Viewer, sight: &Sight, notices: &[Notice], fields: &Fields, 
     let content = html! {
         (page_header(&member.account.name, &lead, actions))
         (standing(member, now))
+        @if sight.offered == Some(true) {
+            div #offered.notice.info role="status" {
+                (Tone::Info.icon())
+                div { "The organization is offered to them: it is theirs as soon as they say yes, on their ACCOUNT page." }
+            }
+        }
         (mistake.panel(&["license", "seats"]))
         h2 { "Seats that the organization gave" }
         (seats_of(sight, gives, now))
@@ -236,6 +253,7 @@ fn said(sight: &Sight, query: &ListQuery) -> Option<Markup> {
         "sent" => named("A new letter is on its way to ", &sight.member.account.email, "; the link before is void."),
         "suspended" => named("", name, " is suspended."),
         "reinstated" => named("", name, " is reinstated, with all that was given to them."),
+        "offered" => named("A letter is on its way to ", name, ", who is asked to say yes."),
         "assigned" => named("The seats are given to ", name, "."),
         _ => return None,
     })
