@@ -53,8 +53,9 @@ pub fn offer(
     let letter = Letter::draw(portal, stamp.now);
     let (caller, to) = (caller.clone(), wish.account);
     portal.db().write(move |tx| {
-        let found = owned(tx, &caller, organization, stamp.now)?;
+        // Locked first: whoever has just passed it on cannot offer it any more.
         organizations::lock(tx, organization)?;
+        let found = owned(tx, &caller, organization, stamp.now)?;
         let member = members::get(tx, organization, to)?.filter(|member| member.state == MemberState::Active);
         let member = member.ok_or_else(|| Failure::invalid("account", "must be one of its people, who has joined"))?;
         handovers::put(tx, &HandoverRow { organization, to, expires_at: stamp.now.plus(OFFER_MS) })?;
